@@ -1,0 +1,83 @@
+use thiserror::Error;
+
+use crate::device::DeviceError;
+use crate::validate::ConfigError;
+
+/// Why a file was refused. Nothing of a run under way is touched.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// Not a Whelp checkpoint at all.
+    #[error(
+        "this is not a Whelp checkpoint ({found}). Choose a .safetensors file that Whelp saved, from the page or from \
+         `whelp train`"
+    )]
+    Foreign {
+        /// What it looks like.
+        found: String,
+    },
+    /// The file ends too early.
+    #[error(
+        "this checkpoint is cut off: {found} bytes are there, its header promises more. Copy or download it again, or \
+         use an older one"
+    )]
+    Truncated {
+        /// Bytes in the file.
+        found: usize,
+    },
+    /// Written by a later release.
+    #[error(
+        "this checkpoint has format {found}, and this Whelp reads up to format {supported}. Open it with the release \
+         that wrote it, or update Whelp"
+    )]
+    Newer {
+        /// Format of the file.
+        found: u32,
+        /// Newest format known here.
+        supported: u32,
+    },
+    /// The header's JSON is not what its format promises.
+    #[error("this checkpoint's description is damaged: {reason}. Use another one")]
+    Description {
+        /// What the parser said.
+        reason: String,
+    },
+    /// The settings inside cannot be trained.
+    #[error("this checkpoint's settings are refused: {0}")]
+    Config(#[from] ConfigError),
+    /// A tensor that the networks need is not there.
+    #[error("this checkpoint lacks the tensor {name}. It may be of another architecture; use another one")]
+    Missing {
+        /// Name in the file.
+        name: String,
+    },
+    /// A tensor has another shape than the networks.
+    #[error(
+        "tensor {name}: the networks need shape {expected:?}, the checkpoint has {found:?}. It was trained with another \
+         resolution or width; leave those settings to the checkpoint"
+    )]
+    Shape {
+        /// Name in the file.
+        name: String,
+        /// What the networks need.
+        expected: Vec<usize>,
+        /// What the file has.
+        found: Vec<usize>,
+    },
+    /// A tensor is not of 32-bit floats.
+    #[error("tensor {name} holds {found} numbers instead of F32. Use a checkpoint that Whelp saved")]
+    Type {
+        /// Name in the file.
+        name: String,
+        /// Its element type.
+        found: String,
+    },
+    /// A tensor holds NaN or infinity: training had broken down before it was saved.
+    #[error("tensor {name} holds values that are not finite: training had broken down. Use an older checkpoint")]
+    NotFinite {
+        /// Name in the file.
+        name: String,
+    },
+    /// The device failed while tensors were read from it.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}

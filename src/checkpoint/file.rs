@@ -1,0 +1,159 @@
+//! The file: what is in it and how it becomes bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::CheckpointError;
+use crate::config::RunConfig;
+use crate::protocol::{DataSummary, Progress, StepLosses};
+use crate::weights::HostTensor;
+
+/// Version of the layout written here.
+pub const FORMAT: u32 = 1;
+
+/// Steps of losses kept in a checkpoint, so that a chart goes on where it was.
+pub const HISTORY_MAX: usize = 2000;
+
+/// Key of our JSON in the file's `__metadata__`.
+const METADATA_KEY: &str = "whelp";
+
+/// A whole run: networks, average, both optimizers, and where it stands.
+///
+/// Tensors are named `generator.*`, `discriminator.*`, `generator_ema.*`, `optimizer.generator.{m,v}.*`,
+/// `optimizer.discriminator.{m,v}.*`, batch-norm statistics included, all F32. The same file opens in the page, in the
+/// terminal on any device, and in Python's `safetensors`.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Everything that is not a tensor.
+    pub meta: Meta,
+    /// By name in the file.
+    pub tensors: BTreeMap<String, HostTensor>,
+}
+
+/// The JSON in `__metadata__["whelp"]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Layout version, [`FORMAT`].
+    pub format: u32,
+    /// Settings of the run.
+    pub config: RunConfig,
+    /// Steps, images seen, epoch, time.
+    pub progress: Progress,
+    /// Counter-based, so the seed and `progress.nimg` are the whole state.
+    pub random: RandomState,
+    /// What it was trained on.
+    pub data: DataOrigin,
+    /// Latest losses, at most [`HISTORY_MAX`].
+    pub history: Vec<StepLosses>,
+}
+
+/// State of every random stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RandomState {
+    /// How numbers come from (seed, stream, position): see [`crate::random`].
+    pub algorithm: String,
+    /// Seed of all streams.
+    pub seed: u64,
+    /// Position of the streams that move with training: images shown.
+    pub position: u64,
+}
+
+/// What a run was trained on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataOrigin {
+    /// Name shown to people.
+    pub name: String,
+    /// Pictures.
+    pub count: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// Hash of the prepared pixels.
+    pub fingerprint: String,
+}
+
+impl From<&DataSummary> for DataOrigin {
+    fn from(summary: &DataSummary) -> Self {
+        Self {
+            name: summary.name.clone(),
+            count: summary.count,
+            channels: summary.channels,
+            fingerprint: summary.fingerprint.clone(),
+        }
+    }
+}
+
+impl Checkpoint {
+    /// The whole file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let views = self.tensors.iter().map(|(name, tensor)| {
+            let bytes = bytemuck::cast_slice(&tensor.values);
+            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
+                .expect("as many values as the shape says, checked where the tensor was made");
+            (name, view)
+        });
+        let json = serde_json::to_string(&self.meta).expect("plain structs always serialise");
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
+        safetensors::serialize(views, Some(metadata)).expect("names are unique and sizes checked")
+    }
+
+    /// Reads a file back, checking all that can be checked without networks.
+    ///
+    /// # Errors
+    /// Every variant of [`CheckpointError`] but `Missing`, `Shape`, `Config` and `Device`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(bytes, &error))?;
+        let meta = read_meta(bytes)?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(CheckpointError::Type { name: name.to_owned(), found: format!("{:?}", view.dtype()) });
+            }
+            // The data of a safetensors file need not be aligned.
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+            if values.iter().any(|v| !v.is_finite()) {
+                return Err(CheckpointError::NotFinite { name: name.to_owned() });
+            }
+            let tensor = HostTensor { name: name.to_owned(), shape: view.shape().to_vec(), values };
+            tensors.insert(name.to_owned(), tensor);
+        }
+        Ok(Self { meta, tensors })
+    }
+}
+
+fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| refuse(bytes, &error))?;
+    let json = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
+    let json = json.ok_or_else(|| CheckpointError::Foreign {
+        found: "a safetensors file without Whelp's description, so from another program".to_owned(),
+    })?;
+    // The version first: a newer layout may not parse as ours.
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let damaged = |error: serde_json::Error| CheckpointError::Description { reason: error.to_string() };
+    let Version { format } = serde_json::from_str(json).map_err(damaged)?;
+    if format > FORMAT {
+        return Err(CheckpointError::Newer { found: format, supported: FORMAT });
+    }
+    serde_json::from_str(json).map_err(damaged)
+}
+
+/// Tells a cut-off file from a foreign one.
+fn refuse(bytes: &[u8], error: &SafeTensorError) -> CheckpointError {
+    let foreign = |found: &str| CheckpointError::Foreign { found: found.to_owned() };
+    if bytes.is_empty() {
+        return foreign("the file is empty");
+    }
+    // Eight bytes of header length, then JSON.
+    let has_header = bytes.len() > 9 && bytes[8] == b'{' && bytes[5..8] == [0, 0, 0];
+    match error {
+        _ if !has_header => foreign("it does not begin like a safetensors file"),
+        SafeTensorError::InvalidHeaderLength | SafeTensorError::MetadataIncompleteBuffer => {
+            CheckpointError::Truncated { found: bytes.len() }
+        }
+        other => CheckpointError::Description { reason: other.to_string() },
+    }
+}

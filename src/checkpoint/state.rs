@@ -1,0 +1,144 @@
+//! Between a trainer on a device and a checkpoint on the host.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Checkpoint, CheckpointError, Meta};
+use crate::models::{Generator, GeneratorConfig};
+use crate::train::{Adam, Ema, NETWORKS, Trainer};
+use crate::validate::ValidConfig;
+use crate::weights::{self, DeviceTensor, HostTensor};
+
+const ADAM_GENERATOR: &str = "optimizer.generator";
+const ADAM_DISCRIMINATOR: &str = "optimizer.discriminator";
+
+/// Reads all training state back. The state is that of the call, whatever happens while the device is waited for.
+///
+/// # Errors
+/// [`CheckpointError::Device`] if the device failed.
+pub async fn capture(trainer: &Trainer, meta: Meta) -> Result<Checkpoint, CheckpointError> {
+    let (generator_m, generator_v) = trainer.generator_adam.state();
+    let (discriminator_m, discriminator_v) = trainer.discriminator_adam.state();
+    let [generator, discriminator, generator_ema] = NETWORKS.map(str::to_owned);
+    let groups = [
+        (generator, weights::collect(&trainer.generator)),
+        (discriminator, weights::collect(&trainer.discriminator)),
+        (generator_ema, weights::collect(trainer.generator_ema.module())),
+        (format!("{ADAM_GENERATOR}.m"), generator_m),
+        (format!("{ADAM_GENERATOR}.v"), generator_v),
+        (format!("{ADAM_DISCRIMINATOR}.m"), discriminator_m),
+        (format!("{ADAM_DISCRIMINATOR}.v"), discriminator_v),
+    ];
+    let named = groups.into_iter().flat_map(|(prefix, tensors)| {
+        tensors.into_iter().map(move |tensor| DeviceTensor { name: format!("{prefix}.{}", tensor.name), ..tensor })
+    });
+    let tensors = weights::read_back(named.collect()).await?;
+    Ok(Checkpoint { meta, tensors: tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect() })
+}
+
+/// A trainer that goes on exactly where the checkpoint was made, on any device.
+///
+/// `config` is the checkpoint's, perhaps with other training settings; its networks must be the checkpoint's.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] and [`CheckpointError::Shape`] if the networks differ.
+pub fn restore_trainer(
+    checkpoint: &Checkpoint,
+    config: &ValidConfig,
+    device: &Device,
+) -> Result<Trainer, CheckpointError> {
+    let mut trainer = Trainer::new(config, checkpoint.meta.data.channels, device);
+    let inner = device.clone().inner();
+    let [generator, discriminator, generator_ema] = NETWORKS;
+    trainer.generator = fill(trainer.generator, generator, checkpoint, &inner)?;
+    trainer.discriminator = fill(trainer.discriminator, discriminator, checkpoint, &inner)?;
+    trainer.generator_ema = Ema::new(&fill(trainer.generator_ema.module().valid(), generator_ema, checkpoint, &inner)?);
+    trainer.step = checkpoint.meta.progress.step;
+    trainer.nimg = checkpoint.meta.progress.nimg;
+    let (generator_config, discriminator_config) = Trainer::adam_configs(&config.train);
+    let moments = |prefix: &str, network: &str| moments(checkpoint, prefix, network, &inner);
+    let time = trainer.step;
+    let (m, v) = moments(ADAM_GENERATOR, generator)?;
+    trainer.generator_adam = Adam::restore(generator_config, time, m, v);
+    let (m, v) = moments(ADAM_DISCRIMINATOR, discriminator)?;
+    trainer.discriminator_adam = Adam::restore(discriminator_config, time, m, v);
+    Ok(trainer)
+}
+
+/// The averaged generator alone, in inference mode: what `generate` needs.
+///
+/// # Errors
+/// [`CheckpointError::Config`] if the settings inside are invalid, [`CheckpointError::Missing`] and
+/// [`CheckpointError::Shape`] if its tensors do not fit them.
+pub fn restore_generator(checkpoint: &Checkpoint, device: &Device) -> Result<Generator, CheckpointError> {
+    let config = checkpoint.meta.config.clone().validate()?;
+    let inner = device.clone().inner();
+    let generator = GeneratorConfig {
+        latent: config.model.latent,
+        width: config.model.generator_width,
+        channels: checkpoint.meta.data.channels,
+        resolution: config.data.resolution,
+    };
+    fill(generator.init(&inner), NETWORKS[2], checkpoint, &inner)
+}
+
+/// Puts the checkpoint's `prefix.*` into `module`, all of it or an error.
+fn fill<M: Module>(module: M, prefix: &str, checkpoint: &Checkpoint, device: &Device) -> Result<M, CheckpointError> {
+    let mut fault = None;
+    let module = weights::replace(module, |name, shape, _| {
+        match find(&checkpoint.tensors, &format!("{prefix}.{name}"), shape) {
+            Ok(tensor) => Some(to_device(tensor, device)),
+            Err(error) => {
+                fault.get_or_insert(error);
+                None
+            }
+        }
+    });
+    fault.map_or(Ok(module), Err)
+}
+
+/// Both moments of one optimizer. A parameter of step 0 has none yet; then all are absent.
+fn moments(
+    checkpoint: &Checkpoint,
+    prefix: &str,
+    network: &str,
+    device: &Device,
+) -> Result<(Vec<DeviceTensor>, Vec<DeviceTensor>), CheckpointError> {
+    if checkpoint.meta.progress.step == 0 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let owner = format!("{network}.");
+    let parameters = checkpoint.tensors.range(owner.clone()..).take_while(|(name, _)| name.starts_with(&owner));
+    let mut both = (Vec::new(), Vec::new());
+    for (name, parameter) in parameters.filter(|(name, _)| !weights::is_buffer(name)) {
+        let path = &name[owner.len()..];
+        for (moment, out) in [("m", &mut both.0), ("v", &mut both.1)] {
+            let tensor = find(&checkpoint.tensors, &format!("{prefix}.{moment}.{path}"), &parameter.shape)?;
+            out.push(DeviceTensor {
+                name: path.to_owned(),
+                shape: tensor.shape.clone(),
+                values: to_device(tensor, device),
+            });
+        }
+    }
+    Ok(both)
+}
+
+fn find<'a>(
+    tensors: &'a BTreeMap<String, HostTensor>,
+    name: &str,
+    shape: &[usize],
+) -> Result<&'a HostTensor, CheckpointError> {
+    let tensor = tensors.get(name).ok_or_else(|| CheckpointError::Missing { name: name.to_owned() })?;
+    if tensor.shape != shape {
+        let (expected, found) = (shape.to_vec(), tensor.shape.clone());
+        return Err(CheckpointError::Shape { name: name.to_owned(), expected, found });
+    }
+    Ok(tensor)
+}
+
+fn to_device(tensor: &HostTensor, device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(tensor.values.clone(), [tensor.values.len()]), device)
+}

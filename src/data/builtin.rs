@@ -1,0 +1,94 @@
+//! The built-in dogs: one PNG that holds every picture as a tile.
+
+use super::prepare::planes;
+use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, decode};
+
+/// Side of a tile in pixels: the size of CIFAR-10's pictures.
+pub const TILE: usize = 32;
+
+/// Cuts a mosaic of 32 x 32 tiles, row by row, into a data set.
+///
+/// At other resolutions than 32 every tile is resized with Lanczos-3; nothing of a neighbour bleeds in.
+///
+/// # Errors
+/// [`DataError::BuiltIn`] if `png` cannot be decoded, is not RGB of 8 bits, or its sides are no multiples of 32.
+pub fn dogs(png: &[u8], resolution: usize) -> Result<Dataset, DataError> {
+    let mosaic = decode(png).map_err(|error| DataError::BuiltIn { reason: error.to_string() })?;
+    let Raster { width, height, channels, bytes_per_sample, .. } = mosaic;
+    if width % TILE != 0 || height % TILE != 0 || (channels, bytes_per_sample) != (3, 1) {
+        let reason = format!(
+            "expected an RGB mosaic whose sides are multiples of {TILE}, found {width} x {height} pixels of {channels} \
+             channels and {} bits",
+            bytes_per_sample * 8
+        );
+        return Err(DataError::BuiltIn { reason });
+    }
+    let resizer = Resizer::new(TILE, resolution, Filter::Lanczos);
+    let mut builder = DatasetBuilder::new("Built-in dogs", resolution);
+    for top in (0..height).step_by(TILE) {
+        for left in (0..width).step_by(TILE) {
+            builder.push("tile", Ok(planes(&resizer.resize::<3>(&tile(&mosaic, top, left)))));
+        }
+    }
+    builder.finish()
+}
+
+/// `[TILE, TILE, 3]`
+fn tile(mosaic: &Raster, top: usize, left: usize) -> Vec<u8> {
+    let rows = mosaic.samples.chunks_exact(mosaic.width * 3).skip(top).take(TILE);
+    rows.flat_map(|row| &row[left * 3..(left + TILE) * 3]).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+    use super::*;
+
+    /// Tile `k` is flat, of the colour `(k, 2k, 3k)`, but for a white pixel in its corner.
+    fn mosaic(columns: usize, rows: usize) -> Vec<u8> {
+        let (width, height) = (columns * TILE, rows * TILE);
+        let mut pixels = Vec::new();
+        for y in 0..height {
+            for x in 0..width {
+                let k = (y / TILE * columns + x / TILE) as u8;
+                pixels.extend(if x % TILE == 0 && y % TILE == 0 { [255; 3] } else { [k, 2 * k, 3 * k] });
+            }
+        }
+        let mut png = Vec::new();
+        let encoder = PngEncoder::new(&mut png);
+        encoder.write_image(&pixels, width as u32, height as u32, ExtendedColorType::Rgb8).unwrap();
+        png
+    }
+
+    #[test]
+    fn tiles_are_pictures_in_reading_order() {
+        let data = dogs(&mosaic(3, 2), TILE).unwrap();
+        assert_eq!((data.len(), data.summary().name.as_str()), (6, "Built-in dogs"));
+        for k in 0..6 {
+            let pixels = data.pixels(k);
+            let plane = TILE * TILE;
+            assert_eq!((pixels[0], pixels[plane], pixels[2 * plane]), (255, 255, 255));
+            assert_eq!((pixels[1], pixels[plane - 1]), (k as u8, k as u8));
+            assert_eq!((pixels[2 * plane - 1], pixels[3 * plane - 1]), (2 * k as u8, 3 * k as u8));
+        }
+    }
+
+    #[test]
+    fn at_twice_the_size_neighbours_do_not_bleed() {
+        let data = dogs(&mosaic(2, 1), 2 * TILE).unwrap();
+        let pixels = data.pixels(0);
+        assert_eq!(pixels.len(), 3 * 64 * 64);
+        assert!(pixels[40 * 64..64 * 64].iter().all(|value| *value == 0), "far from its white corner, tile 0 is black");
+    }
+
+    #[test]
+    fn another_picture_is_refused() {
+        let png = mosaic(1, 1);
+        assert!(dogs(&png[..png.len() / 2], 32).is_err());
+        let mut grey = Vec::new();
+        PngEncoder::new(&mut grey).write_image(&[7; 1024], 32, 32, ExtendedColorType::L8).unwrap();
+        let sentence = dogs(&grey, 32).unwrap_err().to_string();
+        assert!(sentence.contains("found 32 x 32 pixels of 1 channels and 8 bits"), "{sentence}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Why one file, or all of them, cannot be used: sentences that a person can act on.
+
+use super::Format;
+
+/// Why one file is left out. Its text stands behind the file's name and ends with what can be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Zero bytes.
+    #[error("The file is empty: copy it again from where it came from.")]
+    Empty,
+    /// The first bytes are those of nothing known.
+    #[error("Its content is not that of a picture, whatever its name says: leave it out.")]
+    NotAPicture,
+    /// Recognised, but not among the formats that can be read.
+    #[error("It is {found}; only JPEG, PNG, WebP, GIF and BMP pictures can be read: {advice}.")]
+    Unsupported {
+        /// With its article, e.g. "a TIFF picture".
+        found: &'static str,
+        /// What to do with it.
+        advice: &'static str,
+    },
+    /// More bytes than a picture has any reason to have.
+    #[error("The file has more than {limit_megabytes} MB, the most that is read of one picture: save it smaller.")]
+    TooManyBytes {
+        /// The limit that was passed.
+        limit_megabytes: u64,
+    },
+    /// Would need too much memory; found from the header, before anything is allocated.
+    #[error(
+        "It claims {width} x {height} pixels, more than the {limit_megapixels} million that are decoded at once: \
+         save it smaller."
+    )]
+    TooManyPixels {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// The limit that was passed.
+        limit_megapixels: u64,
+    },
+    /// Too little picture to learn from.
+    #[error("It has only {width} x {height} pixels, and at least {min_side} on each side are needed: leave it out.")]
+    TooSmall {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// The limit that was missed.
+        min_side: u32,
+    },
+    /// A known format whose content does not hold together, cut off files included.
+    #[error("The {format} data is damaged or cut short ({reason}): get a fresh copy of the file.")]
+    Damaged {
+        /// e.g. "PNG".
+        format: &'static str,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The bytes could not be had at all.
+    #[error("It could not be read ({reason}): check that it still exists and that you may read it.")]
+    Unreadable {
+        /// The system's or the archive's words.
+        reason: String,
+    },
+    /// The decoder itself failed.
+    #[error("The decoder crashed on it, which is a fault of ours: leave it out, and please report it.")]
+    DecoderCrashed,
+}
+
+impl DecodeError {
+    /// A decoder's complaint as part of our sentence: in one line, without a full stop of its own.
+    pub(super) fn damaged(format: Format, reason: impl std::fmt::Display) -> Self {
+        let words = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Damaged { format: format.name(), reason: words.trim_end_matches('.').to_owned() }
+    }
+}
+
+/// Why there is no data set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DataError {
+    /// There were files, and none could be used.
+    #[error(
+        "None of the {files} files in {name} is a picture that can be used. {reasons} \
+         Choose a folder, a zip or files with JPEG, PNG, WebP, GIF or BMP pictures."
+    )]
+    NoPictures {
+        /// The source.
+        name: String,
+        /// Files that were looked at.
+        files: usize,
+        /// The first few, each with its reason.
+        reasons: String,
+    },
+    /// Nothing to look at.
+    #[error("There are no files in {name}. Choose a folder, a zip or files with JPEG, PNG, WebP, GIF or BMP pictures.")]
+    NoFiles {
+        /// The source.
+        name: String,
+    },
+    /// The source cannot be opened.
+    #[error("{name} could not be read ({reason}). Check that it exists and that you may read it.")]
+    Unreadable {
+        /// The source.
+        name: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The archive's directory of entries cannot be read.
+    #[error(
+        "{name} is not a zip archive that can be read ({reason}): it may be cut short or of another kind. \
+         Get a fresh copy, or unpack it and choose the folder."
+    )]
+    Archive {
+        /// The archive.
+        name: String,
+        /// The reader's words.
+        reason: String,
+    },
+    /// The archive unpacks to more than is reasonable.
+    #[error(
+        "{name} holds more than {limit_gigabytes} GB of unpacked pictures, the most that is read of one archive. \
+         Unpack it and choose the folder."
+    )]
+    ArchiveTooBig {
+        /// The archive.
+        name: String,
+        /// The limit that was passed.
+        limit_gigabytes: u64,
+    },
+    /// The built-in pictures are not as this program expects them.
+    #[error("The built-in dogs cannot be used ({reason}). Load the page again, or run the set-up again.")]
+    BuiltIn {
+        /// What was expected, and what was found.
+        reason: String,
+    },
+}

@@ -1,0 +1,46 @@
+//! Names of entries: which are nobody's picture, and how the others are shown.
+
+/// Whether an entry is the system's own and passes in silence: hidden files and folders, thumbnails' caches.
+///
+/// Everything else that is not a picture is counted and named. `name` is relative to what the person chose, with `/`
+/// between its parts, so that a folder inside a hidden one can be chosen.
+pub fn is_ignorable(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.') || SYSTEM.iter().any(|system| part.eq_ignore_ascii_case(system)))
+}
+
+/// Folders and files that macOS, Windows and network drives leave behind.
+const SYSTEM: [&str; 7] =
+    ["__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN", "System Volume Information"];
+
+/// An archive's name of an entry as a plain relative path: `..`, drive letters and backslashes are gone.
+///
+/// Nothing is ever written under this name; it only has to be fit to be shown and sorted.
+pub fn sanitized(name: &str) -> String {
+    let parts = name.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | "..") && !part.ends_with(':'));
+    let visible = |part: &str| part.chars().filter(|letter| !letter.is_control()).collect::<String>();
+    parts.map(visible).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_files_are_ignored_and_others_are_not() {
+        for name in [".DS_Store", "a/.git/x.jpg", "__MACOSX/dogs/._rex.jpg", "photos/THUMBS.DB", "desktop.ini"] {
+            assert!(is_ignorable(name), "{name}");
+        }
+        for name in ["rex.jpg", "notes.txt", "Ünïcode 犬 name.jpg", "v1.0/rex.jpg", "no extension"] {
+            assert!(!is_ignorable(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn escaping_names_stay_inside() {
+        assert_eq!(sanitized("../../escape.jpg"), "escape.jpg");
+        assert_eq!(sanitized("/etc/./passwd"), "etc/passwd");
+        assert_eq!(sanitized(r"C:\dogs\..\rex.jpg"), "dogs/rex.jpg");
+        assert_eq!(sanitized("nested/deep er/犬.jpg"), "nested/deep er/犬.jpg");
+        assert_eq!(sanitized("re\u{1b}[2Jx.jpg"), "re[2Jx.jpg");
+    }
+}

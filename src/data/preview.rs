@@ -1,0 +1,50 @@
+//! A grid of a data set's pictures, to look at before training.
+
+use super::Dataset;
+use crate::protocol::Grid;
+
+impl Dataset {
+    /// `count` pictures (or all, if there are fewer), evenly spaced through the data set, in a nearly square grid.
+    pub fn preview(&self, count: usize) -> Grid {
+        let count = count.min(self.len());
+        let columns = count.isqrt() + usize::from(count.isqrt().pow(2) < count);
+        let (tile, channels) = (self.resolution(), self.channels());
+        let mut grid = Grid { tile, columns, count, channels, pixels: Vec::new() };
+        grid.pixels = vec![0; grid.width() * grid.height() * channels];
+        let width = grid.width();
+        for slot in 0..count {
+            let (top, left) = (slot / columns * tile, slot % columns * tile);
+            for (i, pixel) in self.pixels(slot * self.len() / count).iter().enumerate() {
+                let (channel, y, x) = (i / (tile * tile), i / tile % tile, i % tile);
+                grid.pixels[((top + y) * width + left + x) * channels + channel] = *pixel;
+            }
+        }
+        grid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::DatasetBuilder;
+
+    #[test]
+    fn pictures_stand_in_rows_with_interleaved_channels() {
+        let mut builder = DatasetBuilder::new("six", 1);
+        (0..6).for_each(|i| builder.push("x", Ok(vec![i, 10 + i, 20 + i])));
+        let data = builder.finish().unwrap();
+
+        let grid = data.preview(3); // pictures 0, 2, 4 in two columns; the fourth place stays black
+        assert_eq!((grid.columns, grid.count, grid.width(), grid.height()), (2, 3, 2, 2));
+        assert_eq!(grid.pixels, [0, 10, 20, 2, 12, 22, 4, 14, 24, 0, 0, 0]);
+        assert_eq!(data.preview(100).count, 6);
+        assert!(data.preview(0).pixels.is_empty());
+    }
+
+    #[test]
+    fn rows_and_columns_of_a_picture_stay_in_place() {
+        let mut builder = DatasetBuilder::new("one", 2);
+        builder.push("x", Ok(vec![1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24]));
+        let grid = builder.finish().unwrap().preview(1);
+        assert_eq!(grid.pixels, [1, 11, 21, 2, 12, 22, 3, 13, 23, 4, 14, 24]);
+    }
+}

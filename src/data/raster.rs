@@ -1,0 +1,172 @@
+//! A decoded picture as its file stores it, and the upright RGB square at its centre.
+
+use image::metadata::Orientation;
+
+/// A decoded picture: no conversion has been made yet, so that cropping comes before the expensive part.
+#[derive(Clone, Debug)]
+pub struct Raster {
+    /// In pixels, as stored; a picture on its side has them exchanged.
+    pub width: usize,
+    /// In pixels, as stored.
+    pub height: usize,
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    pub channels: usize,
+    /// 1, or 2 for samples of 16 bits in the machine's byte order.
+    pub bytes_per_sample: usize,
+    /// `[height, width, channels]` samples, row-major.
+    pub samples: Vec<u8>,
+    /// How to turn it upright.
+    pub orientation: Orientation,
+}
+
+impl Raster {
+    /// An upright RGB picture of 8 bits.
+    ///
+    /// # Shapes
+    /// - `samples`: `[height, width, 3]`, interleaved
+    ///
+    /// # Panics
+    /// If `samples` has another size.
+    pub fn rgb8(width: usize, height: usize, samples: Vec<u8>) -> Self {
+        assert_eq!(samples.len(), width * height * 3, "{width} x {height} RGB pixels");
+        Self { width, height, channels: 3, bytes_per_sample: 1, samples, orientation: Orientation::NoTransforms }
+    }
+
+    /// Side of the largest square in the picture, in pixels.
+    pub fn side(&self) -> usize {
+        self.width.min(self.height)
+    }
+
+    /// The largest square at the centre of the upright picture, alpha laid over white, grey made RGB.
+    ///
+    /// Left and top of the square are rounded down, counted in the upright picture. Turning comes before any resize,
+    /// because the passes of a resize in 8 bits do not commute.
+    ///
+    /// # Shapes
+    /// - returns: `[side, side, 3]`, interleaved
+    pub fn center_square(&self) -> Vec<u8> {
+        let sample = |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes));
+        match (self.channels, self.bytes_per_sample) {
+            (1, 1) => self.gather(|[grey]| [grey; 3]),
+            (2, 1) => self.gather(|[grey, alpha]| [over_white(grey, alpha); 3]),
+            (3, 1) => self.gather(|rgb: [u8; 3]| rgb),
+            (4, 1) => self.gather(|[r, g, b, alpha]| [r, g, b].map(|value| over_white(value, alpha))),
+            (1, _) => self.gather(|grey: [u8; 2]| [sample(grey); 3]),
+            (2, _) => self.gather(|[g, h, a, b]| [over_white(sample([g, h]), sample([a, b])); 3]),
+            (3, _) => self.gather(|[r, s, g, h, b, c]| [[r, s], [g, h], [b, c]].map(sample)),
+            (_, _) => self.gather(|[r, s, g, h, b, c, a, d]| {
+                [[r, s], [g, h], [b, c]].map(|value| over_white(sample(value), sample([a, d])))
+            }),
+        }
+    }
+
+    /// Walks the stored square in upright order; `BYTES` of a pixel become RGB.
+    fn gather<const BYTES: usize>(&self, rgb_from_pixel: impl Fn([u8; BYTES]) -> [u8; 3]) -> Vec<u8> {
+        let side = self.side();
+        let turn = Turn::new(self.orientation);
+        let left = margin(self.width - side, turn.reverse_x) + if turn.reverse_x { side - 1 } else { 0 };
+        let top = margin(self.height - side, turn.reverse_y) + if turn.reverse_y { side - 1 } else { 0 };
+        let right = if turn.reverse_x { -1 } else { 1 };
+        let down = if turn.reverse_y { -1 } else { 1 } * self.width as isize;
+        let (step, line_step) = if turn.exchange { (down, right) } else { (right, down) };
+        let (pixels, _) = self.samples.as_chunks::<BYTES>();
+        let mut square = vec![0; side * side * 3];
+        let mut start = (top * self.width + left) as isize;
+        for line in square.chunks_exact_mut(side * 3) {
+            let mut source = start;
+            for rgb in line.as_chunks_mut::<3>().0 {
+                *rgb = rgb_from_pixel(pixels[source as usize]);
+                source += step;
+            }
+            start += line_step;
+        }
+        square
+    }
+}
+
+/// What is cut off before the square, of `excess` pixels in all; read backwards, the larger half comes first.
+fn margin(excess: usize, reversed: bool) -> usize {
+    if reversed { excess.div_ceil(2) } else { excess / 2 }
+}
+
+/// Nearest of 0..=255 to a value of 0..=65535.
+fn byte_from_16_bits(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
+}
+
+/// White shines through where alpha is less than 255; rounded to nearest.
+fn over_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
+
+/// How the stored picture is read to come out upright: columns for rows, and each axis forwards or backwards.
+struct Turn {
+    exchange: bool,
+    reverse_x: bool,
+    reverse_y: bool,
+}
+
+impl Turn {
+    fn new(orientation: Orientation) -> Self {
+        let (exchange, reverse_x, reverse_y) = match orientation {
+            Orientation::NoTransforms => (false, false, false),
+            Orientation::FlipHorizontal => (false, true, false),
+            Orientation::Rotate180 => (false, true, true),
+            Orientation::FlipVertical => (false, false, true),
+            Orientation::Rotate90FlipH => (true, false, false),
+            Orientation::Rotate90 => (true, false, true),
+            Orientation::Rotate270FlipH => (true, true, true),
+            Orientation::Rotate270 => (true, true, false),
+        };
+        Self { exchange, reverse_x, reverse_y }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raster(width: usize, channels: usize, bytes_per_sample: usize, samples: Vec<u8>) -> Raster {
+        let height = samples.len() / (width * channels * bytes_per_sample);
+        Raster { width, height, channels, bytes_per_sample, samples, orientation: Orientation::NoTransforms }
+    }
+
+    fn reds(raster: &Raster) -> Vec<u8> {
+        raster.center_square().chunks_exact(3).map(|pixel| pixel[0]).collect()
+    }
+
+    #[test]
+    fn every_orientation_is_undone_before_the_crop() {
+        // Stored: 1 2 3 4 5
+        //         6 7 8 9 10
+        let mut picture = raster(5, 1, 1, (1..=10).collect());
+        let mut upright = |orientation| {
+            picture.orientation = orientation;
+            reds(&picture)
+        };
+        assert_eq!(upright(Orientation::NoTransforms), [2, 3, 7, 8]);
+        assert_eq!(upright(Orientation::FlipHorizontal), [4, 3, 9, 8]);
+        assert_eq!(upright(Orientation::Rotate180), [9, 8, 4, 3]);
+        assert_eq!(upright(Orientation::FlipVertical), [7, 8, 2, 3]);
+        assert_eq!(upright(Orientation::Rotate90FlipH), [2, 7, 3, 8]);
+        assert_eq!(upright(Orientation::Rotate90), [7, 2, 8, 3]);
+        assert_eq!(upright(Orientation::Rotate270FlipH), [9, 4, 8, 3]);
+        assert_eq!(upright(Orientation::Rotate270), [4, 9, 3, 8]);
+    }
+
+    #[test]
+    fn alpha_is_laid_over_white() {
+        assert_eq!(reds(&raster(1, 2, 1, vec![0, 255])), [0]);
+        assert_eq!(reds(&raster(1, 2, 1, vec![0, 0])), [255]);
+        assert_eq!(reds(&raster(1, 2, 1, vec![100, 128])), [177]); // 50.196 + 127
+        assert_eq!(raster(1, 4, 1, vec![10, 20, 30, 51]).center_square(), [206, 208, 210]);
+    }
+
+    #[test]
+    fn sixteen_bits_are_rounded_to_eight() {
+        let samples = |values: [u16; 3]| values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        assert_eq!(raster(1, 3, 2, samples([0, 128, 129])).center_square(), [0, 0, 1]);
+        assert_eq!(raster(1, 3, 2, samples([65535, 65407, 65406])).center_square(), [255, 255, 254]);
+    }
+}

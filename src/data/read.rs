@@ -1,0 +1,66 @@
+//! Reading one file's bytes, with a bound, and no further than its first bytes if it is no picture.
+
+use std::io::{self, Read};
+
+use super::{DecodeError, Format, HEAD_BYTES};
+
+/// The largest file that is read as a picture, in bytes.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Reads a whole picture file, of about `size_hint` bytes.
+///
+/// A film, or an archive entry that unpacks to gigabytes of zeros, costs no more than its first bytes.
+///
+/// # Errors
+/// Those of [`Format::of`], [`DecodeError::TooManyBytes`], and [`DecodeError::Unreadable`] when the reader fails.
+pub fn read_picture(mut reader: impl Read, size_hint: u64) -> Result<Vec<u8>, DecodeError> {
+    let unreadable = |error: io::Error| DecodeError::Unreadable { reason: error.to_string() };
+    // The hint may come from a file's own header, so it only ever saves a few reallocations.
+    let mut bytes = Vec::with_capacity(size_hint.min(1 << 20) as usize);
+    reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+    Format::of(&bytes)?;
+    let rest = MAX_FILE_BYTES + 1 - bytes.len() as u64;
+    reader.take(rest).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(DecodeError::TooManyBytes { limit_megabytes: MAX_FILE_BYTES >> 20 });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Endless zeros behind a few bytes; panics when read past `allowed`.
+    struct Endless {
+        head: &'static [u8],
+        allowed: usize,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let known = self.head.len().min(buffer.len());
+            buffer.fill(0);
+            buffer[..known].copy_from_slice(&self.head[..known]);
+            self.head = &self.head[known..];
+            self.allowed = self.allowed.checked_sub(buffer.len()).expect("no more is read than needed");
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_not_read_to_its_end() {
+        let film = Endless { head: b"\0\0\0\x18ftypisom", allowed: 2 * HEAD_BYTES };
+        assert_eq!(
+            read_picture(film, u64::MAX),
+            Err(DecodeError::Unsupported { found: "a video", advice: "leave it out" })
+        );
+    }
+
+    #[test]
+    fn a_picture_is_read_whole() {
+        let file: Vec<u8> = b"GIF89a".iter().copied().chain(0..200).collect();
+        assert_eq!(read_picture(&file[..], 0), Ok(file.clone()));
+        assert_eq!(read_picture(&file[..0], 0), Err(DecodeError::Empty));
+    }
+}

@@ -1,0 +1,113 @@
+//! What a file is, by its first bytes: names and extensions lie.
+
+use super::DecodeError;
+
+/// Bytes from the start of a file that [`Format::of`] needs; fewer only if the file is shorter.
+pub const HEAD_BYTES: usize = 32;
+
+/// A picture format that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Baseline and progressive; grey, YCbCr, RGB, CMYK.
+    Jpeg,
+    /// All depths, palettes and alpha.
+    Png,
+    /// Lossy and lossless; the first frame of an animation.
+    WebP,
+    /// The first frame.
+    Gif,
+    /// Windows bitmaps.
+    Bmp,
+}
+
+impl Format {
+    /// Recognises a file by its first [`HEAD_BYTES`] bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError::Empty`], [`DecodeError::Unsupported`] for kinds people often have among their pictures,
+    /// [`DecodeError::NotAPicture`] for all else.
+    pub fn of(head: &[u8]) -> Result<Self, DecodeError> {
+        if head.is_empty() {
+            return Err(DecodeError::Empty);
+        }
+        let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+        if at(0, b"\xff\xd8\xff") {
+            Ok(Format::Jpeg)
+        } else if at(0, b"\x89PNG\r\n\x1a\n") {
+            Ok(Format::Png)
+        } else if at(0, b"RIFF") && at(8, b"WEBP") {
+            Ok(Format::WebP)
+        } else if at(0, b"GIF87a") || at(0, b"GIF89a") {
+            Ok(Format::Gif)
+        } else if at(0, b"BM") && BMP_HEADERS.iter().any(|size| at(14, &[*size, 0, 0, 0])) {
+            Ok(Format::Bmp)
+        } else {
+            let known = FOREIGN.iter().find(|(offset, magic, ..)| at(*offset, magic));
+            Err(known
+                .map_or(DecodeError::NotAPicture, |(_, _, found, advice)| DecodeError::Unsupported { found, advice }))
+        }
+    }
+
+    /// As in "a damaged PNG".
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+            Format::WebP => "WebP",
+            Format::Gif => "GIF",
+            Format::Bmp => "BMP",
+        }
+    }
+}
+
+/// Sizes of the header that follows a bitmap's file header. "BM" alone begins too many other files.
+const BMP_HEADERS: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
+
+const CONVERT: &str = "save it as one of these";
+const UNPACK: &str = "unpack it, or choose it by itself if it is a zip";
+
+/// Offset, magic bytes, what it is, what to do.
+const FOREIGN: &[(usize, &[u8], &str, &str)] = &[
+    (0, b"II*\0", "a TIFF picture", CONVERT),
+    (0, b"MM\0*", "a TIFF picture", CONVERT),
+    (4, b"ftypavi", "an AVIF picture", CONVERT),
+    (4, b"ftyphei", "a HEIC picture", CONVERT),
+    (4, b"ftypmif1", "a HEIC picture", CONVERT),
+    (4, b"ftyp", "a video", "leave it out"),
+    (0, b"\xff\x0a", "a JPEG XL picture", CONVERT),
+    (4, b"JXL ", "a JPEG XL picture", CONVERT),
+    (4, b"jP  ", "a JPEG 2000 picture", CONVERT),
+    (0, b"8BPS", "a Photoshop document", CONVERT),
+    (0, b"\0\0\x01\0", "an icon", CONVERT),
+    (0, b"qoif", "a QOI picture", CONVERT),
+    (0, b"<svg", "an SVG drawing", CONVERT),
+    (0, b"%PDF", "a PDF document", "leave it out"),
+    (0, b"PK\x03\x04", "an archive", UNPACK),
+    (0, b"\x1f\x8b", "an archive", UNPACK),
+    (0, b"7z\xbc\xaf", "an archive", UNPACK),
+    (0, b"Rar!", "an archive", UNPACK),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        assert_eq!(Format::of(b"\xff\xd8\xff\xe0rest"), Ok(Format::Jpeg));
+        assert_eq!(Format::of(b"RIFF\x10\0\0\0WEBPVP8 "), Ok(Format::WebP));
+        assert_eq!(Format::of(b"RIFF\x10\0\0\0WAVEfmt "), Err(DecodeError::NotAPicture));
+        assert_eq!(Format::of(b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"), Ok(Format::Bmp));
+        assert_eq!(Format::of(b"BMW and other cars"), Err(DecodeError::NotAPicture));
+        assert_eq!(Format::of(b""), Err(DecodeError::Empty));
+        assert_eq!(Format::of(b"\xff"), Err(DecodeError::NotAPicture));
+    }
+
+    #[test]
+    fn relatives_are_named() {
+        let sentence = Format::of(b"II*\0\x08\0\0\0").unwrap_err().to_string();
+        assert!(sentence.starts_with("It is a TIFF picture; only JPEG"), "{sentence}");
+        let sentence = Format::of(b"\0\0\0\x18ftypheic\0\0\0\0").unwrap_err().to_string();
+        assert!(sentence.starts_with("It is a HEIC picture"), "{sentence}");
+    }
+}

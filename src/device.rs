@@ -1,0 +1,252 @@
+//! What computes: choosing it, opening it, and trying it out before anything depends on it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use thiserror::Error;
+
+use crate::random::{Random, Stream};
+use crate::weights::read_values;
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A GPU if there is one that works, else the CPU.
+    #[default]
+    Auto,
+    /// burn's flex.
+    Cpu,
+    /// Any graphics API: WebGPU in the browser; Vulkan, Metal or DirectX natively.
+    Wgpu,
+    /// Vulkan.
+    Vulkan,
+    /// CUDA, with the device's index.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let unknown = || DeviceError::Unknown { name: text.to_owned() };
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "wgpu" => Ok(Self::Wgpu),
+            "vulkan" => Ok(Self::Vulkan),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => {
+                let index = text.strip_prefix("cuda:").ok_or_else(unknown)?;
+                index.parse().map(Self::Cuda).map_err(|_| unknown())
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Wgpu => f.write_str("wgpu"),
+            Self::Vulkan => f.write_str("vulkan"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// Why a device cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DeviceError {
+    /// `--device` with another word.
+    #[error("there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda or cuda:INDEX")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// This binary was built without it.
+    #[error(
+        "this Whelp was built without {name}; rebuild it with `cargo build --release -p whelp-native --features {name}`"
+    )]
+    NotBuilt {
+        /// The missing feature.
+        name: &'static str,
+    },
+    /// No such hardware or driver, or it refused to start.
+    #[error("{name} cannot be used: {reason}. Use --device cpu, or install a driver")]
+    Unavailable {
+        /// What was asked for.
+        name: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// It computes wrong numbers.
+    #[error("{name} computes wrong numbers ({reason}), so it is not used. Update its driver, or use the CPU")]
+    Wrong {
+        /// What was tried.
+        name: String,
+        /// What was computed against what was expected.
+        reason: String,
+    },
+    /// It failed while computing: reset, out of memory, or a kernel it refused.
+    #[error("the device failed: {reason}. If its memory is full, lower train.batch or the widths")]
+    Lost {
+        /// What the driver said.
+        reason: String,
+    },
+}
+
+impl DeviceError {
+    /// Wraps what burn says of a failed execution.
+    pub fn lost(error: impl fmt::Debug) -> Self {
+        Self::Lost { reason: format!("{error:?}") }
+    }
+}
+
+/// A device that has been tried out.
+#[derive(Clone, Debug)]
+pub struct OpenDevice {
+    /// Without autodiff; the trainer adds it.
+    pub device: Device,
+    /// In words, e.g. "NVIDIA H100 (Vulkan)".
+    pub description: String,
+    /// A CPU, or a GPU that a CPU imitates.
+    pub is_software: bool,
+    /// Why it is not what one would expect, where it is not.
+    pub reason: Option<String>,
+}
+
+/// Opens the chosen device and tries it out.
+///
+/// `Auto` never fails: whatever is wrong with a GPU becomes [`OpenDevice::reason`] for using the CPU.
+///
+/// # Errors
+/// [`DeviceError::NotBuilt`], [`DeviceError::Unavailable`] and [`DeviceError::Wrong`] for a device asked for by name.
+pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
+    match choice {
+        DeviceChoice::Cpu => Ok(open_cpu(None)),
+        DeviceChoice::Auto => Ok(match open_gpu(DeviceChoice::Wgpu).await {
+            Ok(gpu) if !gpu.is_software => gpu,
+            Ok(gpu) => open_cpu(Some(format!("the only graphics device, {}, is imitated by the CPU", gpu.description))),
+            Err(error) => open_cpu(Some(error.to_string())),
+        }),
+        DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Cuda(_) => open_gpu(choice).await,
+    }
+}
+
+/// The CPU, burn's flex: always there.
+pub fn cpu() -> Device {
+    Device::flex()
+}
+
+fn open_cpu(reason: Option<String>) -> OpenDevice {
+    OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason }
+}
+
+async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
+    let gpu = match choice {
+        DeviceChoice::Cuda(index) => open_cuda(index)?,
+        DeviceChoice::Vulkan => open_vulkan().await?,
+        DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::Wgpu => open_wgpu(choice, None).await?,
+    };
+    self_test(&gpu.device, &gpu.description).await?;
+    Ok(gpu)
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(index: usize) -> Result<OpenDevice, DeviceError> {
+    let device = Device::cuda(index);
+    Ok(OpenDevice { device, description: format!("CUDA device {index}"), is_software: false, reason: None })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(_index: usize) -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NotBuilt { name: "cuda" })
+}
+
+// burn's `vulkan` feature would compile SPIR-V itself instead of WGSL, for this choice and for `wgpu` alike. It is left out:
+// Mesa's software Vulkan crashes on that SPIR-V (seen with Mesa 22.3 and cubecl 0.11.3).
+#[cfg(feature = "wgpu")]
+async fn open_vulkan() -> Result<OpenDevice, DeviceError> {
+    open_wgpu(DeviceChoice::Vulkan, Some(burn::tensor::wgpu::WgpuBackend::Vulkan)).await
+}
+
+#[cfg(not(feature = "wgpu"))]
+async fn open_vulkan() -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NotBuilt { name: "wgpu" })
+}
+
+#[cfg(feature = "wgpu")]
+async fn open_wgpu(
+    choice: DeviceChoice,
+    api: Option<burn::tensor::wgpu::WgpuBackend>,
+) -> Result<OpenDevice, DeviceError> {
+    // Few tasks to a submission: a browser shows frames of other pages between them.
+    let mut options = Device::wgpu_options().tasks_max(32);
+    if let Some(api) = api {
+        options = options.graphics_api(api);
+    }
+    let (device, setup) = options
+        .init_with_setup_async()
+        .await
+        .map_err(|error| DeviceError::Unavailable { name: choice.to_string(), reason: error.to_string() })?;
+    let info = setup.adapter.get_info();
+    let is_software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu;
+    let description = format!("{} ({:?})", info.name, info.backend);
+    Ok(OpenDevice { device, description, is_software, reason: None })
+}
+
+#[cfg(not(feature = "wgpu"))]
+async fn open_wgpu(_choice: DeviceChoice, _api: Option<()>) -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NotBuilt { name: "wgpu" })
+}
+
+/// Compares a convolution and its gradients on `device` with the CPU's.
+///
+/// A GPU whose shader was refused goes on with stale memory and only logs it (tracel-ai/cubecl#1641), so a wrong
+/// device has to be found by its numbers.
+async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
+    let expected = convolve(&cpu()).await?;
+    let found = convolve(device)
+        .await
+        .map_err(|error| DeviceError::Unavailable { name: name.to_owned(), reason: error.to_string() })?;
+    for (part, (expected, found)) in
+        ["output", "input gradient", "weight gradient"].iter().zip(expected.iter().zip(&found))
+    {
+        let largest = expected.iter().fold(0f32, |a, v| a.max(v.abs()));
+        for (want, got) in expected.iter().zip(found) {
+            // Sums of at most 192 products in float32, in another order.
+            if (want - got).abs() <= 1e-4 * largest {
+                continue;
+            }
+            let reason = format!("{part} of a convolution: {got} instead of {want}");
+            return Err(DeviceError::Wrong { name: name.to_owned(), reason });
+        }
+    }
+    Ok(())
+}
+
+/// Output, input gradient and weight gradient of the discriminator's kind of convolution on fixed numbers.
+async fn convolve(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
+    let device = device.clone().autodiff();
+    let tensor = |position: u64, shape: [usize; 4]| -> Tensor<4> {
+        let values = Random::new(0, Stream::Init, position).normals(shape.iter().product());
+        Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
+    };
+    let (input, weight) = (tensor(0, [2, 3, 8, 8]), tensor(1, [5, 3, 4, 4]));
+    let output = conv2d(input.clone(), weight.clone(), None, ConvOptions::new([2, 2], [1, 1], [1, 1], 1));
+    // The square makes the gradients depend on the output.
+    let gradients = output.clone().square().sum().backward();
+    let parts = [Some(output), input.grad(&gradients), weight.grad(&gradients)];
+    let missing = || DeviceError::Lost { reason: "a convolution has no gradient".to_owned() };
+    let mut flat = Vec::new();
+    for part in parts {
+        let part = part.ok_or_else(missing)?.without_autodiff();
+        let count = part.shape().num_elements();
+        flat.push(part.reshape([count]));
+    }
+    read_values(flat).await
+}

@@ -1,0 +1,73 @@
+//! Batch normalisation: Ioffe & Szegedy 2015, arXiv:1502.03167.
+
+use burn::module::{Module, Param, RunningState};
+use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::{Device, Tensor};
+
+/// Added to the variance; PyTorch's value.
+const EPSILON: f64 = 1e-5;
+
+/// Share of the newest batch in the running statistics; PyTorch's value.
+const MOMENTUM: f64 = 0.1;
+
+/// `y = γ (x - μ) / √(σ² + ε) + β` over batch, rows and columns of each channel.
+///
+/// On an autodiff device μ and σ² are the batch's, and running averages of them are kept; after `.valid()` they are those
+/// averages. burn's own layer keeps the biased variance there, PyTorch (and so every DCGAN checkpoint) the unbiased one,
+/// `σ² M/(M-1)` for M values a channel. Clones share the running averages, `.valid()` copies them.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Scale, `[channels]`.
+    pub gamma: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub beta: Param<Tensor<1>>,
+    running_mean: RunningState<Tensor<1>>,
+    running_var: RunningState<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// Scale 1, shift 0, running mean 0 and variance 1.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        let ones = || Tensor::ones([channels], device);
+        let zeros = || Tensor::zeros([channels], device);
+        Self {
+            gamma: Param::from_tensor(ones()),
+            beta: Param::from_tensor(zeros()),
+            running_mean: RunningState::new(zeros()),
+            running_var: RunningState::new(ones()),
+        }
+    }
+
+    /// Normalises by the batch's statistics on an autodiff device, by the running ones elsewhere.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, channels, height, width]`
+    /// - returns: the same
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        if input.is_autodiff() { self.forward_train(input) } else { self.forward_inference(input) }
+    }
+
+    /// Normalises by the running statistics wherever `input` is.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, channels, height, width]`
+    /// - returns: the same
+    pub fn forward_inference(&self, input: Tensor<4>) -> Tensor<4> {
+        let (mean, var) = (self.running_mean.value_sync(), self.running_var.value_sync());
+        batch_norm(input, self.gamma.val(), self.beta.val(), mean, var, EPSILON)
+    }
+
+    fn forward_train(&self, input: Tensor<4>) -> Tensor<4> {
+        let [n, _, h, w] = input.dims();
+        let count = (n * h * w) as f64;
+        // A single value has no unbiased variance; the batch is at least 2, so this is about robustness alone.
+        let unbias = count / (count - 1.0).max(1.0);
+        let batch = batch_norm_train(input, self.gamma.val(), self.beta.val(), EPSILON);
+        let follow = |running: &RunningState<Tensor<1>>, new: Tensor<1>| {
+            running.update((running.value_sync() * (1.0 - MOMENTUM) + new.detach() * MOMENTUM).detach());
+        };
+        follow(&self.running_mean, batch.mean);
+        follow(&self.running_var, batch.variance * unbias);
+        batch.output
+    }
+}

@@ -1,0 +1,158 @@
+//! DCGAN (Radford et al. 2016, arXiv:1511.06434) as the PyTorch tutorial builds it, at any power-of-two resolution.
+//!
+//! Every convolution is 4x4 without bias. Parameter paths are the checkpoint's tensor names:
+//! `blocks.0.conv.weight`, `blocks.0.norm.gamma`, and so on.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
+use burn::nn::{Initializer, PaddingConfig2d};
+use burn::tensor::activation::{leaky_relu, relu};
+use burn::tensor::{Device, Tensor};
+
+use super::BatchNorm;
+
+/// Slope of the discriminator's LeakyReLU for negative inputs.
+const LEAK: f64 = 0.2;
+
+/// Stride-2 layers between a 4x4 map and pictures of `resolution` pixels, the last one to (or from) colour included.
+fn doublings(resolution: usize) -> usize {
+    (resolution / 4).ilog2() as usize
+}
+
+/// Sizes of a [`Generator`].
+#[derive(Clone, Debug)]
+pub struct GeneratorConfig {
+    /// Length of z.
+    pub latent: usize,
+    /// Channels of the last hidden layer; each layer before it has twice as many.
+    pub width: usize,
+    /// Channels of a picture.
+    pub channels: usize,
+    /// Side of a picture in pixels: a power of two, at least 8.
+    pub resolution: usize,
+}
+
+/// Latents to pictures: transposed convolutions, batch norm, ReLU; tanh at the end.
+#[derive(Module, Debug)]
+pub struct Generator {
+    blocks: Vec<UpBlock>,
+}
+
+#[derive(Module, Debug)]
+struct UpBlock {
+    conv: ConvTranspose2d,
+    /// Absent in the last block.
+    norm: Option<BatchNorm>,
+}
+
+impl GeneratorConfig {
+    /// A generator whose convolutions are all zero: see [`initialize`](super::initialize).
+    pub fn init(&self, device: &Device) -> Generator {
+        let doublings = doublings(self.resolution);
+        let block = |i: usize| {
+            let channels_in = if i == 0 { self.latent } else { self.width << (doublings - i) };
+            let is_last = i == doublings;
+            let channels_out = if is_last { self.channels } else { self.width << (doublings - 1 - i) };
+            let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
+            UpBlock {
+                conv: ConvTranspose2dConfig::new([channels_in, channels_out], [4, 4])
+                    .with_stride([stride, stride])
+                    .with_padding([padding, padding])
+                    .with_bias(false)
+                    .with_initializer(Initializer::Zeros)
+                    .init(device),
+                norm: (!is_last).then(|| BatchNorm::new(channels_out, device)),
+            }
+        };
+        Generator { blocks: (0..=doublings).map(block).collect() }
+    }
+}
+
+impl Generator {
+    /// Draws pictures.
+    ///
+    /// Batch norm uses the batch's statistics on an autodiff device, the running ones after `.valid()`.
+    ///
+    /// # Shapes
+    /// - `z`: `[batch, latent]`, standard normal
+    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
+    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
+        let [batch, latent] = z.dims();
+        self.blocks.iter().fold(z.reshape([batch, latent, 1, 1]), |x, block| {
+            let x = block.conv.forward(x);
+            match &block.norm {
+                Some(norm) => relu(norm.forward(x)),
+                None => x.tanh(),
+            }
+        })
+    }
+}
+
+/// Sizes of a [`Discriminator`].
+#[derive(Clone, Debug)]
+pub struct DiscriminatorConfig {
+    /// Channels of the first layer; each layer after it has twice as many.
+    pub width: usize,
+    /// Channels of a picture.
+    pub channels: usize,
+    /// Side of a picture in pixels: a power of two, at least 8.
+    pub resolution: usize,
+}
+
+/// Pictures to logits: strided convolutions, batch norm but in the first, LeakyReLU.
+#[derive(Module, Debug)]
+pub struct Discriminator {
+    blocks: Vec<DownBlock>,
+}
+
+#[derive(Module, Debug)]
+struct DownBlock {
+    conv: Conv2d,
+    /// Absent in the first and in the last block.
+    norm: Option<BatchNorm>,
+}
+
+impl DiscriminatorConfig {
+    /// A discriminator whose convolutions are all zero: see [`initialize`](super::initialize).
+    pub fn init(&self, device: &Device) -> Discriminator {
+        let doublings = doublings(self.resolution);
+        let block = |i: usize| {
+            let channels_in = if i == 0 { self.channels } else { self.width << (i - 1) };
+            let is_last = i == doublings;
+            let channels_out = if is_last { 1 } else { self.width << i };
+            let (stride, padding) =
+                if is_last { (1, PaddingConfig2d::Valid) } else { (2, PaddingConfig2d::Explicit(1, 1, 1, 1)) };
+            DownBlock {
+                conv: Conv2dConfig::new([channels_in, channels_out], [4, 4])
+                    .with_stride([stride, stride])
+                    .with_padding(padding)
+                    .with_bias(false)
+                    .with_initializer(Initializer::Zeros)
+                    .init(device),
+                norm: (i != 0 && !is_last).then(|| BatchNorm::new(channels_out, device)),
+            }
+        };
+        Discriminator { blocks: (0..=doublings).map(block).collect() }
+    }
+}
+
+impl Discriminator {
+    /// Scores pictures: the larger the logit, the more it takes a picture for a real one.
+    ///
+    /// # Shapes
+    /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - returns: `[batch]`
+    pub fn forward(&self, image: Tensor<4>) -> Tensor<1> {
+        let last = self.blocks.len() - 1;
+        let x = self.blocks.iter().enumerate().fold(image, |x, (i, block)| {
+            let x = block.conv.forward(x);
+            let x = match &block.norm {
+                Some(norm) => norm.forward(x),
+                None => x,
+            };
+            if i == last { x } else { leaky_relu(x, LEAK) }
+        });
+        let [batch, _, _, _] = x.dims();
+        x.reshape([batch])
+    }
+}

@@ -1,0 +1,14 @@
+//! What differs between a browser and a computer: the library's only `cfg(target_family)`.
+
+#[cfg(not(target_family = "wasm"))]
+mod native;
+#[cfg(target_family = "wasm")]
+mod web;
+
+#[cfg(not(target_family = "wasm"))]
+pub use native::{memory_bytes, yield_now};
+#[cfg(target_family = "wasm")]
+pub use web::{memory_bytes, yield_now};
+
+/// A point in time; `std`'s clock panics in a browser.
+pub use web_time::Instant;

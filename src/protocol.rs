@@ -1,0 +1,216 @@
+//! Everything that crosses a worker, thread or process border while a run is under way.
+//!
+//! Both enums are closed and are matched without a wildcard. Large buffers are not part of the JSON: a front end
+//! moves [`Event::take_payload`] beside it (transferred between threads in the page, a file natively).
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+
+/// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Stop stepping, keep everything.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Draw a grid now: `count` pictures from `seed`.
+    Sample { count: usize, seed: u64 },
+    /// Change one field of the `output` section, or `train.length`, while running, e.g. `output.sample_steps` to `100`.
+    Set { key: String, value: String },
+    /// Write a checkpoint now.
+    Save,
+    /// Write a checkpoint and end the run.
+    Stop,
+}
+
+/// What a run tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run is set up and about to take its first step.
+    Started {
+        config: Box<RunConfig>,
+        /// What computes, in words.
+        device: String,
+        generator_parameters: usize,
+        discriminator_parameters: usize,
+        data: DataSummary,
+        /// Where it goes on from; step 0 for a new run.
+        progress: Progress,
+    },
+    /// Losses of every step since the last tick.
+    Tick { progress: Progress, losses: Vec<StepLosses> },
+    /// A grid of generated pictures.
+    Samples {
+        step: u64,
+        nimg: u64,
+        seed: u64,
+        grid: Grid,
+        /// File it was written to, where there is one.
+        path: Option<String>,
+    },
+    /// Done, but otherwise than asked.
+    Warning { message: String },
+    /// A checkpoint was made.
+    Checkpoint {
+        step: u64,
+        nimg: u64,
+        reason: CheckpointReason,
+        /// The whole file.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+        /// File it was written to, where there is one.
+        path: Option<String>,
+    },
+    /// Answers `Pause`.
+    Paused { progress: Progress },
+    /// Answers `Resume`.
+    Resumed { progress: Progress },
+    /// The run ended by a fault; what was saved before stays valid.
+    Failed { kind: FailureKind, message: String },
+    /// The run ended.
+    Finished { reason: FinishReason, progress: Progress },
+}
+
+impl Event {
+    /// Takes out the large buffer that travels beside the JSON, if this event has one.
+    pub fn take_payload(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Event::Samples { grid, .. } => Some(std::mem::take(&mut grid.pixels)),
+            Event::Checkpoint { bytes, .. } => Some(std::mem::take(bytes)),
+            Event::Started { .. }
+            | Event::Tick { .. }
+            | Event::Warning { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Failed { .. }
+            | Event::Finished { .. } => None,
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps of both networks since the very first.
+    pub step: u64,
+    /// Real images shown to the discriminator.
+    pub nimg: u64,
+    /// Passes through the data set, with the fraction of the current one.
+    pub epoch: f64,
+    /// Seconds of training, pauses not counted, resumed runs added up.
+    pub elapsed_secs: f64,
+    /// Over the last few ticks; 0 before the first.
+    pub images_per_sec: f64,
+    /// Share of the run's length that is done, in [0, 1]; none if the run has no end.
+    pub fraction: Option<f64>,
+    /// At the current speed; none if unknown or if the run has no end.
+    pub remaining_secs: Option<f64>,
+    /// Memory of this process or worker in bytes, where it can be told.
+    pub memory_bytes: Option<u64>,
+}
+
+/// Losses of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepLosses {
+    /// Counted from 1.
+    pub step: u64,
+    /// The discriminator's loss, `loss/d`.
+    pub d: f32,
+    /// The generator's loss, `loss/g`.
+    pub g: f32,
+}
+
+/// Square pictures of one size, laid out row by row into one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Grid {
+    /// Side of one picture in pixels.
+    pub tile: usize,
+    pub columns: usize,
+    /// Pictures; the last row may be short (the rest is black).
+    pub count: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// Whole grid, row-major, channels interleaved: `rows * tile * columns * tile * channels` bytes.
+    #[serde(skip)]
+    pub pixels: Vec<u8>,
+}
+
+impl Grid {
+    /// Width of the whole grid in pixels.
+    pub fn width(&self) -> usize {
+        self.columns * self.tile
+    }
+
+    /// Height of the whole grid in pixels.
+    pub fn height(&self) -> usize {
+        self.count.div_ceil(self.columns.max(1)) * self.tile
+    }
+}
+
+/// What a data set is, in a few words and numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// "Built-in dogs", a folder's or a file's name.
+    pub name: String,
+    pub count: usize,
+    pub resolution: usize,
+    pub channels: usize,
+    /// Files that could not be used, each with its reason. At most [`DataSummary::SKIPPED_SHOWN`] are named.
+    pub skipped: Vec<Skipped>,
+    /// All that could not be used.
+    pub skipped_count: usize,
+    /// Hash of the prepared pixels; a resumed run warns when it differs.
+    pub fingerprint: String,
+}
+
+impl DataSummary {
+    /// More names than this help nobody.
+    pub const SKIPPED_SHOWN: usize = 200;
+}
+
+/// A file that was left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub name: String,
+    /// A sentence.
+    pub reason: String,
+}
+
+/// Why a checkpoint was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckpointReason {
+    /// Answers `Save`.
+    Requested,
+    /// `output.checkpoint_steps` or `output.checkpoint_secs` had passed.
+    Automatic,
+    /// The run ends here.
+    Last,
+}
+
+/// Why a run ended without a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// Its length was reached.
+    Completed,
+    /// Answers `Stop`.
+    Stopped,
+}
+
+/// What kind of fault ended a run: nobody parses message text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The input was refused: data, configuration or checkpoint.
+    Input,
+    /// The device was lost, refused a kernel or ran out of memory.
+    Device,
+    /// A loss was not a finite number.
+    Diverged,
+    /// A fault of ours.
+    Bug,
+}

@@ -1,0 +1,391 @@
+//! The state machine behind a run.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender, TryRecvError};
+use burn::tensor::Tensor;
+use thiserror::Error;
+
+use super::clock::Clock;
+use crate::checkpoint::{self, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState};
+use crate::config::Length;
+use crate::data::Dataset;
+use crate::device::{DeviceError, OpenDevice};
+use crate::platform;
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress, StepLosses};
+use crate::sample;
+use crate::train::{Batches, Trainer};
+use crate::validate::{ConfigError, ValidConfig};
+use crate::weights::{self, read_values};
+
+/// Why a run cannot start, or had to end.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The data set does not fit the configuration or the checkpoint.
+    #[error("{reason}")]
+    Data {
+        /// A sentence.
+        reason: String,
+    },
+    /// The settings are refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The checkpoint does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A loss became NaN or infinite.
+    #[error(
+        "training broke down at step {step}: {series} is {value}. The last checkpoint is from before that; go on from \
+         it with lower learning rates"
+    )]
+    Diverged {
+        /// The first step with such a loss.
+        step: u64,
+        /// `loss/d` or `loss/g`.
+        series: &'static str,
+        /// The loss.
+        value: f32,
+    },
+}
+
+impl RunError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Data { .. } | Self::Config(_) => FailureKind::Input,
+            Self::Device(_) | Self::Checkpoint(CheckpointError::Device(_)) => FailureKind::Device,
+            Self::Checkpoint(_) => FailureKind::Input,
+            Self::Diverged { .. } => FailureKind::Diverged,
+        }
+    }
+}
+
+/// A run under way: poll [`Run::next`] for events, send [`Command`]s through the sender that came with it.
+///
+/// Nothing happens unless it is polled, and while it is paused a poll sleeps until a command comes, so a paused run uses
+/// no processor. Dropping it ends it without a checkpoint.
+#[derive(Debug)]
+pub struct Run {
+    config: ValidConfig,
+    device: OpenDevice,
+    data: Arc<Dataset>,
+    trainer: Trainer,
+    batches: Batches,
+    commands: Receiver<Command>,
+    /// Events that are ready to be told, oldest first.
+    pending: VecDeque<Event>,
+    phase: Phase,
+    clock: Clock,
+    /// Losses that are still on the device.
+    unread: Vec<(u64, Tensor<1>, Tensor<1>)>,
+    history: Vec<StepLosses>,
+    last_sample: Mark,
+    last_checkpoint: Mark,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    Running,
+    Paused,
+    Ended,
+}
+
+/// When something was done last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    step: u64,
+    secs: f64,
+}
+
+impl Run {
+    /// A run from its first step.
+    ///
+    /// # Errors
+    /// [`RunError::Data`] if the data set has another resolution than the configuration.
+    pub fn new(
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        let trainer = Trainer::new(&config, data.channels(), &device.device);
+        Self::with_trainer(config, data, device, trainer, 0.0, Vec::new())
+    }
+
+    /// Goes on where `checkpoint` was made. `config` is the checkpoint's, perhaps with other training settings.
+    ///
+    /// # Errors
+    /// [`RunError::Checkpoint`] if the networks differ, [`RunError::Data`] if the pictures do not fit them.
+    pub fn resume(
+        checkpoint: &Checkpoint,
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        let origin = &checkpoint.meta.data;
+        if origin.channels != data.channels() {
+            let (of, found) = (origin.channels, data.channels());
+            let reason = format!("the checkpoint's pictures have {of} channels, these have {found}; use others");
+            return Err(RunError::Data { reason });
+        }
+        let trainer = checkpoint::restore_trainer(checkpoint, &config, &device.device)?;
+        let history = checkpoint.meta.history.clone();
+        let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
+        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, elapsed_secs, history)?;
+        let summary = run.data.summary();
+        if summary.fingerprint != origin.fingerprint {
+            let message = format!(
+                "the checkpoint was trained on other pictures ({}, {} of them) than {} ({}); it goes on with these",
+                origin.name, origin.count, summary.name, summary.count
+            );
+            run.pending.push_back(Event::Warning { message });
+        }
+        Ok((run, commands))
+    }
+
+    fn with_trainer(
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+        trainer: Trainer,
+        elapsed_secs: f64,
+        history: Vec<StepLosses>,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        let (of, found) = (config.data.resolution, data.resolution());
+        if of != found {
+            let reason = format!("the pictures are prepared at {found} pixels, the networks need {of}");
+            return Err(RunError::Data { reason });
+        }
+        // A person's clicks: a bound that is never reached unless something is wrong.
+        let (sender, commands) = async_channel::bounded(1024);
+        let batches = Batches::new(data.clone(), config.seed, config.train.batch, config.data.horizontal_flip);
+        let mark = Mark { step: trainer.step, secs: elapsed_secs };
+        let run = Self {
+            clock: Clock::new(elapsed_secs, trainer.nimg),
+            config,
+            device,
+            data,
+            trainer,
+            batches,
+            commands,
+            pending: VecDeque::new(),
+            phase: Phase::New,
+            unread: Vec::new(),
+            history,
+            last_sample: mark,
+            last_checkpoint: mark,
+        };
+        Ok((run, sender))
+    }
+
+    /// The next event; none once the run has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if self.phase != Phase::New
+                && let Some(event) = self.pending.pop_front()
+            {
+                return Some(event);
+            }
+            let advanced = match self.phase {
+                Phase::New => self.begin().await,
+                Phase::Running => self.advance().await,
+                Phase::Paused => {
+                    // Whoever could end the pause is gone: end the run, keeping it.
+                    let command = self.commands.recv().await.unwrap_or(Command::Stop);
+                    self.obey(command).await
+                }
+                Phase::Ended => return None,
+            };
+            if let Err(error) = advanced {
+                self.phase = Phase::Ended;
+                self.pending.push_back(Event::Failed { kind: error.kind(), message: error.to_string() });
+            }
+        }
+    }
+
+    /// Where the run stands.
+    pub fn progress(&self) -> Progress {
+        self.clock.progress(self.trainer.step, self.trainer.nimg, self.data.len(), self.config.train.length)
+    }
+
+    async fn begin(&mut self) -> Result<(), RunError> {
+        self.phase = Phase::Running;
+        self.pending.push_front(Event::Started {
+            config: Box::new(self.config.clone().into_inner()),
+            device: self.device.description.clone(),
+            generator_parameters: weights::count_parameters(&self.trainer.generator),
+            discriminator_parameters: weights::count_parameters(&self.trainer.discriminator),
+            data: self.data.summary().clone(),
+            progress: self.progress(),
+        });
+        if !self.history.is_empty() {
+            self.pending.push_back(Event::Tick { progress: self.progress(), losses: self.history.clone() });
+        }
+        self.sample(self.config.output.grid, self.config.seed).await?;
+        self.clock.start();
+        Ok(())
+    }
+
+    async fn advance(&mut self) -> Result<(), RunError> {
+        match self.commands.try_recv() {
+            Ok(command) => return self.obey(command).await,
+            // Without anyone to command it, a run goes on to its end.
+            Err(TryRecvError::Empty | TryRecvError::Closed) => {}
+        }
+        if self.is_complete() {
+            return self.finish(FinishReason::Completed).await;
+        }
+        self.step();
+        self.report().await?;
+        platform::yield_now().await;
+        Ok(())
+    }
+
+    fn step(&mut self) {
+        let nimg = self.trainer.nimg;
+        let device = &self.device.device;
+        let real = self.batches.real(nimg, device);
+        let z = self.batches.latents(nimg, self.config.model.latent, device);
+        let stats = self.trainer.step(real, z);
+        self.unread.push((self.trainer.step, stats.loss_d_real + stats.loss_d_fake, stats.loss_g));
+    }
+
+    fn is_complete(&self) -> bool {
+        let Trainer { step, nimg, .. } = self.trainer;
+        match self.config.train.length {
+            Length::Steps(n) => step >= n,
+            Length::Epochs(n) => nimg >= n * self.data.len() as u64,
+            Length::Kimg(n) => nimg >= n * 1000,
+            Length::Seconds(n) => self.clock.elapsed_secs() >= n as f64,
+            Length::Unlimited => false,
+        }
+    }
+
+    /// Whatever is due after a step.
+    async fn report(&mut self) -> Result<(), RunError> {
+        let step = self.trainer.step;
+        let output = self.config.output.clone();
+        // The very first losses at once: people wait for a sign of life, and a net that cannot start shows here.
+        let is_tick = self.unread.len() as u64 >= output.tick_steps || step == 1;
+        if is_tick {
+            self.tick().await?;
+        }
+        let now = self.clock.elapsed_secs();
+        let is_due = |mark: Mark, steps: Option<u64>, secs: Option<f64>| {
+            steps.is_some_and(|n| step >= mark.step + n) || is_tick && secs.is_some_and(|s| now >= mark.secs + s)
+        };
+        if is_due(self.last_sample, output.sample_steps, output.sample_secs) {
+            self.sample(output.grid, self.config.seed).await?;
+        }
+        if is_due(self.last_checkpoint, output.checkpoint_steps, output.checkpoint_secs) {
+            self.save(CheckpointReason::Automatic).await?;
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<(), RunError> {
+        match command {
+            Command::Pause => {
+                self.tick().await?;
+                self.clock.stop();
+                self.phase = Phase::Paused;
+                self.pending.push_back(Event::Paused { progress: self.progress() });
+            }
+            Command::Resume => {
+                self.clock.start();
+                self.phase = Phase::Running;
+                self.pending.push_back(Event::Resumed { progress: self.progress() });
+            }
+            Command::Sample { count, seed } => self.sample(count, seed).await?,
+            Command::Set { key, value } => {
+                if let Err(message) = self.set(&key, &value) {
+                    self.pending.push_back(Event::Warning { message });
+                }
+            }
+            Command::Save => self.save(CheckpointReason::Requested).await?,
+            Command::Stop => self.finish(FinishReason::Stopped).await?,
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if !key.starts_with("output.") && key != "train.length" {
+            return Err(format!(
+                "{key} cannot be changed while a run is under way; stop it and start again from its checkpoint"
+            ));
+        }
+        let mut config = self.config.clone().into_inner();
+        config.set(key, value).map_err(|error| error.to_string())?;
+        self.config = config.validate().map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// Reads back the losses of all steps since the last tick.
+    async fn tick(&mut self) -> Result<(), RunError> {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let unread = std::mem::take(&mut self.unread);
+        let values = read_values(unread.iter().flat_map(|(_, d, g)| [d.clone(), g.clone()])).await?;
+        let losses: Vec<StepLosses> = unread
+            .iter()
+            .zip(values.chunks_exact(2))
+            .map(|((step, _, _), pair)| StepLosses { step: *step, d: pair[0][0], g: pair[1][0] })
+            .collect();
+        for losses in &losses {
+            for (series, value) in [("loss/d", losses.d), ("loss/g", losses.g)] {
+                if !value.is_finite() {
+                    return Err(RunError::Diverged { step: losses.step, series, value });
+                }
+            }
+        }
+        self.history.extend(&losses);
+        let excess = self.history.len().saturating_sub(HISTORY_MAX);
+        self.history.drain(..excess);
+        self.clock.mark(self.trainer.nimg);
+        self.pending.push_back(Event::Tick { progress: self.progress(), losses });
+        Ok(())
+    }
+
+    async fn sample(&mut self, count: usize, seed: u64) -> Result<(), RunError> {
+        let latent = self.config.model.latent;
+        let generator = self.trainer.generator_ema.module();
+        let grid = sample::draw(generator, seed, 0, count, latent, 1.0, &self.device.device).await?.grid();
+        let Trainer { step, nimg, .. } = self.trainer;
+        self.last_sample = Mark { step, secs: self.clock.elapsed_secs() };
+        self.pending.push_back(Event::Samples { step, nimg, seed, grid, path: None });
+        Ok(())
+    }
+
+    async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
+        // Only what is known to be finite is worth keeping.
+        self.tick().await?;
+        let Trainer { step, nimg, .. } = self.trainer;
+        let seed = self.config.seed;
+        let meta = Meta {
+            format: FORMAT,
+            config: self.config.clone().into_inner(),
+            progress: self.progress(),
+            random: RandomState { algorithm: "chacha8-counter".to_owned(), seed, position: nimg },
+            data: DataOrigin::from(self.data.summary()),
+            history: self.history.clone(),
+        };
+        let bytes = checkpoint::capture(&self.trainer, meta).await?.to_bytes();
+        self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
+        self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
+        Ok(())
+    }
+
+    async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {
+        self.tick().await?;
+        self.clock.stop();
+        self.sample(self.config.output.grid, self.config.seed).await?;
+        self.save(CheckpointReason::Last).await?;
+        self.phase = Phase::Ended;
+        self.pending.push_back(Event::Finished { reason, progress: self.progress() });
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! Seeds to latents to pictures.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::device::DeviceError;
+use crate::models::Generator;
+use crate::protocol::Grid;
+use crate::random::{Random, Stream};
+use crate::weights::read_values;
+
+/// Pictures drawn at once: bounds the memory that a large count needs.
+const BATCH: usize = 64;
+
+/// Latents of pictures `first..first + count` of `seed`: picture i is the same however many are drawn.
+///
+/// `truncation_psi` scales them: 1 leaves them standard normal, less gives more typical and less varied pictures.
+///
+/// # Shapes
+/// - returns: `[count, latent]`
+pub fn latents(
+    seed: u64,
+    first: usize,
+    count: usize,
+    latent: usize,
+    truncation_psi: f64,
+    device: &Device,
+) -> Tensor<2> {
+    let mut values = Vec::with_capacity(count * latent);
+    for index in first..first + count {
+        values.extend(Random::new(seed, Stream::Samples, index as u64).normals(latent));
+    }
+    values.iter_mut().for_each(|v| *v *= truncation_psi as f32);
+    Tensor::from_data(TensorData::new(values, [count, latent]), device)
+}
+
+/// Pictures `first..first + count` of `seed`, each with its channels interleaved: `count * resolution² * channels` bytes.
+///
+/// `generator` is in inference mode (batch norm uses its running statistics), so a picture does not depend on the
+/// others drawn with it.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed.
+pub async fn draw(
+    generator: &Generator,
+    seed: u64,
+    first: usize,
+    count: usize,
+    latent: usize,
+    truncation_psi: f64,
+    device: &Device,
+) -> Result<Pictures, DeviceError> {
+    let device = device.clone().inner();
+    let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
+    for start in (0..count).step_by(BATCH) {
+        let z = latents(seed, first + start, BATCH.min(count - start), latent, truncation_psi, &device);
+        let images = generator.forward(z);
+        let [batch, channels, resolution, _] = images.dims();
+        // [N, C, H, W] -> [N, H, W, C]
+        let images = images.permute([0, 2, 3, 1]).reshape([batch * resolution * resolution * channels]);
+        let values = read_values([images]).await?.remove(0);
+        pictures.resolution = resolution;
+        pictures.channels = channels;
+        pictures.pixels.extend(values.into_iter().map(pixel_from_unit));
+    }
+    Ok(pictures)
+}
+
+/// [-1, 1] to 0..=255, rounded; values beyond are clipped.
+pub fn pixel_from_unit(value: f32) -> u8 {
+    // `as` saturates, and maps NaN to 0.
+    ((value + 1.0) * 127.5).round() as u8
+}
+
+/// Square pictures of one size, one after the other, channels interleaved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pictures {
+    /// Side in pixels.
+    pub resolution: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// `count * resolution² * channels` bytes.
+    pub pixels: Vec<u8>,
+}
+
+impl Pictures {
+    /// Each picture's bytes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.pixels.chunks_exact((self.resolution * self.resolution * self.channels).max(1))
+    }
+
+    /// Lays the pictures out row by row, as square as their number allows.
+    pub fn grid(&self) -> Grid {
+        let count = self.iter().len();
+        let columns = (1..).find(|c| c * c >= count).unwrap_or(1).max(1);
+        let tile = self.resolution;
+        let mut grid = Grid { tile, columns, count, channels: self.channels, pixels: Vec::new() };
+        let row_bytes = tile * self.channels;
+        let stride = grid.width() * self.channels;
+        grid.pixels = vec![0; grid.height() * stride];
+        for (index, picture) in self.iter().enumerate() {
+            let corner = (index / columns) * tile * stride + (index % columns) * row_bytes;
+            for (y, row) in picture.chunks_exact(row_bytes).enumerate() {
+                let at = corner + y * stride;
+                grid.pixels[at..at + row_bytes].copy_from_slice(row);
+            }
+        }
+        grid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_cover_the_whole_range_and_clip() {
+        let pixels = [-2.0, -1.0, 0.0, 1.0, 1.5, f32::NAN].map(pixel_from_unit);
+        assert_eq!(pixels, [0, 0, 128, 255, 255, 0]);
+    }
+
+    #[test]
+    fn a_grid_holds_each_picture_at_its_place_and_ends_black() {
+        // Three pictures of 2x2 grey pixels in two columns.
+        let pictures = Pictures { resolution: 2, channels: 1, pixels: (1..=12).collect() };
+        let grid = pictures.grid();
+        assert_eq!((grid.columns, grid.width(), grid.height()), (2, 4, 4));
+        assert_eq!(grid.pixels, [1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 0, 0, 11, 12, 0, 0]);
+    }
+}

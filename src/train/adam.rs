@@ -1,0 +1,121 @@
+//! Adam: Kingma & Ba 2015, arXiv:1412.6980, Algorithm 1.
+//!
+//! burn's own optimizer keeps its moments where only synchronous code can read them, which WebGPU forbids, and
+//! defaults to another epsilon; this one holds plain tensors by parameter path.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Gradients, Tensor};
+
+use crate::weights::DeviceTensor;
+
+/// Adam's constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamConfig {
+    /// Step size.
+    pub lr: f64,
+    /// Decay of the first moment, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the second moment, in [0, 1).
+    pub beta2: f64,
+    /// Added outside the root; PyTorch's default is 1e-8.
+    pub eps: f64,
+}
+
+/// Adam with its state in reach.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    /// Updates made, t of the paper.
+    time: u64,
+    moments: BTreeMap<String, Moments>,
+}
+
+#[derive(Clone, Debug)]
+struct Moments {
+    shape: Vec<usize>,
+    m: Tensor<1>,
+    v: Tensor<1>,
+}
+
+impl Adam {
+    /// Before the first update: both moments are 0.
+    pub fn new(config: AdamConfig) -> Self {
+        Self { config, time: 0, moments: BTreeMap::new() }
+    }
+
+    /// Continues after `time` updates with the moments that [`Adam::state`] gave.
+    ///
+    /// `m` and `v` hold the same names in the same order.
+    pub fn restore(config: AdamConfig, time: u64, m: Vec<DeviceTensor>, v: Vec<DeviceTensor>) -> Self {
+        let moments =
+            m.into_iter().zip(v).map(|(m, v)| (m.name, Moments { shape: m.shape, m: m.values, v: v.values })).collect();
+        Self { config, time, moments }
+    }
+
+    /// Both moments by parameter path, `(m, v)`.
+    pub fn state(&self) -> (Vec<DeviceTensor>, Vec<DeviceTensor>) {
+        let tensor = |name: &String, moments: &Moments, values: &Tensor<1>| DeviceTensor {
+            name: name.clone(),
+            shape: moments.shape.clone(),
+            values: values.clone(),
+        };
+        let m = self.moments.iter().map(|(name, moments)| tensor(name, moments, &moments.m));
+        let v = self.moments.iter().map(|(name, moments)| tensor(name, moments, &moments.v));
+        (m.collect(), v.collect())
+    }
+
+    /// Updates every parameter of `module` that has a gradient:
+    ///
+    /// `m = β₁m + (1-β₁)g`, `v = β₂v + (1-β₂)g²`, `p = p - lr · [m/(1-β₁ᵗ)] / [√(v/(1-β₂ᵗ)) + eps]`
+    pub fn step<M: Module>(&mut self, module: M, gradients: &mut Gradients) -> M {
+        self.time += 1;
+        module.map(&mut Update { adam: self, gradients, path: Vec::new() })
+    }
+
+    /// The new value of one parameter, row-major; makes its moments on first sight.
+    fn update(&mut self, name: &str, shape: &[usize], value: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+        let AdamConfig { lr, beta1, beta2, eps } = self.config;
+        let moments = self.moments.entry(name.to_owned()).or_insert_with(|| Moments {
+            shape: shape.to_vec(),
+            m: gradient.zeros_like(),
+            v: gradient.zeros_like(),
+        });
+        let m = moments.m.clone() * beta1 + gradient.clone() * (1.0 - beta1);
+        let v = moments.v.clone() * beta2 + gradient.square() * (1.0 - beta2);
+        moments.m = m.clone();
+        moments.v = v.clone();
+        let m_hat = m / (1.0 - beta1.powf(self.time as f64));
+        let v_hat = v / (1.0 - beta2.powf(self.time as f64));
+        value - m_hat / (v_hat.sqrt() + eps) * lr
+    }
+}
+
+struct Update<'a> {
+    adam: &'a mut Adam,
+    gradients: &'a mut Gradients,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        param.map(|tensor| {
+            let Some(gradient) = tensor.grad_remove(self.gradients) else { return tensor };
+            let dims = tensor.dims();
+            let count = tensor.shape().num_elements();
+            let value = tensor.without_autodiff().reshape([count]);
+            let gradient = gradient.without_autodiff().reshape([count]);
+            self.adam.update(&name, &dims, value, gradient).reshape(dims).autodiff().require_grad()
+        })
+    }
+}

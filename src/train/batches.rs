@@ -1,0 +1,68 @@
+//! Which pictures a step sees: a function of the seed and of the images shown so far, so there is nothing to save.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::data::Dataset;
+use crate::random::{Random, Stream};
+
+/// Batches in a new random order every epoch. The last pictures of one epoch and the first of the next may share a
+/// batch, so every picture is shown equally often whatever the batch size.
+#[derive(Debug)]
+pub struct Batches {
+    data: Arc<Dataset>,
+    seed: u64,
+    batch: usize,
+    horizontal_flip: bool,
+    /// Order of one epoch, kept because drawing it costs a pass over the indices.
+    order: Option<(u64, Vec<u32>)>,
+}
+
+impl Batches {
+    /// Batches of `batch` pictures.
+    pub fn new(data: Arc<Dataset>, seed: u64, batch: usize, horizontal_flip: bool) -> Self {
+        Self { data, seed, batch, horizontal_flip, order: None }
+    }
+
+    /// Indices of the batch that follows after `nimg` images.
+    pub fn indices(&mut self, nimg: u64) -> Vec<usize> {
+        let count = self.data.len() as u64;
+        (nimg..nimg + self.batch as u64)
+            .map(|position| {
+                let (epoch, place) = (position / count, (position % count) as usize);
+                if self.order.as_ref().is_none_or(|(of, _)| *of != epoch) {
+                    let order = Random::new(self.seed, Stream::Data, epoch).permutation(count as usize);
+                    self.order = Some((epoch, order));
+                }
+                let (_, order) = self.order.as_ref().expect("drawn above");
+                order[place] as usize
+            })
+            .collect()
+    }
+
+    /// The real batch that follows after `nimg` images, on `device`.
+    ///
+    /// # Shapes
+    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
+    pub fn real(&mut self, nimg: u64, device: &Device) -> Tensor<4> {
+        let (channels, resolution) = (self.data.channels(), self.data.resolution());
+        let size = channels * resolution * resolution;
+        let mut coins = Random::new(self.seed, Stream::Augment, nimg);
+        let mut values = vec![0f32; self.batch * size];
+        for (index, image) in self.indices(nimg).into_iter().zip(values.chunks_exact_mut(size)) {
+            let mirror = self.horizontal_flip && coins.coin();
+            self.data.fill_unit(index, mirror, image);
+        }
+        Tensor::from_data(TensorData::new(values, [self.batch, channels, resolution, resolution]), device)
+    }
+
+    /// The latents that go with that batch.
+    ///
+    /// # Shapes
+    /// - returns: `[batch, latent]`, standard normal
+    pub fn latents(&self, nimg: u64, latent: usize, device: &Device) -> Tensor<2> {
+        let values = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
+        Tensor::from_data(TensorData::new(values, [self.batch, latent]), device)
+    }
+}

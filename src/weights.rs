@@ -1,0 +1,146 @@
+//! Named tensors in and out of modules: what checkpoints, optimizers and averages share.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData, Transaction};
+
+use crate::device::DeviceError;
+
+/// A tensor of a module, still on the device.
+#[derive(Clone, Debug)]
+pub struct DeviceTensor {
+    /// Module path, e.g. `blocks.0.conv.weight`.
+    pub name: String,
+    /// Its shape in the module.
+    pub shape: Vec<usize>,
+    /// Its values, row-major, without gradient.
+    pub values: Tensor<1>,
+}
+
+/// A tensor on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Module path behind its owner's prefix, e.g. `generator.blocks.0.conv.weight`.
+    pub name: String,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// `shape.product()` values.
+    pub values: Vec<f32>,
+}
+
+/// True for batch norm's running statistics: part of a module's state, but not trained.
+pub fn is_buffer(name: &str) -> bool {
+    name.ends_with("running_mean") || name.ends_with("running_var")
+}
+
+/// Every float tensor of a module, in the order of its fields, batch-norm statistics included.
+pub fn collect<M: Module>(module: &M) -> Vec<DeviceTensor> {
+    // A training batch norm keeps its newest statistics aside (burn's RunningState); valid() folds them in.
+    let mut visitor = Collect::default();
+    module.valid().visit(&mut visitor);
+    visitor.tensors
+}
+
+/// Trained parameters of a module, batch-norm statistics not counted.
+pub fn count_parameters<M: Module>(module: &M) -> usize {
+    collect(module).iter().filter(|t| !is_buffer(&t.name)).map(|t| t.shape.iter().product::<usize>()).sum()
+}
+
+#[derive(Default)]
+struct Collect {
+    path: Vec<String>,
+    tensors: Vec<DeviceTensor>,
+}
+
+impl ModuleVisitor for Collect {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val().without_autodiff();
+        let shape: Vec<usize> = tensor.dims().to_vec();
+        self.tensors.push(DeviceTensor {
+            name: self.path.join("."),
+            values: tensor.reshape([shape.iter().product::<usize>()]),
+            shape,
+        });
+    }
+}
+
+/// Replaces every float tensor of a module by `replace(name, shape, old)`; `None` leaves it as it is.
+pub fn replace<M: Module, F>(module: M, replace: F) -> M
+where
+    F: FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>,
+{
+    module.map(&mut Replace { path: Vec::new(), replace })
+}
+
+struct Replace<F> {
+    path: Vec<String>,
+    replace: F,
+}
+
+impl<F> ModuleMapper for Replace<F>
+where
+    F: FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>,
+{
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        param.map(|tensor| {
+            let is_autodiff = tensor.is_autodiff();
+            let requires_grad = tensor.is_require_grad();
+            let shape = tensor.shape();
+            let dims: [usize; D] = tensor.dims();
+            let flat = tensor.clone().without_autodiff().reshape([shape.num_elements()]);
+            match (self.replace)(&name, &dims, &flat) {
+                None => tensor,
+                Some(values) => {
+                    let values = values.reshape(dims);
+                    if is_autodiff { values.autodiff().set_require_grad(requires_grad) } else { values }
+                }
+            }
+        })
+    }
+}
+
+/// Reads tensors back in one go. The only place where training state leaves a device.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed since it was last waited for.
+pub async fn read_back(tensors: Vec<DeviceTensor>) -> Result<Vec<HostTensor>, DeviceError> {
+    let values = read_values(tensors.iter().map(|t| t.values.clone())).await?;
+    Ok(tensors
+        .into_iter()
+        .zip(values)
+        .map(|(tensor, values)| HostTensor { name: tensor.name, shape: tensor.shape, values })
+        .collect())
+}
+
+/// Reads the values of many tensors in one transaction; synchronous reads panic on WebGPU.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed since it was last waited for.
+pub async fn read_values(tensors: impl IntoIterator<Item = Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError> {
+    let mut transaction = Transaction::default();
+    for tensor in tensors {
+        transaction = transaction.register(tensor.without_autodiff());
+    }
+    let data = transaction.execute_async().await.map_err(DeviceError::lost)?;
+    data.into_iter().map(host_values).collect()
+}
+
+fn host_values(data: TensorData) -> Result<Vec<f32>, DeviceError> {
+    data.try_into_vec::<f32>().map_err(DeviceError::lost)
+}

@@ -1,0 +1,161 @@
+//! Three complete training steps of the PyTorch tutorial's DCGAN.
+
+use burn::module::Module;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use whelp::config::TrainConfig;
+use whelp::losses::{discriminator_bce, generator_bce};
+use whelp::models::{DiscriminatorConfig, GeneratorConfig};
+use whelp::train::{Adam, AdamConfig, StepStats, Trainer};
+use whelp::weights;
+
+use super::file::{Golden, values};
+use super::on_devices;
+
+on_devices! {
+    dcgan32_matches => golden_dcgan32_on_the_cpu, golden_dcgan32_on_a_gpu;
+    dcgan64_matches => golden_dcgan64_on_the_cpu, golden_dcgan64_on_a_gpu;
+}
+
+fn dcgan32_matches(device: &Device) {
+    check("dcgan32", device);
+}
+
+fn dcgan64_matches(device: &Device) {
+    check("dcgan64", device);
+}
+
+/// `blocks.2.conv.weight` of the generator is `g.convt2.weight` there, of the discriminator `d.conv2.weight`; norms
+/// are `bn2`.
+fn golden_name(network: &str, name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    let [_, index, layer, field] = parts[..] else { panic!("{name}") };
+    let layer = match (network, layer) {
+        ("g", "conv") => "convt",
+        ("d", "conv") => "conv",
+        (_, "norm") => "bn",
+        _ => panic!("{name}"),
+    };
+    format!("{network}.{layer}{index}.{field}")
+}
+
+fn load<M: Module>(module: M, network: &str, golden: &Golden, device: &Device) -> M {
+    weights::replace(module, |name, shape, _| {
+        if weights::is_buffer(name) {
+            return None;
+        }
+        let tensor = format!("init.{}", golden_name(network, name));
+        assert_eq!(golden.shape(&tensor), shape, "{tensor}");
+        let values = golden.values(&tensor);
+        let count = values.len();
+        Some(Tensor::from_data(TensorData::new(values, [count]), device))
+    })
+}
+
+fn trainer(golden: &Golden, device: &Device) -> Trainer {
+    let number = |path: &str| golden.number(path) as usize;
+    let (width, channels, resolution) = (number("/nf"), number("/channels"), number("/image_size"));
+    let autodiff = device.clone().autodiff();
+    let generator = GeneratorConfig { latent: number("/nz"), width, channels, resolution }.init(&autodiff);
+    let discriminator = DiscriminatorConfig { width, channels, resolution }.init(&autodiff);
+    let train = TrainConfig {
+        batch: number("/batch"),
+        generator_lr: golden.number("/optimizer/lr"),
+        discriminator_lr: golden.number("/optimizer/lr"),
+        beta1: golden.number("/optimizer/beta1"),
+        beta2: golden.number("/optimizer/beta2"),
+        adam_eps: golden.number("/optimizer/eps"),
+        ..TrainConfig::default()
+    };
+    let (generator, discriminator) = (load(generator, "g", golden, device), load(discriminator, "d", golden, device));
+    Trainer::from_networks(generator, discriminator, &train)
+}
+
+fn check(name: &str, device: &Device) {
+    let golden = Golden::load(name);
+    let device = device.clone().inner();
+    let mut trainer = trainer(&golden, &device);
+    check_gradients(&golden, &device);
+    let steps = golden.number("/steps") as usize;
+    let stats: Vec<StepStats> = (0..steps)
+        .map(|step| {
+            let (real, z) = batch(&golden, step, &device);
+            trainer.step(real, z)
+        })
+        .collect();
+
+    golden.check_tensor("step0.fake", stats[0].fake.clone());
+    golden.check_tensor("step0.logits_real", stats[0].logits_real.clone());
+    golden.check_tensor("step0.logits_fake", stats[0].logits_fake.clone());
+    let series = |of: &dyn Fn(&StepStats) -> Tensor<1>| -> Vec<f32> {
+        stats.iter().flat_map(|stats| values(of(stats))).collect()
+    };
+    golden.check("loss_d_real", &series(&|s| s.loss_d_real.clone()));
+    golden.check("loss_d_fake", &series(&|s| s.loss_d_fake.clone()));
+    golden.check("loss_d", &series(&|s| s.loss_d_real.clone() + s.loss_d_fake.clone()));
+    golden.check("loss_g", &series(&|s| s.loss_g.clone()));
+    golden.check("d_x", &series(&|s| sigmoid(s.logits_real.clone()).mean()));
+    golden.check("d_g_z1", &series(&|s| sigmoid(s.logits_fake.clone()).mean()));
+    golden.check("d_g_z2", &series(&|s| sigmoid(s.logits_fake_after.clone()).mean()));
+    check_final(&golden, &trainer);
+}
+
+fn batch(golden: &Golden, step: usize, device: &Device) -> (Tensor<4>, Tensor<2>) {
+    let real = golden.tensor::<5>("real_u8", device) / 127.5 - 1.0;
+    let z = golden.tensor::<3>("z", device);
+    (real.slice([step..step + 1]).squeeze_dim(0), z.slice([step..step + 1]).squeeze_dim(0))
+}
+
+/// The first step's gradients, where the file has them, on networks of their own: batch norm remembers every pass.
+fn check_gradients(golden: &Golden, device: &Device) {
+    if !golden.names().iter().any(|name| name.starts_with("step0.grad.")) {
+        return;
+    }
+    let Trainer { generator, discriminator, .. } = trainer(golden, device);
+    let (real, z) = batch(golden, 0, device);
+    let fake = generator.forward(z.autodiff());
+    let logits_real = discriminator.forward(real.autodiff());
+    let (loss_real, loss_fake) = discriminator_bce(logits_real, discriminator.forward(fake.clone().detach()));
+    let mut gradients = (loss_real + loss_fake).backward();
+    // With beta1 = 0 the first moment is the gradient itself.
+    let reveal = AdamConfig { lr: golden.number("/optimizer/lr"), beta1: 0.0, beta2: 0.999, eps: 1e-8 };
+    let mut adam = Adam::new(reveal);
+    // Adam's first update does not depend on its betas, so this is the updated discriminator too.
+    let updated = adam.step(discriminator, &mut gradients);
+    check_moments(golden, "d", &adam);
+    let mut adam = Adam::new(reveal);
+    let _ = adam.step(generator, &mut generator_bce(updated.no_grad().forward(fake)).backward());
+    check_moments(golden, "g", &adam);
+}
+
+fn check_moments(golden: &Golden, network: &str, adam: &Adam) {
+    for moment in adam.state().0 {
+        golden.check(&format!("step0.grad.{}", golden_name(network, &moment.name)), &values(moment.values));
+    }
+}
+
+/// Parameters after the last step follow `weight_tolerance`, all taken together; running statistics the ordinary rule.
+fn check_final(golden: &Golden, trainer: &Trainer) {
+    let weight_tolerance = |key: &str| golden.number(&format!("/weight_tolerance/{key}"));
+    let (mut within, mut total) = (0usize, 0usize);
+    for (network, tensors) in
+        [("g", weights::collect(&trainer.generator)), ("d", weights::collect(&trainer.discriminator))]
+    {
+        for tensor in tensors {
+            let name = format!("final.{}", golden_name(network, &tensor.name));
+            let got = values(tensor.values);
+            if weights::is_buffer(&tensor.name) {
+                golden.check(&name, &got);
+                continue;
+            }
+            for (got, want) in got.iter().zip(golden.values(&name)) {
+                let error = f64::from((got - want).abs());
+                assert!(error <= weight_tolerance("abs_all"), "{}: {name}: off by {error:e}", golden.name);
+                within += usize::from(error <= weight_tolerance("abs"));
+                total += 1;
+            }
+        }
+    }
+    let share = within as f64 / total as f64;
+    assert!(share >= weight_tolerance("share"), "{}: only {share} of the parameters are close", golden.name);
+}

@@ -1,0 +1,214 @@
+//! The engine: commands in, events out.
+
+use futures_lite::future::block_on;
+use whelp::checkpoint::Checkpoint;
+use whelp::config::{Length, RunConfig};
+use whelp::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
+use whelp::run::Run;
+
+use crate::support::{cpu, gpu, pictures, tiny_config};
+
+/// Every event until the end; the closure may send commands on the way.
+fn play(config: RunConfig, mut on_event: impl FnMut(&Event, &async_channel::Sender<Command>)) -> Vec<Event> {
+    let (mut run, commands) = Run::new(config.validate().unwrap(), pictures(10), cpu()).unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        on_event(&event, &commands);
+        events.push(event);
+    }
+    events
+}
+
+/// A word for each event.
+fn story(events: &[Event]) -> Vec<&'static str> {
+    let word = |event: &Event| match event {
+        Event::Started { .. } => "started",
+        Event::Tick { .. } => "tick",
+        Event::Samples { .. } => "samples",
+        Event::Warning { .. } => "warning",
+        Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
+        Event::Checkpoint { reason: CheckpointReason::Requested, .. } => "requested checkpoint",
+        Event::Checkpoint { reason: CheckpointReason::Last, .. } => "last checkpoint",
+        Event::Paused { .. } => "paused",
+        Event::Resumed { .. } => "resumed",
+        Event::Failed { .. } => "failed",
+        Event::Finished { reason: FinishReason::Completed, .. } => "completed",
+        Event::Finished { reason: FinishReason::Stopped, .. } => "stopped",
+    };
+    events.iter().map(word).collect()
+}
+
+#[test]
+fn a_run_tells_its_story_in_order() {
+    let mut config = tiny_config(6);
+    config.output.sample_steps = Some(3);
+    config.output.checkpoint_steps = Some(4);
+    let events = play(config, |_, _| {});
+    let expected = [
+        "started",
+        "samples", // untrained
+        "tick",    // step 1, at once
+        "samples", // step 3
+        "tick",
+        "automatic checkpoint", // step 4: nothing is saved before its losses are known
+        "tick",
+        "samples", // step 6
+        "samples",
+        "last checkpoint",
+        "completed",
+    ];
+    assert_eq!(story(&events), expected);
+}
+
+#[test]
+fn every_step_has_its_losses_and_they_are_finite() {
+    let events = play(tiny_config(11), |_, _| {});
+    let losses = events.iter().filter_map(|event| match event {
+        Event::Tick { losses, .. } => Some(losses),
+        _ => None,
+    });
+    let losses: Vec<_> = losses.flatten().collect();
+    assert_eq!(losses.iter().map(|l| l.step).collect::<Vec<_>>(), (1..=11).collect::<Vec<_>>());
+    assert!(losses.iter().all(|l| l.d.is_finite() && l.g.is_finite() && l.d > 0.0 && l.g > 0.0));
+}
+
+#[test]
+fn samples_change_as_it_learns_and_show_whole_pictures() {
+    let mut config = tiny_config(20);
+    config.train.generator_lr = 1e-2;
+    let events = play(config, |_, _| {});
+    let grids: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Samples { grid, .. } => Some(grid),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((grids[0].count, grids[0].columns, grids[0].tile), (4, 2, 32));
+    assert_eq!(grids[0].pixels.len(), 64 * 64 * 3);
+    assert_ne!(grids[0].pixels, grids[1].pixels);
+}
+
+#[test]
+fn each_command_is_answered() {
+    let mut sent = false;
+    let events = play(tiny_config(1000), |event, commands| {
+        if matches!(event, Event::Tick { .. }) && !sent {
+            sent = true;
+            let set = Command::Set { key: "train.batch".into(), value: "8".into() };
+            let sample = Command::Sample { count: 9, seed: 5 };
+            for command in [Command::Pause, Command::Save, sample, set, Command::Resume, Command::Stop] {
+                commands.try_send(command).unwrap();
+            }
+        }
+    });
+    let story = story(&events);
+    let from = story.iter().position(|word| *word == "paused").unwrap();
+    let expected =
+        ["paused", "requested checkpoint", "samples", "warning", "resumed", "samples", "last checkpoint", "stopped"];
+    assert_eq!(story[from..], expected);
+    assert!(events.iter().any(|event| matches!(event, Event::Samples { seed: 5, grid, .. } if grid.count == 9)));
+}
+
+#[test]
+fn a_paused_run_stops_when_nobody_is_left_to_resume_it() {
+    let (mut run, commands) = Run::new(tiny_config(1000).validate().unwrap(), pictures(10), cpu()).unwrap();
+    commands.try_send(Command::Pause).unwrap();
+    drop(commands);
+    let mut events = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        events.push(event);
+    }
+    assert_eq!(story(&events).last(), Some(&"stopped"));
+}
+
+#[test]
+fn a_length_can_be_changed_on_the_way() {
+    let events = play(tiny_config(1000), |event, commands| {
+        if matches!(event, Event::Started { .. }) {
+            let set = Command::Set { key: "train.length".into(), value: r#"{"steps":3}"#.into() };
+            commands.try_send(set).unwrap();
+        }
+    });
+    let Some(Event::Finished { reason: FinishReason::Completed, progress }) = events.last() else { panic!() };
+    assert_eq!(progress.step, 3);
+}
+
+#[test]
+fn a_length_in_epochs_counts_pictures() {
+    let mut config = tiny_config(1);
+    config.train.length = Length::Epochs(2);
+    let events = play(config, |_, _| {});
+    let Some(Event::Finished { progress, .. }) = events.last() else { panic!() };
+    // Twenty pictures in batches of four.
+    assert_eq!((progress.step, progress.nimg, progress.epoch), (5, 20, 2.0));
+}
+
+#[test]
+fn a_run_that_breaks_down_says_so_and_saves_nothing_broken() {
+    let mut config = tiny_config(200);
+    config.train.generator_lr = 1.0;
+    config.train.discriminator_lr = 1.0;
+    // Far beyond anything sensible, yet valid: weights grow by 1 a step until float32 overflows or losses saturate.
+    config.output.checkpoint_steps = Some(1);
+    let events = play(config, |_, _| {});
+    for event in &events {
+        if let Event::Checkpoint { bytes, .. } = event {
+            Checkpoint::from_bytes(bytes).unwrap();
+        }
+    }
+    if let Some(Event::Failed { kind, message }) = events.last() {
+        assert_eq!(*kind, FailureKind::Diverged, "{message}");
+    }
+}
+
+#[test]
+fn a_batch_shows_every_picture_equally_often_across_epochs() {
+    let mut batches = whelp::train::Batches::new(pictures(10), 3, 4, false);
+    let mut shown = [0; 10];
+    let mut first_epoch = Vec::new();
+    for step in 0..5u64 {
+        for index in batches.indices(step * 4) {
+            shown[index] += 1;
+            first_epoch.push(index);
+        }
+    }
+    assert_eq!(shown, [2; 10]);
+    assert_ne!(first_epoch[..10], first_epoch[10..]);
+    // A function of the position alone: no state to lose.
+    let mut fresh = whelp::train::Batches::new(pictures(10), 3, 4, false);
+    assert_eq!(fresh.indices(8), first_epoch[8..12]);
+}
+
+/// A wrong gradient anywhere would keep a GAN from fitting ten smooth pictures even a little.
+#[test]
+fn the_discriminator_learns_to_tell_real_from_generated() {
+    let mut config = tiny_config(60);
+    config.train.discriminator_lr = 2e-3;
+    config.train.generator_lr = 1e-5;
+    let events = play(config, |_, _| {});
+    let last = events.iter().rev().find_map(|event| match event {
+        Event::Tick { losses, .. } => losses.last(),
+        _ => None,
+    });
+    // Guessing costs 2 ln 2 = 1.386.
+    assert!(last.unwrap().d < 0.3, "{last:?}");
+}
+
+#[test]
+fn the_same_seed_trains_the_same_on_a_gpu_within_rounding() {
+    let Some(gpu) = gpu() else { return };
+    let losses = |device| {
+        let (mut run, _commands) = Run::new(tiny_config(4).validate().unwrap(), pictures(10), device).unwrap();
+        let mut all = Vec::new();
+        while let Some(event) = block_on(run.next()) {
+            if let Event::Tick { losses, .. } = event {
+                all.extend(losses.into_iter().flat_map(|l| [l.d, l.g]));
+            }
+        }
+        all
+    };
+    let (expected, found) = (losses(cpu()), losses(gpu));
+    // Four steps of Adam, each about lr * sign(gradient): rounding shows only where a gradient is almost 0.
+    crate::support::assert_close("losses", &found, &expected, 5e-3, 0.0);
+}

@@ -1,0 +1,71 @@
+//! What every test here shares: devices, tolerances, and a small data set.
+
+use std::sync::{Arc, OnceLock};
+
+use futures_lite::future::block_on;
+use whelp::config::{Length, RunConfig};
+use whelp::data::{Dataset, DatasetBuilder};
+use whelp::device::{self, DeviceChoice, OpenDevice};
+use whelp::random::{Random, Stream};
+
+/// burn's flex.
+pub fn cpu() -> OpenDevice {
+    block_on(device::open(DeviceChoice::Cpu)).unwrap()
+}
+
+/// The graphics device, if there is a driver; Mesa's software Vulkan counts.
+///
+/// `cargo xtask test` installs one and sets `WHELP_REQUIRE_GPU`, so that there nothing is skipped.
+pub fn gpu() -> Option<OpenDevice> {
+    static GPU: OnceLock<Option<OpenDevice>> = OnceLock::new();
+    let open = || match block_on(device::open(DeviceChoice::Wgpu)) {
+        Ok(device) => Some(device),
+        Err(error) if std::env::var_os("WHELP_REQUIRE_GPU").is_some() => panic!("{error}"),
+        Err(error) => {
+            eprintln!("not tested on a graphics device: {error}");
+            None
+        }
+    };
+    GPU.get_or_init(open).clone()
+}
+
+/// `|got - want| <= abs + rel * max|want|` for every element.
+pub fn assert_close(name: &str, got: &[f32], want: &[f32], rel: f64, abs: f64) {
+    assert_eq!(got.len(), want.len(), "{name}: number of values");
+    let largest = want.iter().fold(0f64, |a, v| a.max(f64::from(v.abs())));
+    let bound = abs + rel * largest;
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        let error = (f64::from(*got) - f64::from(*want)).abs();
+        assert!(error <= bound, "{name}[{i}]: {got} instead of {want}, off by {error:e}, allowed {bound:e}");
+    }
+}
+
+/// `count` different pictures of smooth colours, at 32 pixels.
+pub fn pictures(count: usize) -> Arc<Dataset> {
+    let mut builder = DatasetBuilder::new("test pictures", 32);
+    for index in 0..count {
+        let numbers = Random::new(99, Stream::Init, index as u64).normals(6);
+        let pixel = |c: usize, y: usize, x: usize| {
+            let slope = numbers[c] * (x as f32 - 16.0) / 16.0 + numbers[3 + c] * (y as f32 - 16.0) / 16.0;
+            (128.0 + 60.0 * slope).clamp(0.0, 255.0) as u8
+        };
+        let plane = |c| (0..32).flat_map(move |y| (0..32).map(move |x| (c, y, x)));
+        let pixels = (0..3).flat_map(plane).map(|(c, y, x)| pixel(c, y, x)).collect();
+        builder.push(&format!("{index}.png"), Ok(pixels));
+    }
+    Arc::new(builder.finish().unwrap())
+}
+
+/// A run that takes a moment: width 4, batch 4, `steps` steps.
+pub fn tiny_config(steps: u64) -> RunConfig {
+    let mut config = RunConfig::default();
+    config.model.generator_width = 4;
+    config.model.discriminator_width = 4;
+    config.model.latent = 8;
+    config.train.batch = 4;
+    config.train.length = Length::Steps(steps);
+    config.output.grid = 4;
+    config.output.sample_steps = None;
+    config.output.checkpoint_steps = None;
+    config
+}
