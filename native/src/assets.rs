@@ -1,0 +1,31 @@
+//! Where the set-up put the built-in pictures.
+
+use std::env;
+use std::path::PathBuf;
+
+use whelp::data::{self, Dataset};
+
+use crate::failure::Failure;
+
+/// What `--data` takes for the built-in dogs.
+pub const BUILTIN_DOGS: &str = "builtin:dogs";
+
+/// The 5,000 built-in dogs at `resolution` pixels.
+pub fn builtin_dogs(resolution: usize) -> Result<Dataset, Failure> {
+    let path = cache_folder().map(|folder| folder.join("assets/dogs32.png"));
+    let path = path.ok_or_else(|| Failure::input("neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is set, so the built-in dogs cannot be found; name pictures with --data"))?;
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Failure::Input(format!(
+            "the built-in dogs are not at {} ({error}). Run `cargo xtask setup` once, or name pictures of your own with --data",
+            path.display()
+        ))
+    })?;
+    data::dogs(&bytes, resolution).map_err(Failure::input)
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("WHELP_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("whelp")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/whelp")))
+}

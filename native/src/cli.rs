@@ -1,0 +1,144 @@
+//! The command line, as its help shows it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use whelp::device::DeviceChoice;
+
+/// Grows pictures of dogs, or of any folder of pictures, with a GAN.
+#[derive(Debug, Parser)]
+#[command(name = "whelp", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
+    /// Train on a folder of pictures, a zip, or the built-in dogs
+    Train(TrainArguments),
+    /// Draw pictures with a trained checkpoint
+    Generate(GenerateArguments),
+    /// Tell what a checkpoint holds
+    Info(InfoArguments),
+    /// List the named recipes
+    Recipes,
+}
+
+#[derive(Args, Debug)]
+pub struct TrainArguments {
+    /// Folder, zip or picture file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
+    #[arg(long, value_name = "PATH|builtin:dogs")]
+    pub data: Option<String>,
+    /// Named recipe to start from (see `whelp recipes`) [default: dcgan32]
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub recipe: Option<String>,
+    /// Folder for this run's files [default: a new one in runs/, or the resumed run's]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Side of the pictures in pixels: 32 or 64
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub resolution: Option<usize>,
+    /// Pictures a step
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Train this many steps in all
+    #[arg(long, value_name = "N", group = "length")]
+    pub steps: Option<u64>,
+    /// Train this many passes through the pictures in all
+    #[arg(long, value_name = "N", group = "length")]
+    pub epochs: Option<u64>,
+    /// Train this many thousand images in all
+    #[arg(long, value_name = "K", group = "length")]
+    pub kimg: Option<u64>,
+    /// Train this long in all, e.g. 30m, 2h or 1h30m
+    #[arg(long, value_name = "TIME", group = "length", value_parser = parse_duration)]
+    pub time: Option<Duration>,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_name = "S", conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// What computes
+    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Checkpoint, or folder of a run, to go on from
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// Set any field of the configuration, e.g. train.generator_lr=1e-4
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one event per line as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GenerateArguments {
+    /// Checkpoint, or folder of a run, to draw with
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// How many pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// A folder or a .zip for single pictures, or a .png for one grid
+    #[arg(long, value_name = "DIR|FILE.zip|FILE.png")]
+    pub out: PathBuf,
+    /// Seed of the latents; the same seed draws the same pictures in the page
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Scales the latents: below 1, more typical and less varied pictures
+    #[arg(long, value_name = "PSI", default_value_t = 1.0)]
+    pub truncation: f64,
+    /// Class to draw, for checkpoints that know classes
+    #[arg(long, value_name = "C")]
+    pub class: Option<String>,
+    /// What computes
+    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+#[derive(Args, Debug)]
+pub struct InfoArguments {
+    /// Checkpoint, or folder of a run
+    pub file: PathBuf,
+    /// Print the checkpoint's description as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `90s`, `30m`, `2h`, `1d`, or several of them in a row.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let malformed = || format!("{text:?} is not a time; write for example 90s, 30m, 2h or 1h30m");
+    let mut secs = 0u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(malformed)?;
+        let count: u64 = rest[..unit].parse().map_err(|_| malformed())?;
+        let factor = match rest.as_bytes()[unit] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3600,
+            b'd' => 86_400,
+            _ => return Err(malformed()),
+        };
+        secs = count.checked_mul(factor).and_then(|s| secs.checked_add(s)).ok_or_else(malformed)?;
+        rest = &rest[unit + 1..];
+    }
+    if secs == 0 { Err(malformed()) } else { Ok(Duration::from_secs(secs)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_add_up_and_nonsense_is_refused() {
+        let secs = |text| parse_duration(text).map(|d| d.as_secs());
+        assert_eq!(secs("30m"), Ok(1800));
+        assert_eq!(secs("1h30m"), Ok(5400));
+        assert_eq!(secs("90s"), Ok(90));
+        for nonsense in ["", "30", "m", "5x", "0s", "-1m", "99999999999999999999d", "1é"] {
+            assert!(secs(nonsense).is_err(), "{nonsense}");
+        }
+    }
+}

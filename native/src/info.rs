@@ -1,0 +1,53 @@
+//! `whelp info`.
+
+use std::path::Path;
+
+use whelp::checkpoint::Checkpoint;
+use whelp::config::Length;
+
+use crate::cli::InfoArguments;
+use crate::failure::{Failure, Outcome};
+use crate::run_folder::RunFolder;
+
+/// Reads the checkpoint that `path`, a file or a run's folder, means.
+pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
+    let file = RunFolder::checkpoint_of(path);
+    let bytes = std::fs::read(&file).map_err(|error| Failure::file(&file, "read", &error))?;
+    Checkpoint::from_bytes(&bytes).map_err(|error| Failure::Input(format!("{}: {error}", file.display())))
+}
+
+pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
+    let checkpoint = read_checkpoint(&arguments.file)?;
+    let meta = &checkpoint.meta;
+    if arguments.json {
+        println!("{}", serde_json::to_string(meta).map_err(Failure::fault)?);
+        return Ok(Outcome::Done);
+    }
+    let config = &meta.config;
+    let count = |prefix: &str| -> usize {
+        let own = |name: &str| name.starts_with(prefix) && !whelp::weights::is_buffer(name);
+        checkpoint.tensors.values().filter(|t| own(&t.name)).map(|t| t.values.len()).sum()
+    };
+    let length = match config.train.length {
+        Length::Steps(n) => format!("{n} steps"),
+        Length::Epochs(n) => format!("{n} epochs"),
+        Length::Kimg(n) => format!("{n} thousand images"),
+        Length::Seconds(n) => format!("{n} s"),
+        Length::Unlimited => "until stopped".to_owned(),
+    };
+    println!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
+    println!("generator      {} parameters, width {}", count("generator."), config.model.generator_width);
+    println!("discriminator  {} parameters, width {}", count("discriminator."), config.model.discriminator_width);
+    println!(
+        "trained        {} steps, {} images, {:.2} epochs of {length}",
+        meta.progress.step, meta.progress.nimg, meta.progress.epoch
+    );
+    println!("time           {:.0} s", meta.progress.elapsed_secs);
+    println!("pictures       {} ({})", meta.data.name, meta.data.count);
+    println!("batch          {}", config.train.batch);
+    if let Some(last) = meta.history.last() {
+        println!("last losses    discriminator {:.3}, generator {:.3}", last.d, last.g);
+    }
+    println!("format         {}", meta.format);
+    Ok(Outcome::Done)
+}

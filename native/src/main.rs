@@ -1,0 +1,42 @@
+//! The terminal's front door: arguments in, a run folder and an exit status out.
+
+mod assets;
+mod cli;
+mod failure;
+mod folder;
+mod generate;
+mod info;
+mod png;
+mod progress;
+mod recipes;
+mod run_folder;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Subcommand};
+use failure::{Failure, Outcome};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The hook's output is replaced by one sentence; RUST_BACKTRACE=1 brings the rest back.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    let result = std::panic::catch_unwind(move || match cli.command {
+        Subcommand::Train(arguments) => train::train(&arguments),
+        Subcommand::Generate(arguments) => generate::generate(&arguments),
+        Subcommand::Info(arguments) => info::info(&arguments),
+        Subcommand::Recipes => recipes::recipes(),
+    });
+    match result.unwrap_or_else(|panic| Err(Failure::from_panic(&*panic))) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Err(failure) => {
+            eprintln!("whelp: {failure}");
+            ExitCode::from(failure.status())
+        }
+    }
+}

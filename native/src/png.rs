@@ -1,0 +1,20 @@
+//! Pictures to PNG.
+
+use std::io::{self, Cursor};
+
+use image::{ExtendedColorType, ImageFormat};
+use whelp::protocol::Grid;
+
+/// A grid as one PNG.
+pub fn encode(grid: &Grid) -> io::Result<Vec<u8>> {
+    encode_pixels(&grid.pixels, grid.width(), grid.height(), grid.channels)
+}
+
+/// Interleaved grey or RGB bytes as a PNG.
+pub fn encode_pixels(pixels: &[u8], width: usize, height: usize, channels: usize) -> io::Result<Vec<u8>> {
+    let color = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut bytes = Cursor::new(Vec::new());
+    image::write_buffer_with_format(&mut bytes, pixels, width as u32, height as u32, color, ImageFormat::Png)
+        .map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
+}

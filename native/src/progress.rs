@@ -1,0 +1,128 @@
+//! What the terminal shows while a run goes on: a bar for people, lines where nobody watches.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
+
+/// Steps of a bar that shows a share.
+const RESOLUTION: u64 = 1000;
+
+/// A bar while pictures are read.
+pub fn reading_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("reading pictures {bar:30} {pos}/{len}").expect("a fixed template");
+    ProgressBar::new(0).with_style(style)
+}
+
+/// Shows a run on stderr.
+#[derive(Debug)]
+pub struct RunDisplay {
+    bar: ProgressBar,
+    is_terminal: bool,
+    losses: (f32, f32),
+}
+
+impl RunDisplay {
+    pub fn new() -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let bar = if is_terminal { ProgressBar::new(RESOLUTION) } else { ProgressBar::hidden() };
+        let template = "{bar:30} {percent:>3}%  {msg}";
+        bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
+        Self { bar, is_terminal, losses: (f32::NAN, f32::NAN) }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
+                self.line(&format!("device      {device}"));
+                self.line(&format!("pictures    {}, {} at {} pixels", data.name, data.count, data.resolution));
+                self.line(&format!(
+                    "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
+                    config.recipe,
+                    *generator_parameters as f64 / 1e6,
+                    *discriminator_parameters as f64 / 1e6
+                ));
+                if progress.step > 0 {
+                    self.line(&format!("resumed     after {} steps, {} images", progress.step, progress.nimg));
+                }
+            }
+            Event::Tick { progress, losses } => {
+                if let Some(last) = losses.last() {
+                    self.losses = (last.d, last.g);
+                }
+                self.bar.set_position((progress.fraction.unwrap_or(0.0) * RESOLUTION as f64) as u64);
+                self.bar.set_message(self.status(progress));
+            }
+            Event::Samples { step, path, .. } => {
+                self.line(&format!("samples     step {step}: {}", path.as_deref().unwrap_or("not written")));
+            }
+            Event::Checkpoint { step, path, reason, .. } => {
+                let why = match reason {
+                    CheckpointReason::Requested => ", asked for",
+                    CheckpointReason::Automatic => "",
+                    CheckpointReason::Last => ", the last one",
+                };
+                let path = path.as_deref().unwrap_or("not written");
+                self.line(&format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text()));
+            }
+            Event::Warning { message } => self.line(&format!("warning     {message}")),
+            Event::Paused { .. } => self.line("paused"),
+            Event::Resumed { .. } => self.line("going on"),
+            Event::Failed { .. } => self.bar.abandon(),
+            Event::Finished { reason, progress } => {
+                self.bar.finish_and_clear();
+                let word = match reason {
+                    FinishReason::Completed => "done",
+                    FinishReason::Stopped => "stopped",
+                };
+                self.line(&format!("{word:<12}{}", self.status(progress)));
+            }
+        }
+    }
+
+    fn status(&self, progress: &Progress) -> String {
+        let left = progress.remaining_secs.map_or(String::new(), |secs| format!(", {} left", time(secs)));
+        format!(
+            "step {}, {:.1} kimg, epoch {:.2}, {:.1} img/s, {}{left}, {}",
+            progress.step,
+            progress.nimg as f64 / 1000.0,
+            progress.epoch,
+            progress.images_per_sec,
+            time(progress.elapsed_secs),
+            self.losses_text()
+        )
+    }
+
+    fn losses_text(&self) -> String {
+        format!("loss/d {:.3}, loss/g {:.3}", self.losses.0, self.losses.1)
+    }
+
+    fn line(&self, text: &str) {
+        if self.is_terminal {
+            self.bar.println(text);
+        } else {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// Seconds as `4s`, `2m 05s` or `1h 02m`.
+fn time(secs: f64) -> String {
+    let secs = secs.round() as u64;
+    match secs {
+        0..60 => format!("{secs}s"),
+        60..3600 => format!("{}m {:02}s", secs / 60, secs % 60),
+        _ => format!("{}h {:02}m", secs / 3600, secs % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!([time(4.4), time(125.0), time(3720.0)], ["4s", "2m 05s", "1h 02m"]);
+    }
+}

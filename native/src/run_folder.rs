@@ -1,0 +1,133 @@
+//! A run's folder: `run.json`, `events.jsonl`, `samples/`, `checkpoints/{step_*,latest}.safetensors`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use whelp::config::RunConfig;
+use whelp::protocol::Event;
+
+use crate::failure::Failure;
+use crate::png;
+
+/// Step checkpoints that are kept; older ones are deleted. `latest` is always the newest.
+const CHECKPOINTS_KEPT: usize = 3;
+
+/// The folder of one run, open for writing.
+#[derive(Debug)]
+pub struct RunFolder {
+    root: PathBuf,
+    events: File,
+}
+
+impl RunFolder {
+    /// Makes the folder's parts, or goes on in them.
+    pub fn open(root: &Path) -> Result<Self, Failure> {
+        let failed = |path: &Path, error: io::Error| Failure::file(path, "written to", &error);
+        for part in ["samples", "checkpoints"] {
+            let path = root.join(part);
+            fs::create_dir_all(&path).map_err(|error| failed(&path, error))?;
+        }
+        let path = root.join("events.jsonl");
+        let events = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, error))?;
+        Ok(Self { root: root.to_owned(), events })
+    }
+
+    /// True if `root` holds a run that a new one would mix with.
+    pub fn is_used(root: &Path) -> bool {
+        root.join("events.jsonl").exists() || root.join("checkpoints/latest.safetensors").exists()
+    }
+
+    /// `runs/NNN-recipe-Npx` with the next free number.
+    pub fn next_free(config: &RunConfig) -> PathBuf {
+        let runs = Path::new("runs");
+        let used = fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {
+            entry.file_name().to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok())
+        });
+        let number = used.max().map_or(1, |last| last + 1);
+        runs.join(format!("{number:03}-{}-{}px", config.recipe, config.data.resolution))
+    }
+
+    /// The checkpoint that `path` means: itself, or the latest one of a run's folder.
+    pub fn checkpoint_of(path: &Path) -> PathBuf {
+        if path.is_dir() { path.join("checkpoints/latest.safetensors") } else { path.to_owned() }
+    }
+
+    /// The run's folder that a checkpoint lies in, if it does.
+    pub fn of_checkpoint(file: &Path) -> Option<PathBuf> {
+        let checkpoints = file.parent()?;
+        (checkpoints.file_name()? == "checkpoints").then(|| checkpoints.parent().map(Path::to_owned))?
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes what an event carries into its files and returns it with their paths filled in.
+    pub fn record(&mut self, mut event: Event) -> Result<Event, Failure> {
+        let written = match &mut event {
+            Event::Started { config, .. } => {
+                let json = serde_json::to_string_pretty(config).map_err(Failure::fault)?;
+                write_whole(&self.root.join("run.json"), json.as_bytes())
+            }
+            Event::Samples { step, grid, path, .. } => {
+                let file = self.root.join(format!("samples/step_{step:08}.png"));
+                *path = Some(file.display().to_string());
+                png::encode(grid).and_then(|bytes| write_whole(&file, &bytes))
+            }
+            Event::Checkpoint { step, bytes, path, .. } => {
+                let file = self.root.join(format!("checkpoints/step_{step:08}.safetensors"));
+                *path = Some(file.display().to_string());
+                write_whole(&file, bytes).and_then(|()| self.keep_latest(&file))
+            }
+            Event::Tick { .. }
+            | Event::Warning { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Failed { .. }
+            | Event::Finished { .. } => Ok(()),
+        };
+        written.map_err(|error| Failure::file(&self.root, "written to", &error))?;
+        let mut line = serde_json::to_string(&event).map_err(Failure::fault)?;
+        line.push('\n');
+        self.events
+            .write_all(line.as_bytes())
+            .map_err(|error| Failure::file(&self.root.join("events.jsonl"), "written to", &error))?;
+        Ok(event)
+    }
+
+    /// Points `latest` at `file` and deletes the oldest step checkpoints.
+    fn keep_latest(&self, file: &Path) -> io::Result<()> {
+        let folder = self.root.join("checkpoints");
+        let latest = folder.join("latest.safetensors");
+        let link = folder.join("latest.tmp");
+        let _ = fs::remove_file(&link);
+        // A second name for the same bytes; file systems without hard links get a copy.
+        fs::hard_link(file, &link).or_else(|_| fs::copy(file, &link).map(drop))?;
+        fs::rename(&link, &latest)?;
+        let names = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+        let is_step = |path: &PathBuf| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| name.starts_with("step_") && name.ends_with(".safetensors"))
+        };
+        let mut steps: Vec<PathBuf> = names.filter(is_step).collect();
+        steps.sort();
+        for old in steps.iter().rev().skip(CHECKPOINTS_KEPT) {
+            fs::remove_file(old)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file whole or not at all: another name, to the disk, then renamed.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let temporary = path.with_file_name(name);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}

@@ -1,0 +1,185 @@
+//! `whelp train`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_lite::future::block_on;
+use whelp::checkpoint::Checkpoint;
+use whelp::config::{Length, RunConfig};
+use whelp::data::Dataset;
+use whelp::device;
+use whelp::protocol::{Command, Event, FailureKind};
+use whelp::recipes;
+use whelp::run::Run;
+use whelp::validate::ValidConfig;
+
+use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::cli::TrainArguments;
+use crate::failure::{Failure, Outcome};
+use crate::folder;
+use crate::info::read_checkpoint;
+use crate::progress::{RunDisplay, reading_bar};
+use crate::run_folder::RunFolder;
+
+pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
+    let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
+    let config = configure(arguments, checkpoint.as_ref())?;
+    let root = choose_folder(arguments, &config)?;
+    let data = Arc::new(load_data(arguments, checkpoint.as_ref(), config.data.resolution)?);
+    let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
+    if let Some(reason) = &device.reason {
+        eprintln!("training on the CPU: {reason}");
+    }
+    let (run, commands) = match &checkpoint {
+        Some(checkpoint) => Run::resume(checkpoint, config, data, device),
+        None => Run::new(config, data, device),
+    }
+    .map_err(Failure::input)?;
+    let folder = RunFolder::open(&root)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    // The first Ctrl-C asks for a checkpoint, the second one does not wait for it.
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("saving a checkpoint; press Ctrl-C again to leave without it");
+        let _ = commands.try_send(Command::Stop);
+    })
+    .map_err(Failure::fault)?;
+    follow(run, folder, arguments.json)?;
+    Ok(if interrupted.load(Ordering::SeqCst) { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// Polls the run to its end, writing and showing every event.
+fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure> {
+    let mut display = (!json).then(RunDisplay::new);
+    if !json {
+        eprintln!("run         {}", folder.root().display());
+    }
+    while let Some(event) = block_on(run.next()) {
+        let event = folder.record(event)?;
+        match &mut display {
+            Some(display) => display.show(&event),
+            None => println!("{}", serde_json::to_string(&event).map_err(Failure::fault)?),
+        }
+        if let Event::Failed { kind, message } = event {
+            return Err(match kind {
+                FailureKind::Input | FailureKind::Diverged => Failure::Input(message),
+                FailureKind::Device | FailureKind::Bug => Failure::Fault(message),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Recipe or checkpoint first, then the named options, then `--set`.
+fn configure(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<ValidConfig, Failure> {
+    let mut config = match checkpoint {
+        Some(checkpoint) => checkpoint.meta.config.clone(),
+        None => recipe(arguments)?,
+    };
+    if let Some(resolution) = arguments.resolution {
+        config.data.resolution = resolution;
+    }
+    if let Some(batch) = arguments.batch {
+        config.train.batch = batch;
+    }
+    if let Some(seed) = arguments.seed {
+        config.seed = seed;
+    }
+    let length = arguments
+        .steps
+        .map(Length::Steps)
+        .or(arguments.epochs.map(Length::Epochs))
+        .or(arguments.kimg.map(Length::Kimg))
+        .or(arguments.time.map(|time| Length::Seconds(time.as_secs())));
+    if let Some(length) = length {
+        config.train.length = length;
+    }
+    for assignment in &arguments.set {
+        config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
+    }
+    config.validate().map_err(Failure::input)
+}
+
+fn recipe(arguments: &TrainArguments) -> Result<RunConfig, Failure> {
+    match &arguments.recipe {
+        Some(name) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
+        None => Ok(RunConfig::default()),
+    }
+}
+
+/// `--out`, else the resumed run's own folder, else a new one.
+fn choose_folder(arguments: &TrainArguments, config: &RunConfig) -> Result<PathBuf, Failure> {
+    let resumed = arguments.resume.as_deref().map(RunFolder::checkpoint_of);
+    let resumed = resumed.as_deref().and_then(RunFolder::of_checkpoint);
+    match (&arguments.out, resumed) {
+        (Some(out), resumed) => {
+            let is_same = resumed.is_some_and(|resumed| same_file(&resumed, out));
+            if RunFolder::is_used(out) && !is_same {
+                return Err(Failure::Input(format!(
+                    "{0} holds another run already; go on with it (--resume {0}) or choose another --out",
+                    out.display()
+                )));
+            }
+            Ok(out.clone())
+        }
+        (None, Some(resumed)) => Ok(resumed),
+        (None, None) => Ok(RunFolder::next_free(config)),
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn load_data(
+    arguments: &TrainArguments,
+    checkpoint: Option<&Checkpoint>,
+    resolution: usize,
+) -> Result<Dataset, Failure> {
+    let Some(data) = &arguments.data else {
+        // A resumed run must not go on with other pictures by accident.
+        if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
+            let dogs = builtin_dogs(resolution)?;
+            if dogs.summary().name != origin.name {
+                return Err(Failure::Input(format!(
+                    "the checkpoint was trained on {:?}; name those pictures with --data PATH",
+                    origin.name
+                )));
+            }
+            return Ok(dogs);
+        }
+        return builtin_dogs(resolution);
+    };
+    if data == BUILTIN_DOGS {
+        return builtin_dogs(resolution);
+    }
+    let bar = reading_bar();
+    let loaded = folder::load(Path::new(data), resolution, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let loaded = loaded.map_err(Failure::input)?;
+    report_skipped(&loaded);
+    Ok(loaded)
+}
+
+/// Names what was left out: all of it is in `events.jsonl`, a few on the screen.
+fn report_skipped(data: &Dataset) {
+    const SHOWN: usize = 5;
+    let summary = data.summary();
+    if summary.skipped_count == 0 {
+        return;
+    }
+    eprintln!("left out    {} files that are not usable pictures:", summary.skipped_count);
+    for skipped in summary.skipped.iter().take(SHOWN) {
+        eprintln!("            {}: {}", skipped.name, skipped.reason);
+    }
+    if summary.skipped_count > SHOWN {
+        eprintln!("            and {} more", summary.skipped_count - SHOWN);
+    }
+}
