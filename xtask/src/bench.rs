@@ -1,0 +1,148 @@
+//! Measuring the page: what a visitor has to download, and how long it takes from click to first step.
+
+use crate::build;
+use crate::paths::Paths;
+use crate::process::{capture, tool};
+use crate::setup::{self, browser};
+use crate::steps::{Steps, with_clock};
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, write::GzEncoder};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+const BROWSER_BENCH: &str = "tests/browser/bench.mjs";
+const RESULTS: &str = "bench/results.md";
+
+/// What a visitor may have to download before the first step, the data set aside.
+const WEIGHT_LIMIT_BYTES: u64 = 6_000_000;
+
+/// One line of the table.
+struct Measurement {
+    name: String,
+    value: String,
+}
+
+/// `cargo xtask bench`.
+pub fn command() -> Result<ExitCode> {
+    let paths = Paths::find()?;
+    let mut steps = Steps::default();
+    if setup::everything(&paths, &mut steps)? > 0 {
+        bail!("not everything is set up; the messages above say what to do");
+    }
+    steps.run("Compile the page", || build::compile_page(&paths))?;
+    steps.run("Bundle the page into dist/", || build::bundle_page(&paths))?;
+    let mut measurements = page_weight(&paths.dist())?;
+    steps.run("Measure in the browser", || {
+        measurements.extend(in_the_browser(&paths)?);
+        Ok(())
+    })?;
+    let table = table(&measurements);
+    println!("\n{table}");
+    write_results(&paths.root.join(RESULTS), &table)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The compressed size of each of the page's files but the pictures, and of all of them.
+fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
+    let mut files = Vec::new();
+    collect_files(dist, &mut files)?;
+    let mut measurements = Vec::new();
+    let mut total = 0;
+    for file in files {
+        let name = file.strip_prefix(dist)?.to_string_lossy().into_owned();
+        if is_data(&name) {
+            continue;
+        }
+        let bytes = gzip_bytes(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?)?;
+        total += bytes;
+        measurements.push(Measurement { name: format!("{name}, gzip"), value: in_units(bytes) });
+    }
+    let verdict = if total <= WEIGHT_LIMIT_BYTES { "within" } else { "OVER" };
+    let value = format!("{} ({verdict} the limit of {})", in_units(total), in_units(WEIGHT_LIMIT_BYTES));
+    measurements.push(Measurement { name: "page weight, gzip, pictures aside".to_owned(), value });
+    Ok(measurements)
+}
+
+/// The built-in pictures, with or without the hash that trunk may put into the name.
+fn is_data(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.starts_with("dogs32") && file.ends_with(".png")
+}
+
+fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() { collect_files(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+fn gzip_bytes(bytes: &[u8]) -> Result<u64> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len() as u64)
+}
+
+fn in_units(bytes: u64) -> String {
+    if bytes < 1_000_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.2} MB", bytes as f64 / 1e6) }
+}
+
+/// What the script measures: it prints one JSON object per line, `{"name": …, "value": …, "unit": …}`.
+fn in_the_browser(paths: &Paths) -> Result<Vec<Measurement>> {
+    if !paths.root.join(BROWSER_BENCH).is_file() {
+        let value = format!("not measured: {BROWSER_BENCH} is missing");
+        return Ok(vec![Measurement { name: "from click to first step".to_owned(), value }]);
+    }
+    let chromium = browser::find_browser().context("there is no browser to measure with")?;
+    let mut command = tool("node", paths);
+    command.arg(BROWSER_BENCH).env(browser::BROWSER_VARIABLE, chromium);
+    let output = with_clock("measuring", || capture(&mut command))?;
+    output.lines().filter(|line| line.starts_with('{')).map(read_measurement).collect()
+}
+
+fn read_measurement(line: &str) -> Result<Measurement> {
+    let json: serde_json::Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+    let name = json["name"].as_str().with_context(|| format!("no name in {line}"))?;
+    let value = json["value"].as_f64().with_context(|| format!("no number as value in {line}"))?;
+    let unit = json["unit"].as_str().with_context(|| format!("no unit in {line}"))?;
+    Ok(Measurement { name: name.to_owned(), value: format!("{value:.3} {unit}") })
+}
+
+fn table(measurements: &[Measurement]) -> String {
+    let mut table = "| what | measured |\n|---|---|\n".to_owned();
+    for Measurement { name, value } in measurements {
+        let _ = writeln!(table, "| {name} | {value} |");
+    }
+    table
+}
+
+fn write_results(path: &Path, table: &str) -> Result<()> {
+    let folder = path.parent().context("the results have no folder")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let text =
+        format!("# What `cargo xtask bench` measured\n\nWritten by the command; run it again to renew it.\n\n{table}");
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_not_page_weight() {
+        assert!(is_data("dogs32.png"));
+        assert!(is_data("assets/dogs32-test.png"));
+        assert!(!is_data("trainer_bg.wasm"));
+    }
+
+    #[test]
+    fn a_line_of_the_browser_script_becomes_a_line_of_the_table() {
+        let measurement = read_measurement(r#"{"name": "first step", "value": 1.5, "unit": "s"}"#).unwrap();
+        assert_eq!(table(&[measurement]).lines().last(), Some("| first step | 1.500 s |"));
+        assert!(read_measurement(r#"{"name": "first step"}"#).is_err());
+    }
+}

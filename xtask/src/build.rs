@@ -1,0 +1,76 @@
+//! Building the page with trunk, and the terminal program with cargo.
+
+use crate::checkouts::forget_other_checkouts;
+use crate::paths::Paths;
+use crate::process::{cargo, run, tool};
+use crate::setup::{self, CargoTool, wasm_target::WasmRust};
+use crate::steps::Steps;
+use crate::wasm_opt;
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// Program and tests always select these two packages together: with another selection cargo would unify other
+/// features, and build burn a second time.
+pub const NATIVE_PACKAGES: [&str; 4] = ["--package", "whelp", "--package", "whelp-native"];
+
+/// `cargo xtask build`.
+pub fn command() -> Result<ExitCode> {
+    let paths = Paths::find()?;
+    let mut steps = Steps::default();
+    setup::for_the_page(&paths, &mut steps)?;
+    steps.run("Compile the page", || compile_page(&paths))?;
+    steps.run("Bundle the page into dist/", || bundle_page(&paths))?;
+    steps.run("Compile the terminal program", || compile_program(&paths))?;
+    steps.print_table();
+    println!("The page is {}, the program {}.", paths.dist().display(), program(&paths).display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles both of the page's programs at once. Trunk, which would do it one by one, then finds them ready; and it
+/// runs cargo without network, so that new dependencies have to be fetched here.
+pub fn compile_page(paths: &Paths) -> Result<()> {
+    forget_other_checkouts(paths)?;
+    let mut command = cargo(paths);
+    command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown"]).args([
+        "--package",
+        "whelp-web",
+        "--bins",
+    ]);
+    wasm_rust()?.apply(&mut command, Vec::new())?;
+    run(&mut command)
+}
+
+/// Runs wasm-bindgen and wasm-opt and collects the page's files.
+pub fn bundle_page(paths: &Paths) -> Result<()> {
+    run(trunk(paths)?.arg("build"))
+}
+
+/// Trunk with all its tools, ready for a subcommand.
+pub fn trunk(paths: &Paths) -> Result<Command> {
+    let mut command = tool("trunk", paths);
+    let shim = wasm_opt::offer_to(&mut command, paths)?;
+    let tools = [CargoTool::trunk(), CargoTool::wasm_bindgen(paths)?].map(|part| part.bin_folder(paths));
+    let tools = std::iter::once(shim).chain(tools).collect();
+    command.env("CARGO_TARGET_DIR", &paths.target);
+    // Trunk reads this as its own option, which takes `true` but not the usual `1`.
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        command.env("NO_COLOR", "true");
+    }
+    wasm_rust()?.apply(&mut command, tools)?;
+    Ok(command)
+}
+
+pub fn compile_program(paths: &Paths) -> Result<()> {
+    forget_other_checkouts(paths)?;
+    run(cargo(paths).args(["build", "--release"]).args(NATIVE_PACKAGES))
+}
+
+/// The terminal program, once compiled.
+pub fn program(paths: &Paths) -> PathBuf {
+    paths.target.join("release/whelp")
+}
+
+fn wasm_rust() -> Result<WasmRust> {
+    WasmRust::find().context("no Rust for wasm is installed: run `cargo xtask setup`")
+}

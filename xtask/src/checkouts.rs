@@ -1,0 +1,59 @@
+//! One target folder for several checkouts, without taking one's crates for the other's.
+//!
+//! Cargo tells the crates of a workspace apart by their place within the workspace, and whether they have changed by
+//! the time of change of their files. Two checkouts that share a target folder are therefore the same to cargo, and
+//! the one whose files are older than the other's build is given the other's programs: measured with cargo 1.95.
+
+use crate::paths::Paths;
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// The profiles that are used, each with its folder of fingerprints.
+const PROFILE_FOLDERS: [&str; 3] = ["debug", "release", "wasm32-unknown-unknown/web"];
+
+/// Makes cargo compile our own crates again if another checkout was the last to compile here. The crates from the
+/// registry, which take nearly all the time, stay.
+pub fn forget_other_checkouts(paths: &Paths) -> Result<()> {
+    let note = paths.target.join(".last-checkout");
+    let here = paths.root.to_string_lossy();
+    if std::fs::read_to_string(&note).is_ok_and(|last| last == here) {
+        return Ok(());
+    }
+    for profile in PROFILE_FOLDERS {
+        forget_own_crates(&paths.target.join(profile).join(".fingerprint"))?;
+    }
+    std::fs::create_dir_all(&paths.target)
+        .and_then(|()| std::fs::write(&note, here.as_bytes()))
+        .with_context(|| format!("cannot write {}", note.display()))
+}
+
+fn forget_own_crates(fingerprints: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(fingerprints) else { return Ok(()) };
+    for entry in entries.flatten() {
+        if is_own(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A fingerprint's folder is called after the package and a hash of 16 digits.
+fn is_own(folder: &str) -> bool {
+    folder
+        .rsplit_once('-')
+        .is_some_and(|(package, _)| matches!(package, "whelp" | "whelp-web" | "whelp-native" | "xtask"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_crates_are_compiled_again() {
+        assert!(is_own("whelp-0123456789abcdef"));
+        assert!(is_own("whelp-native-0123456789abcdef"));
+        assert!(!is_own("burn-0123456789abcdef"));
+        assert!(!is_own("whelp-other-0123456789abcdef"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Everyday commands of the project: `cargo xtask setup|serve|build|check|test|bench`.
+//!
+//! Each command sets up what it needs and finds missing, so that every one of them works on a fresh machine.
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+mod bench;
+mod build;
+mod check;
+mod checkouts;
+mod count;
+mod lockfile;
+mod paths;
+mod process;
+mod serve;
+mod setup;
+mod steps;
+mod test;
+mod wasm_opt;
+
+const USAGE: &str = "\
+cargo xtask setup           set up everything that is missing, for the page and for the tests
+cargo xtask serve [--port N]  build the page and serve it at http://127.0.0.1:8080
+cargo xtask build           the page into dist/, and the terminal program
+cargo xtask check           formatting and clippy
+cargo xtask test            every test there is; the last line counts them
+cargo xtask bench           page weight and time to the first step, into bench/results.md
+
+Tools, compiled crates and pictures are kept in $WHELP_CACHE, else $XDG_CACHE_HOME/whelp, else ~/.cache/whelp.
+WHELP_CHROMIUM names the browser for the tests, if it is not the system's.";
+
+fn main() -> ExitCode {
+    // Trunk looks for `wasm-opt` on PATH; what it finds there is this program, see `wasm_opt`.
+    let result = if wasm_opt::is_called_as_wasm_opt() { wasm_opt::run_cached() } else { dispatch() };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["setup"] => setup::command(),
+        ["serve"] => serve::command(serve::DEFAULT_PORT),
+        ["serve", "--port", port] => serve::command(serve::parse_port(port)?),
+        ["build"] => build::command(),
+        ["check"] => check::command(),
+        ["test"] => test::command(),
+        ["bench"] => bench::command(),
+        [] | ["help"] | ["--help"] | ["-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("`cargo xtask {}` is not a command. There are:\n{USAGE}", other.join(" ")),
+    }
+}

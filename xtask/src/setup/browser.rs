@@ -1,0 +1,59 @@
+//! The browser that the tests drive: Chromium with WebGPU on a software GPU.
+
+use super::{Part, apt};
+use crate::paths::Paths;
+use crate::process::find_on_path;
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+/// Tells the tests, and this program, which browser to take.
+pub const BROWSER_VARIABLE: &str = "WHELP_CHROMIUM";
+
+const PURPOSE: &str = "the tests drive a Chromium browser";
+
+pub struct Chromium;
+
+impl Part for Chromium {
+    fn name(&self) -> String {
+        "Chromium, for the tests".to_owned()
+    }
+
+    fn is_ready(&self, _: &Paths) -> bool {
+        find_browser().is_some()
+    }
+
+    fn install(&self, _: &Paths) -> Result<()> {
+        if let Some(named) = std::env::var_os(BROWSER_VARIABLE) {
+            bail!("{BROWSER_VARIABLE} names {}, which is not a file", named.display());
+        }
+        if apt::is_ubuntu() {
+            bail!(
+                "{PURPOSE}, and Ubuntu's own is a snap, which tests cannot drive. \
+                 Install Google Chrome, or set {BROWSER_VARIABLE} to the path of a Chromium"
+            );
+        }
+        apt::install(&["chromium"], PURPOSE)
+    }
+}
+
+/// The browser to test with: the one the user names, else the first of the usual names that is not a snap.
+pub fn find_browser() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(BROWSER_VARIABLE) {
+        return Some(PathBuf::from(named)).filter(|path| path.is_file());
+    }
+    ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"]
+        .into_iter()
+        .filter_map(find_on_path)
+        .find(|path| !is_snap(path))
+}
+
+/// A snap's program is a link to snap itself, or Ubuntu's short script that starts the snap.
+fn is_snap(path: &PathBuf) -> bool {
+    path.starts_with("/snap")
+        || path.canonicalize().is_ok_and(|real| real.ends_with("snap"))
+        || std::fs::read(path).is_ok_and(|bytes| bytes.len() < 10_000 && find(&bytes, b"/snap/bin/"))
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
