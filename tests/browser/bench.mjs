@@ -1,0 +1,64 @@
+// Measures the page in dist/ in a real browser: one JSON object per line, {"name", "value", "unit"}.
+
+import { chromium } from "@playwright/test";
+import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
+import { serve } from "./server.mjs";
+import { Whelp } from "./whelp.mjs";
+
+const WIDTH = 16;
+const BATCH = 16;
+
+/** Losses are told on every fourth step, counted from the first: this many tellings are timed. */
+const TICKS = 3;
+
+const MINUTE = 60_000;
+
+function report(device, name, value, unit) {
+  console.log(JSON.stringify({ name: `${name}, ${device}`, value, unit }));
+}
+
+/** Notes the time of every change of the newest losses; in the page, so that nothing of our own is measured. */
+function watchLosses(page) {
+  return page.evaluate(() => {
+    const chart = document.querySelector("[data-testid=loss-chart]");
+    window.ticks = [];
+    const note = () => window.ticks.push({ step: parseInt(chart.dataset.newest, 10), at: performance.now() });
+    new MutationObserver(note).observe(chart, { attributeFilter: ["data-newest"] });
+    document.querySelector("[data-testid=train]").addEventListener("click", () => (window.clicked = performance.now()), { once: true });
+  });
+}
+
+async function measure(device, args, site) {
+  const browser = await chromium.launch({ executablePath, args });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(8 * MINUTE);
+  const whelp = new Whelp(page);
+
+  const start = performance.now();
+  await page.goto(site.origin);
+  await whelp.part("device").filter({ hasText: /WebGPU|CPU/ }).waitFor();
+  report(device, "from page load to a device that is ready", (performance.now() - start) / 1000, "s");
+  await whelp.part("data-summary").filter({ hasText: "Built-in dogs" }).waitFor();
+  const shown = await whelp.part("device").textContent();
+  if (!shown.includes(device === "CPU" ? "CPU" : "WebGPU")) throw new Error(`measured on the wrong device: ${shown}`);
+
+  await whelp.chooseSize(WIDTH, BATCH);
+  await watchLosses(page);
+  await whelp.part("train").click();
+  await page.waitForFunction((ticks) => window.ticks.length > ticks, TICKS);
+  const { clicked, ticks } = await page.evaluate(() => ({ clicked: window.clicked, ticks: window.ticks }));
+  const [first, last] = [ticks[0], ticks.at(-1)];
+  report(device, "from click to first step", (first.at - clicked) / 1000, "s");
+  const steps = last.step - first.step;
+  report(device, `a step of width ${WIDTH}, batch ${BATCH}`, (last.at - first.at) / 1000 / steps, "s");
+  report(device, "the worker's memory", (await whelp.workerMemory()) / 1e6, "MB");
+  await browser.close();
+}
+
+const site = await serve();
+try {
+  await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
+  await measure("CPU", WITHOUT_WEBGPU, site);
+} finally {
+  await site.close();
+}

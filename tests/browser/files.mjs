@@ -1,0 +1,143 @@
+// Files to drop and pick, made from nothing: pictures, archives, checkpoints.
+
+import { deflateSync } from "node:zlib";
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 as PNG and zip have it; Node's own came with version 22. */
+function crc32(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** A PNG of `side` x `side` pixels: a disc whose colour and place depend on `seed`, on a plain ground. */
+export function png(side, seed) {
+  const random = randomFrom(seed);
+  const [cx, cy, radius] = [random() * side, random() * side, (0.2 + 0.3 * random()) * side];
+  const colour = () => [random, random, random].map((next) => Math.floor(next() * 256));
+  const [ground, disc] = [colour(), colour()];
+  const rows = Buffer.alloc(side * (1 + side * 3));
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const isInside = (x - cx) ** 2 + (y - cy) ** 2 < radius ** 2;
+      rows.set(isInside ? disc : ground, y * (1 + side * 3) + 1 + x * 3);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+  const framed = Buffer.alloc(body.length + 8);
+  framed.writeUInt32BE(data.length, 0);
+  framed.set(body, 4);
+  framed.writeUInt32BE(crc32(body), body.length + 4);
+  return framed;
+}
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+function randomFrom(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Pictures in the formats that a browser can write, by Chromium's own encoders; asked of an empty page. */
+export async function encodedByTheBrowser(page, type, side, seed) {
+  const base64 = await page.evaluate(
+    async ([type, side, seed]) => {
+      const canvas = new OffscreenCanvas(side, side);
+      const context = canvas.getContext("2d");
+      const shades = context.createLinearGradient(0, 0, side, side);
+      shades.addColorStop(0, `hsl(${seed * 47} 80% 30%)`);
+      shades.addColorStop(1, `hsl(${seed * 47 + 90} 80% 70%)`);
+      context.fillStyle = shades;
+      context.fillRect(0, 0, side, side);
+      const blob = await canvas.convertToBlob({ type });
+      if (blob.type !== type) throw new Error(`this browser writes no ${type}`);
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    },
+    [type, side, seed],
+  );
+  return Buffer.from(base64, "base64");
+}
+
+/** A zip of `[name, bytes]` pairs, stored, not compressed: pictures are compressed already. */
+export function zip(entries) {
+  const parts = [];
+  const directory = [];
+  // The same bytes come under many names in a large archive.
+  const sums = new Map();
+  let offset = 0;
+  for (const [name, bytes] of entries) {
+    if (!sums.has(bytes)) sums.set(bytes, crc32(bytes));
+    const title = Buffer.from(name, "utf8");
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(20, 0); // version needed
+    common.writeUInt16LE(0x0800, 2); // names are UTF-8
+    common.writeUInt32LE(0x00210000, 6); // 1980-01-01, 00:00
+    common.writeUInt32LE(sums.get(bytes), 10);
+    common.writeUInt32LE(bytes.length, 14);
+    common.writeUInt32LE(bytes.length, 18);
+    common.writeUInt16LE(title.length, 22);
+    parts.push(Buffer.from("PK\x03\x04", "latin1"), common, title, bytes);
+    const record = Buffer.alloc(46);
+    record.write("PK\x01\x02", 0, "latin1");
+    record.writeUInt16LE(20, 4); // version made by
+    record.set(common, 6);
+    record.writeUInt32LE(offset, 42);
+    directory.push(record, title);
+    offset += 30 + title.length + bytes.length;
+  }
+  const index = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06", 0, "latin1");
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(index.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...parts, index, end]);
+}
+
+/**
+ * A safetensors file, read by hand: https://huggingface.co/docs/safetensors.
+ *
+ * `tensors` holds `{dtype, shape, values}` by name, `metadata` the strings beside them.
+ */
+export function parseSafetensors(bytes) {
+  const headerBytes = Number(bytes.readBigUInt64LE(0));
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(bytes.toString("utf8", 8, 8 + headerBytes));
+  const body = bytes.subarray(8 + headerBytes);
+  const tensors = new Map();
+  let covered = 0;
+  for (const [name, { dtype, shape, data_offsets: [start, end] }] of Object.entries(entries)) {
+    covered += end - start;
+    // Copied, because a Float32Array needs an aligned start.
+    const values = new Float32Array(Uint8Array.from(body.subarray(start, end)).buffer);
+    tensors.set(name, { dtype, shape, values });
+  }
+  return { metadata, tensors, hasExactSize: covered === body.length };
+}
+
+/** A well-formed safetensors file of another program. */
+export function foreignSafetensors() {
+  const header = Buffer.from(JSON.stringify({ weight: { dtype: "F32", shape: [2], data_offsets: [0, 8] } }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(8)]);
+}

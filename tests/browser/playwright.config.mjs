@@ -1,0 +1,32 @@
+import { defineConfig } from "@playwright/test";
+import { WITH_INSECURE_HOST, WITH_WEBGPU, executablePath } from "./browser.mjs";
+
+const MINUTE = 60_000;
+
+export default defineConfig({
+  testDir: ".",
+  outputDir: "../../test-results",
+  // A software GPU takes all processors there are: one test at a time, and a test that fails once has failed.
+  workers: 1,
+  fullyParallel: false,
+  retries: 0,
+  forbidOnly: true,
+  // The first step on WebGPU compiles every shader, and the machine may be busy.
+  timeout: 6 * MINUTE,
+  expect: { timeout: MINUTE },
+  reporter: "list",
+  use: { headless: true, viewport: { width: 1280, height: 900 }, trace: "off" },
+  projects: [
+    {
+      name: "webgpu",
+      testMatch: "webgpu/*.spec.mjs",
+      use: { launchOptions: { executablePath, args: WITH_WEBGPU } },
+    },
+    {
+      // Faster than a software GPU, so whatever does not depend on the device is tested here.
+      name: "processor",
+      testMatch: "processor/*.spec.mjs",
+      use: { launchOptions: { executablePath, args: WITH_INSECURE_HOST } },
+    },
+  ],
+});

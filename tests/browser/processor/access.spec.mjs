@@ -1,0 +1,149 @@
+// Without a mouse, on a small screen, in dark and in light.
+
+import { writeFileSync } from "node:fs";
+import { expect, test } from "../fixtures.mjs";
+import { png, zip } from "../files.mjs";
+
+/** What must be reachable with the Tab key on the page as a visitor finds it. */
+const STOPS = ["theme", "train", "pick-pictures", "pick-folder", "setting-recipe", "download-checkpoint", "open-checkpoint"];
+
+/** WCAG 2.2, 1.4.3, level AA, for text of ordinary size. */
+const READABLE = 4.5;
+
+/** The focused element: its `data-testid`, and whether a ring is drawn around it or around the label that stands for it. */
+async function focused(page) {
+  return page.evaluate(() => {
+    const element = document.activeElement;
+    const isRinged = (candidate) => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(candidate);
+      return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+    };
+    const id = element.dataset.testid ?? element.closest("[data-testid]")?.dataset.testid ?? element.textContent;
+    return { id, isRinged: isRinged(element) || [...(element.labels ?? [])].some(isRinged), isBody: element === document.body };
+  });
+}
+
+test("the keyboard alone starts and pauses a training", async ({ page, whelp }) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 4);
+  await page.evaluate(() => document.activeElement.blur());
+  await expect
+    .poll(async () => {
+      await page.keyboard.press("Tab");
+      return (await focused(page)).id;
+    })
+    .toBe("train");
+  await page.keyboard.press("Enter");
+  await whelp.firstLosses();
+  expect((await focused(page)).id, "the focus stays on the button").toBe("pause");
+  await page.keyboard.press("Space");
+  await expect(whelp.part("resume")).toBeVisible();
+  const seen = await whelp.seen();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => whelp.seen()).toBeGreaterThan(seen);
+});
+
+test("every control is reached with Tab, and the focus is seen", async ({ page, whelp }) => {
+  await whelp.open();
+  const reached = [];
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press("Tab");
+    const stop = await focused(page);
+    // After the last control the focus leaves the page.
+    if (stop.isBody) break;
+    expect(stop.isRinged, `a visible focus on ${stop.id}`).toBe(true);
+    reached.push(stop.id);
+  }
+  expect(reached).toEqual(expect.arrayContaining(STOPS));
+  expect(reached.indexOf("train"), "Train comes among the first").toBeLessThan(3);
+
+  await whelp.part("advanced").locator("summary").focus();
+  await page.keyboard.press("Enter");
+  for (const id of ["setting-length-unit", "setting-batch", "setting-seed", "setting-generator-width"]) {
+    await page.keyboard.press("Tab");
+    expect((await focused(page)).id).toBe(id);
+  }
+});
+
+test("nothing is wider than a screen of 360 pixels", async ({ page, whelp }, info) => {
+  const expectToFit = async (state) => {
+    const beyond = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.scrollingElement;
+      const isOutside = (element) => element.getBoundingClientRect().right > clientWidth + 0.5;
+      const culprits = [...document.querySelectorAll("body *")].filter((element) => isOutside(element) && element.checkVisibility());
+      return scrollWidth > clientWidth ? [`${scrollWidth} px`, ...culprits.map((element) => element.className)] : [];
+    });
+    expect(beyond, `wider than the screen: ${state}`).toEqual([]);
+  };
+  await page.setViewportSize({ width: 360, height: 740 });
+  await whelp.open();
+  await expectToFit("first visit");
+  await whelp.chooseSize(4, 4);
+  await expectToFit("advanced settings");
+  const archive = info.outputPath("a name that is as long as names of archives on phones sometimes are.zip");
+  writeFileSync(archive, zip([["0.png", png(48, 0)], ["1.png", png(48, 1)], [`${"long".repeat(30)}.png`, Buffer.alloc(0)]]));
+  await whelp.part("pick-pictures").setInputFiles(archive);
+  await whelp.part("data-problems").locator("summary").click();
+  await expectToFit("pictures with problems");
+  await whelp.part("open-checkpoint").setInputFiles({ name: "letter.safetensors", mimeType: "", buffer: Buffer.from("letter") });
+  await expect(whelp.part("error")).toBeVisible();
+  await expectToFit("a notice");
+  await whelp.train();
+  await expectToFit("training");
+  await whelp.stop();
+  await expectToFit("stopped");
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`texts are readable in ${colorScheme} colours`, async ({ page, whelp }) => {
+    await page.emulateMedia({ colorScheme });
+    await whelp.open();
+    await whelp.part("open-checkpoint").setInputFiles({ name: "letter.safetensors", mimeType: "", buffer: Buffer.from("letter") });
+    await expect(whelp.part("error")).toBeVisible();
+    const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const brightness = background.match(/\d+/g).slice(0, 3).reduce((sum, value) => sum + Number(value), 0) / 765;
+    expect(brightness > 0.5, background).toBe(colorScheme === "light");
+
+    for (const text of await contrasts(page)) expect(text.ratio, `${text.text} (${text.colours})`).toBeGreaterThanOrEqual(READABLE);
+    await whelp.part("train").hover();
+    // Colours move there over a moment.
+    await expect.poll(async () => (await contrasts(page, "[data-testid=train]"))[0].ratio).toBeGreaterThanOrEqual(READABLE);
+  });
+}
+
+/**
+ * The contrast of every text on the page, or of those in `within`, with what is behind it. Controls that cannot be used
+ * now are left out, as WCAG does.
+ */
+async function contrasts(page, within = "body") {
+  return page.evaluate((within) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const rgba = (colour) => {
+      canvas.clearRect(0, 0, 1, 1);
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+      return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const luminance = ([r, g, b]) => {
+      const [x, y, z] = [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const behind = (element) => {
+      for (let up = element; up; up = up.parentElement) {
+        const colour = rgba(getComputedStyle(up).backgroundColor);
+        if (colour[3] === 255) return colour;
+      }
+      return [255, 255, 255, 255];
+    };
+    const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const isInUse = (element) => !element.closest("[aria-disabled=true], fieldset:disabled, .unseen, noscript");
+    const texts = [...document.querySelectorAll(`${within}, ${within} *`)].filter(
+      (element) => hasText(element) && isInUse(element) && element.checkVisibility(),
+    );
+    return texts.map((element) => {
+      const [text, ground] = [rgba(getComputedStyle(element).color), behind(element)];
+      const [light, dark] = [luminance(text), luminance(ground)].sort((a, b) => b - a);
+      return { text: element.textContent.trim().slice(0, 40), colours: `${text} on ${ground}`, ratio: (light + 0.05) / (dark + 0.05) };
+    });
+  }, within);
+}

@@ -1,0 +1,141 @@
+// A training kept in a file: saved, reloaded, gone on from, carried to the terminal and back.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "../fixtures.mjs";
+import { foreignSafetensors, parseSafetensors } from "../files.mjs";
+
+/** The terminal program; without it the tests that need it are skipped. */
+const PROGRAM = process.env.WHELP_PROGRAM;
+
+/** Trains a little, stops, and saves the file. */
+async function trainAndSave(whelp, file) {
+  await whelp.open();
+  await whelp.chooseSize(8, 8, { seed: 7 });
+  await whelp.train();
+  await whelp.waitForStep(5);
+  await whelp.stop();
+  const name = await whelp.download(file);
+  return { name, step: await whelp.step(), seen: await whelp.seen(), grid: await whelp.grid() };
+}
+
+test("a checkpoint holds networks, average, both optimizers and the settings", async ({ whelp }, info) => {
+  const file = info.outputPath("saved.safetensors");
+  const { name, step, seen } = await trainAndSave(whelp, file);
+  expect(name).toBe(`whelp-dcgan32-${seen}.safetensors`);
+
+  const { metadata, tensors, hasExactSize } = parseSafetensors(readFileSync(file));
+  expect(hasExactSize, "the tensors fill the file").toBe(true);
+  const meta = JSON.parse(metadata.whelp);
+  expect(meta).toMatchObject({
+    format: 1,
+    config: { recipe: "dcgan32", seed: 7, train: { batch: 8 }, model: { generator_width: 8, discriminator_width: 8 } },
+    progress: { step, nimg: seen },
+    random: { seed: 7, position: seen },
+    data: { name: "Built-in dogs", channels: 3 },
+  });
+  expect(meta.history.map((losses) => losses.step)).toEqual(Array.from({ length: step }, (_, i) => i + 1));
+
+  const under = (prefix) => [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const [generator, average] = [under("generator."), under("generator_ema.")];
+  expect(generator.length).toBeGreaterThan(5);
+  expect(average.sort()).toEqual(generator.sort());
+  for (const network of ["generator", "discriminator"]) {
+    const [m, v] = [under(`optimizer.${network}.m.`), under(`optimizer.${network}.v.`)];
+    expect(m.length).toBeGreaterThan(5);
+    expect(v).toEqual(m);
+    for (const name of m) expect(tensors.get(`optimizer.${network}.m.${name}`).shape).toEqual(tensors.get(`${network}.${name}`).shape);
+  }
+  for (const [name, { dtype, shape, values }] of tensors) {
+    expect(name).toMatch(/^(generator|discriminator|generator_ema|optimizer\.(generator|discriminator)\.[mv])\../);
+    expect(dtype).toBe("F32");
+    expect(values.length, name).toBe(shape.reduce((product, side) => product * side, 1));
+    expect(values.every(Number.isFinite), name).toBe(true);
+  }
+});
+
+test("a reloaded page draws the same pictures from a checkpoint and goes on training", async ({ whelp }, info) => {
+  const file = info.outputPath("saved.safetensors");
+  const saved = await trainAndSave(whelp, file);
+
+  await whelp.page.reload();
+  await whelp.open();
+  await whelp.openCheckpoint(file);
+  await expect(whelp.part("checkpoint-summary")).toContainText(`${saved.step} steps`);
+  expect(await whelp.grid()).toEqual(saved.grid);
+  expect(await whelp.step()).toBe(saved.step);
+
+  await whelp.part("generate-more").click();
+  await expect(whelp.part("grid-caption")).toContainText("fresh ones");
+  expect((await whelp.grid()).hash, "pictures of another seed").not.toBe(saved.grid.hash);
+
+  await whelp.part("continue").click();
+  await whelp.waitForStep(saved.step + 1);
+  await expect.poll(() => whelp.seen()).toBeGreaterThan(saved.seen);
+  const { step, discriminator, generator } = await whelp.losses();
+  expect(step).toBeGreaterThan(saved.step);
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+});
+
+test("fresh pictures can be drawn once a training has ended", async ({ whelp }, info) => {
+  const saved = await trainAndSave(whelp, info.outputPath("saved.safetensors"));
+  await whelp.part("generate-more").click();
+  await expect(whelp.part("grid-caption")).toContainText("fresh ones");
+  const fresh = await whelp.grid();
+  expect(fresh.step).toBe(saved.step);
+  expect(fresh.hash).not.toBe(saved.grid.hash);
+  await expect(whelp.part("error")).toHaveCount(0);
+});
+
+test("damaged and foreign checkpoints are refused, and what is open or training stays", async ({ whelp }, info) => {
+  const file = info.outputPath("saved.safetensors");
+  const saved = await trainAndSave(whelp, file);
+  const bytes = readFileSync(file);
+  const make = (name, content) => {
+    writeFileSync(info.outputPath(name), content);
+    return info.outputPath(name);
+  };
+  const refused = {
+    [make("cut.safetensors", bytes.subarray(0, bytes.length - 1000))]: "cut.safetensors was not opened: this checkpoint is cut off",
+    [make("foreign.safetensors", foreignSafetensors())]: "from another program",
+    [make("letter.safetensors", "Dear aunt, this is no network.")]: "this is not a Whelp checkpoint",
+  };
+  await whelp.page.reload();
+  await whelp.open();
+  await whelp.openCheckpoint(file);
+  for (const [path, sentence] of Object.entries(refused)) {
+    await whelp.part("open-checkpoint").setInputFiles(path);
+    await expect(whelp.part("error").last()).toContainText(sentence);
+    expect(await whelp.grid()).toEqual(saved.grid);
+  }
+  await expect(whelp.part("status")).toContainText("saved.safetensors is open");
+
+  await whelp.part("continue").click();
+  await whelp.waitForStep(saved.step + 1);
+  await whelp.part("open-checkpoint").setInputFiles(Object.keys(refused)[0]);
+  await expect(whelp.part("error").last()).toContainText("A training is under way");
+  await whelp.waitForStep((await whelp.step()) + 4);
+});
+
+test("a checkpoint goes on in the terminal, and comes back", async ({ whelp }, info) => {
+  test.skip(!PROGRAM, "WHELP_PROGRAM names no terminal program");
+  expect(existsSync(PROGRAM), `WHELP_PROGRAM names ${PROGRAM}`).toBe(true);
+  const run = (...args) => execFileSync(PROGRAM, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const file = info.outputPath("saved.safetensors");
+  const { step, seen } = await trainAndSave(whelp, file);
+  expect(JSON.parse(run("info", "--json", file)).progress).toMatchObject({ step, nimg: seen });
+
+  const folder = info.outputPath("native");
+  run("train", "--resume", file, "--steps", String(step + 2), "--device", "cpu", "--data", "builtin:dogs", "--out", folder);
+  const made = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".safetensors"));
+  const steps = made.map((name) => JSON.parse(parseSafetensors(readFileSync(path.join(folder, name))).metadata.whelp).progress.step);
+  expect(Math.max(...steps)).toBe(step + 2);
+  const newest = path.join(folder, made[steps.indexOf(step + 2)]);
+
+  await whelp.openCheckpoint(newest);
+  await expect(whelp.part("checkpoint-summary")).toContainText(`${step + 2} steps`);
+  expect((await whelp.gridAfter(step)).colours).toBeGreaterThan(100);
+  await whelp.part("continue").click();
+  await whelp.waitForStep(step + 3);
+});

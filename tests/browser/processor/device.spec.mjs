@@ -1,0 +1,24 @@
+// Browsers without WebGPU train as well.
+
+import { INSECURE_HOST } from "../browser.mjs";
+import { expect, test } from "../fixtures.mjs";
+
+test("without a graphics device the page says why and trains on the processor", async ({ whelp }) => {
+  await whelp.open();
+  await expect(whelp.part("device")).toContainText("CPU");
+  await expect(whelp.part("device-reason")).toHaveText(/^WebGPU found no graphics device.*the processor trains/);
+  await whelp.chooseSize(8, 8);
+  await whelp.train();
+  await whelp.waitForStep(5);
+  const { discriminator, generator } = await whelp.losses();
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+  const early = await whelp.grid();
+  const later = await whelp.gridAfter(early.step);
+  expect(later.hash).not.toBe(early.hash);
+});
+
+test("a browser that has no WebGPU at all is told so", async ({ site, whelp }) => {
+  await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
+  await expect(whelp.part("device")).toContainText("CPU");
+  await expect(whelp.part("device-reason")).toContainText("This browser does not offer WebGPU");
+});

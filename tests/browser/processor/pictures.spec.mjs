@@ -1,0 +1,128 @@
+// Bringing pictures of one's own: real files, picked and dropped.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "../fixtures.mjs";
+import { encodedByTheBrowser, parseSafetensors, png, zip } from "../files.mjs";
+
+const USABLE = 14;
+
+/** Paths of files that cannot be used, and what the page says of each. */
+const UNUSABLE = {
+  "cut off.png": "damaged or cut short",
+  "empty.jpg": "The file is empty",
+  "letter.jpg": "not that of a picture",
+  "new phone.heic": "a HEIC picture",
+};
+
+/** The content of a folder as people have it, by path. */
+async function pups(page) {
+  const files = new Map();
+  for (let seed = 0; seed < 8; seed++) files.set(`${seed}.png`, png(48, seed));
+  for (let seed = 0; seed < 3; seed++) files.set(`nested/deep er/${seed}.jpg`, await encodedByTheBrowser(page, "image/jpeg", 80, seed));
+  for (let seed = 0; seed < 3; seed++) files.set(`nested/犬 ${seed}.webp`, await encodedByTheBrowser(page, "image/webp", 40, seed));
+  files.set("cut off.png", png(48, 99).subarray(0, 120));
+  files.set("empty.jpg", Buffer.alloc(0));
+  files.set("letter.jpg", Buffer.from("Dear aunt, here are the dogs."));
+  files.set("new phone.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"));
+  // Left behind by systems; passed over in silence.
+  files.set(".DS_Store", Buffer.from("\0\0\0\x01Bud1"));
+  files.set("Thumbs.db", Buffer.from("thumbs"));
+  return files;
+}
+
+function writeFolder(folder, files) {
+  for (const [name, bytes] of files) {
+    const file = path.join(folder, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+  }
+  return folder;
+}
+
+async function expectPups(whelp, name) {
+  await expect(whelp.part("data-summary")).toContainText(name);
+  await expect(whelp.part("data-summary")).toContainText(`${USABLE} pictures`);
+  const problems = whelp.part("data-problems");
+  await expect(problems.locator("summary")).toHaveText("4 files could not be used");
+  await problems.locator("summary").click();
+  for (const [file, reason] of Object.entries(UNUSABLE)) {
+    await expect(problems.getByRole("listitem").filter({ hasText: file })).toContainText(reason);
+  }
+}
+
+/** Drags real files or folders over the page and lets them go, as the system's file manager does. */
+async function drop(page, paths) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  const at = { x: 300, y: 300, data };
+  await session.send("Input.dispatchDragEvent", { type: "dragEnter", ...at });
+  await session.send("Input.dispatchDragEvent", { type: "dragOver", ...at });
+  await expect(page.getByTestId("drop-overlay")).toHaveText("Drop to train on these");
+  await session.send("Input.dispatchDragEvent", { type: "drop", ...at });
+  await expect(page.getByTestId("drop-overlay")).toHaveCount(0);
+  await session.detach();
+}
+
+test("a dropped folder is read with all its folders, and trained on", async ({ page, whelp }, info) => {
+  const folder = writeFolder(info.outputPath("pups"), await pups(page));
+  await whelp.open();
+  const dogs = await stripOf(whelp);
+  await drop(page, [folder]);
+  await expectPups(whelp, "pups");
+  expect(await stripOf(whelp), "the strip of real pictures").not.toBe(dogs);
+  await expect(whelp.part("status")).toContainText("Ready to train on pups");
+
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.stop();
+  const file = info.outputPath("pups.safetensors");
+  await whelp.download(file);
+  const { data } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(data).toMatchObject({ name: "pups", count: USABLE, channels: 3 });
+});
+
+test("a picked folder, a dropped and a picked zip and single files give the same pictures", async ({ page, whelp }, info) => {
+  const files = await pups(page);
+  const folder = writeFolder(info.outputPath("pups"), files);
+  const archive = info.outputPath("pups.zip");
+  writeFileSync(archive, zip([...files, ["__MACOSX/._0.png", Buffer.from("left behind")]]));
+  await whelp.open();
+
+  await whelp.part("pick-folder").setInputFiles(folder);
+  await expectPups(whelp, "pups ·");
+  const strip = await stripOf(whelp);
+
+  await whelp.part("pick-pictures").setInputFiles(archive);
+  await expectPups(whelp, "pups.zip");
+  expect(await stripOf(whelp)).toBe(strip);
+
+  await whelp.part("use-builtin").click();
+  await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
+  await expect(whelp.part("data-problems")).toHaveCount(0);
+
+  await drop(page, [archive]);
+  await expectPups(whelp, "pups.zip");
+
+  await whelp.part("pick-pictures").setInputFiles(["0.png", "1.png"].map((name) => path.join(folder, name)));
+  await expect(whelp.part("data-summary")).toContainText("2 pictures");
+  await expect(whelp.part("data-problems")).toHaveCount(0);
+});
+
+test("what cannot be trained on is explained, and the pictures before it stay", async ({ page, whelp }, info) => {
+  const folder = writeFolder(info.outputPath("letters"), [["one.txt", Buffer.from("no picture")]]);
+  const torn = info.outputPath("torn.zip");
+  writeFileSync(torn, zip([["0.png", png(48, 0)]]).subarray(0, 300));
+  await whelp.open();
+  await drop(page, [folder]);
+  await expect(whelp.part("error").last()).toContainText("None of the 1 files in letters is a picture");
+  await whelp.part("pick-pictures").setInputFiles(torn);
+  await expect(whelp.part("error").last()).toContainText("torn.zip is not a zip archive that can be read");
+  await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
+  await expect(whelp.part("status")).toContainText("Ready to train on the built-in dogs");
+});
+
+/** A fingerprint of the strip's pixels. */
+async function stripOf(whelp) {
+  return whelp.part("preview").evaluate((canvas) => canvas.toDataURL());
+}

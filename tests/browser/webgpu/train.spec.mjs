@@ -1,0 +1,77 @@
+// The main job: dogs, on WebGPU, in front of the visitor.
+
+import { expect, test } from "../fixtures.mjs";
+import { processorUse } from "../whelp.mjs";
+
+/** Share of one processor: a browser that does nothing takes a percent or two now and then. */
+const IDLE = 0.05;
+
+test("training on the built-in dogs shows losses and pictures, pauses, and goes on", async ({ browser, requested, whelp }) => {
+  await whelp.open();
+  await expect(whelp.part("device")).toContainText("WebGPU");
+  await expect(whelp.part("device-reason")).toHaveCount(0);
+  await whelp.chooseSize(8, 8);
+  expect(await processorUse(browser, 3), "share of one processor that an idle page takes").toBeLessThan(IDLE);
+
+  await whelp.train();
+  const first = await whelp.losses();
+  expect(Number.isFinite(first.discriminator) && Number.isFinite(first.generator), JSON.stringify(first)).toBe(true);
+  const untrained = await whelp.gridAfter(-1);
+  expect(untrained.colours, "sixty-four pictures of noise").toBeGreaterThan(100);
+  const seen = await whelp.seen();
+  const trained = await whelp.gridAfter(untrained.step);
+  expect(trained.hash, "pictures after more training").not.toBe(untrained.hash);
+  expect(await whelp.seen()).toBeGreaterThan(seen);
+  await expectChartWithTwoLines(whelp);
+
+  await whelp.pause();
+  const paused = await whelp.seen();
+  expect(await processorUse(browser, 3), "share of one processor that a paused page takes").toBeLessThan(IDLE);
+  expect(await whelp.seen(), "images seen after three paused seconds").toBe(paused);
+
+  await whelp.resume();
+  await expect.poll(() => whelp.seen(), { timeout: 120_000 }).toBeGreaterThan(paused);
+  const last = await whelp.losses();
+  expect(last.step).toBeGreaterThan(first.step);
+  expect(Number.isFinite(last.discriminator) && Number.isFinite(last.generator), JSON.stringify(last)).toBe(true);
+
+  // The watch on requests would be worth nothing if it did not hear of the worker's own.
+  expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/trainer_bg.wasm", "/dogs32.png"]));
+});
+
+test("a checkpoint of WebGPU draws the same pictures after a reload", async ({ whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(8, 8);
+  await whelp.train();
+  await whelp.stop();
+  const before = await whelp.grid();
+  const step = await whelp.step();
+  const file = info.outputPath("webgpu.safetensors");
+  await whelp.download(file);
+
+  await whelp.page.reload();
+  await whelp.open();
+  await whelp.openCheckpoint(file);
+  expect(await whelp.gridAfter(0)).toEqual(before);
+  await whelp.part("continue").click();
+  await whelp.waitForStep(step + 1);
+});
+
+/** Both lines in their own colours: uPlot draws on a canvas, so its pixels are all there is. */
+async function expectChartWithTwoLines(whelp) {
+  const counts = await whelp.part("loss-chart").evaluate((chart) => {
+    const canvas = chart.querySelector("canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const style = getComputedStyle(chart);
+    return ["--accent", "--muted"].map((name) => {
+      const [, ...hex] = /#(..)(..)(..)/.exec(style.getPropertyValue(name));
+      const colour = hex.map((digits) => parseInt(digits, 16));
+      let pixels = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 3] > 200 && colour.every((value, channel) => Math.abs(data[i + channel] - value) < 24)) pixels++;
+      }
+      return pixels;
+    });
+  });
+  for (const pixels of counts) expect(pixels, `pixels of the two lines: ${counts}`).toBeGreaterThan(20);
+}

@@ -1,0 +1,153 @@
+// The page as a visitor knows it: what can be pressed, and what can be read.
+
+import { expect } from "@playwright/test";
+
+const MINUTE = 60_000;
+
+/** The first step on WebGPU compiles every shader. */
+const FIRST_STEP_MS = 4 * MINUTE;
+
+export class Whelp {
+  constructor(page) {
+    this.page = page;
+  }
+
+  /** The element with this `data-testid`. */
+  part(id) {
+    return this.page.getByTestId(id);
+  }
+
+  /** Loads the page and waits until a device is found and the built-in dogs are read. */
+  async open(address = "/") {
+    await this.page.goto(address);
+    await expect(this.part("device")).toContainText(/WebGPU|CPU/, { timeout: 2 * MINUTE });
+    await expect(this.part("data-summary")).toContainText("Built-in dogs", { timeout: MINUTE });
+  }
+
+  /** Fills in the advanced settings; names as in their `data-testid` after `setting-`. */
+  async settle(settings) {
+    const advanced = this.part("advanced");
+    if (!(await advanced.evaluate((details) => details.open))) await advanced.locator("summary").click();
+    for (const [name, value] of Object.entries(settings)) await this.part(`setting-${name}`).fill(String(value));
+  }
+
+  /** Networks of this width on batches of this many pictures, so that a step takes no longer than it must. */
+  async chooseSize(width, batch, more = {}) {
+    await this.settle({ batch, "generator-width": width, "discriminator-width": width, ...more });
+  }
+
+  /** Ends training by itself after so many steps. */
+  async trainFor(steps) {
+    await this.settle({});
+    await this.part("setting-length-unit").selectOption("steps");
+    await this.part("setting-length").fill(String(steps));
+  }
+
+  /** Starts from new networks and waits for the first losses. */
+  async train() {
+    await this.part("train").click();
+    await this.firstLosses();
+  }
+
+  async firstLosses() {
+    await expect(this.part("loss-chart")).toHaveAttribute("data-newest", /./, { timeout: FIRST_STEP_MS });
+  }
+
+  async pause() {
+    await this.part("pause").click();
+    await expect(this.part("resume")).toBeVisible();
+  }
+
+  async resume() {
+    await this.part("resume").click();
+    await expect(this.part("pause")).toBeVisible();
+  }
+
+  /** Ends the run; its last checkpoint is made. */
+  async stop() {
+    await this.part("stop").click();
+    await expect(this.part("continue")).toBeVisible();
+  }
+
+  /** The newest losses on the chart, NaN where there is no number. */
+  async losses() {
+    const text = (await this.part("loss-chart").getAttribute("data-newest")) ?? "";
+    const [step, discriminator, generator] = text.split(" ").map(Number);
+    return { step, discriminator, generator };
+  }
+
+  /** Images that the discriminator has seen. */
+  async seen() {
+    return Number(await this.part("images-seen").getAttribute("data-value"));
+  }
+
+  async step() {
+    return Number((await this.part("step").textContent()).replace(/\D/g, ""));
+  }
+
+  async waitForStep(step, timeout = 2 * MINUTE) {
+    await expect.poll(() => this.step(), { timeout, intervals: [100], message: `step ${step}` }).toBeGreaterThanOrEqual(step);
+  }
+
+  /** The generated pictures on show: the step they were drawn after, and a fingerprint of their pixels. */
+  async grid() {
+    return this.part("grid").evaluate(async (canvas) => {
+      const step = Number(canvas.dataset.step);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const colours = new Set(new Uint32Array(data.buffer));
+      // An insecure context has no crypto.subtle: FNV-1a.
+      let hash = 0x811c9dc5;
+      for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+      return { step, width: canvas.width, height: canvas.height, colours: colours.size, hash: hash >>> 0 };
+    });
+  }
+
+  /** Waits for pictures that were drawn after `step`. */
+  async gridAfter(step, timeout = 3 * MINUTE) {
+    const drawn = async () => Number((await this.part("grid").getAttribute("data-step")) ?? -1);
+    await expect.poll(drawn, { timeout, message: `pictures drawn after step ${step}` }).toBeGreaterThan(step);
+    return this.grid();
+  }
+
+  /** Presses Download and saves the file. */
+  async download(path) {
+    const [download] = await Promise.all([
+      this.page.waitForEvent("download", { timeout: 2 * MINUTE }),
+      this.part("download-checkpoint").click(),
+    ]);
+    await download.saveAs(path);
+    return download.suggestedFilename();
+  }
+
+  /** Picks a checkpoint and waits until its pictures are drawn. */
+  async openCheckpoint(file) {
+    await this.part("open-checkpoint").setInputFiles(file);
+    await expect(this.part("status")).toContainText("is open", { timeout: 2 * MINUTE });
+    await expect(this.part("grid")).toBeVisible({ timeout: 2 * MINUTE });
+  }
+
+  /** The size of the worker's linear memory in bytes, asked of the very module that runs in it. */
+  async workerMemory() {
+    const [worker] = this.page.workers();
+    return worker.evaluate(async () => {
+      const { default: init } = await import(new URL("trainer.js", self.location.href));
+      return (await init()).memory.buffer.byteLength;
+    });
+  }
+}
+
+/** Processor seconds that all of the browser's processes take in a second of waiting, measured over `seconds`. */
+export async function processorUse(browser, seconds) {
+  const session = await browser.newBrowserCDPSession();
+  const total = async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    // What the browser process does is none of the page's doing: it serves this very measurement, for one.
+    const own = processInfo.filter(({ type }) => type === "renderer" || type === "GPU");
+    return own.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+  };
+  const [before, start] = [await total(), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const [after, end] = [await total(), performance.now()];
+  await session.detach();
+  return ((after - before) * 1000) / (end - start);
+}

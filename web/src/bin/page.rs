@@ -1,0 +1,8 @@
+//! The page: everything on the main thread. No tensor and no training logic is in here.
+
+#[path = "../page/mod.rs"]
+mod page;
+
+fn main() {
+    page::start();
+}

@@ -1,0 +1,8 @@
+//! The worker: everything that computes. See `trainer/`.
+
+#[path = "../trainer/mod.rs"]
+mod trainer;
+
+fn main() {
+    trainer::start();
+}

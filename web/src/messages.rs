@@ -1,0 +1,117 @@
+//! What crosses between the page and its worker. JSON, with large buffers and `File` objects beside it.
+//!
+//! A message is a JavaScript object `{ json: string, bytes?: ArrayBuffer, files?: [[path, File], ...] }`.
+//! `bytes` is transferred, never copied.
+
+use serde::{Deserialize, Serialize};
+use whelp::config::RunConfig;
+use whelp::protocol::{Command, DataSummary, Event, Grid, Progress};
+
+/// Page to worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// The first message: pick and try out a device. Answered by `Ready`.
+    Hello { device: DevicePreference },
+    /// Prepare pictures (`files` beside it for `Files`). Answered by `DataProgress`..., then `Data` or `Failed`.
+    /// A newer request replaces an older one; replies carry its `id`.
+    LoadData { id: u32, source: DataSource, resolution: usize },
+    /// Give up the `LoadData` under way; the data set before it stays. Answered by `DataCancelled`.
+    CancelData { id: u32 },
+    /// Read a checkpoint (its file in `bytes`) without disturbing a run. Answered by `Opened` and a `Samples` event.
+    OpenCheckpoint { name: String },
+    /// Draw pictures from the opened checkpoint or the run. Answered by a `Samples` event.
+    Generate { count: usize, seed: u64 },
+    /// Train on the loaded data; with `resume`, go on from the opened checkpoint (its networks, `config`'s schedule).
+    Start { config: Box<RunConfig>, resume: bool },
+    /// To the run under way.
+    Run { command: Command },
+}
+
+/// Worker to page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Reply {
+    /// The worker listens from now on. What is posted to a worker before its handler is in place is lost, so the page
+    /// keeps its messages back until this one comes.
+    Awake,
+    /// The device works: a self-test has run on it.
+    Ready {
+        device: DeviceInfo,
+        suggested: Box<RunConfig>,
+    },
+    DataProgress {
+        id: u32,
+        done: usize,
+        total: usize,
+        skipped: usize,
+    },
+    /// Ready to train on. `bytes` holds the pixels of `preview`.
+    Data {
+        id: u32,
+        summary: DataSummary,
+        preview: Grid,
+    },
+    DataCancelled {
+        id: u32,
+    },
+    Opened {
+        name: String,
+        config: Box<RunConfig>,
+        progress: Progress,
+    },
+    /// From the run, or the answer to `Generate`. `bytes` holds the event's payload.
+    Event {
+        event: Box<Event>,
+    },
+    /// A request could not be carried out; nothing already made is lost.
+    Failed {
+        about: About,
+        message: String,
+    },
+}
+
+/// Which device the worker is to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DevicePreference {
+    /// WebGPU where it works, else the CPU.
+    Auto,
+    Cpu,
+}
+
+/// Where pictures come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DataSource {
+    BuiltinDogs,
+    /// The `files` beside the message, under the name to show.
+    Files {
+        name: String,
+    },
+}
+
+/// What the worker computes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// The adapter's name, or "this computer's processor".
+    pub name: String,
+    /// "WebGPU" or "CPU".
+    pub backend: String,
+    /// A software renderer or the CPU: small networks are suggested.
+    pub is_slow: bool,
+    /// One plain sentence on why WebGPU is not used, where it is not.
+    pub reason: Option<String>,
+}
+
+/// What a `Failed` reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    Device,
+    Data,
+    Checkpoint,
+    Run,
+    /// The worker itself broke; it has to be started again.
+    Worker,
+}

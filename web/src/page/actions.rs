@@ -1,0 +1,390 @@
+//! What a visitor can ask for, and what the page asks of the worker in turn.
+
+use js_sys::{Array, ArrayBuffer, Math};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::time::Duration;
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+use whelp::config::{Length, RunConfig, TrainConfig};
+use whelp::protocol::{Command, Progress};
+use whelp::recipes::Recipe;
+use whelp_web::messages::{DataSource, DevicePreference, Request};
+
+use super::files::{self, Dropped, PathAndFile};
+use super::notices::{Remedy, Tone};
+use super::store::{Device, Intent, LoadStage, Loading, Opened, Phase, Saved, Source, Store};
+use super::worker::Client;
+
+/// After this long without a device a visitor is told so. Loading and a first test take a few seconds.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+impl Store {
+    /// Starts a worker, lets it find a device and gives it pictures to read.
+    pub fn connect(self, device: DevicePreference) {
+        self.device.set(Device::Looking);
+        self.data.set(None);
+        self.loading.set(None);
+        self.opened.set(None);
+        self.opening.set(false);
+        self.notices.dismiss_with_remedies();
+        let client = Client::start(move |reply, bytes| self.apply(reply, bytes), move |message| self.crashed(&message));
+        match client {
+            Ok(client) => self.client.set_value(Some(client)),
+            Err(_) => {
+                self.device.set(Device::None);
+                let text =
+                    "This browser does not let the page start a worker, which does the training. Try another browser.";
+                return self.notices.show(Tone::Error, text, &[]);
+            }
+        }
+        self.post(&Request::Hello { device }, None, None);
+        self.load(self.source.get_value());
+        set_timeout(move || self.lose_patience(), PATIENCE);
+    }
+
+    fn lose_patience(self) {
+        if self.device.get_untracked() == Device::Looking {
+            let text = "Looking for a graphics device takes unusually long. You can wait, or use the processor.";
+            self.notices.show(Tone::Info, text, &[Remedy::UseCpu]);
+        }
+    }
+
+    fn post(self, request: &Request, bytes: Option<&ArrayBuffer>, files: Option<&Array>) {
+        let sent = self.client.with_value(|client| match client {
+            Some(client) => client.post(request, bytes, files),
+            None => Err(JsValue::UNDEFINED),
+        });
+        if sent.is_err() {
+            self.crashed("a message to it could not be sent");
+        }
+    }
+
+    // Training.
+
+    /// New networks.
+    pub fn train(self) {
+        self.intend(Intent::Train);
+    }
+
+    /// The opened checkpoint, else the latest.
+    pub fn go_on(self) {
+        self.intend(Intent::GoOn);
+    }
+
+    fn intend(self, intent: Intent) {
+        if self.phase.get_untracked().is_active() {
+            return;
+        }
+        self.intent.set(intent);
+        if self.device.get_untracked() == Device::None {
+            return self.connect(DevicePreference::Auto);
+        }
+        self.proceed();
+    }
+
+    pub fn pause(self) {
+        self.command(Phase::Training, Phase::Pausing, Command::Pause);
+    }
+
+    pub fn resume(self) {
+        self.command(Phase::Paused, Phase::Resuming, Command::Resume);
+    }
+
+    /// Ends the run, or takes back a start that still waits.
+    pub fn stop(self) {
+        self.intent.set(Intent::Nothing);
+        let phase = self.phase.get_untracked();
+        if phase.is_active() && phase != Phase::Stopping {
+            self.command(phase, Phase::Stopping, Command::Stop);
+        }
+    }
+
+    fn command(self, from: Phase, to: Phase, command: Command) {
+        if self.phase.get_untracked() == from {
+            self.phase.set(to);
+            self.post(&Request::Run { command }, None, None);
+        }
+    }
+
+    /// Does the next thing that a queued start needs: pictures of the right size, the checkpoint, the start itself.
+    /// Called whenever something may have changed.
+    pub(super) fn proceed(self) {
+        let intent = self.intent.get_untracked();
+        let waits = self.loading.with_untracked(Option::is_some) || self.opening.get_untracked();
+        if intent == Intent::Nothing || waits || !matches!(self.device.get_untracked(), Device::Ready(_)) {
+            return;
+        }
+        let opened = if intent == Intent::GoOn { self.opened.get_untracked() } else { None };
+        if intent == Intent::GoOn && opened.is_none() {
+            return match self.rescue_untracked() {
+                Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob),
+                None => self.intent.set(Intent::Nothing),
+            };
+        }
+        let config = self.config_for(opened.as_ref());
+        let resolution = config.data.resolution;
+        let has_pictures =
+            self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.summary.resolution == resolution));
+        if has_pictures { self.start(config, opened) } else { self.load_at(self.source.get_value(), resolution) }
+    }
+
+    /// The form's settings; a checkpoint brings its own networks, and goes on even if it was complete.
+    fn config_for(self, opened: Option<&Opened>) -> RunConfig {
+        let mut config = self.config.get_untracked();
+        if let Some(opened) = opened {
+            config.recipe.clone_from(&opened.config.recipe);
+            config.model = opened.config.model.clone();
+            config.data.resolution = opened.config.data.resolution;
+            if is_reached(config.train.length, &opened.progress) {
+                config.train.length = Length::Unlimited;
+                let text = "This training had reached its length, so it now goes on until you stop it.";
+                self.notices.show(Tone::Info, text, &[]);
+            }
+        }
+        config
+    }
+
+    fn start(self, config: RunConfig, opened: Option<Opened>) {
+        self.intent.set(Intent::Nothing);
+        if let Err(error) = config.clone().validate() {
+            let text = format!("These settings do not work: {error}. Change it under Advanced settings.");
+            return self.notices.show(Tone::Error, text, &[]);
+        }
+        match &opened {
+            None => self.begin_lineage(None),
+            Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
+            Some(_) => {}
+        }
+        self.config.set(config.clone());
+        self.running.set_value(Some(config.clone()));
+        self.phase.set(Phase::Starting);
+        self.post(&Request::Start { config: Box::new(config), resume: opened.is_some() }, None, None);
+    }
+
+    /// Other networks than before are trained from now on. An earlier training's checkpoint can still be downloaded
+    /// until the first one of this training replaces it.
+    fn begin_lineage(self, from: Option<&Opened>) {
+        self.lineage.update_value(|lineage| *lineage += 1);
+        self.losses.update(|losses| losses.truncate_after(0));
+        match from {
+            None => self.progress.set(Progress::default()),
+            Some(opened) => self.latest.set(Some(Saved {
+                blob: opened.blob.clone(),
+                recipe: opened.config.recipe.clone(),
+                nimg: opened.progress.nimg,
+                lineage: self.lineage.get_value(),
+            })),
+        }
+    }
+
+    fn is_rescue(self, blob: &Blob) -> bool {
+        self.rescue_untracked().is_some_and(|saved| &saved.blob == blob)
+    }
+
+    /// A recipe's values, but for what the visitor has chosen and what suits the device.
+    pub fn choose_recipe(self, recipe: &Recipe) {
+        let is_slow = self.device.with_untracked(|device| matches!(device, Device::Ready(device) if device.is_slow));
+        let suggested = self.suggested.get_value();
+        self.config.update(|config| {
+            let mut chosen = match suggested {
+                Some(suggested) if suggested.recipe == recipe.name => suggested,
+                // A slow device needs its small networks whatever the recipe.
+                Some(suggested) if is_slow => RunConfig {
+                    model: suggested.model,
+                    train: TrainConfig {
+                        batch: suggested.train.batch,
+                        ema_half_life_kimg: suggested.train.ema_half_life_kimg,
+                        ..recipe.config().train
+                    },
+                    output: suggested.output,
+                    ..recipe.config()
+                },
+                Some(suggested) => RunConfig { output: suggested.output, ..recipe.config() },
+                None => recipe.config(),
+            };
+            chosen.seed = config.seed;
+            chosen.train.length = config.train.length;
+            *config = chosen;
+        });
+    }
+
+    // Pictures.
+
+    pub fn use_builtin(self) {
+        self.load(Source::BuiltinDogs);
+    }
+
+    /// Picked files: pictures, archives, a checkpoint among them perhaps.
+    pub fn take_files(self, found: Vec<PathAndFile>) {
+        let (checkpoints, pictures): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(path, _)| files::is_checkpoint(path));
+        if let Some((path, file)) = checkpoints.into_iter().next() {
+            let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+            self.open_checkpoint(name, file.into());
+        }
+        if !pictures.is_empty() {
+            self.load(Source::Files { name: files::name_for(&pictures), files: pictures });
+        }
+    }
+
+    /// Dropped things: folders are looked through first.
+    pub fn take_drop(self, dropped: Dropped) {
+        let name = dropped.folder_name().unwrap_or_else(|| "what you dropped".to_owned());
+        let id = self.begin_loading(name, LoadStage::Finding { found: 0 });
+        let is_current = move || self.loading.with_untracked(|l| l.as_ref().is_some_and(|l| l.id == id));
+        spawn_local(async move {
+            let found = dropped
+                .walk(|found| {
+                    if is_current() {
+                        self.loading.update(|l| l.iter_mut().for_each(|l| l.stage = LoadStage::Finding { found }));
+                    }
+                    is_current()
+                })
+                .await;
+            if !is_current() {
+                return;
+            }
+            self.loading.set(None);
+            match found {
+                Ok(found) if found.is_empty() => {
+                    let text = "There was no file in what you dropped. Drop pictures, a folder, a zip or a checkpoint.";
+                    self.notices.show(Tone::Error, text, &[]);
+                }
+                Ok(found) => self.take_files(found),
+                Err(_) => {
+                    let text =
+                        "The folder could not be read. Check that it is still there, or pick it with the button.";
+                    self.notices.show(Tone::Error, text, &[]);
+                }
+            }
+            self.proceed();
+        });
+    }
+
+    fn load(self, source: Source) {
+        let resolution = self.config.with_untracked(|config| config.data.resolution);
+        self.load_at(source, resolution);
+    }
+
+    fn load_at(self, source: Source, resolution: usize) {
+        let id = self.begin_loading(source.name(), LoadStage::Reading { done: 0, total: 0, skipped: 0 });
+        let (wanted, files) = match &source {
+            Source::BuiltinDogs => (DataSource::BuiltinDogs, None),
+            Source::Files { name, files } => (DataSource::Files { name: name.clone() }, Some(files::as_array(files))),
+        };
+        self.loading_source.set_value(source);
+        self.post(&Request::LoadData { id, source: wanted, resolution }, None, files.as_ref());
+    }
+
+    fn begin_loading(self, name: String, stage: LoadStage) -> u32 {
+        self.cancel_loading();
+        let id = self.next_load.get_value() + 1;
+        self.next_load.set_value(id);
+        self.loading.set(Some(Loading { id, name, stage }));
+        id
+    }
+
+    /// Gives up what is being read; the pictures before it stay.
+    pub fn cancel_loading(self) {
+        let Some(Loading { id, stage, .. }) = self.loading.get_untracked() else { return };
+        self.loading.set(None);
+        if matches!(stage, LoadStage::Reading { .. }) {
+            self.post(&Request::CancelData { id }, None, None);
+        }
+    }
+
+    // Checkpoints.
+
+    /// Saves the networks as they are now; without a run, the newest that there is.
+    pub fn download(self) {
+        if self.phase.get_untracked().is_active() {
+            self.wants_download.set(true);
+            self.post(&Request::Run { command: Command::Save }, None, None);
+        } else {
+            self.download_latest();
+        }
+    }
+
+    /// The newest checkpoint as a file.
+    pub fn download_latest(self) {
+        if let Some(saved) = self.latest.get_untracked() {
+            self.offer(&saved);
+        }
+    }
+
+    /// Lets the worker read a checkpoint and draw its pictures.
+    pub fn open_checkpoint(self, name: String, blob: Blob) {
+        if self.phase.get_untracked().is_active() {
+            let text = "A training is under way. Stop it first, its result is kept; then open the checkpoint.";
+            return self.notices.show(Tone::Error, text, &[]);
+        }
+        self.intent.set(Intent::Nothing);
+        self.send_checkpoint(name, blob);
+    }
+
+    fn send_checkpoint(self, name: String, blob: Blob) {
+        self.opening.set(true);
+        self.opening_blob.set_value(Some(blob.clone()));
+        spawn_local(async move {
+            match files::bytes_of(&blob).await {
+                Ok(bytes) => self.post(&Request::OpenCheckpoint { name }, Some(&bytes), None),
+                Err(_) => {
+                    self.opening.set(false);
+                    self.intent.set(Intent::Nothing);
+                    let text = format!("{name} could not be read. It may have been moved or deleted; pick it again.");
+                    self.notices.show(Tone::Error, text, &[]);
+                }
+            }
+        });
+    }
+
+    /// Other pictures from the same networks.
+    pub fn generate_more(self) {
+        let seed = (Math::random() * f64::from(u32::MAX)) as u64;
+        let count = self.config.with_untracked(|config| config.output.grid);
+        self.fresh_seed.set_value(Some(seed));
+        self.post(&Request::Generate { count, seed }, None, None);
+    }
+
+    // Faults.
+
+    /// Does what a notice's button says.
+    pub fn remedy(self, remedy: Remedy) {
+        match remedy {
+            Remedy::Recover => {
+                self.intent.set(Intent::GoOn);
+                self.connect(DevicePreference::Auto);
+            }
+            Remedy::DownloadLatest => self.download_latest(),
+            Remedy::Retry => self.connect(DevicePreference::Auto),
+            Remedy::UseCpu => self.connect(DevicePreference::Cpu),
+        }
+    }
+}
+
+/// Whether a run that stands at `progress` has nothing left to do. Both are counted from the very first step.
+fn is_reached(length: Length, progress: &Progress) -> bool {
+    match length {
+        Length::Steps(steps) => progress.step >= steps,
+        Length::Epochs(epochs) => progress.epoch >= epochs as f64,
+        Length::Kimg(kimg) => progress.nimg >= kimg * 1000,
+        Length::Seconds(secs) => progress.elapsed_secs >= secs as f64,
+        Length::Unlimited => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_run_is_recognised_in_every_unit() {
+        let progress = Progress { step: 10, nimg: 2000, epoch: 1.5, elapsed_secs: 60.0, ..Progress::default() };
+        assert!(is_reached(Length::Steps(10), &progress) && !is_reached(Length::Steps(11), &progress));
+        assert!(is_reached(Length::Epochs(1), &progress) && !is_reached(Length::Epochs(2), &progress));
+        assert!(is_reached(Length::Kimg(2), &progress) && !is_reached(Length::Kimg(3), &progress));
+        assert!(is_reached(Length::Seconds(60), &progress) && !is_reached(Length::Seconds(61), &progress));
+        assert!(!is_reached(Length::Unlimited, &progress));
+    }
+}

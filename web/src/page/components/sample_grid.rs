@@ -1,0 +1,69 @@
+//! The pictures: what this page is about.
+
+use leptos::{html, prelude::*};
+
+use crate::page::store::{Phase, Samples, Store};
+use crate::page::{draw, format, notices::Tone};
+
+/// Between two pictures, in their own pixels.
+const GAP: usize = 1;
+
+#[component]
+pub fn SampleGrid() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let canvas = NodeRef::<html::Canvas>::new();
+    let has_samples = Memo::new(move |_| store.samples.with(Option::is_some));
+    Effect::new(move |_| {
+        let Some(canvas) = canvas.get() else { return };
+        store.samples.with(|samples| {
+            let Some(Samples { grid, .. }) = samples else { return };
+            if draw::draw_grid(&canvas, grid, grid.columns, GAP).is_err() {
+                let text = "The new pictures could not be drawn. Training is not affected.";
+                store.notices.show(Tone::Warning, text, &[]);
+            }
+        });
+    });
+    let caption = move || store.samples.with(|samples| samples.as_ref().map_or_else(String::new, caption));
+    let step = move || store.samples.with(|samples| samples.as_ref().map(|samples| samples.step));
+    view! {
+        <figure class="samples" class:empty=move || !has_samples.get()>
+            <div class="frame">
+                <canvas
+                    node_ref=canvas
+                    data-testid="grid"
+                    data-step=step
+                    role="img"
+                    aria-label=move || format!("Generated pictures. {}", caption())
+                    hidden=move || !has_samples.get()
+                ></canvas>
+                <Show when=move || !has_samples.get()>
+                    <Placeholder />
+                </Show>
+            </div>
+            <figcaption data-testid="grid-caption">{caption}</figcaption>
+        </figure>
+    }
+}
+
+/// What will be here.
+#[component]
+fn Placeholder() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let sentence = move || match store.phase.get() {
+        phase if phase.is_active() && phase != Phase::Paused => "The first pictures are on their way.",
+        _ => "Pictures that nobody took will appear here, and get better as your device learns.",
+    };
+    view! {
+        <div class="placeholder">
+            <p>{sentence}</p>
+        </div>
+    }
+}
+
+fn caption(samples: &Samples) -> String {
+    let after = format!("After {} pictures", format::short(samples.nimg));
+    match samples.fresh_seed {
+        Some(seed) => format!("{after} · fresh ones, seed {seed}"),
+        None => after,
+    }
+}

@@ -1,0 +1,74 @@
+//! Grids of pictures onto a canvas, pixel for pixel. The style sheet enlarges them, crisply.
+
+use wasm_bindgen::{Clamped, JsCast, JsValue};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use whelp::protocol::Grid;
+
+/// Draws `grid` with `gap` transparent pixels between its pictures, in `columns` columns.
+///
+/// # Errors
+/// What the browser says when the grid is empty, its pixels are not as many as it claims or there is no canvas.
+pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: usize) -> Result<(), JsValue> {
+    let rgba = rgba_from(grid).ok_or("the grid's pixels are not as many as it claims")?;
+    let image = ImageData::new_with_u8_clamped_array(Clamped(&rgba), grid.width() as u32)?;
+    let columns = columns.clamp(1, grid.count);
+    let extent = |pictures: usize| (pictures * (grid.tile + gap) - gap) as u32;
+    canvas.set_width(extent(columns));
+    canvas.set_height(extent(grid.count.div_ceil(columns)));
+    let context: CanvasRenderingContext2d =
+        canvas.get_context("2d")?.ok_or("this browser has no canvas to draw on")?.unchecked_into();
+    let tile = grid.tile as f64;
+    for index in 0..grid.count {
+        let (from_x, from_y) = position(index, grid.columns, grid.tile);
+        let (to_x, to_y) = position(index, columns, grid.tile + gap);
+        context.put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
+            &image,
+            to_x - from_x,
+            to_y - from_y,
+            from_x,
+            from_y,
+            tile,
+            tile,
+        )?;
+    }
+    Ok(())
+}
+
+/// Upper left corner of picture `index` where every picture takes `pitch` pixels.
+fn position(index: usize, columns: usize, pitch: usize) -> (f64, f64) {
+    ((index % columns * pitch) as f64, (index / columns * pitch) as f64)
+}
+
+/// The whole grid with an opaque alpha channel; none if its sizes contradict each other.
+fn rgba_from(grid: &Grid) -> Option<Vec<u8>> {
+    let pixels = grid.width() * grid.height();
+    if pixels == 0 || !matches!(grid.channels, 1 | 3) || grid.pixels.len() != pixels * grid.channels {
+        return None;
+    }
+    let mut rgba = Vec::with_capacity(pixels * 4);
+    for pixel in grid.pixels.chunks_exact(grid.channels) {
+        let last = grid.channels - 1;
+        rgba.extend([pixel[0], pixel[last.min(1)], pixel[last], u8::MAX]);
+    }
+    Some(rgba)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_is_repeated_and_alpha_is_opaque() {
+        let grey = Grid { tile: 1, columns: 2, count: 2, channels: 1, pixels: vec![7, 9] };
+        assert_eq!(rgba_from(&grey).unwrap(), [7, 7, 7, 255, 9, 9, 9, 255]);
+        let rgb = Grid { tile: 1, columns: 1, count: 1, channels: 3, pixels: vec![1, 2, 3] };
+        assert_eq!(rgba_from(&rgb).unwrap(), [1, 2, 3, 255]);
+    }
+
+    #[test]
+    fn a_grid_with_too_few_pixels_is_not_drawn() {
+        let short = Grid { tile: 2, columns: 1, count: 1, channels: 3, pixels: vec![0; 11] };
+        assert_eq!(rgba_from(&short), None);
+        assert_eq!(rgba_from(&Grid::default()), None);
+    }
+}

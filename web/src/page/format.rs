@@ -1,0 +1,126 @@
+//! Numbers as a visitor reads them: short, with a unit, and of steady width. Number and unit stay on one line.
+
+/// No-break space.
+const NB: char = '\u{a0}';
+
+/// A count in full with thousands separated: `2,990`.
+pub fn full(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count in three digits: `640`, `1.24 k`, `12.4 k`, `124 k`, `1.24 M`.
+///
+/// Cut off, not rounded: progress never shows more than there is, and 999,999 does not become `1000 k`.
+pub fn short(count: u64) -> String {
+    let (unit, suffix) = match count {
+        0..1_000 => return count.to_string(),
+        1_000..1_000_000 => (1_000, "k"),
+        1_000_000..1_000_000_000 => (1_000_000, "M"),
+        _ => (1_000_000_000, "G"),
+    };
+    let whole = count / unit;
+    let hundredths = count % unit * 100 / unit;
+    match whole {
+        0..10 => format!("{whole}.{hundredths:02}{NB}{suffix}"),
+        10..100 => format!("{whole}.{}{NB}{suffix}", hundredths / 10),
+        _ => format!("{}{NB}{suffix}", full(whole)),
+    }
+}
+
+/// A speed: `310/s`, `4.2/s`, `0.35/s`; a dash while it is unknown.
+pub fn per_second(speed: f64) -> String {
+    if !speed.is_finite() || speed <= 0.0 {
+        return "–/s".to_owned();
+    }
+    match speed {
+        s if s < 1.0 => format!("{s:.2}/s"),
+        s if s < 10.0 => format!("{s:.1}/s"),
+        s => format!("{}/s", full(s.round() as u64)),
+    }
+}
+
+/// A clock: `0:42`, `3:24`, `1:03:24`.
+pub fn clock(secs: f64) -> String {
+    let secs = secs.max(0.0) as u64;
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes}:{secs:02}") }
+}
+
+/// A rough duration, as one says it: `50 s`, `4 min`, `2 h 10 min`, `3 days`.
+pub fn duration(secs: f64) -> String {
+    let secs = secs.max(0.0);
+    match secs {
+        s if s < 55.0 => format!("{}{NB}s", ((s / 5.0).ceil() * 5.0).max(5.0)),
+        s if s < 3600.0 => format!("{}{NB}min", (s / 60.0).round().max(1.0)),
+        s if s < 48.0 * 3600.0 => {
+            let minutes = (s / 60.0).round() as u64;
+            let (hours, minutes) = (minutes / 60, minutes % 60 / 10 * 10);
+            if minutes == 0 { format!("{hours}{NB}h") } else { format!("{hours}{NB}h {minutes}{NB}min") }
+        }
+        s => format!("{}{NB}days", (s / 86_400.0).round()),
+    }
+}
+
+/// "1 picture", "2,990 pictures".
+pub fn pictures(count: u64) -> String {
+    if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", full(count)) }
+}
+
+/// Name of a checkpoint's file: `whelp-dcgan32-12k.safetensors`, `whelp-dcgan32-640.safetensors`.
+pub fn checkpoint_name(recipe: &str, nimg: u64) -> String {
+    let seen = if nimg < 1000 { nimg.to_string() } else { format!("{}k", nimg / 1000) };
+    format!("whelp-{recipe}-{seen}.safetensors")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: String) -> String {
+        text.replace(NB, " ")
+    }
+
+    #[test]
+    fn counts_in_full_have_their_thousands_separated() {
+        assert_eq!([0, 999, 1000, 2990, 1_234_567].map(full), ["0", "999", "1,000", "2,990", "1,234,567"]);
+    }
+
+    #[test]
+    fn short_counts_have_three_digits_and_are_never_rounded_up() {
+        assert_eq!(
+            [0, 640, 999, 1240, 12_400, 12_499, 124_000, 999_999, 1_240_000].map(short).map(plain),
+            ["0", "640", "999", "1.24 k", "12.4 k", "12.4 k", "124 k", "999 k", "1.24 M"]
+        );
+        assert_eq!(short(1_005), "1.00\u{a0}k");
+    }
+
+    #[test]
+    fn speeds_keep_two_digits_when_slow() {
+        assert_eq!([310.4, 4.25, 0.349, 0.0, f64::NAN].map(per_second), ["310/s", "4.2/s", "0.35/s", "–/s", "–/s"]);
+    }
+
+    #[test]
+    fn clocks_show_hours_only_when_there_are_some() {
+        assert_eq!([0.0, 42.9, 204.0, 3804.0].map(clock), ["0:00", "0:42", "3:24", "1:03:24"]);
+    }
+
+    #[test]
+    fn durations_are_rough() {
+        assert_eq!([1.0, 48.0, 58.0, 240.0].map(duration).map(plain), ["5 s", "50 s", "1 min", "4 min"]);
+        assert_eq!([7800.0, 7200.0, 260_000.0].map(duration).map(plain), ["2 h 10 min", "2 h", "3 days"]);
+    }
+
+    #[test]
+    fn a_checkpoints_name_tells_recipe_and_pictures() {
+        assert_eq!(checkpoint_name("dcgan32", 12_400), "whelp-dcgan32-12k.safetensors");
+        assert_eq!(checkpoint_name("dcgan64", 640), "whelp-dcgan64-640.safetensors");
+    }
+}

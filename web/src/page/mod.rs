@@ -1,0 +1,26 @@
+//! The screen. Components draw, the store keeps, the worker computes.
+
+mod actions;
+mod components;
+mod draw;
+mod files;
+mod format;
+mod losses;
+mod notices;
+mod panics;
+mod replies;
+mod status;
+mod store;
+mod theme;
+mod worker;
+
+use leptos::prelude::document;
+use wasm_bindgen::JsCast;
+
+/// Takes the place of the "Starting" line that index.html shows while this program loads.
+pub fn start() {
+    panics::install();
+    let root = document().get_element_by_id("app").expect("index.html has an element with the id app");
+    root.set_inner_html("");
+    leptos::mount::mount_to(root.unchecked_into(), components::App).forget();
+}

@@ -1,0 +1,227 @@
+//! What the worker says becomes what the page shows: the one place where replies change the store.
+
+use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+use whelp::config::RunConfig;
+use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress};
+use whelp_web::messages::{About, Reply};
+
+use super::notices::{Remedy, Tone};
+use super::store::{Data, Device, Intent, LoadStage, Opened, Phase, Samples, Saved, Source, Store};
+use super::worker::Client;
+use super::{files, format, panics};
+
+impl Store {
+    /// Takes in one reply.
+    pub fn apply(self, reply: Reply, bytes: Option<ArrayBuffer>) {
+        match reply {
+            // The client's affair.
+            Reply::Awake => {}
+            Reply::Ready { device, suggested } => self.ready(Device::Ready(device), *suggested),
+            Reply::DataProgress { id, done, total, skipped } => self.loading.update(|loading| {
+                if let Some(loading) = loading.as_mut().filter(|loading| loading.id == id) {
+                    loading.stage = LoadStage::Reading { done, total, skipped };
+                }
+            }),
+            Reply::Data { id, summary, preview } if self.is_loading(id) => {
+                let source = self.loading_source.get_value();
+                let is_builtin = matches!(source, Source::BuiltinDogs);
+                self.source.set_value(source);
+                self.loading.set(None);
+                self.data.set(Some(Data { summary, preview: with_pixels(preview, bytes), is_builtin }));
+            }
+            Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
+            // Of a request that a newer one has replaced.
+            Reply::Data { .. } | Reply::DataCancelled { .. } => {}
+            Reply::Opened { name, config, progress } => self.opened(name, *config, progress),
+            Reply::Event { event } => self.event(*event, bytes),
+            Reply::Failed { about, message } => self.failed(about, message),
+        }
+        self.proceed();
+    }
+
+    fn is_loading(self, id: u32) -> bool {
+        self.loading.with_untracked(|loading| loading.as_ref().is_some_and(|loading| loading.id == id))
+    }
+
+    fn ready(self, device: Device, suggested: RunConfig) {
+        // After a restart the form keeps what the visitor has made of the first suggestion.
+        if self.suggested.with_value(Option::is_none) {
+            self.config.set(suggested.clone());
+        }
+        self.suggested.set_value(Some(suggested));
+        self.device.set(device);
+    }
+
+    fn opened(self, name: String, config: RunConfig, progress: Progress) {
+        self.opening.set(false);
+        let Some(blob) = self.opening_blob.get_value() else { return };
+        // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings.
+        if self.intent.get_untracked() != Intent::GoOn {
+            self.config.set(config.clone());
+            self.losses.update(|losses| losses.truncate_after(0));
+            self.phase.set(Phase::Idle);
+        }
+        self.take_progress(progress.clone());
+        self.opened.set(Some(Opened { name, config, progress, blob }));
+    }
+
+    fn event(self, event: Event, bytes: Option<ArrayBuffer>) {
+        match event {
+            Event::Started { config, progress, .. } => {
+                self.losses.update(|losses| losses.truncate_after(progress.step));
+                // A run that goes on keeps settings of its own: the form shows what is true.
+                self.config.set((*config).clone());
+                self.running.set_value(Some(*config));
+                self.opened.set(None);
+                self.take_progress(progress);
+                self.phase.set(Phase::Training);
+            }
+            Event::Tick { progress, losses } => {
+                self.take_progress(progress);
+                self.losses.update(|series| series.extend(&losses));
+            }
+            Event::Samples { step, nimg, seed, grid, .. } => {
+                let fresh_seed = self.fresh_seed.get_value().filter(|&fresh| fresh == seed);
+                self.fresh_seed.set_value(None);
+                self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), fresh_seed }));
+            }
+            Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
+            Event::Checkpoint { nimg, reason, .. } => self.keep(nimg, reason, bytes),
+            Event::Paused { progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Paused);
+            }
+            Event::Resumed { progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Training);
+            }
+            Event::Failed { kind, message } => self.run_failed(kind, message),
+            Event::Finished { reason, progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Finished(reason));
+            }
+        }
+    }
+
+    fn take_progress(self, progress: Progress) {
+        self.progress_at.set_value(Date::now());
+        self.since_progress.set(0.0);
+        self.progress.set(progress);
+    }
+
+    /// Keeps a checkpoint as a blob, which the browser may put on disk; the one before goes.
+    fn keep(self, nimg: u64, reason: CheckpointReason, bytes: Option<ArrayBuffer>) {
+        let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()));
+        let blob =
+            bytes.ok_or(JsValue::UNDEFINED).and_then(|bytes| Blob::new_with_u8_array_sequence(&Array::of1(&bytes)));
+        let saved = match (recipe, blob) {
+            (Some(recipe), Ok(blob)) => Saved { blob, recipe, nimg, lineage: self.lineage.get_value() },
+            _ => {
+                let text =
+                    "A checkpoint could not be kept: the browser refused the memory for it. Free some and try again.";
+                return self.notices.show(Tone::Error, text, &[]);
+            }
+        };
+        panics::keep(&saved.blob, &saved.file_name());
+        if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
+            self.wants_download.set(false);
+            self.offer(&saved);
+        }
+        self.latest.set(Some(saved));
+    }
+
+    /// Hands a checkpoint to the browser's downloads.
+    pub(super) fn offer(self, saved: &Saved) {
+        if files::offer(&saved.blob, &saved.file_name()).is_err() {
+            let text = "The browser refused the download. Allow downloads for this page, then press Download again.";
+            self.notices.show(Tone::Error, text, &[Remedy::DownloadLatest]);
+        }
+    }
+
+    fn failed(self, about: About, message: String) {
+        self.intent.set(Intent::Nothing);
+        match about {
+            About::Device => {
+                self.device.set(Device::None);
+                self.notices.show(Tone::Error, message, &[Remedy::Retry, Remedy::UseCpu]);
+            }
+            About::Data => {
+                self.loading.set(None);
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Checkpoint => {
+                self.opening.set(false);
+                self.wants_download.set(false);
+                self.fresh_seed.set_value(None);
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Run => {
+                self.wants_download.set(false);
+                self.phase.update(|phase| *phase = after_refusal(*phase));
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Worker => self.lost_worker(&message),
+        }
+    }
+
+    fn run_failed(self, kind: FailureKind, message: String) {
+        self.phase.set(Phase::Broken);
+        self.wants_download.set(false);
+        let kept = self.rescue_untracked().map(|saved| kept_sentence(&saved));
+        let remedies: &[Remedy] = match (kind, &kept) {
+            (_, Some(_)) => &[Remedy::Recover, Remedy::DownloadLatest],
+            (FailureKind::Device | FailureKind::Bug, None) => &[Remedy::Retry],
+            (FailureKind::Input | FailureKind::Diverged, None) => &[],
+        };
+        self.notices.show(Tone::Error, [message, kept.unwrap_or_default()].join(" "), remedies);
+    }
+
+    /// The browser tells that the worker could not be loaded or broke. Its words help only those who know programs.
+    pub fn crashed(self, message: &str) {
+        let is_new = self.device.get_untracked() == Device::Looking;
+        let what = if is_new { "The trainer did not start" } else { "The trainer broke off" };
+        let why = if message.trim().is_empty() { String::new() } else { format!(" ({})", message.trim()) };
+        self.lost_worker(&format!("{what}{why}."));
+    }
+
+    /// The worker is gone, and with it all that it held.
+    fn lost_worker(self, sentence: &str) {
+        self.client.with_value(|client| client.iter().for_each(Client::terminate));
+        if self.phase.get_untracked().is_active() {
+            self.phase.set(Phase::Broken);
+        }
+        self.device.set(Device::None);
+        self.intent.set(Intent::Nothing);
+        self.loading.set(None);
+        self.opened.set(None);
+        self.opening.set(false);
+        self.wants_download.set(false);
+        let (advice, remedies) = match self.rescue_untracked() {
+            Some(saved) => (kept_sentence(&saved), [Remedy::Recover, Remedy::DownloadLatest]),
+            None => ("If trying again does not help, reload the page.".to_owned(), [Remedy::Retry, Remedy::UseCpu]),
+        };
+        self.notices.show(Tone::Error, format!("{sentence} {advice}"), &remedies);
+    }
+}
+
+/// Where a run is when the worker has refused what was asked of it.
+fn after_refusal(phase: Phase) -> Phase {
+    match phase {
+        Phase::Starting => Phase::Idle,
+        Phase::Pausing | Phase::Stopping => Phase::Training,
+        Phase::Resuming => Phase::Paused,
+        Phase::Idle | Phase::Training | Phase::Paused | Phase::Finished(_) | Phase::Broken => phase,
+    }
+}
+
+fn kept_sentence(saved: &Saved) -> String {
+    format!("The last checkpoint, after {} pictures, is kept.", format::short(saved.nimg))
+}
+
+fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
+    grid.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
+    grid
+}

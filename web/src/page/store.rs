@@ -1,0 +1,248 @@
+//! Everything the page knows, as signals. `replies.rs` and `actions.rs` write them, components read them.
+
+use leptos::prelude::*;
+use web_sys::Blob;
+use whelp::config::RunConfig;
+use whelp::protocol::{DataSummary, FinishReason, Grid, Progress};
+use whelp_web::messages::DeviceInfo;
+
+use super::files::PathAndFile;
+use super::losses::LossSeries;
+use super::notices::Notices;
+use super::worker::Client;
+use super::{format, theme};
+
+/// The state of the page. Copied freely: every field is a handle.
+#[derive(Clone, Copy)]
+pub struct Store {
+    pub device: RwSignal<Device>,
+    /// What the form shows and the next run gets.
+    pub config: RwSignal<RunConfig>,
+    pub phase: RwSignal<Phase>,
+    /// What was asked for and waits until everything for it is there.
+    pub intent: RwSignal<Intent>,
+    pub progress: RwSignal<Progress>,
+    /// Seconds since `progress` came, told by a clock that ticks only while a run does.
+    pub since_progress: RwSignal<f64>,
+    pub losses: RwSignal<LossSeries>,
+    pub samples: RwSignal<Option<Samples>>,
+    pub data: RwSignal<Option<Data>>,
+    pub loading: RwSignal<Option<Loading>>,
+    /// A checkpoint that the worker holds open, not trained on yet.
+    pub opened: RwSignal<Option<Opened>, LocalStorage>,
+    /// A checkpoint is on its way to the worker.
+    pub opening: RwSignal<bool>,
+    /// The newest checkpoint that the worker sent: what survives it.
+    pub latest: RwSignal<Option<Saved>, LocalStorage>,
+    /// Save the next requested checkpoint as a file.
+    pub wants_download: RwSignal<bool>,
+    pub notices: Notices,
+    /// Something is being dragged over the page.
+    pub dragging: RwSignal<bool>,
+    pub dark: RwSignal<bool>,
+    /// Lineage of the networks under training: a run that goes on keeps it, a fresh one counts up.
+    pub(super) lineage: StoredValue<u32>,
+    /// Seed of the pictures asked for with "Generate more", until they come.
+    pub(super) fresh_seed: StoredValue<Option<u64>>,
+    pub(super) next_load: StoredValue<u32>,
+    /// What the worker thinks suits its device.
+    pub(super) suggested: StoredValue<Option<RunConfig>>,
+    /// When `progress` came, in milliseconds.
+    pub(super) progress_at: StoredValue<f64>,
+    /// Settings of the run under way or just ended.
+    pub(super) running: StoredValue<Option<RunConfig>>,
+    /// File of the checkpoint that was sent to the worker last.
+    pub(super) opening_blob: StoredValue<Option<Blob>, LocalStorage>,
+    /// What `data` was read from, and what is being read now.
+    pub(super) source: StoredValue<Source, LocalStorage>,
+    pub(super) loading_source: StoredValue<Source, LocalStorage>,
+    pub(super) client: StoredValue<Option<Client>, LocalStorage>,
+}
+
+/// What computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Device {
+    Looking,
+    Ready(DeviceInfo),
+    /// It could not be started, or was lost.
+    None,
+}
+
+/// Where the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Idle,
+    Starting,
+    Training,
+    Pausing,
+    Paused,
+    Resuming,
+    Stopping,
+    Finished(FinishReason),
+    /// A fault ended it.
+    Broken,
+}
+
+impl Phase {
+    /// Whether a run is under way, paused ones included.
+    pub fn is_active(self) -> bool {
+        match self {
+            Phase::Starting | Phase::Training | Phase::Pausing | Phase::Paused | Phase::Resuming | Phase::Stopping => {
+                true
+            }
+            Phase::Idle | Phase::Finished(_) | Phase::Broken => false,
+        }
+    }
+}
+
+/// A start that waits for device, pictures or checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    Nothing,
+    /// From new networks.
+    Train,
+    /// From the opened checkpoint, else from the latest.
+    GoOn,
+}
+
+/// Generated pictures on show.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    pub step: u64,
+    pub nimg: u64,
+    pub grid: Grid,
+    /// Their seed, when they were asked for and are not the run's own.
+    pub fresh_seed: Option<u64>,
+}
+
+/// Pictures to train on, held by the worker.
+#[derive(Clone, Debug)]
+pub struct Data {
+    pub summary: DataSummary,
+    pub preview: Grid,
+    pub is_builtin: bool,
+}
+
+impl Data {
+    /// As a sentence has it.
+    pub fn name(&self) -> String {
+        if self.is_builtin { BUILTIN_DOGS.to_owned() } else { self.summary.name.clone() }
+    }
+}
+
+/// Pictures on their way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loading {
+    pub id: u32,
+    pub name: String,
+    pub stage: LoadStage,
+}
+
+/// How far they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadStage {
+    /// Folders are being looked through, on this side.
+    Finding { found: usize },
+    /// The worker has them.
+    Reading { done: usize, total: usize, skipped: usize },
+}
+
+/// Where pictures come from. Kept, because another size or another worker needs them read again.
+#[derive(Clone)]
+pub enum Source {
+    BuiltinDogs,
+    Files { name: String, files: Vec<PathAndFile> },
+}
+
+/// Within a sentence.
+const BUILTIN_DOGS: &str = "the built-in dogs";
+
+impl Source {
+    /// As a sentence has it.
+    pub fn name(&self) -> String {
+        match self {
+            Source::BuiltinDogs => BUILTIN_DOGS.to_owned(),
+            Source::Files { name, .. } => name.clone(),
+        }
+    }
+}
+
+/// A checkpoint that was opened to look at.
+#[derive(Clone)]
+pub struct Opened {
+    pub name: String,
+    pub config: RunConfig,
+    pub progress: Progress,
+    /// Its file.
+    pub blob: Blob,
+}
+
+/// A checkpoint in memory.
+#[derive(Clone)]
+pub struct Saved {
+    pub blob: Blob,
+    pub recipe: String,
+    pub nimg: u64,
+    pub lineage: u32,
+}
+
+impl Saved {
+    pub fn file_name(&self) -> String {
+        format::checkpoint_name(&self.recipe, self.nimg)
+    }
+}
+
+impl Store {
+    pub fn new() -> Self {
+        Self {
+            device: RwSignal::new(Device::Looking),
+            config: RwSignal::new(RunConfig::default()),
+            phase: RwSignal::new(Phase::Idle),
+            intent: RwSignal::new(Intent::Nothing),
+            progress: RwSignal::new(Progress::default()),
+            since_progress: RwSignal::new(0.0),
+            losses: RwSignal::new(LossSeries::default()),
+            samples: RwSignal::new(None),
+            data: RwSignal::new(None),
+            loading: RwSignal::new(None),
+            opened: RwSignal::new_local(None),
+            opening: RwSignal::new(false),
+            latest: RwSignal::new_local(None),
+            wants_download: RwSignal::new(false),
+            notices: Notices::new(),
+            dragging: RwSignal::new(false),
+            dark: theme::dark_signal(),
+            lineage: StoredValue::new(0),
+            fresh_seed: StoredValue::new(None),
+            next_load: StoredValue::new(0),
+            suggested: StoredValue::new(None),
+            progress_at: StoredValue::new(0.0),
+            running: StoredValue::new(None),
+            opening_blob: StoredValue::new_local(None),
+            source: StoredValue::new_local(Source::BuiltinDogs),
+            loading_source: StoredValue::new_local(Source::BuiltinDogs),
+            client: StoredValue::new_local(None),
+        }
+    }
+
+    /// Whether "Go on" has something to go on from.
+    pub fn can_go_on(self) -> bool {
+        self.opened.with(Option::is_some) || self.rescue().is_some()
+    }
+
+    /// The newest checkpoint of the networks under training; an earlier training's does not count.
+    pub fn rescue(self) -> Option<Saved> {
+        let lineage = self.lineage.get_value();
+        self.latest.get().filter(|saved| saved.lineage == lineage)
+    }
+
+    /// The same, for code that runs outside of any effect.
+    pub fn rescue_untracked(self) -> Option<Saved> {
+        untrack(move || self.rescue())
+    }
+
+    /// Whether a start has been asked for or a run is under way: what it trains must not change now.
+    pub fn is_busy(self) -> bool {
+        self.phase.get().is_active() || self.intent.get() != Intent::Nothing
+    }
+}

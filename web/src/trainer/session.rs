@@ -1,0 +1,251 @@
+//! Answers the page's requests.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::File;
+use whelp::checkpoint::{Checkpoint, CheckpointError, restore_generator};
+use whelp::config::RunConfig;
+use whelp::data::Dataset;
+use whelp::device::OpenDevice;
+use whelp::models::Generator;
+use whelp::protocol::{CheckpointReason, Command, Event, FailureKind};
+use whelp::run::Run;
+use whelp::sample;
+use whelp_web::messages::{About, DataSource, DevicePreference, Reply, Request};
+
+use super::data::{self, Watch};
+use super::port::{Incoming, post};
+use super::{faults, gpu, suggest};
+
+/// Pictures in the strip of real ones.
+const PREVIEW: usize = 12;
+
+/// Everything the worker holds; shared by the task that answers requests and those it starts.
+#[derive(Default)]
+struct Session {
+    device: RefCell<Option<OpenDevice>>,
+    data: RefCell<Option<Arc<Dataset>>>,
+    opened: RefCell<Option<Rc<Opened>>>,
+    /// To the run under way.
+    commands: RefCell<Option<Sender<Command>>>,
+    /// The newest data request; an older one that is still reading gives up.
+    loading: Cell<Option<u32>>,
+}
+
+/// A checkpoint that can be drawn with and gone on from.
+struct Opened {
+    checkpoint: Checkpoint,
+    generator: Generator,
+}
+
+impl Opened {
+    fn read(bytes: &[u8], device: &OpenDevice) -> Result<Self, CheckpointError> {
+        let checkpoint = Checkpoint::from_bytes(bytes)?;
+        let generator = restore_generator(&checkpoint, &device.device)?;
+        Ok(Self { checkpoint, generator })
+    }
+}
+
+/// Answers requests in the order they come; whatever takes long goes on in a task of its own.
+pub async fn serve(requests: Receiver<Incoming>) {
+    let session = Rc::new(Session::default());
+    while let Ok(Incoming { request, bytes, files }) = requests.recv().await {
+        let session = session.clone();
+        match request {
+            Request::Hello { device } => session.hello(device).await,
+            Request::LoadData { id, source, resolution } => {
+                session.loading.set(Some(id));
+                spawn_local(session.load_data(id, source, files, resolution));
+            }
+            Request::CancelData { id } => {
+                if session.loading.get() == Some(id) {
+                    session.loading.set(None);
+                }
+            }
+            Request::OpenCheckpoint { name } => session.open_checkpoint(name, &bytes).await,
+            Request::Generate { count, seed } => session.generate(count, seed).await,
+            Request::Start { config, resume } => session.start(*config, resume),
+            Request::Run { command } => session.command(command),
+        }
+    }
+}
+
+fn fail(about: About, message: impl ToString) {
+    post(&Reply::Failed { about, message: message.to_string() }, None);
+}
+
+fn post_event(mut event: Event) {
+    let payload = event.take_payload();
+    post(&Reply::Event { event: Box::new(event) }, payload.as_deref());
+}
+
+/// Tells the page how far one data request is.
+struct Progress {
+    session: Rc<Session>,
+    id: u32,
+}
+
+impl Watch for Progress {
+    fn progress(&self, done: usize, total: usize, skipped: usize) {
+        post(&Reply::DataProgress { id: self.id, done, total, skipped }, None);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.session.loading.get() != Some(self.id)
+    }
+}
+
+impl Session {
+    async fn hello(&self, preference: DevicePreference) {
+        let (device, info) = gpu::open(preference).await;
+        let suggested = Box::new(suggest::config(info.is_slow));
+        *self.device.borrow_mut() = Some(device);
+        // What the graphics stack said while it was tried out has been judged by the numbers.
+        faults::take_graphics_fault();
+        post(&Reply::Ready { device: info, suggested }, None);
+    }
+
+    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: Vec<(String, File)>, resolution: usize) {
+        let watch = Progress { session: self.clone(), id };
+        match data::load(source, files, resolution, &watch).await {
+            Ok(Some(dataset)) => {
+                let mut preview = dataset.preview(PREVIEW);
+                let pixels = std::mem::take(&mut preview.pixels);
+                let summary = dataset.summary().clone();
+                *self.data.borrow_mut() = Some(Arc::new(dataset));
+                post(&Reply::Data { id, summary, preview }, Some(&pixels));
+            }
+            Ok(None) => post(&Reply::DataCancelled { id }, None),
+            Err(message) => fail(About::Data, message),
+        }
+        if self.loading.get() == Some(id) {
+            self.loading.set(None);
+        }
+    }
+
+    async fn open_checkpoint(&self, name: String, bytes: &[u8]) {
+        let Some(device) = self.device.borrow().clone() else {
+            return fail(About::Checkpoint, "The device is not ready yet; try again in a moment.");
+        };
+        match Opened::read(bytes, &device) {
+            Err(error) => fail(About::Checkpoint, format!("{name} was not opened: {error}.")),
+            Ok(opened) => {
+                let meta = &opened.checkpoint.meta;
+                let (config, progress, seed, count) =
+                    (meta.config.clone(), meta.progress.clone(), meta.config.seed, meta.config.output.grid);
+                *self.opened.borrow_mut() = Some(Rc::new(opened));
+                post(&Reply::Opened { name, config: Box::new(config), progress }, None);
+                self.draw_opened(count, seed).await;
+            }
+        }
+    }
+
+    async fn generate(&self, count: usize, seed: u64) {
+        let count = count.clamp(1, 1024);
+        let commands = self.commands.borrow().clone();
+        match commands {
+            Some(commands) => {
+                // Full only if the run is stuck, and then it tells so itself.
+                let _ = commands.try_send(Command::Sample { count, seed });
+            }
+            None => self.draw_opened(count, seed).await,
+        }
+    }
+
+    async fn draw_opened(&self, count: usize, seed: u64) {
+        let opened = self.opened.borrow().clone();
+        let device = self.device.borrow().clone();
+        let (Some(opened), Some(device)) = (opened, device) else {
+            return fail(About::Checkpoint, "There is nothing to draw with yet: train, or open a checkpoint.");
+        };
+        let meta = &opened.checkpoint.meta;
+        let latent = meta.config.model.latent;
+        match sample::draw(&opened.generator, seed, 0, count, latent, 1.0, &device.device).await {
+            Ok(pictures) => {
+                let grid = pictures.grid();
+                let (step, nimg) = (meta.progress.step, meta.progress.nimg);
+                post_event(Event::Samples { step, nimg, seed, grid, path: None });
+            }
+            Err(error) => fail(About::Device, error),
+        }
+    }
+
+    fn start(self: &Rc<Self>, config: RunConfig, resume: bool) {
+        if self.commands.borrow().is_some() {
+            return fail(About::Run, "A run is under way already; stop it first.");
+        }
+        let (device, data) = (self.device.borrow().clone(), self.data.borrow().clone());
+        let (Some(device), Some(data)) = (device, data) else {
+            return fail(About::Run, "The pictures are not ready yet; wait for them, or drop some.");
+        };
+        let made = if resume {
+            let opened = self.opened.borrow().clone();
+            let Some(opened) = opened else {
+                return fail(About::Run, "There is no open checkpoint to go on from; open one.");
+            };
+            resumed_config(&opened.checkpoint, &config)
+                .validate()
+                .map_err(Into::into)
+                .and_then(|config| Run::resume(&opened.checkpoint, config, data, device))
+        } else {
+            config.validate().map_err(Into::into).and_then(|config| Run::new(config, data, device))
+        };
+        match made {
+            Err(error) => fail(About::Run, error),
+            Ok((run, commands)) => {
+                *self.commands.borrow_mut() = Some(commands);
+                // From here on the run is what pictures are drawn with.
+                *self.opened.borrow_mut() = None;
+                spawn_local(self.clone().follow(run));
+            }
+        }
+    }
+
+    /// Polls the run to its end.
+    async fn follow(self: Rc<Self>, mut run: Run) {
+        while let Some(event) = run.next().await {
+            if let Some(fault) = faults::take_graphics_fault() {
+                let message = format!(
+                    "The graphics device refused to compute ({fault}). Go on from the last checkpoint; if it happens \
+                     again, lower the batch or the width."
+                );
+                post_event(Event::Failed { kind: FailureKind::Device, message });
+                break;
+            }
+            self.keep_last(&event);
+            post_event(event);
+        }
+        *self.commands.borrow_mut() = None;
+    }
+
+    /// What a run ends with is open from then on, so that more pictures can be drawn with it.
+    fn keep_last(&self, event: &Event) {
+        let Event::Checkpoint { reason: CheckpointReason::Last, bytes, .. } = event else { return };
+        let Some(device) = self.device.borrow().clone() else { return };
+        match Opened::read(bytes, &device) {
+            Ok(opened) => *self.opened.borrow_mut() = Some(Rc::new(opened)),
+            Err(error) => fail(About::Checkpoint, format!("The last checkpoint cannot be drawn with: {error}.")),
+        }
+    }
+
+    fn command(&self, command: Command) {
+        match &*self.commands.borrow() {
+            Some(commands) => {
+                let _ = commands.try_send(command);
+            }
+            None => fail(About::Run, "No run is under way."),
+        }
+    }
+}
+
+/// The checkpoint's networks and optimisers; when to stop and when to report are the page's to choose.
+fn resumed_config(checkpoint: &Checkpoint, asked: &RunConfig) -> RunConfig {
+    let mut config = checkpoint.meta.config.clone();
+    config.output = asked.output.clone();
+    config.train.length = asked.train.length;
+    config
+}
