@@ -115,5 +115,5 @@ mod tests {
         assert_eq!(bits, FIRST_LATENTS_OF_SEED_ZERO);
     }
 
-    const FIRST_LATENTS_OF_SEED_ZERO: [u32; 4] = [0, 0, 0, 0];
+    const FIRST_LATENTS_OF_SEED_ZERO: [u32; 4] = [0xbec2_a7dd, 0x3fa4_a944, 0xbfcc_874b, 0xbf93_1992];
 }

@@ -160,7 +160,10 @@ mod tests {
                 let resizer = Resizer::new(from, to, filter);
                 for row in resizer.coefficients.chunks_exact(resizer.taps) {
                     let sum: i32 = row.iter().sum();
-                    assert!((sum - (1 << PRECISION_BITS)).unsigned_abs() <= resizer.taps as u32, "{from} to {to}: {sum}");
+                    assert!(
+                        (sum - (1 << PRECISION_BITS)).unsigned_abs() <= resizer.taps as u32,
+                        "{from} to {to}: {sum}"
+                    );
                 }
                 let flat = resizer.resize::<1>(&vec![200; from * from]);
                 assert_eq!(flat, vec![200; to * to], "{from} to {to}, {filter:?}");

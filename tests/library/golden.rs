@@ -7,6 +7,7 @@ mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod resize;
 mod training;
 
 /// Makes two tests of one check: on the CPU and on a graphics device.

@@ -1,6 +1,9 @@
 //! Everything about the library that needs more than one module: one binary, because linking burn takes its time.
 
+#![allow(clippy::disallowed_methods)] // these tests run where there are files and threads
+
 mod checkpoint;
+mod data;
 mod golden;
 mod run;
 mod support;

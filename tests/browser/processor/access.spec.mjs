@@ -28,10 +28,13 @@ test("the keyboard alone starts and pauses a training", async ({ page, whelp }) 
   await whelp.chooseSize(4, 4);
   await page.evaluate(() => document.activeElement.blur());
   await expect
-    .poll(async () => {
-      await page.keyboard.press("Tab");
-      return (await focused(page)).id;
-    })
+    .poll(
+      async () => {
+        await page.keyboard.press("Tab");
+        return (await focused(page)).id;
+      },
+      { intervals: [50] },
+    )
     .toBe("train");
   await page.keyboard.press("Enter");
   await whelp.firstLosses();
@@ -136,7 +139,7 @@ async function contrasts(page, within = "body") {
       return [255, 255, 255, 255];
     };
     const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    const isInUse = (element) => !element.closest("[aria-disabled=true], fieldset:disabled, .unseen, noscript");
+    const isInUse = (element) => !element.closest("[aria-disabled=true], fieldset:disabled, .unseen, noscript, option");
     const texts = [...document.querySelectorAll(`${within}, ${within} *`)].filter(
       (element) => hasText(element) && isInUse(element) && element.checkVisibility(),
     );

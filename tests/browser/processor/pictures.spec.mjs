@@ -112,7 +112,7 @@ test("a picked folder, a dropped and a picked zip and single files give the same
 test("what cannot be trained on is explained, and the pictures before it stay", async ({ page, whelp }, info) => {
   const folder = writeFolder(info.outputPath("letters"), [["one.txt", Buffer.from("no picture")]]);
   const torn = info.outputPath("torn.zip");
-  writeFileSync(torn, zip([["0.png", png(48, 0)]]).subarray(0, 300));
+  writeFileSync(torn, zip([["0.png", png(48, 0)]]).subarray(0, -40));
   await whelp.open();
   await drop(page, [folder]);
   await expect(whelp.part("error").last()).toContainText("None of the 1 files in letters is a picture");

@@ -111,7 +111,13 @@ impl Session {
 
     async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: Vec<(String, File)>, resolution: usize) {
         let watch = Progress { session: self.clone(), id };
-        match data::load(source, files, resolution, &watch).await {
+        let loaded = data::load(source, files, resolution, &watch).await;
+        // Cancelled, or replaced by a newer request: what it found must not become what the page does not show.
+        if watch.is_cancelled() {
+            return post(&Reply::DataCancelled { id }, None);
+        }
+        self.loading.set(None);
+        match loaded {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
@@ -121,9 +127,6 @@ impl Session {
             }
             Ok(None) => post(&Reply::DataCancelled { id }, None),
             Err(message) => fail(About::Data, message),
-        }
-        if self.loading.get() == Some(id) {
-            self.loading.set(None);
         }
     }
 

@@ -115,8 +115,14 @@ fn a_zip_gives_the_same_pictures_as_its_files() {
         builder.push(&name, bytes.and_then(|bytes| prepare(&bytes, RESOLUTION)));
         names.push(name);
     }
-    let sorted =
-        ["a stored one.jpg", "dogs/deep er/grey.png", "dogs/notes.txt", "dogs/rgb.png", "dogs/Ünïcode 犬.png", "escape.png"];
+    let sorted = [
+        "a stored one.jpg",
+        "dogs/deep er/grey.png",
+        "dogs/notes.txt",
+        "dogs/rgb.png",
+        "dogs/Ünïcode 犬.png",
+        "escape.png",
+    ];
     assert_eq!(names, sorted, "by name, and nothing leads out of the archive");
 
     let data = builder.finish().unwrap();
@@ -145,7 +151,8 @@ fn a_damaged_zip_is_explained() {
     let at = flipped.windows(jpeg.len()).position(|window| window == jpeg).unwrap() + jpeg.len() / 2;
     flipped[at] ^= 1;
     let entries = open(flipped).unwrap();
-    let failed: Vec<_> = entries.iter().filter(|entry| matches!(entry.bytes, Err(DecodeError::Unreadable { .. }))).collect();
+    let failed: Vec<_> =
+        entries.iter().filter(|entry| matches!(entry.bytes, Err(DecodeError::Unreadable { .. }))).collect();
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].name, "a stored one.jpg");
 }
