@@ -207,7 +207,8 @@ fn bad_input_is_a_sentence_that_names_it_and_status_2() {
     assert!(resolution.contains("data.resolution is 48; it accepts 32 or 64"), "{resolution}");
     let device = refused(whelp(place.path()).args(["train", "--device", "gpu"]));
     assert!(device.contains("cuda:INDEX"), "{device}");
-    let cuda = refused(train().args(["--steps", "1", "--device", "cuda"]));
+    let cuda =
+        refused(whelp(place.path()).arg("train").arg("--data").arg(&data).args(["--steps", "1", "--device", "cuda"]));
     assert!(cuda.contains("built without cuda"), "{cuda}");
 
     let foreign = data.join("0.png");

@@ -224,7 +224,7 @@ impl Run {
         if !self.history.is_empty() {
             self.pending.push_back(Event::Tick { progress: self.progress(), losses: self.history.clone() });
         }
-        self.sample(self.config.output.grid, self.config.seed).await?;
+        self.sample_fixed().await?;
         self.clock.start();
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Run {
             steps.is_some_and(|n| step >= mark.step + n) || is_tick && secs.is_some_and(|s| now >= mark.secs + s)
         };
         if is_due(self.last_sample, output.sample_steps, output.sample_secs) {
-            self.sample(output.grid, self.config.seed).await?;
+            self.sample_fixed().await?;
         }
         if is_due(self.last_checkpoint, output.checkpoint_steps, output.checkpoint_secs) {
             self.save(CheckpointReason::Automatic).await?;
@@ -350,12 +350,17 @@ impl Run {
         Ok(())
     }
 
+    /// The grid that shows the progress: always the same latents.
+    async fn sample_fixed(&mut self) -> Result<(), RunError> {
+        self.last_sample = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
+        self.sample(self.config.output.grid, self.config.seed).await
+    }
+
     async fn sample(&mut self, count: usize, seed: u64) -> Result<(), RunError> {
         let latent = self.config.model.latent;
         let generator = self.trainer.generator_ema.module();
         let grid = sample::draw(generator, seed, 0, count, latent, 1.0, &self.device.device).await?.grid();
         let Trainer { step, nimg, .. } = self.trainer;
-        self.last_sample = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Samples { step, nimg, seed, grid, path: None });
         Ok(())
     }
@@ -382,7 +387,9 @@ impl Run {
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {
         self.tick().await?;
         self.clock.stop();
-        self.sample(self.config.output.grid, self.config.seed).await?;
+        if self.last_sample.step != self.trainer.step {
+            self.sample_fixed().await?;
+        }
         self.save(CheckpointReason::Last).await?;
         self.phase = Phase::Ended;
         self.pending.push_back(Event::Finished { reason, progress: self.progress() });
