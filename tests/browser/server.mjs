@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The page's files; `WHELP_DIST` names those of another build. */
+export const DIST = process.env.WHELP_DIST ?? fileURLToPath(new URL("../../dist/", import.meta.url));
 
 const TYPES = {
   ".css": "text/css; charset=utf-8",

@@ -59,7 +59,6 @@ test("a reloaded page draws the same pictures from a checkpoint and goes on trai
   const file = info.outputPath("saved.safetensors");
   const saved = await trainAndSave(whelp, file);
 
-  await whelp.page.reload();
   await whelp.open();
   await whelp.openCheckpoint(file);
   await expect(whelp.part("checkpoint-summary")).toContainText(`${saved.step} steps`);
@@ -101,7 +100,6 @@ test("damaged and foreign checkpoints are refused, and what is open or training 
     [make("foreign.safetensors", foreignSafetensors())]: "from another program",
     [make("letter.safetensors", "Dear aunt, this is no network.")]: "this is not a Whelp checkpoint",
   };
-  await whelp.page.reload();
   await whelp.open();
   await whelp.openCheckpoint(file);
   for (const [path, sentence] of Object.entries(refused)) {
