@@ -57,8 +57,8 @@ fn adam_matches(device: &Device) {
             }
         }
         let (m, v) = adam.state();
-        for i in 0..count {
-            golden.check(&format!("param{i}.after"), &after[i]);
+        for (i, after) in after.iter().enumerate() {
+            golden.check(&format!("param{i}.after"), after);
             let named = |tensors: &[weights::DeviceTensor]| {
                 let own = tensors.iter().find(|tensor| tensor.name == format!("param.{i}")).unwrap();
                 values(own.values.clone())

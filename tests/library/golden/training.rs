@@ -103,7 +103,7 @@ fn check(name: &str, device: &Device) {
 fn batch(golden: &Golden, step: usize, device: &Device) -> (Tensor<4>, Tensor<2>) {
     let real = golden.tensor::<5>("real_u8", device) / 127.5 - 1.0;
     let z = golden.tensor::<3>("z", device);
-    (real.slice([step..step + 1]).squeeze_dim(0), z.slice([step..step + 1]).squeeze_dim(0))
+    (real.narrow(0, step, 1).squeeze_dim(0), z.narrow(0, step, 1).squeeze_dim(0))
 }
 
 /// The first step's gradients, where the file has them, on networks of their own: batch norm remembers every pass.
