@@ -4,5 +4,6 @@
 mod page;
 
 fn main() {
+    whelp_web::constructors::run();
     page::start();
 }

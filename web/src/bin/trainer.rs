@@ -4,5 +4,6 @@
 mod trainer;
 
 fn main() {
+    whelp_web::constructors::run();
     trainer::start();
 }
