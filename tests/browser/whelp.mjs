@@ -7,6 +7,9 @@ const MINUTE = 60_000;
 /** The first step on WebGPU compiles every shader. */
 const FIRST_STEP_MS = 4 * MINUTE;
 
+/** After so many steps batch norm knows its inputs, and pictures that were nearly grey before have colours. */
+export const PAST_GREY = 45;
+
 export class Whelp {
   constructor(page) {
     this.page = page;
@@ -85,7 +88,7 @@ export class Whelp {
     return Number((await this.part("step").textContent()).replace(/\D/g, ""));
   }
 
-  async waitForStep(step, timeout = 2 * MINUTE) {
+  async waitForStep(step, timeout = 4 * MINUTE) {
     await expect.poll(() => this.step(), { timeout, intervals: [100], message: `step ${step}` }).toBeGreaterThanOrEqual(step);
   }
 
@@ -103,10 +106,34 @@ export class Whelp {
   }
 
   /** Waits for pictures that were drawn after `step`. */
-  async gridAfter(step, timeout = 3 * MINUTE) {
+  async gridAfter(step, timeout = 4 * MINUTE) {
     const drawn = async () => Number((await this.part("grid").getAttribute("data-step")) ?? -1);
     await expect.poll(drawn, { timeout, message: `pictures drawn after step ${step}` }).toBeGreaterThan(step);
     return this.grid();
+  }
+
+  /** The largest difference between a value of a pixel on show and one of the same pictures in a PNG without gaps. */
+  async differenceTo(png) {
+    return this.part("grid").evaluate(async (canvas, base64) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      // As the numbers are in the file, whatever the screen's colours.
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }), { colorSpaceConversion: "none" });
+      const other = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+      other.drawImage(bitmap, 0, 0);
+      const columns = 8;
+      const tile = bitmap.width / columns;
+      // A pixel lies between two pictures on the page.
+      if (canvas.width !== columns * (tile + 1) - 1) throw new Error(`${canvas.width} px on the page, ${bitmap.width} px in the file`);
+      const context = canvas.getContext("2d");
+      let largest = 0;
+      for (let index = 0; index < columns * columns; index++) {
+        const [column, row] = [index % columns, Math.floor(index / columns)];
+        const shown = context.getImageData(column * (tile + 1), row * (tile + 1), tile, tile).data;
+        const filed = other.getImageData(column * tile, row * tile, tile, tile).data;
+        shown.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - filed[i]))));
+      }
+      return largest;
+    }, png.toString("base64"));
   }
 
   /** Presses Download and saves the file. */

@@ -5,6 +5,7 @@ use crate::paths::Paths;
 use crate::process::{capture, tool};
 use crate::setup::{self, browser};
 use crate::steps::{Steps, with_clock};
+use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::fmt::Write as _;
@@ -32,7 +33,7 @@ pub fn command() -> Result<ExitCode> {
         bail!("not everything is set up; the messages above say what to do");
     }
     steps.run("Compile the page", || build::compile_page(&paths))?;
-    steps.run("Bundle the page into dist/", || build::bundle_page(&paths))?;
+    steps.run("Bundle the page into dist/", || build::bundle_page(Effort::Full, &paths))?;
     let mut measurements = page_weight(&paths.dist())?;
     steps.run("Measure in the browser", || {
         measurements.extend(in_the_browser(&paths)?);

@@ -5,14 +5,14 @@ use crate::paths::Paths;
 use crate::process::{cargo, run, tool};
 use crate::setup::{self, CargoTool, wasm_target::WasmRust};
 use crate::steps::Steps;
-use crate::wasm_opt;
+use crate::wasm_opt::{self, Effort};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// Program and tests always select these two packages together: with another selection cargo would unify other
-/// features, and build burn a second time.
-pub const NATIVE_PACKAGES: [&str; 4] = ["--package", "whelp", "--package", "whelp-native"];
+/// Program and tests always select these packages together: with another selection cargo would unify other features, and
+/// build burn a second time. The page is among them for its tests of what needs no browser.
+pub const NATIVE_PACKAGES: [&str; 6] = ["--package", "whelp", "--package", "whelp-native", "--package", "whelp-web"];
 
 /// `cargo xtask build`.
 pub fn command() -> Result<ExitCode> {
@@ -20,7 +20,7 @@ pub fn command() -> Result<ExitCode> {
     let mut steps = Steps::default();
     setup::for_the_page(&paths, &mut steps)?;
     steps.run("Compile the page", || compile_page(&paths))?;
-    steps.run("Bundle the page into dist/", || bundle_page(&paths))?;
+    steps.run("Bundle the page into dist/", || bundle_page(Effort::Full, &paths))?;
     steps.run("Compile the terminal program", || compile_program(&paths))?;
     steps.print_table();
     println!("The page is {}, the program {}.", paths.dist().display(), program(&paths).display());
@@ -42,14 +42,14 @@ pub fn compile_page(paths: &Paths) -> Result<()> {
 }
 
 /// Runs wasm-bindgen and wasm-opt and collects the page's files.
-pub fn bundle_page(paths: &Paths) -> Result<()> {
-    run(trunk(paths)?.arg("build"))
+pub fn bundle_page(effort: Effort, paths: &Paths) -> Result<()> {
+    run(trunk(effort, paths)?.arg("build"))
 }
 
 /// Trunk with all its tools, ready for a subcommand.
-pub fn trunk(paths: &Paths) -> Result<Command> {
+pub fn trunk(effort: Effort, paths: &Paths) -> Result<Command> {
     let mut command = tool("trunk", paths);
-    let shim = wasm_opt::offer_to(&mut command, paths)?;
+    let shim = wasm_opt::offer_to(&mut command, effort, paths)?;
     let tools = [CargoTool::trunk(), CargoTool::wasm_bindgen(paths)?].map(|part| part.bin_folder(paths));
     let tools = std::iter::once(shim).chain(tools).collect();
     command.env("CARGO_TARGET_DIR", &paths.target);

@@ -32,7 +32,7 @@ WHELP_CHROMIUM names the browser for the tests, if it is not the system's.";
 
 fn main() -> ExitCode {
     // Trunk looks for `wasm-opt` on PATH; what it finds there is this program, see `wasm_opt`.
-    let result = if wasm_opt::is_called_as_wasm_opt() { wasm_opt::run_cached() } else { dispatch() };
+    let result = if wasm_opt::is_called_as_wasm_opt() { wasm_opt::run() } else { dispatch() };
     match result {
         Ok(code) => code,
         Err(error) => {

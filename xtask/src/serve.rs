@@ -5,6 +5,7 @@ use crate::paths::Paths;
 use crate::process::describe;
 use crate::setup;
 use crate::steps::Steps;
+use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ExitCode};
@@ -28,7 +29,7 @@ pub fn command(port: u16) -> Result<ExitCode> {
     steps.run("Compile the page", || compile_page(&paths))?;
 
     println!("== Bundle the page and serve it");
-    let mut trunk = trunk(&paths)?;
+    let mut trunk = trunk(Effort::Quick, &paths)?;
     trunk.args(["serve", "--address", "127.0.0.1", "--port", &port.to_string()]);
     let mut server = trunk.spawn().with_context(|| format!("cannot start `{}`", describe(&trunk)))?;
     if wait_until_ready(&mut server, port)? {

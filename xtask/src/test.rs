@@ -8,6 +8,7 @@ use crate::paths::Paths;
 use crate::process::{cargo, run_watched, tool};
 use crate::setup::{self, browser};
 use crate::steps::Steps;
+use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail, ensure};
 use std::process::{Command, ExitCode};
 
@@ -27,7 +28,7 @@ pub fn command() -> Result<ExitCode> {
     run.tests("Run the native tests", |count| native_tests(&paths, count));
     run.tests("Run xtask's own tests", |count| own_tests(&paths, count));
     run.step("Compile the page", || build::compile_page(&paths));
-    run.step("Bundle the page into dist/", || build::bundle_page(&paths));
+    run.step("Bundle the page into dist/", || build::bundle_page(Effort::Quick, &paths));
     run.tests("Run the browser tests", |count| browser_tests(&paths, count));
     run.steps.print_table();
     println!("{} passed, {} failed", run.count.passed, run.count.failed);

@@ -1,22 +1,33 @@
-//! A `wasm-opt` that remembers. Trunk runs wasm-opt at every build and every start of its server, even of wasm that has
-//! not changed, and each time takes minutes. So trunk is given this program under that name: it keeps what came out.
+//! What trunk runs as `wasm-opt`. Trunk runs wasm-opt at every build and every start of its server, even of wasm that
+//! has not changed, and for burn it takes many minutes. So trunk is given this program under that name: it runs the real
+//! one only for a build that is to be published, and then remembers what came out.
 
 use crate::paths::Paths;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// How the program called as `wasm-opt` learns where the real one is, and where to keep results.
+/// How the program called as `wasm-opt` learns where the real one is, what to do, and where to keep results.
 const REAL_VARIABLE: &str = "WHELP_REAL_WASM_OPT";
+const EFFORT_VARIABLE: &str = "WHELP_WASM_EFFORT";
 const KEPT_VARIABLE: &str = "WHELP_KEPT_WASM";
 
 /// Two programs make up the page: enough for a few branches.
 const KEPT_FILES: usize = 12;
 
+/// How much time a smaller page is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The wasm as wasm-bindgen wrote it.
+    Quick,
+    /// wasm-opt as well: minutes, and a file about a tenth smaller.
+    Full,
+}
+
 /// Prepares `command`, which is trunk. Returns the folder that has to be on its PATH.
-pub fn offer_to(command: &mut Command, paths: &Paths) -> Result<PathBuf> {
+pub fn offer_to(command: &mut Command, effort: Effort, paths: &Paths) -> Result<PathBuf> {
     let folder = paths.cache.join("shims");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     // Linked anew each time: the link of another checkout may lead to a program that is gone. Renamed, not replaced,
@@ -25,34 +36,46 @@ pub fn offer_to(command: &mut Command, paths: &Paths) -> Result<PathBuf> {
     std::os::unix::fs::symlink(std::env::current_exe()?, &fresh)
         .and_then(|()| std::fs::rename(&fresh, folder.join("wasm-opt")))
         .with_context(|| format!("cannot link wasm-opt in {}", folder.display()))?;
-    command.env(REAL_VARIABLE, paths.node_program("wasm-opt")).env(KEPT_VARIABLE, paths.cache.join("optimised-wasm"));
+    command
+        .env(REAL_VARIABLE, paths.node_program("wasm-opt"))
+        .env(EFFORT_VARIABLE, effort.name())
+        .env(KEPT_VARIABLE, paths.cache.join("optimised-wasm"));
     Ok(folder)
+}
+
+impl Effort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Full => "full",
+        }
+    }
+
+    fn from_environment() -> Result<Self> {
+        match variable(EFFORT_VARIABLE)?.to_str() {
+            Some("quick") => Ok(Self::Quick),
+            Some("full") => Ok(Self::Full),
+            other => bail!("{EFFORT_VARIABLE} is {other:?}, not quick or full"),
+        }
+    }
 }
 
 pub fn is_called_as_wasm_opt() -> bool {
     std::env::args_os().next().is_some_and(|name| Path::new(&name).ends_with("wasm-opt"))
 }
 
-/// Does what `wasm-opt` does with the same arguments.
-pub fn run_cached() -> Result<ExitCode> {
-    let real = std::env::var_os(REAL_VARIABLE).with_context(|| format!("{REAL_VARIABLE} is not set"))?;
-    let kept = std::env::var_os(KEPT_VARIABLE).with_context(|| format!("{KEPT_VARIABLE} is not set"))?;
+/// Does what trunk expects of `wasm-opt`.
+pub fn run() -> Result<ExitCode> {
+    let real = variable(REAL_VARIABLE)?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let Some(call) = Call::read(&arguments) else { return run_real(&real, &arguments) };
-    let kept = PathBuf::from(kept);
-    let result = kept.join(format!("{}.wasm", call.key(Path::new(&real))?));
-    if !result.is_file() {
-        let code = run_real(&real, &arguments)?;
-        if code != ExitCode::SUCCESS {
-            return Ok(code);
-        }
-        std::fs::create_dir_all(&kept)?;
-        let unfinished = kept.join(format!("{}.unfinished", std::process::id()));
-        std::fs::copy(&call.output, &unfinished)?;
-        std::fs::rename(&unfinished, &result)?;
-        return forget_oldest(&kept).map(|()| code);
+    let Some(call) = Call::read(&arguments) else {
+        let status = run_real(&real, &arguments)?;
+        return Ok(if status { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    };
+    match Effort::from_environment()? {
+        Effort::Quick => copy(&call.input, &call.output)?,
+        Effort::Full => optimise(&call, &real, Path::new(&variable(KEPT_VARIABLE)?))?,
     }
-    std::fs::copy(&result, &call.output).with_context(|| format!("cannot write {}", call.output.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,37 +101,66 @@ impl Call {
         }
         Some(Self { input: input?, output: output?, options })
     }
-
-    /// Names the result: the same wasm, options and version of wasm-opt give the same.
-    fn key(&self, real: &Path) -> Result<String> {
-        let wasm = std::fs::read(&self.input).with_context(|| format!("cannot read {}", self.input.display()))?;
-        // `.bin/wasm-opt` is a link into the package, whose description has the version.
-        let package = real.canonicalize()?.ancestors().nth(2).map(|folder| folder.join("package.json"));
-        let version = package.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        let mut hasher = Sha256::new();
-        for part in [wasm.as_slice(), self.options.join(" ").as_bytes(), &version] {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
-    }
 }
 
-fn run_real(real: &OsString, arguments: &[OsString]) -> Result<ExitCode> {
-    let status = Command::new(real).args(arguments).status().context("cannot start wasm-opt; is Node.js installed?")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// Runs the real wasm-opt, unless its result is known.
+fn optimise(call: &Call, real: &OsStr, kept: &Path) -> Result<()> {
+    std::fs::create_dir_all(kept).with_context(|| format!("cannot make the folder {}", kept.display()))?;
+    let key = key(call, Path::new(real))?;
+    let result = kept.join(format!("{key}.wasm"));
+    if !result.is_file() {
+        let unfinished = kept.join(format!("{key}.unfinished"));
+        let mut arguments: Vec<OsString> = call.options.iter().map(OsString::from).collect();
+        arguments.extend([call.input.clone().into(), "-o".into(), unfinished.clone().into()]);
+        if !run_real(real, &arguments)? {
+            bail!("wasm-opt failed on {}", call.input.display());
+        }
+        std::fs::rename(&unfinished, &result)?;
+        forget_oldest(kept)?;
+    }
+    copy(&result, &call.output)
+}
+
+/// Names the result: the same wasm, options and version of wasm-opt give the same.
+fn key(call: &Call, real: &Path) -> Result<String> {
+    let wasm = std::fs::read(&call.input).with_context(|| format!("cannot read {}", call.input.display()))?;
+    // `.bin/wasm-opt` is a link into the package, whose description has the version.
+    let package = real.canonicalize()?.ancestors().nth(2).map(|folder| folder.join("package.json"));
+    let version = package.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let mut hasher = Sha256::new();
+    for part in [wasm.as_slice(), call.options.join(" ").as_bytes(), &version] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether it succeeded; what it had to say, it has said.
+fn run_real(real: &OsStr, arguments: &[OsString]) -> Result<bool> {
+    let status = Command::new(real).args(arguments).status();
+    Ok(status.context("cannot start wasm-opt; is Node.js installed?")?.success())
 }
 
 fn forget_oldest(folder: &Path) -> Result<()> {
     let mut files: Vec<_> = std::fs::read_dir(folder)?
         .flatten()
+        .filter(|entry| entry.path().extension() == Some(OsStr::new("wasm")))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();
     let surplus = files.len().saturating_sub(KEPT_FILES);
     for (_, path) in files.into_iter().take(surplus) {
-        let _ = std::fs::remove_file(path);
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
+    Ok(())
+}
+
+fn variable(name: &str) -> Result<OsString> {
+    std::env::var_os(name).with_context(|| format!("{name} is not set"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }
 

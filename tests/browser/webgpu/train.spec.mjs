@@ -1,7 +1,7 @@
 // The main job: dogs, on WebGPU, in front of the visitor.
 
 import { expect, test } from "../fixtures.mjs";
-import { processorUse } from "../whelp.mjs";
+import { PAST_GREY, processorUse } from "../whelp.mjs";
 
 /** Share of one processor: a browser that does nothing takes a percent or two now and then. */
 const IDLE = 0.05;
@@ -19,10 +19,12 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   const untrained = await whelp.gridAfter(-1);
   // Batch norm has seen nothing yet, so these are nearly grey.
   expect(untrained.colours, "sixty-four untrained pictures").toBeGreaterThan(1);
-  const seen = await whelp.seen();
-  const trained = await whelp.gridAfter(untrained.step);
+  const [seen, memory] = [await whelp.seen(), await whelp.workerMemory()];
+  const trained = await whelp.gridAfter(PAST_GREY);
   expect(trained.hash, "pictures after more training").not.toBe(untrained.hash);
+  expect(trained.colours, "sixty-four trained pictures").toBeGreaterThan(1000);
   expect(await whelp.seen()).toBeGreaterThan(seen);
+  expect((await whelp.workerMemory()) / memory, "growth of the worker's memory").toBeLessThanOrEqual(1.1);
   await expectChartWithTwoLines(whelp);
 
   await whelp.pause();
@@ -44,6 +46,7 @@ test("a checkpoint of WebGPU draws the same pictures after a reload", async ({ w
   await whelp.open();
   await whelp.chooseSize(8, 8);
   await whelp.train();
+  await whelp.waitForStep(PAST_GREY);
   await whelp.stop();
   const before = await whelp.grid();
   const step = await whelp.step();
