@@ -8,8 +8,10 @@ pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod fields;
 pub mod losses;
 pub mod models;
+pub mod ops;
 pub mod platform;
 #[allow(missing_docs)] // fields that only repeat their name
 pub mod protocol;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+use crate::models::PictureKind;
 
 /// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +16,8 @@ pub enum Command {
     Pause,
     /// Go on after a pause.
     Resume,
-    /// Draw a grid now: `count` pictures from `seed`.
-    Sample { count: usize, seed: u64 },
+    /// Draw a grid now: `count` pictures from `seed`, of one class or of all in turn.
+    Sample { count: usize, seed: u64, class: Option<u32> },
     /// Change one field of the `output` section, or `train.length`, while running, e.g. `output.sample_steps` to `100`.
     Set { key: String, value: String },
     /// Write a checkpoint now.
@@ -158,6 +159,9 @@ pub struct DataSummary {
     pub count: usize,
     pub resolution: usize,
     pub channels: usize,
+    /// Names of the pictures' classes; empty if they have none.
+    #[serde(default)]
+    pub classes: Vec<String>,
     /// Files that could not be used, each with its reason. At most [`DataSummary::SKIPPED_SHOWN`] are named.
     pub skipped: Vec<Skipped>,
     /// All that could not be used.
@@ -167,6 +171,11 @@ pub struct DataSummary {
 }
 
 impl DataSummary {
+    /// What the networks have to know of the pictures.
+    pub fn kind(&self) -> PictureKind {
+        PictureKind { channels: self.channels, classes: self.classes.len() }
+    }
+
     /// More names than this help nobody.
     pub const SKIPPED_SHOWN: usize = 200;
 }

@@ -17,11 +17,18 @@ pub enum Stream {
     Augment = 4,
     /// Latents of samples; position: index of the picture, so that it does not depend on how many are drawn.
     Samples = 5,
+    /// Alterations of the pictures that the discriminator learns from; position: images shown before this batch.
+    AugmentDiscriminator = 6,
+    /// Alterations of the pictures that the generator learns from; position: images shown before this batch.
+    AugmentGenerator = 7,
+    /// Dropout; position: four times the images shown before this batch, and the pass of that step.
+    Dropout = 8,
 }
 
 /// One stream of random numbers from one position on.
 ///
 /// ChaCha with 8 rounds (Bernstein 2008; Aumasson 2019, IACR 2019/1492), keyed by all of seed, stream and position.
+#[derive(Debug)]
 pub struct Random(ChaCha8Rng);
 
 impl Random {
@@ -40,6 +47,11 @@ impl Random {
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
     }
 
+    /// Uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// True half of the time.
     pub fn coin(&mut self) -> bool {
         self.0.next_u32() & 1 == 1
@@ -54,7 +66,7 @@ impl Random {
         while out.len() < count {
             // (0, 1]: the logarithm stays finite.
             let u = ((self.0.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
-            let v = (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            let v = self.uniform();
             let radius = libm::sqrt(-2.0 * libm::log(u));
             let (sin, cos) = libm::sincos(std::f64::consts::TAU * v);
             out.push((radius * cos) as f32);

@@ -1,9 +1,10 @@
 //! Seeds to latents to pictures.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::config::RunConfig;
 use crate::device::DeviceError;
-use crate::models::Generator;
+use crate::models::{Generator, PictureKind};
 use crate::protocol::Grid;
 use crate::random::{Random, Stream};
 use crate::weights::read_values;
@@ -33,36 +34,76 @@ pub fn latents(
     Tensor::from_data(TensorData::new(values, [count, latent]), device)
 }
 
-/// Pictures `first..first + count` of `seed`, each with its channels interleaved: `count * resolution² * channels` bytes.
-///
-/// `generator` is in inference mode (batch norm uses its running statistics), so a picture does not depend on the
-/// others drawn with it.
-///
-/// # Errors
-/// [`DeviceError::Lost`] if the device failed.
-pub async fn draw(
-    generator: &Generator,
-    seed: u64,
-    first: usize,
-    count: usize,
-    latent: usize,
-    truncation_psi: f64,
-    device: &Device,
-) -> Result<Pictures, DeviceError> {
-    let device = device.clone().inner();
-    let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
-    for start in (0..count).step_by(BATCH) {
-        let z = latents(seed, first + start, BATCH.min(count - start), latent, truncation_psi, &device);
-        let images = generator.forward(z);
-        let [batch, channels, resolution, _] = images.dims();
-        // [N, C, H, W] -> [N, H, W, C]
-        let images = images.permute([0, 2, 3, 1]).reshape([batch * resolution * resolution * channels]);
-        let values = read_values([images]).await?.remove(0);
-        pictures.resolution = resolution;
-        pictures.channels = channels;
-        pictures.pixels.extend(values.into_iter().map(pixel_from_unit));
+/// What to draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Picture i of a seed is the same however many are drawn.
+    pub seed: u64,
+    /// Index of the first picture.
+    pub first: usize,
+    /// Pictures.
+    pub count: usize,
+    /// Scales the latents: 1 leaves them standard normal, less gives more typical and less varied pictures.
+    pub truncation_psi: f64,
+    /// One class, or all in turn; a generator without classes ignores it.
+    pub class: Option<u32>,
+}
+
+impl Draw {
+    /// The first `count` pictures of `seed`, of all classes, untruncated.
+    pub fn new(seed: u64, count: usize) -> Self {
+        Self { seed, first: 0, count, truncation_psi: 1.0, class: None }
     }
-    Ok(pictures)
+}
+
+/// A generator in inference mode (batch norm uses its running statistics, so a picture does not depend on the others drawn
+/// with it), and what it takes.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    generator: Generator,
+    latent: usize,
+    /// 0: it draws no classes.
+    classes: usize,
+}
+
+impl Sampler {
+    /// `generator` is the one that `config` describes.
+    pub fn new(generator: Generator, config: &RunConfig, kind: PictureKind) -> Self {
+        let classes = if config.model.conditional { kind.classes } else { 0 };
+        Self { generator, latent: config.model.latent, classes }
+    }
+
+    /// Pictures, each with its channels interleaved: `count * resolution² * channels` bytes.
+    ///
+    /// # Errors
+    /// [`DeviceError::Lost`] if the device failed.
+    pub async fn draw(&self, what: Draw, device: &Device) -> Result<Pictures, DeviceError> {
+        let Draw { seed, first, count, truncation_psi, class } = what;
+        let device = device.clone().inner();
+        let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
+        for start in (0..count).step_by(BATCH) {
+            let (first, count) = (first + start, BATCH.min(count - start));
+            let z = latents(seed, first, count, self.latent, truncation_psi, &device);
+            let images = self.generator.forward(z, self.classes_of(first, count, class, &device));
+            let [batch, channels, resolution, _] = images.dims();
+            // [N, C, H, W] -> [N, H, W, C]
+            let images = images.permute([0, 2, 3, 1]).reshape([batch * resolution * resolution * channels]);
+            let values = read_values([images]).await?.remove(0);
+            pictures.resolution = resolution;
+            pictures.channels = channels;
+            pictures.pixels.extend(values.into_iter().map(pixel_from_unit));
+        }
+        Ok(pictures)
+    }
+
+    /// `[count]`
+    fn classes_of(&self, first: usize, count: usize, class: Option<u32>, device: &Device) -> Option<Tensor<1, Int>> {
+        let class_of = |index: usize| class.map_or(index % self.classes, |class| class as usize % self.classes);
+        (self.classes > 0).then(|| {
+            let classes: Vec<i32> = (first..first + count).map(|index| class_of(index) as i32).collect();
+            Tensor::from_data(TensorData::new(classes, [count]), device)
+        })
+    }
 }
 
 /// [-1, 1] to 0..=255, rounded; values beyond are clipped.

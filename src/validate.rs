@@ -5,7 +5,8 @@ use std::ops::Deref;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::{Length, RunConfig};
+use crate::config::{Architecture, Norm, RunConfig};
+use crate::fields::{self, FIELDS};
 
 /// Why a configuration is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -64,43 +65,53 @@ impl ValidConfig {
 }
 
 impl RunConfig {
-    /// Checks every field.
+    /// Checks every field, and what has to fit together.
     ///
     /// # Errors
     /// [`ConfigError::Value`] for the first field that is out of range, [`ConfigError::Unknown`] for the recipe.
     pub fn validate(self) -> Result<ValidConfig, ConfigError> {
         crate::recipes::find(&self.recipe)?;
-        let (data, model, train, output) = (&self.data, &self.model, &self.train, &self.output);
-        check(matches!(data.resolution, 32 | 64), "data.resolution", data.resolution, "32 or 64")?;
-        whole("model.latent", model.latent, 1, 4096)?;
-        whole("model.generator_width", model.generator_width, 1, 1024)?;
-        whole("model.discriminator_width", model.discriminator_width, 1, 1024)?;
-        whole("train.batch", train.batch, 2, 4096)?;
-        for (field, lr) in [("generator_lr", train.generator_lr), ("discriminator_lr", train.discriminator_lr)] {
-            real(&format!("train.{field}"), lr, |v| v > 0.0 && v <= 1.0, "a number above 0, at most 1")?;
+        let tree = serde_json::to_value(&self).expect("plain structs always serialise");
+        for field in FIELDS {
+            let value = tree.pointer(&pointer(field.path)).expect("the table lists fields that exist");
+            check(field.accepts.allows(value), field.path, shown(value), field.accepts)?;
         }
-        for (field, beta) in [("beta1", train.beta1), ("beta2", train.beta2)] {
-            real(&format!("train.{field}"), beta, |v| (0.0..1.0).contains(&v), "a number from 0 to below 1")?;
-        }
-        real("train.adam_eps", train.adam_eps, |v| v > 0.0 && v <= 1e-2, "a number above 0, at most 0.01")?;
-        real("train.ema_half_life_kimg", train.ema_half_life_kimg, |v| (0.0..=1e6).contains(&v), "0 to 1000000")?;
-        if let Some(share) = train.ema_rampup {
-            real("train.ema_rampup", share, |v| v > 0.0 && v <= 1e3, "null or a number above 0, at most 1000")?;
-        }
-        if let Length::Steps(n) | Length::Epochs(n) | Length::Kimg(n) | Length::Seconds(n) = train.length {
-            check(n > 0 && n < 1 << 48, "train.length", n, "at least 1")?;
-        }
-        whole("output.tick_steps", output.tick_steps as usize, 1, 10_000)?;
-        whole("output.grid", output.grid, 1, 1024)?;
-        for (field, steps) in [("sample_steps", output.sample_steps), ("checkpoint_steps", output.checkpoint_steps)] {
-            check(steps != Some(0), &format!("output.{field}"), 0, "null or at least 1")?;
-        }
-        for (field, secs) in [("sample_secs", output.sample_secs), ("checkpoint_secs", output.checkpoint_secs)] {
-            if let Some(secs) = secs {
-                real(&format!("output.{field}"), secs, |v| (0.1..=1e6).contains(&v), "null or 0.1 to 1000000")?;
-            }
-        }
+        self.check_networks()?;
         Ok(ValidConfig(self))
+    }
+
+    /// Settings that are right by themselves and wrong together.
+    fn check_networks(&self) -> Result<(), ConfigError> {
+        let (data, model, train) = (&self.data, &self.model, &self.train);
+        let is_r3gan = model.architecture == Architecture::R3gan;
+        if matches!(model.architecture, Architecture::Dcgan | Architecture::R3gan) {
+            let sizes = "32, 64 or 128 with this model.architecture";
+            check(data.resolution.is_power_of_two(), "data.resolution", data.resolution, sizes)?;
+        }
+        for (field, width) in
+            [("generator_width", model.generator_width), ("discriminator_width", model.discriminator_width)]
+        {
+            // The 3x3 convolutions of R3GAN work on groups of 16 of twice the width.
+            let fits = !is_r3gan || width < 16 || width.is_multiple_of(8);
+            check(
+                fits,
+                &format!("model.{field}"),
+                width,
+                "below 16, or a multiple of 8, with model.architecture r3gan",
+            )?;
+        }
+        check(!is_r3gan || model.dropout == 0.0, "model.dropout", model.dropout, "0 with model.architecture r3gan")?;
+        check(is_r3gan || !model.conditional, "model.conditional", true, "false but with model.architecture r3gan")?;
+        let has_norm = model.architecture == Architecture::Dcgan && model.discriminator_norm != Norm::None;
+        for (field, gamma) in [("r1_gamma", train.r1_gamma), ("r2_gamma", train.r2_gamma)] {
+            check(
+                gamma == 0.0 || !has_norm,
+                &format!("train.{field}"),
+                gamma,
+                "0 while model.discriminator_norm is a batch norm, which has no gradient of its own for each picture",
+            )?;
+        }
+        Ok(())
     }
 
     /// Sets one field by its path, e.g. `train.batch` to `64`, `train.length` to `{"steps":500}`.
@@ -116,13 +127,12 @@ impl RunConfig {
             let nearest = nearest(key, known.iter().map(String::as_str)).to_owned();
             return Err(ConfigError::Unknown { kind: "setting", name: key.to_owned(), nearest });
         }
-        let pointer = format!("/{}", key.replace('.', "/"));
-        let slot = tree.pointer_mut(&pointer).expect("the path was found above");
+        let slot = tree.pointer_mut(&pointer(key)).expect("the path was found above");
         *slot = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         *self = serde_json::from_value(tree).map_err(|error| ConfigError::Value {
             field: key.to_owned(),
             found: value.to_owned(),
-            accepts: accepts(&error.to_string()),
+            accepts: fields::find(key).map_or_else(|| error.to_string(), |field| field.accepts.to_string()),
         })?;
         Ok(())
     }
@@ -146,35 +156,29 @@ impl RunConfig {
     }
 }
 
-fn check(ok: bool, field: &str, found: impl ToString, accepts: &str) -> Result<(), ConfigError> {
+fn check(ok: bool, field: &str, found: impl ToString, accepts: impl ToString) -> Result<(), ConfigError> {
     if ok {
         return Ok(());
     }
-    Err(ConfigError::Value { field: field.to_owned(), found: found.to_string(), accepts: accepts.to_owned() })
+    Err(ConfigError::Value { field: field.to_owned(), found: found.to_string(), accepts: accepts.to_string() })
 }
 
-fn whole(field: &str, found: usize, low: usize, high: usize) -> Result<(), ConfigError> {
-    check((low..=high).contains(&found), field, found, &format!("a whole number from {low} to {high}"))
+/// `train.batch` as a JSON pointer.
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('.', "/"))
 }
 
-/// NaN fails every range.
-fn real(field: &str, found: f64, ok: impl Fn(f64) -> bool, accepts: &str) -> Result<(), ConfigError> {
-    check(ok(found), field, found, accepts)
-}
-
-/// serde's "invalid type: string \"x\", expected f64" without its first half.
-fn accepts(error: &str) -> String {
-    let expected = error.split_once("expected ").map_or(error, |(_, expected)| expected);
-    match expected {
-        "usize" | "u64" => "a whole number".to_owned(),
-        "f64" => "a number".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        other => other.to_owned(),
+/// A value as people write it. JSON has no word for what is not a number: it is null there.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "not a number".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
 /// Every settable path: leaves, and `train.length` as a whole.
-fn paths(tree: &Value) -> Vec<String> {
+pub(crate) fn paths(tree: &Value) -> Vec<String> {
     let mut out = Vec::new();
     let Value::Object(sections) = tree else { return out };
     for (section, value) in sections {
@@ -193,7 +197,8 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> &'a str 
         let leaf = known.rsplit('.').next().unwrap_or(known);
         edit_distance(name, known).min(edit_distance(name, leaf))
     };
-    names.min_by_key(|known| distance(known)).unwrap_or_default()
+    // Of equally near ones the one that goes on where the name ends.
+    names.min_by_key(|known| (distance(known), !known.starts_with(name))).unwrap_or_default()
 }
 
 /// Levenshtein distance.
@@ -227,12 +232,20 @@ mod tests {
     #[test]
     fn nonsense_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
-        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 32 or 64");
-        assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number");
-        assert_eq!(refused("train.beta1=1"), "train.beta1 is 1; it accepts a number from 0 to below 1");
+        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64 or 128");
+        assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number from 2 to 4096");
+        assert_eq!(refused("train.beta1=1"), "train.beta1 is 1.0; it accepts a number from 0 to below 1");
         assert_eq!(refused("train.bach=4"), "there is no setting \"train.bach\"; did you mean \"train.batch\"?");
         assert_eq!(refused("batch=4"), "there is no setting \"batch\"; did you mean \"train.batch\"?");
-        assert_eq!(refused("train.generator_lr=NaN"), "train.generator_lr is NaN; it accepts a number");
+        assert_eq!(
+            refused("train.generator_lr=NaN"),
+            "train.generator_lr is NaN; it accepts a number above 0, at most 1"
+        );
+        assert_eq!(refused("train.r1_gamma=-1"), "train.r1_gamma is -1.0; it accepts a number from 0 to 10000");
+        assert_eq!(
+            refused("train.loss=hing"),
+            "train.loss is hing; it accepts bce, hinge, wasserstein, lsgan, relativistic or relativistic-avg"
+        );
         assert_eq!(refused("recipe=dcgan"), "there is no recipe \"dcgan\"; did you mean \"dcgan32\"?");
         assert_eq!(refused("recipe"), "\"recipe\" does not set anything; write key=value, e.g. train.batch=64");
         assert_eq!(refused("train.batch=16"), "accepted");

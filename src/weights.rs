@@ -1,7 +1,10 @@
 //! Named tensors in and out of modules: what checkpoints, optimizers and averages share.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData, Transaction};
+use burn::tensor::{Gradients, Tensor, TensorData, Transaction};
 
 use crate::device::DeviceError;
 
@@ -27,6 +30,35 @@ pub struct HostTensor {
     pub values: Vec<f32>,
 }
 
+/// Where a visitor of a module is. The variants of an enum are no part of a path: which one it is, the settings say.
+#[derive(Debug, Default)]
+pub(crate) struct Path(Vec<String>);
+
+impl Path {
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
+        if !Self::is_enum(container) {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    pub(crate) fn exit(&mut self, container: &str) {
+        if !Self::is_enum(container) {
+            self.0.pop();
+        }
+    }
+
+    /// burn's derive says so.
+    fn is_enum(container: &str) -> bool {
+        container.starts_with("Enum:")
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
 /// True for batch norm's running statistics: part of a module's state, but not trained.
 pub fn is_buffer(name: &str) -> bool {
     name.ends_with("running_mean") || name.ends_with("running_var")
@@ -47,27 +79,58 @@ pub fn count_parameters<M: Module>(module: &M) -> usize {
 
 #[derive(Default)]
 struct Collect {
-    path: Vec<String>,
+    path: Path,
     tensors: Vec<DeviceTensor>,
 }
 
 impl ModuleVisitor for Collect {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().without_autodiff();
         let shape: Vec<usize> = tensor.dims().to_vec();
         self.tensors.push(DeviceTensor {
-            name: self.path.join("."),
+            name: self.path.to_string(),
             values: tensor.reshape([shape.iter().product::<usize>()]),
             shape,
         });
+    }
+}
+
+/// Takes the gradient of every parameter of `module` that has one out of burn's container: by path, flat, on the device.
+pub fn take_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
+    let mut visitor = TakeGradients { gradients, path: Path::default(), found: BTreeMap::new() };
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+struct TakeGradients<'a> {
+    gradients: &'a mut Gradients,
+    path: Path,
+    found: BTreeMap<String, Tensor<1>>,
+}
+
+impl ModuleVisitor for TakeGradients<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        if let Some(gradient) = tensor.grad_remove(self.gradients) {
+            let count = tensor.shape().num_elements();
+            self.found.insert(self.path.to_string(), gradient.without_autodiff().reshape([count]));
+        }
     }
 }
 
@@ -76,11 +139,11 @@ pub fn replace<M: Module, F>(module: M, replace: F) -> M
 where
     F: FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>,
 {
-    module.map(&mut Replace { path: Vec::new(), replace })
+    module.map(&mut Replace { path: Path::default(), replace })
 }
 
 struct Replace<F> {
-    path: Vec<String>,
+    path: Path,
     replace: F,
 }
 
@@ -88,16 +151,16 @@ impl<F> ModuleMapper for Replace<F>
 where
     F: FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>,
 {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
+        let name = self.path.to_string();
         param.map(|tensor| {
             let is_autodiff = tensor.is_autodiff();
             let requires_grad = tensor.is_require_grad();

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::checkpoint::restore_generator;
+use whelp::checkpoint::restore_sampler;
 use whelp::device;
-use whelp::sample::{self, Pictures};
+use whelp::sample::{Draw, Pictures};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -35,16 +35,15 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let target = Target::of(&arguments.out, count)?;
     let checkpoint = read_checkpoint(&arguments.checkpoint)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
-    let generator = restore_generator(&checkpoint, &device.device).map_err(Failure::input)?;
-    let latent = checkpoint.meta.config.model.latent;
+    let sampler = restore_sampler(&checkpoint, &device.device).map_err(Failure::input)?;
     let bar = ProgressBar::new(count as u64)
         .with_style(ProgressStyle::with_template("drawing {bar:30} {pos}/{len}").expect("a fixed template"));
     let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
     for first in (0..count).step_by(CHUNK) {
         let chunk = CHUNK.min(count - first);
-        let psi = arguments.truncation;
-        let drawn = sample::draw(&generator, arguments.seed, first, chunk, latent, psi, &device.device);
-        let drawn = block_on(drawn).map_err(Failure::fault)?;
+        let what =
+            Draw { seed: arguments.seed, first, count: chunk, truncation_psi: arguments.truncation, class: None };
+        let drawn = block_on(sampler.draw(what, &device.device)).map_err(Failure::fault)?;
         pictures.pixels.extend_from_slice(&drawn.pixels);
         (pictures.resolution, pictures.channels) = (drawn.resolution, drawn.channels);
         bar.inc(chunk as u64);

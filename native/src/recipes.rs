@@ -1,6 +1,7 @@
 //! `whelp recipes`.
 
 use whelp::config::Length;
+use whelp::models::PictureKind;
 use whelp::recipes::ALL;
 use whelp::train::Trainer;
 use whelp::weights::count_parameters;
@@ -14,7 +15,7 @@ pub fn recipes() -> Result<Outcome, Failure> {
     );
     for recipe in ALL {
         let config = recipe.config().validate().map_err(Failure::fault)?;
-        let trainer = Trainer::new(&config, 3, &whelp::device::cpu());
+        let trainer = Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, &whelp::device::cpu());
         let length = match config.train.length {
             Length::Steps(n) => format!("{n} steps"),
             Length::Epochs(n) => format!("{n} epochs"),

@@ -8,10 +8,10 @@ use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::Dataset;
-use whelp::device;
+use whelp::device::{self, OpenDevice};
 use whelp::protocol::{Command, Event, FailureKind};
 use whelp::recipes;
-use whelp::run::Run;
+use whelp::run::{Run, calibrate};
 use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
@@ -24,12 +24,15 @@ use crate::run_folder::RunFolder;
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
-    let config = configure(arguments, checkpoint.as_ref())?;
+    let mut config = configure(arguments, base(arguments, checkpoint.as_ref())?)?;
     let root = choose_folder(arguments, &config)?;
     let data = Arc::new(load_data(arguments, checkpoint.as_ref(), config.data.resolution)?);
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
     if let Some(reason) = &device.reason {
         eprintln!("training on the CPU: {reason}");
+    }
+    if is_sized_by_device(arguments, &config) {
+        config = sized_by_device(arguments, &config, &data, &device)?;
     }
     let (run, commands) = match &checkpoint {
         Some(checkpoint) => Run::resume(checkpoint, config, data, device),
@@ -74,12 +77,40 @@ fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure
     Ok(())
 }
 
-/// Recipe or checkpoint first, then the named options, then `--set`.
-fn configure(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<ValidConfig, Failure> {
-    let mut config = match checkpoint {
-        Some(checkpoint) => checkpoint.meta.config.clone(),
-        None => recipe(arguments)?,
-    };
+/// What the options are laid over: the checkpoint's settings, or the recipe's.
+fn base(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<RunConfig, Failure> {
+    match (checkpoint, &arguments.recipe) {
+        (Some(checkpoint), _) => Ok(checkpoint.meta.config.clone()),
+        (None, Some(name)) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
+        (None, None) => Ok(recipes::DEFAULT.config()),
+    }
+}
+
+/// Whether the networks' size is left to the device: the default recipe, and nothing said about it.
+fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
+    const SIZE: [&str; 4] = ["model.generator_width", "model.discriminator_width", "model.blocks", "train.batch"];
+    let is_size = |assignment: &String| assignment.split_once('=').is_some_and(|(key, _)| SIZE.contains(&key.trim()));
+    let says_nothing = arguments.batch.is_none() && !arguments.set.iter().any(is_size);
+    arguments.resume.is_none() && config.recipe == recipes::DEFAULT.name && says_nothing
+}
+
+/// The settings with the size that suits the device, and the options laid over them again.
+fn sized_by_device(
+    arguments: &TrainArguments,
+    config: &ValidConfig,
+    data: &Dataset,
+    device: &OpenDevice,
+) -> Result<ValidConfig, Failure> {
+    eprintln!("trying out  how large a network suits this device");
+    let calibration = block_on(calibrate(config, data.summary().kind(), device)).map_err(Failure::fault)?;
+    eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
+    let mut base = base(arguments, None)?;
+    calibration.size.apply(&mut base);
+    configure(arguments, base)
+}
+
+/// The named options first, then `--set`.
+fn configure(arguments: &TrainArguments, mut config: RunConfig) -> Result<ValidConfig, Failure> {
     if let Some(resolution) = arguments.resolution {
         config.data.resolution = resolution;
     }
@@ -102,13 +133,6 @@ fn configure(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Res
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
     config.validate().map_err(Failure::input)
-}
-
-fn recipe(arguments: &TrainArguments) -> Result<RunConfig, Failure> {
-    match &arguments.recipe {
-        Some(name) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
-        None => Ok(RunConfig::default()),
-    }
 }
 
 /// `--out`, else the resumed run's own folder, else a new one.

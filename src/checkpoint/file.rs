@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 use crate::config::RunConfig;
+use crate::models::PictureKind;
 use crate::protocol::{DataSummary, Progress, StepLosses};
 use crate::weights::HostTensor;
 
@@ -47,6 +48,18 @@ pub struct Meta {
     pub data: DataOrigin,
     /// Latest losses, at most [`HISTORY_MAX`].
     pub history: Vec<StepLosses>,
+    /// Augmentation that follows the discriminator, where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveState>,
+}
+
+/// State of adaptive augmentation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdaptiveState {
+    /// Chance of an alteration.
+    pub p: f64,
+    /// Mean sign of the real pictures' logits in each step since p was last set.
+    pub signs: Vec<f32>,
 }
 
 /// State of every random stream.
@@ -69,8 +82,18 @@ pub struct DataOrigin {
     pub count: usize,
     /// 1 (grey) or 3 (RGB).
     pub channels: usize,
+    /// Names of its classes, if it has any.
+    #[serde(default)]
+    pub classes: Vec<String>,
     /// Hash of the prepared pixels.
     pub fingerprint: String,
+}
+
+impl DataOrigin {
+    /// What the networks have to know of it.
+    pub fn kind(&self) -> PictureKind {
+        PictureKind { channels: self.channels, classes: self.classes.len() }
+    }
 }
 
 impl From<&DataSummary> for DataOrigin {
@@ -79,6 +102,7 @@ impl From<&DataSummary> for DataOrigin {
             name: summary.name.clone(),
             count: summary.count,
             channels: summary.channels,
+            classes: summary.classes.clone(),
             fingerprint: summary.fingerprint.clone(),
         }
     }

@@ -5,5 +5,5 @@ mod file;
 mod state;
 
 pub use error::CheckpointError;
-pub use file::{Checkpoint, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState};
-pub use state::{capture, restore_generator, restore_trainer};
+pub use file::{AdaptiveState, Checkpoint, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState};
+pub use state::{capture, restore_sampler, restore_trainer};

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Checkpoint, CheckpointError, Meta};
-use crate::models::{Generator, GeneratorConfig};
-use crate::train::{Adam, Ema, NETWORKS, Trainer};
+use super::{AdaptiveState, Checkpoint, CheckpointError, Meta};
+use crate::models::Generator;
+use crate::sample::Sampler;
+use crate::train::{Adam, Adaptive, Ema, NETWORKS, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights::{self, DeviceTensor, HostTensor};
 
@@ -49,7 +50,7 @@ pub fn restore_trainer(
     config: &ValidConfig,
     device: &Device,
 ) -> Result<Trainer, CheckpointError> {
-    let mut trainer = Trainer::new(config, checkpoint.meta.data.channels, device);
+    let mut trainer = Trainer::new(config, checkpoint.meta.data.kind(), device);
     let inner = device.clone().inner();
     let [generator, discriminator, generator_ema] = NETWORKS;
     trainer.generator = fill(trainer.generator, generator, checkpoint, &inner)?;
@@ -57,7 +58,11 @@ pub fn restore_trainer(
     trainer.generator_ema = Ema::new(&fill(trainer.generator_ema.module().valid(), generator_ema, checkpoint, &inner)?);
     trainer.step = checkpoint.meta.progress.step;
     trainer.nimg = checkpoint.meta.progress.nimg;
-    let (generator_config, discriminator_config) = Trainer::adam_configs(&config.train);
+    if let Some(AdaptiveState { p, signs }) = &checkpoint.meta.adaptive {
+        let signs = signs.iter().map(|sign| Tensor::from_data(TensorData::new(vec![*sign], [1]), &inner));
+        trainer.adaptive = Adaptive { p: *p, signs: signs.collect() };
+    }
+    let (generator_config, discriminator_config) = Trainer::adam_configs(config, trainer.nimg);
     let moments = |prefix: &str, network: &str| moments(checkpoint, prefix, network, &inner);
     let time = trainer.step;
     let (m, v) = moments(ADAM_GENERATOR, generator)?;
@@ -67,21 +72,17 @@ pub fn restore_trainer(
     Ok(trainer)
 }
 
-/// The averaged generator alone, in inference mode: what `generate` needs.
+/// The averaged generator alone, ready to draw: what `generate` needs.
 ///
 /// # Errors
 /// [`CheckpointError::Config`] if the settings inside are invalid, [`CheckpointError::Missing`] and
 /// [`CheckpointError::Shape`] if its tensors do not fit them.
-pub fn restore_generator(checkpoint: &Checkpoint, device: &Device) -> Result<Generator, CheckpointError> {
+pub fn restore_sampler(checkpoint: &Checkpoint, device: &Device) -> Result<Sampler, CheckpointError> {
     let config = checkpoint.meta.config.clone().validate()?;
     let inner = device.clone().inner();
-    let generator = GeneratorConfig {
-        latent: config.model.latent,
-        width: config.model.generator_width,
-        channels: checkpoint.meta.data.channels,
-        resolution: config.data.resolution,
-    };
-    fill(generator.init(&inner), NETWORKS[2], checkpoint, &inner)
+    let kind = checkpoint.meta.data.kind();
+    let generator = fill(Generator::new(&config, kind, &inner), NETWORKS[2], checkpoint, &inner)?;
+    Ok(Sampler::new(generator, &config, kind))
 }
 
 /// Puts the checkpoint's `prefix.*` into `module`, all of it or an error.

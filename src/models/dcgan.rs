@@ -1,18 +1,17 @@
 //! DCGAN (Radford et al. 2016, arXiv:1511.06434) as the PyTorch tutorial builds it, at any power-of-two resolution.
 //!
-//! Every convolution is 4x4 without bias. Parameter paths are the checkpoint's tensor names:
+//! Every convolution is 4x4, without bias where a norm follows or could. Parameter paths are the checkpoint's tensor names:
 //! `blocks.0.conv.weight`, `blocks.0.norm.gamma`, and so on.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::nn::{Initializer, PaddingConfig2d};
-use burn::tensor::activation::{leaky_relu, relu};
+use burn::nn::Initializer;
+use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::BatchNorm;
-
-/// Slope of the discriminator's LeakyReLU for negative inputs.
-const LEAK: f64 = 0.2;
+use super::{BatchNorm, LEAK};
+use crate::config::Norm;
+use crate::ops::{Conv, Dropout, Dual};
 
 /// Stride-2 layers between a 4x4 map and pictures of `resolution` pixels, the last one to (or from) colour included.
 fn doublings(resolution: usize) -> usize {
@@ -88,7 +87,7 @@ impl Generator {
     }
 }
 
-/// Sizes of a [`Discriminator`].
+/// Sizes and parts of a [`Discriminator`].
 #[derive(Clone, Debug)]
 pub struct DiscriminatorConfig {
     /// Channels of the first layer; each layer after it has twice as many.
@@ -97,17 +96,23 @@ pub struct DiscriminatorConfig {
     pub channels: usize,
     /// Side of a picture in pixels: a power of two, at least 8.
     pub resolution: usize,
+    /// What all layers but the first and the last normalise. Without, every layer has a bias.
+    pub norm: Norm,
+    /// Whether the last layer is told how varied the batch is.
+    pub minibatch_stddev: bool,
 }
 
-/// Pictures to logits: strided convolutions, batch norm but in the first, LeakyReLU.
+/// Pictures to logits: strided convolutions, LeakyReLU, and between them perhaps batch norm and dropout.
 #[derive(Module, Debug)]
 pub struct Discriminator {
     blocks: Vec<DownBlock>,
+    is_norm_last: bool,
+    minibatch_stddev: bool,
 }
 
 #[derive(Module, Debug)]
 struct DownBlock {
-    conv: Conv2d,
+    conv: Conv,
     /// Absent in the first and in the last block.
     norm: Option<BatchNorm>,
 }
@@ -120,39 +125,47 @@ impl DiscriminatorConfig {
             let channels_in = if i == 0 { self.channels } else { self.width << (i - 1) };
             let is_last = i == doublings;
             let channels_out = if is_last { 1 } else { self.width << i };
-            let (stride, padding) =
-                if is_last { (1, PaddingConfig2d::Valid) } else { (2, PaddingConfig2d::Explicit(1, 1, 1, 1)) };
+            let channels_in = channels_in + usize::from(is_last && self.minibatch_stddev);
+            let (stride, padding) = if is_last { (1, 0) } else { (2, 1) };
+            let conv = Conv::new([channels_in, channels_out], 4, device).with_stride(stride, padding);
+            let has_norm = self.norm != Norm::None;
             DownBlock {
-                conv: Conv2dConfig::new([channels_in, channels_out], [4, 4])
-                    .with_stride([stride, stride])
-                    .with_padding(padding)
-                    .with_bias(false)
-                    .with_initializer(Initializer::Zeros)
-                    .init(device),
-                norm: (i != 0 && !is_last).then(|| BatchNorm::new(channels_out, device)),
+                conv: if has_norm { conv } else { conv.with_bias() },
+                norm: (has_norm && i != 0 && !is_last).then(|| BatchNorm::new(channels_out, device)),
             }
         };
-        Discriminator { blocks: (0..=doublings).map(block).collect() }
+        Discriminator {
+            blocks: (0..=doublings).map(block).collect(),
+            is_norm_last: self.norm == Norm::BatchLast,
+            minibatch_stddev: self.minibatch_stddev,
+        }
     }
 }
 
 impl Discriminator {
     /// Scores pictures: the larger the logit, the more it takes a picture for a real one.
     ///
+    /// Only a discriminator without batch norm has tangents.
+    ///
     /// # Shapes
     /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
-    /// - returns: `[batch]`
-    pub fn forward(&self, image: Tensor<4>) -> Tensor<1> {
+    /// - returns: `[batch, 1]`
+    pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
         let last = self.blocks.len() - 1;
         let x = self.blocks.iter().enumerate().fold(image, |x, (i, block)| {
+            if i == last {
+                let x = if self.minibatch_stddev { x.with_minibatch_stddev() } else { x };
+                return block.conv.forward(x);
+            }
             let x = block.conv.forward(x);
             let x = match &block.norm {
-                Some(norm) => norm.forward(x),
-                None => x,
+                None => x.leaky_relu(LEAK),
+                Some(norm) if self.is_norm_last => norm.forward(x.leaky_relu(LEAK).value).into(),
+                Some(norm) => Dual::from(norm.forward(x.value)).leaky_relu(LEAK),
             };
-            if i == last { x } else { leaky_relu(x, LEAK) }
+            dropout.apply(x)
         });
-        let [batch, _, _, _] = x.dims();
-        x.reshape([batch])
+        let [batch, _, _, _] = x.value.dims();
+        x.linear(|x| x.reshape([batch, 1]))
     }
 }

@@ -1,9 +1,15 @@
 //! Generator and discriminator architectures.
 
 mod batch_norm;
-mod dcgan;
+pub mod dcgan;
+pub mod dense;
 mod init;
+mod network;
+pub mod r3gan;
 
 pub use batch_norm::BatchNorm;
-pub use dcgan::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
-pub use init::initialize;
+pub use init::{Scheme, initialize};
+pub use network::{Discriminator, Generator, PictureKind};
+
+/// Slope of LeakyReLU for negative inputs, in every network here.
+const LEAK: f64 = 0.2;

@@ -1,6 +1,8 @@
 //! The named recipes: short commented layers over the default configuration.
 
+mod classics;
 mod dcgan;
+pub mod r3gan;
 
 use crate::config::RunConfig;
 use crate::validate::{ConfigError, nearest};
@@ -25,7 +27,21 @@ impl Recipe {
 }
 
 /// Every recipe; the first is the default.
-pub const ALL: [Recipe; 2] = [dcgan::DCGAN32, dcgan::DCGAN64];
+pub const ALL: [Recipe; 10] = [
+    r3gan::R3GAN,
+    r3gan::R3GAN_SMALL,
+    r3gan::R3GAN_BASE,
+    r3gan::R3GAN_LARGE,
+    dcgan::DCGAN32,
+    dcgan::DCGAN64,
+    classics::KERAS_DOGS,
+    classics::DENSE_UPSAMPLE,
+    classics::STANFORD_DOGS,
+    classics::FASHION_MNIST,
+];
+
+/// The recipe of whoever does not choose one.
+pub const DEFAULT: Recipe = r3gan::R3GAN;
 
 /// The recipe of that name.
 ///

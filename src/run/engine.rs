@@ -8,13 +8,15 @@ use burn::tensor::Tensor;
 use thiserror::Error;
 
 use super::clock::Clock;
-use crate::checkpoint::{self, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState};
+use crate::checkpoint::{
+    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState,
+};
 use crate::config::Length;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress, StepLosses};
-use crate::sample;
+use crate::sample::{Draw, Sampler};
 use crate::train::{Batches, Trainer};
 use crate::validate::{ConfigError, ValidConfig};
 use crate::weights::{self, read_values};
@@ -111,7 +113,7 @@ impl Run {
         data: Arc<Dataset>,
         device: OpenDevice,
     ) -> Result<(Self, Sender<Command>), RunError> {
-        let trainer = Trainer::new(&config, data.channels(), &device.device);
+        let trainer = Trainer::new(&config, data.summary().kind(), &device.device);
         Self::with_trainer(config, data, device, trainer, 0.0, Vec::new())
     }
 
@@ -129,6 +131,14 @@ impl Run {
         if origin.channels != data.channels() {
             let (of, found) = (origin.channels, data.channels());
             let reason = format!("the checkpoint's pictures have {of} channels, these have {found}; use others");
+            return Err(RunError::Data { reason });
+        }
+        if config.model.conditional && origin.classes != data.summary().classes {
+            let reason = format!(
+                "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
+                listed(&origin.classes),
+                listed(&data.summary().classes)
+            );
             return Err(RunError::Data { reason });
         }
         let trainer = checkpoint::restore_trainer(checkpoint, &config, &device.device)?;
@@ -157,6 +167,13 @@ impl Run {
         let (of, found) = (config.data.resolution, data.resolution());
         if of != found {
             let reason = format!("the pictures are prepared at {found} pixels, the networks need {of}");
+            return Err(RunError::Data { reason });
+        }
+        if config.model.conditional && data.summary().classes.is_empty() {
+            let reason =
+                "model.conditional is on, but the pictures have no classes; put each class in a folder of its \
+                          own, or turn it off"
+                    .to_owned();
             return Err(RunError::Data { reason });
         }
         // A person's clicks: a bound that is never reached unless something is wrong.
@@ -238,19 +255,20 @@ impl Run {
         if self.is_complete() {
             return self.finish(FinishReason::Completed).await;
         }
-        self.step();
+        self.step().await?;
         self.report().await?;
         platform::yield_now().await;
         Ok(())
     }
 
-    fn step(&mut self) {
-        let nimg = self.trainer.nimg;
-        let device = &self.device.device;
-        let real = self.batches.real(nimg, device);
-        let z = self.batches.latents(nimg, self.config.model.latent, device);
-        let stats = self.trainer.step(real, z);
-        self.unread.push((self.trainer.step, stats.loss_d_real + stats.loss_d_fake, stats.loss_g));
+    async fn step(&mut self) -> Result<(), RunError> {
+        let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
+        let stats = self.trainer.step(batch);
+        self.unread.push((self.trainer.step, stats.loss_d, stats.loss_g));
+        if let Some(signs) = self.trainer.signs_due() {
+            self.trainer.adapt(&read_numbers(signs).await?);
+        }
+        Ok(())
     }
 
     fn is_complete(&self) -> bool {
@@ -299,7 +317,7 @@ impl Run {
                 self.phase = Phase::Running;
                 self.pending.push_back(Event::Resumed { progress: self.progress() });
             }
-            Command::Sample { count, seed } => self.sample(count, seed).await?,
+            Command::Sample { count, seed, class } => self.sample(Draw { class, ..Draw::new(seed, count) }).await?,
             Command::Set { key, value } => {
                 if let Err(message) = self.set(&key, &value) {
                     self.pending.push_back(Event::Warning { message });
@@ -353,15 +371,15 @@ impl Run {
     /// The grid that shows the progress: always the same latents.
     async fn sample_fixed(&mut self) -> Result<(), RunError> {
         self.last_sample = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
-        self.sample(self.config.output.grid, self.config.seed).await
+        self.sample(Draw::new(self.config.seed, self.config.output.grid)).await
     }
 
-    async fn sample(&mut self, count: usize, seed: u64) -> Result<(), RunError> {
-        let latent = self.config.model.latent;
-        let generator = self.trainer.generator_ema.module();
-        let grid = sample::draw(generator, seed, 0, count, latent, 1.0, &self.device.device).await?.grid();
+    async fn sample(&mut self, what: Draw) -> Result<(), RunError> {
+        let generator = self.trainer.generator_ema.module().clone();
+        let sampler = Sampler::new(generator, &self.config, self.data.summary().kind());
+        let grid = sampler.draw(what, &self.device.device).await?.grid();
         let Trainer { step, nimg, .. } = self.trainer;
-        self.pending.push_back(Event::Samples { step, nimg, seed, grid, path: None });
+        self.pending.push_back(Event::Samples { step, nimg, seed: what.seed, grid, path: None });
         Ok(())
     }
 
@@ -377,11 +395,20 @@ impl Run {
             random: RandomState { algorithm: "chacha8-counter".to_owned(), seed, position: nimg },
             data: DataOrigin::from(self.data.summary()),
             history: self.history.clone(),
+            adaptive: self.adaptive_state().await?,
         };
         let bytes = checkpoint::capture(&self.trainer, meta).await?.to_bytes();
         self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
         Ok(())
+    }
+
+    async fn adaptive_state(&self) -> Result<Option<AdaptiveState>, RunError> {
+        if !self.config.augment.adaptive {
+            return Ok(None);
+        }
+        let signs = read_numbers(self.trainer.adaptive.signs.clone()).await?;
+        Ok(Some(AdaptiveState { p: self.trainer.adaptive.p, signs }))
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {
@@ -394,5 +421,20 @@ impl Run {
         self.phase = Phase::Ended;
         self.pending.push_back(Event::Finished { reason, progress: self.progress() });
         Ok(())
+    }
+}
+
+/// Reads back tensors of one number each.
+async fn read_numbers(tensors: Vec<Tensor<1>>) -> Result<Vec<f32>, DeviceError> {
+    Ok(read_values(tensors).await?.into_iter().flatten().collect())
+}
+
+/// A few names of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names {
+        [] => "none".to_owned(),
+        few if few.len() <= SHOWN => few.join(", "),
+        many => format!("{} and {} more", many[..SHOWN].join(", "), many.len() - SHOWN),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use crate::weights::DeviceTensor;
+use crate::weights::{self, DeviceTensor, Path};
 
 /// Adam's constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,12 +66,24 @@ impl Adam {
         (m.collect(), v.collect())
     }
 
+    /// The constants from the next update on.
+    pub fn configure(&mut self, config: AdamConfig) {
+        self.config = config;
+    }
+
     /// Updates every parameter of `module` that has a gradient:
     ///
     /// `m = β₁m + (1-β₁)g`, `v = β₂v + (1-β₂)g²`, `p = p - lr · [m/(1-β₁ᵗ)] / [√(v/(1-β₂ᵗ)) + eps]`
-    pub fn step<M: Module>(&mut self, module: M, gradients: &mut Gradients) -> M {
+    ///
+    /// With `clip_norm` all gradients together are first scaled down to that length if they are longer (Pascanu et al.
+    /// 2013, arXiv:1211.5063, algorithm 1; PyTorch's `clip_grad_norm_`).
+    pub fn step<M: Module>(&mut self, module: M, mut gradients: Gradients, clip_norm: Option<f64>) -> M {
         self.time += 1;
-        module.map(&mut Update { adam: self, gradients, path: Vec::new() })
+        let mut gradients = weights::take_gradients(&module, &mut gradients);
+        if let Some(limit) = clip_norm {
+            clip(&mut gradients, limit);
+        }
+        module.map(&mut Update { adam: self, gradients, path: Path::default() })
     }
 
     /// The new value of one parameter, row-major; makes its moments on first sight.
@@ -92,29 +104,37 @@ impl Adam {
     }
 }
 
+/// Scales gradients down together: `g · min(1, limit / (‖all‖ + 1e-6))`. Nothing is read back.
+fn clip(gradients: &mut BTreeMap<String, Tensor<1>>, limit: f64) {
+    let squares = gradients.values().map(|gradient| gradient.clone().square().sum());
+    let Some(total) = squares.reduce(|a, b| a + b) else { return };
+    let factor = ((total.sqrt() + 1e-6).recip() * limit).clamp_max(1.0);
+    for gradient in gradients.values_mut() {
+        *gradient = gradient.clone() * factor.clone();
+    }
+}
+
 struct Update<'a> {
     adam: &'a mut Adam,
-    gradients: &'a mut Gradients,
-    path: Vec<String>,
+    gradients: BTreeMap<String, Tensor<1>>,
+    path: Path,
 }
 
 impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
+        let name = self.path.to_string();
+        let Some(gradient) = self.gradients.remove(&name) else { return param };
         param.map(|tensor| {
-            let Some(gradient) = tensor.grad_remove(self.gradients) else { return tensor };
             let dims = tensor.dims();
-            let count = tensor.shape().num_elements();
-            let value = tensor.without_autodiff().reshape([count]);
-            let gradient = gradient.without_autodiff().reshape([count]);
+            let value = tensor.without_autodiff().reshape([gradient.dims()[0]]);
             self.adam.update(&name, &dims, value, gradient).reshape(dims).autodiff().require_grad()
         })
     }

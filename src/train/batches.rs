@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::data::Dataset;
 use crate::random::{Random, Stream};
@@ -41,28 +41,31 @@ impl Batches {
             .collect()
     }
 
-    /// The real batch that follows after `nimg` images, on `device`.
-    ///
-    /// # Shapes
-    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
-    pub fn real(&mut self, nimg: u64, device: &Device) -> Tensor<4> {
+    /// What the step that follows after `nimg` images takes.
+    pub fn next(&mut self, nimg: u64, latent: usize, device: &Device) -> Batch {
         let (channels, resolution) = (self.data.channels(), self.data.resolution());
         let size = channels * resolution * resolution;
         let mut coins = Random::new(self.seed, Stream::Augment, nimg);
+        let indices = self.indices(nimg);
         let mut values = vec![0f32; self.batch * size];
-        for (index, image) in self.indices(nimg).into_iter().zip(values.chunks_exact_mut(size)) {
+        for (index, image) in indices.iter().zip(values.chunks_exact_mut(size)) {
             let mirror = self.horizontal_flip && coins.coin();
-            self.data.fill_unit(index, mirror, image);
+            self.data.fill_unit(*index, mirror, image);
         }
-        Tensor::from_data(TensorData::new(values, [self.batch, channels, resolution, resolution]), device)
+        let real = Tensor::from_data(TensorData::new(values, [self.batch, channels, resolution, resolution]), device);
+        let z = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
+        let z = Tensor::from_data(TensorData::new(z, [self.batch, latent]), device);
+        Batch { real, classes: None, z }
     }
+}
 
-    /// The latents that go with that batch.
-    ///
-    /// # Shapes
-    /// - returns: `[batch, latent]`, standard normal
-    pub fn latents(&self, nimg: u64, latent: usize, device: &Device) -> Tensor<2> {
-        let values = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
-        Tensor::from_data(TensorData::new(values, [self.batch, latent]), device)
-    }
+/// What one step takes.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Real pictures, `[batch, channels, resolution, resolution]` in [-1, 1].
+    pub real: Tensor<4>,
+    /// Their classes, `[batch]`, if the data has any; the generated pictures are of the same.
+    pub classes: Option<Tensor<1, Int>>,
+    /// Latents of the generated pictures, `[batch, latent]`, standard normal.
+    pub z: Tensor<2>,
 }

@@ -1,11 +1,14 @@
 //! One training step: batches in, updated networks out.
 
 mod adam;
+pub mod augment;
 mod batches;
 mod ema;
+mod schedule;
 mod trainer;
 
 pub use adam::{Adam, AdamConfig};
-pub use batches::Batches;
+pub use batches::{Batch, Batches};
 pub use ema::{Ema, ema_beta};
-pub use trainer::{NETWORKS, StepStats, Trainer};
+pub use schedule::Schedule;
+pub use trainer::{Adaptive, NETWORKS, StepStats, Trainer};

@@ -1,13 +1,17 @@
 //! Both networks, their optimizers and the average, and one step of all of them.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
-use crate::config::TrainConfig;
-use crate::losses::{discriminator_bce, generator_bce};
-use crate::models::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, initialize};
-use crate::train::{Adam, AdamConfig, Ema, ema_beta};
-use crate::validate::ValidConfig;
+use super::augment::{Factors, adapted};
+use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
+use crate::config::RunConfig;
+use crate::losses::{
+    discriminator_loss, generator_loss, generator_loss_needs_real, input_gradient, penalty, squared_norms,
+};
+use crate::models::{Discriminator, Generator, PictureKind, Scheme, initialize};
+use crate::ops::{Dropout, Dual};
+use crate::random::{Random, Stream};
 
 /// Everything that training changes.
 #[derive(Debug)]
@@ -26,20 +30,32 @@ pub struct Trainer {
     pub step: u64,
     /// Real images shown.
     pub nimg: u64,
-    train: TrainConfig,
+    /// Augmentation that follows the discriminator.
+    pub adaptive: Adaptive,
+    config: RunConfig,
 }
 
 /// Names of the three networks in a checkpoint.
 pub const NETWORKS: [&str; 3] = ["generator", "discriminator", "generator_ema"];
 
+/// Steps after which adaptive augmentation looks at the discriminator (Karras et al. 2020, arXiv:2006.06676, section 3).
+const ADAPTIVE_STEPS: u64 = 4;
+
+/// State of adaptive augmentation.
+#[derive(Clone, Debug)]
+pub struct Adaptive {
+    /// Chance of an alteration.
+    pub p: f64,
+    /// Of each step since p was last set: the mean sign of the real pictures' logits, `[1]`, still on the device.
+    pub signs: Vec<Tensor<1>>,
+}
+
 /// What one step computed, still on the device: nothing is read back before a tick.
 #[derive(Clone, Debug)]
 pub struct StepStats {
-    /// `[1]`: BCE of real pictures against 1.
-    pub loss_d_real: Tensor<1>,
-    /// `[1]`: BCE of generated pictures against 0.
-    pub loss_d_fake: Tensor<1>,
-    /// `[1]`: BCE of generated pictures against 1, after the discriminator's update.
+    /// `[1]`: the discriminator's loss, `γ/2 (R1 + R2)` included.
+    pub loss_d: Tensor<1>,
+    /// `[1]`: the generator's loss, after the discriminator's update.
     pub loss_g: Tensor<1>,
     /// `[batch]`: before the discriminator's update.
     pub logits_real: Tensor<1>,
@@ -47,102 +63,191 @@ pub struct StepStats {
     pub logits_fake: Tensor<1>,
     /// `[batch]`: of the same pictures after the discriminator's update.
     pub logits_fake_after: Tensor<1>,
-    /// `[batch, channels, resolution, resolution]`: the generated batch, in [-1, 1].
+    /// `[batch, channels, resolution, resolution]`: the generated batch, before any alteration.
     pub fake: Tensor<4>,
+}
+
+/// One kind of pictures in the discriminator's phase: real or generated.
+struct Judged {
+    /// `[batch]`
+    logits: Tensor<1>,
+    /// What to add to the loss for its gradient; and the penalty's true value. `[1]` each.
+    penalty: Option<(Tensor<1>, Tensor<1>)>,
 }
 
 impl Trainer {
     /// New networks from the config's seed, on `device` (without autodiff; the trainer adds it).
-    pub fn new(config: &ValidConfig, channels: usize, device: &Device) -> Self {
+    pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let device = device.clone().autodiff();
-        let resolution = config.data.resolution;
-        let generator =
-            GeneratorConfig { latent: config.model.latent, width: config.model.generator_width, channels, resolution };
-        let discriminator = DiscriminatorConfig { width: config.model.discriminator_width, channels, resolution };
-        let (generator, position) = initialize(generator.init(&device), config.seed, 0);
-        let (discriminator, _) = initialize(discriminator.init(&device), config.seed, position);
-        Self::from_networks(generator, discriminator, &config.train)
+        let stages = (config.data.resolution / 4).ilog2() as usize + 1;
+        let scheme = Scheme::of(config.model.architecture, stages * config.model.blocks);
+        let (generator, position) = initialize(Generator::new(config, kind, &device), scheme, config.seed, 0);
+        let discriminator = Discriminator::new(config, kind, &device);
+        let (discriminator, _) = initialize(discriminator, scheme, config.seed, position);
+        Self::from_networks(generator, discriminator, config)
     }
 
     /// Starts training given networks (on an autodiff device).
-    pub fn from_networks(generator: Generator, discriminator: Discriminator, train: &TrainConfig) -> Self {
+    pub fn from_networks(generator: Generator, discriminator: Discriminator, config: &RunConfig) -> Self {
+        let (generator_adam, discriminator_adam) = Self::adam_configs(config, 0);
         Self {
             generator_ema: Ema::new(&generator),
             generator,
             discriminator,
-            generator_adam: Adam::new(Self::adam_config(train, train.generator_lr)),
-            discriminator_adam: Adam::new(Self::adam_config(train, train.discriminator_lr)),
+            generator_adam: Adam::new(generator_adam),
+            discriminator_adam: Adam::new(discriminator_adam),
             step: 0,
             nimg: 0,
-            train: train.clone(),
+            adaptive: Adaptive { p: config.augment.p, signs: Vec::new() },
+            config: config.clone(),
         }
     }
 
-    fn adam_config(train: &TrainConfig, lr: f64) -> AdamConfig {
-        AdamConfig { lr, beta1: train.beta1, beta2: train.beta2, eps: train.adam_eps }
-    }
-
-    /// Adam's constants for `(generator, discriminator)`.
-    pub fn adam_configs(train: &TrainConfig) -> (AdamConfig, AdamConfig) {
-        (Self::adam_config(train, train.generator_lr), Self::adam_config(train, train.discriminator_lr))
+    /// Adam's constants for `(generator, discriminator)` after `nimg` images.
+    pub fn adam_configs(config: &RunConfig, nimg: u64) -> (AdamConfig, AdamConfig) {
+        let schedule = Schedule::at(config, nimg);
+        let adam = |lr| AdamConfig { lr, beta1: config.train.beta1, beta2: schedule.beta2, eps: config.train.adam_eps };
+        (adam(schedule.generator_lr), adam(schedule.discriminator_lr))
     }
 
     /// One step of both networks on one real batch (Goodfellow et al. 2014, Algorithm 1 with k = 1, in the order of
     /// the PyTorch tutorial: both see the same generated batch).
-    ///
-    /// # Shapes
-    /// - `real`: `[batch, channels, resolution, resolution]` in [-1, 1]
-    /// - `z`: `[batch, latent]`
-    pub fn step(&mut self, real: Tensor<4>, z: Tensor<2>) -> StepStats {
-        let [batch, _, _, _] = real.dims();
-        let fake = self.generator.forward(z.autodiff());
-        let (logits_real, logits_fake, loss_d_real, loss_d_fake) =
-            self.discriminator_phase(real.autodiff(), fake.clone().detach());
-        let (logits_fake_after, loss_g) = self.generator_phase(fake.clone());
-        self.step += 1;
-        self.nimg += batch as u64;
-        self.generator_ema.update(&self.generator, ema_beta(batch, self.ema_half_life_nimg()));
-        StepStats {
-            loss_d_real: loss_d_real.without_autodiff(),
-            loss_d_fake: loss_d_fake.without_autodiff(),
-            loss_g: loss_g.without_autodiff(),
-            logits_real: logits_real.without_autodiff(),
-            logits_fake: logits_fake.without_autodiff(),
-            logits_fake_after: logits_fake_after.without_autodiff(),
-            fake: fake.without_autodiff(),
+    pub fn step(&mut self, batch: Batch) -> StepStats {
+        let Batch { real, classes, z } = batch;
+        let [count, _, _, _] = real.dims();
+        let (generator_adam, discriminator_adam) = Self::adam_configs(&self.config, self.nimg);
+        self.generator_adam.configure(generator_adam);
+        self.discriminator_adam.configure(discriminator_adam);
+        let classes = classes.map(Tensor::autodiff);
+        let fake = self.generator.forward(z.autodiff(), classes.clone());
+        let (logits_real, logits_fake, loss_d) =
+            self.discriminator_phase(real.clone(), fake.clone().detach().without_autodiff(), classes.clone());
+        let (logits_fake_after, loss_g) = self.generator_phase(real, fake.clone(), classes);
+        if self.config.augment.adaptive {
+            self.adaptive.signs.push(logits_real.clone().sign().mean());
         }
+        self.step += 1;
+        self.nimg += count as u64;
+        let half_life = Schedule::at(&self.config, self.nimg).ema_half_life_nimg;
+        self.generator_ema.update(&self.generator, ema_beta(count, half_life));
+        StepStats { loss_d, loss_g, logits_real, logits_fake, logits_fake_after, fake: fake.without_autodiff() }
     }
 
+    /// `(logits of real pictures, logits of generated ones, loss)`, before the update that it makes.
     fn discriminator_phase(
         &mut self,
         real: Tensor<4>,
         fake: Tensor<4>,
-    ) -> (Tensor<1>, Tensor<1>, Tensor<1>, Tensor<1>) {
+        classes: Option<Tensor<1, Int>>,
+    ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+        let schedule = Schedule::at(&self.config, self.nimg);
+        let mut random = self.random(Stream::AugmentDiscriminator, self.nimg);
         // Two passes, not one of both: batch norm must not mix the statistics of real and generated pictures.
-        let logits_real = self.discriminator.forward(real);
-        let logits_fake = self.discriminator.forward(fake);
-        let (loss_real, loss_fake) = discriminator_bce(logits_real.clone(), logits_fake.clone());
-        let mut gradients = (loss_real.clone() + loss_fake.clone()).backward();
-        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), &mut gradients);
-        (logits_real, logits_fake, loss_real, loss_fake)
+        let real = self.judge(real, classes.clone(), schedule.r1_gamma, &mut random, 0);
+        let fake = self.judge(fake, classes, schedule.r2_gamma, &mut random, 1);
+        let train = &self.config.train;
+        let loss = discriminator_loss(train.loss, train.label_smoothing, real.logits.clone(), fake.logits.clone());
+        let mut shown = loss.clone().without_autodiff();
+        let mut total = loss;
+        for (surrogate, value) in real.penalty.into_iter().chain(fake.penalty) {
+            total = total + surrogate;
+            shown = shown + value;
+        }
+        let gradients = total.backward();
+        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), gradients, train.clip_norm);
+        (real.logits.without_autodiff(), fake.logits.without_autodiff(), shown)
     }
 
-    fn generator_phase(&mut self, fake: Tensor<4>) -> (Tensor<1>, Tensor<1>) {
+    /// Alters and judges pictures; with `gamma` above 0 also says how steep the judgement is.
+    fn judge(
+        &self,
+        images: Tensor<4>,
+        classes: Option<Tensor<1, Int>>,
+        gamma: f64,
+        random: &mut Random,
+        pass: u64,
+    ) -> Judged {
+        let factors = self.factors(&images, random);
+        if gamma == 0.0 {
+            let images = factors.apply(images.autodiff().into());
+            let logits = self.discriminator.forward(images, classes, &mut self.dropout(pass)).value;
+            return Judged { logits, penalty: None };
+        }
+        let frozen = self.discriminator.clone().no_grad();
+        let gradient = input_gradient(images.clone(), |images| {
+            frozen.forward(factors.apply(images.into()), classes.clone(), &mut self.dropout(pass)).value
+        });
+        let value = squared_norms(gradient.clone()).mean() * (gamma / 2.0);
+        let moving = factors.apply(Dual::moving(images.autodiff(), gradient.autodiff()));
+        let Dual { value: logits, tangent } = self.discriminator.forward(moving, classes, &mut self.dropout(pass));
+        Judged { logits, penalty: tangent.map(|tangent| (penalty(gamma, tangent), value)) }
+    }
+
+    /// `(logits of generated pictures, loss)`, before the update that it makes.
+    fn generator_phase(
+        &mut self,
+        real: Tensor<4>,
+        fake: Tensor<4>,
+        classes: Option<Tensor<1, Int>>,
+    ) -> (Tensor<1>, Tensor<1>) {
+        let loss = self.config.train.loss;
+        let mut random = self.random(Stream::AugmentGenerator, self.nimg);
+        let factors = self.factors(&fake, &mut random);
         // Without gradient requirement on its weights no weight gradients are computed that nobody uses. The clone
         // shares batch norm's running statistics, so they go on counting this pass, as PyTorch's do.
         let discriminator = self.discriminator.clone().no_grad();
-        let logits = discriminator.forward(fake);
-        let loss = generator_bce(logits.clone());
-        let mut gradients = loss.backward();
-        self.generator = self.generator_adam.step(self.generator.clone(), &mut gradients);
-        (logits, loss)
+        let fake = factors.apply(fake.into());
+        let logits = discriminator.forward(fake, classes.clone(), &mut self.dropout(2)).value;
+        let logits_real = if generator_loss_needs_real(loss) {
+            let real = self.factors(&real, &mut random).apply(real.autodiff().into());
+            discriminator.forward(real, classes, &mut self.dropout(3)).value.detach()
+        } else {
+            logits.clone().detach()
+        };
+        let loss = generator_loss(loss, logits_real, logits.clone());
+        let shown = loss.clone().without_autodiff();
+        let gradients = loss.backward();
+        let clip_norm = self.config.train.clip_norm;
+        self.generator = self.generator_adam.step(self.generator.clone(), gradients, clip_norm);
+        (logits.without_autodiff(), shown)
     }
 
-    fn ema_half_life_nimg(&self) -> f64 {
-        let half_life = self.train.ema_half_life_kimg * 1000.0;
-        match self.train.ema_rampup {
-            Some(share) => half_life.min(self.nimg as f64 * share),
-            None => half_life,
+    /// Random alterations for a batch like `images`.
+    fn factors(&self, images: &Tensor<4>, random: &mut Random) -> Factors {
+        let augment = &self.config.augment;
+        if !augment.is_active() {
+            return Factors::default();
         }
+        let [count, _, side, _] = images.dims();
+        // Pictures come here with and without autodiff, and leave with it.
+        Factors::draw(augment, self.augment_p(), random, count, side, &images.device().autodiff())
+    }
+
+    /// Chance of each alteration in the step that follows.
+    pub fn augment_p(&self) -> f64 {
+        if self.config.augment.adaptive { self.adaptive.p } else { Schedule::at(&self.config, self.nimg).augment_p }
+    }
+
+    /// The signs that adaptive augmentation waits for, if it is time to read them.
+    pub fn signs_due(&self) -> Option<Vec<Tensor<1>>> {
+        let is_due = !self.adaptive.signs.is_empty() && self.step.is_multiple_of(ADAPTIVE_STEPS);
+        is_due.then(|| self.adaptive.signs.clone())
+    }
+
+    /// Moves adaptive p by the mean signs that [`Trainer::signs_due`] gave.
+    pub fn adapt(&mut self, signs: &[f32]) {
+        let mean = signs.iter().map(|sign| f64::from(*sign)).sum::<f64>() / signs.len().max(1) as f64;
+        let count = signs.len() as u64 * self.config.train.batch as u64;
+        self.adaptive.p = adapted(&self.config.augment, self.adaptive.p, mean, count);
+        self.adaptive.signs.clear();
+    }
+
+    /// Numbers for one of the passes of this step.
+    fn dropout(&self, pass: u64) -> Dropout {
+        Dropout::new(self.random(Stream::Dropout, 4 * self.nimg + pass), self.config.model.dropout)
+    }
+
+    fn random(&self, stream: Stream, position: u64) -> Random {
+        Random::new(self.config.seed, stream, position)
     }
 }

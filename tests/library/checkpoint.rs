@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures_lite::future::block_on;
-use whelp::checkpoint::{Checkpoint, CheckpointError, restore_generator, restore_trainer};
+use whelp::checkpoint::{Checkpoint, CheckpointError, restore_sampler, restore_trainer};
 use whelp::config::{Length, RunConfig};
 use whelp::device::OpenDevice;
 use whelp::protocol::Event;
 use whelp::run::Run;
+use whelp::sample::Draw;
 
 use crate::support::{cpu, gpu, pictures, tiny_config};
 
@@ -70,9 +71,8 @@ fn a_checkpoint_of_the_cpu_goes_on_on_a_gpu() {
     let Some(gpu) = gpu() else { return };
     let (half, pixels) = train(new_run(config(2), cpu()));
     let checkpoint = Checkpoint::from_bytes(&half).unwrap();
-    let generator = restore_generator(&checkpoint, &gpu.device).unwrap();
-    let latent = checkpoint.meta.config.model.latent;
-    let drawn = block_on(whelp::sample::draw(&generator, 0, 0, 4, latent, 1.0, &gpu.device)).unwrap().grid();
+    let sampler = restore_sampler(&checkpoint, &gpu.device).unwrap();
+    let drawn = block_on(sampler.draw(Draw::new(0, 4), &gpu.device)).unwrap().grid();
     for (a, b) in drawn.pixels.iter().zip(&pixels) {
         assert!(a.abs_diff(*b) <= 1, "one grey level of rounding, not {a} against {b}");
     }
@@ -103,8 +103,8 @@ fn pictures_do_not_depend_on_how_many_are_drawn() {
     let (file, _) = train(new_run(config(2), cpu()));
     let checkpoint = Checkpoint::from_bytes(&file).unwrap();
     let device = cpu().device;
-    let generator = restore_generator(&checkpoint, &device).unwrap();
-    let draw = |first, count| block_on(whelp::sample::draw(&generator, 7, first, count, 8, 1.0, &device)).unwrap();
+    let sampler = restore_sampler(&checkpoint, &device).unwrap();
+    let draw = |first, count| block_on(sampler.draw(Draw { first, ..Draw::new(7, count) }, &device)).unwrap();
     let (all, one) = (draw(0, 70), draw(66, 1));
     assert_eq!(all.iter().len(), 70);
     assert_eq!(all.iter().nth(66), one.iter().next());

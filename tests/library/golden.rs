@@ -3,10 +3,12 @@
 //! Sizes come from the tensors and hyper-parameters from each file's `case`, so another set with other seeds and sizes
 //! runs unchanged.
 
+mod augment;
 mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod penalties;
 mod resize;
 mod training;
 

@@ -7,3 +7,4 @@ mod data;
 mod golden;
 mod run;
 mod support;
+mod training;

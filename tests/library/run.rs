@@ -95,7 +95,7 @@ fn each_command_is_answered() {
         if matches!(event, Event::Tick { .. }) && !sent {
             sent = true;
             let set = Command::Set { key: "train.batch".into(), value: "8".into() };
-            let sample = Command::Sample { count: 9, seed: 5 };
+            let sample = Command::Sample { count: 9, seed: 5, class: None };
             for command in [Command::Pause, Command::Save, sample, set, Command::Resume, Command::Stop] {
                 commands.try_send(command).unwrap();
             }

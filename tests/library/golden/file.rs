@@ -71,6 +71,14 @@ impl Golden {
         Tensor::from_data(TensorData::new(self.values(tensor), shape), device)
     }
 
+    /// Rows of whole numbers.
+    pub fn integers(&self, tensor: &str) -> Vec<i64> {
+        let file = self.file();
+        let view = file.tensor(tensor).unwrap_or_else(|_| panic!("{}: no tensor {tensor}", self.name));
+        assert_eq!(view.dtype(), Dtype::I64, "{}: {tensor}", self.name);
+        bytemuck::pod_collect_to_vec(view.data())
+    }
+
     pub fn number(&self, path: &str) -> f64 {
         let value = self.case.pointer(path).unwrap_or_else(|| panic!("{}: no {path} in case", self.name));
         value.as_f64().unwrap()

@@ -1,22 +1,37 @@
 //! Adversarial losses: values and gradients on ordinary and on extreme logits.
 
 use burn::tensor::{Device, Tensor};
-use whelp::losses::{discriminator_bce, generator_bce};
+use whelp::config::Loss;
+use whelp::losses::{discriminator_loss, generator_loss};
 
 use super::file::{Golden, values};
 use super::on_devices;
 
 on_devices! {
-    bce_matches => golden_losses_bce_on_the_cpu, golden_losses_bce_on_a_gpu;
+    losses_match => golden_losses_on_the_cpu, golden_losses_on_a_gpu;
 }
 
-fn bce_matches(device: &Device) {
+/// The file's name of a loss, ours, and the label smoothing it stands for.
+const LOSSES: [(&str, Loss, f64); 7] = [
+    ("bce", Loss::Bce, 0.0),
+    ("bce_smooth", Loss::Bce, 0.1),
+    ("hinge", Loss::Hinge, 0.0),
+    ("wasserstein", Loss::Wasserstein, 0.0),
+    ("lsgan", Loss::Lsgan, 0.0),
+    ("relativistic", Loss::Relativistic, 0.0),
+    ("relativistic_avg", Loss::RelativisticAvg, 0.0),
+];
+
+fn losses_match(device: &Device) {
     for golden in Golden::load_all("losses") {
-        check(&golden, device, "bce.loss_d", |real, fake| {
-            let (loss_real, loss_fake) = discriminator_bce(real, fake);
-            loss_real + loss_fake
-        });
-        check(&golden, device, "bce.loss_g", |_, fake| generator_bce(fake));
+        let listed: Vec<String> = serde_json::from_value(golden.case["losses"].clone()).unwrap();
+        for name in listed {
+            let (_, loss, smoothing) = LOSSES.iter().find(|(known, ..)| *known == name).expect("a loss of ours");
+            check(&golden, device, &format!("{name}.loss_d"), |real, fake| {
+                discriminator_loss(*loss, *smoothing, real, fake)
+            });
+            check(&golden, device, &format!("{name}.loss_g"), |real, fake| generator_loss(*loss, real, fake));
+        }
     }
 }
 

@@ -50,8 +50,8 @@ fn adam_matches(device: &Device) {
                 let grad = TensorData::new(grads[step * size..(step + 1) * size].to_vec(), [size]);
                 (param.val() * Tensor::from_data(grad, &device)).sum()
             });
-            let mut gradients = products.reduce(|a, b| a + b).unwrap().backward();
-            module = adam.step(module, &mut gradients);
+            let gradients = products.reduce(|a, b| a + b).unwrap().backward();
+            module = adam.step(module, gradients, None);
             for (param, after) in module.param.iter().zip(&mut after) {
                 after.extend(values(param.val()));
             }

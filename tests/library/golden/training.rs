@@ -3,10 +3,11 @@
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
-use whelp::config::TrainConfig;
-use whelp::losses::{discriminator_bce, generator_bce};
-use whelp::models::{DiscriminatorConfig, GeneratorConfig};
-use whelp::train::{Adam, AdamConfig, StepStats, Trainer};
+use whelp::config::{Loss, RunConfig};
+use whelp::losses::{bce_with_logits, discriminator_loss, generator_loss};
+use whelp::models::{Discriminator, Generator, PictureKind};
+use whelp::ops::Dropout;
+use whelp::train::{Adam, AdamConfig, Batch, StepStats, Trainer};
 use whelp::weights;
 
 use super::file::{Golden, values};
@@ -56,19 +57,21 @@ fn trainer(golden: &Golden, device: &Device) -> Trainer {
     let number = |path: &str| golden.number(path) as usize;
     let (width, channels, resolution) = (number("/nf"), number("/channels"), number("/image_size"));
     let autodiff = device.clone().autodiff();
-    let generator = GeneratorConfig { latent: number("/nz"), width, channels, resolution }.init(&autodiff);
-    let discriminator = DiscriminatorConfig { width, channels, resolution }.init(&autodiff);
-    let train = TrainConfig {
-        batch: number("/batch"),
-        generator_lr: golden.number("/optimizer/lr"),
-        discriminator_lr: golden.number("/optimizer/lr"),
-        beta1: golden.number("/optimizer/beta1"),
-        beta2: golden.number("/optimizer/beta2"),
-        adam_eps: golden.number("/optimizer/eps"),
-        ..TrainConfig::default()
-    };
-    let (generator, discriminator) = (load(generator, "g", golden, device), load(discriminator, "d", golden, device));
-    Trainer::from_networks(generator, discriminator, &train)
+    let mut config = RunConfig::default();
+    config.data.resolution = resolution;
+    config.model.latent = number("/nz");
+    config.model.generator_width = width;
+    config.model.discriminator_width = width;
+    config.train.batch = number("/batch");
+    config.train.generator_lr = golden.number("/optimizer/lr");
+    config.train.discriminator_lr = golden.number("/optimizer/lr");
+    config.train.beta1 = golden.number("/optimizer/beta1");
+    config.train.beta2 = golden.number("/optimizer/beta2");
+    config.train.adam_eps = golden.number("/optimizer/eps");
+    let kind = PictureKind { channels, classes: 0 };
+    let generator = load(Generator::new(&config, kind, &autodiff), "g", golden, device);
+    let discriminator = load(Discriminator::new(&config, kind, &autodiff), "d", golden, device);
+    Trainer::from_networks(generator, discriminator, &config)
 }
 
 fn check(name: &str, device: &Device) {
@@ -80,7 +83,7 @@ fn check(name: &str, device: &Device) {
     let stats: Vec<StepStats> = (0..steps)
         .map(|step| {
             let (real, z) = batch(&golden, step, &device);
-            trainer.step(real, z)
+            trainer.step(Batch { real, classes: None, z })
         })
         .collect();
 
@@ -90,9 +93,9 @@ fn check(name: &str, device: &Device) {
     let series = |of: &dyn Fn(&StepStats) -> Tensor<1>| -> Vec<f32> {
         stats.iter().flat_map(|stats| values(of(stats))).collect()
     };
-    golden.check("loss_d_real", &series(&|s| s.loss_d_real.clone()));
-    golden.check("loss_d_fake", &series(&|s| s.loss_d_fake.clone()));
-    golden.check("loss_d", &series(&|s| s.loss_d_real.clone() + s.loss_d_fake.clone()));
+    golden.check("loss_d_real", &series(&|s| bce_with_logits(s.logits_real.clone(), 1.0)));
+    golden.check("loss_d_fake", &series(&|s| bce_with_logits(s.logits_fake.clone(), 0.0)));
+    golden.check("loss_d", &series(&|s| s.loss_d.clone()));
     golden.check("loss_g", &series(&|s| s.loss_g.clone()));
     golden.check("d_x", &series(&|s| sigmoid(s.logits_real.clone()).mean()));
     golden.check("d_g_z1", &series(&|s| sigmoid(s.logits_fake.clone()).mean()));
@@ -113,18 +116,20 @@ fn check_gradients(golden: &Golden, device: &Device) {
     }
     let Trainer { generator, discriminator, .. } = trainer(golden, device);
     let (real, z) = batch(golden, 0, device);
-    let fake = generator.forward(z.autodiff());
-    let logits_real = discriminator.forward(real.autodiff());
-    let (loss_real, loss_fake) = discriminator_bce(logits_real, discriminator.forward(fake.clone().detach()));
-    let mut gradients = (loss_real + loss_fake).backward();
+    let fake = generator.forward(z.autodiff(), None);
+    let judge = |by: &Discriminator, images: Tensor<4>| by.forward(images.into(), None, &mut Dropout::off()).value;
+    let logits_real = judge(&discriminator, real.autodiff());
+    let logits_fake = judge(&discriminator, fake.clone().detach());
+    let gradients = discriminator_loss(Loss::Bce, 0.0, logits_real, logits_fake).backward();
     // With beta1 = 0 the first moment is the gradient itself.
     let reveal = AdamConfig { lr: golden.number("/optimizer/lr"), beta1: 0.0, beta2: 0.999, eps: 1e-8 };
     let mut adam = Adam::new(reveal);
     // Adam's first update does not depend on its betas, so this is the updated discriminator too.
-    let updated = adam.step(discriminator, &mut gradients);
+    let updated = adam.step(discriminator, gradients, None);
     check_moments(golden, "d", &adam);
+    let logits = judge(&updated.no_grad(), fake);
     let mut adam = Adam::new(reveal);
-    let _ = adam.step(generator, &mut generator_bce(updated.no_grad().forward(fake)).backward());
+    let _ = adam.step(generator, generator_loss(Loss::Bce, logits.clone(), logits).backward(), None);
     check_moments(golden, "g", &adam);
 }
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
-use whelp::checkpoint::{Checkpoint, CheckpointError, restore_generator};
+use whelp::checkpoint::{Checkpoint, CheckpointError, restore_sampler};
 use whelp::config::RunConfig;
 use whelp::data::Dataset;
 use whelp::device::OpenDevice;
-use whelp::models::Generator;
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind};
 use whelp::run::Run;
-use whelp::sample;
+use whelp::sample::{Draw, Sampler};
 use whelp_web::messages::{About, DataSource, DevicePreference, Reply, Request};
 
 use super::data::{self, Watch};
@@ -39,14 +38,14 @@ struct Session {
 /// A checkpoint that can be drawn with and gone on from.
 struct Opened {
     checkpoint: Checkpoint,
-    generator: Generator,
+    sampler: Sampler,
 }
 
 impl Opened {
     fn read(bytes: &[u8], device: &OpenDevice) -> Result<Self, CheckpointError> {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
-        let generator = restore_generator(&checkpoint, &device.device)?;
-        Ok(Self { checkpoint, generator })
+        let sampler = restore_sampler(&checkpoint, &device.device)?;
+        Ok(Self { checkpoint, sampler })
     }
 }
 
@@ -153,7 +152,7 @@ impl Session {
         match commands {
             Some(commands) => {
                 // Full only if the run is stuck, and then it tells so itself.
-                let _ = commands.try_send(Command::Sample { count, seed });
+                let _ = commands.try_send(Command::Sample { count, seed, class: None });
             }
             None => self.draw_opened(count, seed).await,
         }
@@ -166,8 +165,7 @@ impl Session {
             return fail(About::Checkpoint, "There is nothing to draw with yet: train, or open a checkpoint.");
         };
         let meta = &opened.checkpoint.meta;
-        let latent = meta.config.model.latent;
-        match sample::draw(&opened.generator, seed, 0, count, latent, 1.0, &device.device).await {
+        match opened.sampler.draw(Draw::new(seed, count), &device.device).await {
             Ok(pictures) => {
                 let grid = pictures.grid();
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);

@@ -1,0 +1,89 @@
+//! A value and how it moves when the network's input moves: forward-mode differentiation, one direction at a time.
+//!
+//! burn differentiates once. The gradient of a penalty on an input gradient needs it twice; but with `v = ∇ₓD(x)` held
+//! fixed, `∇_θ ½‖∇ₓD(x)‖² = ∇_θ (D'(x)[v])`, and the directional derivative `D'(x)[v]` is an ordinary forward pass of
+//! (value, tangent) pairs, which backward takes like any other (Pearlmutter 1994, "Fast exact multiplication by the
+//! Hessian").
+
+use std::ops::Add;
+
+use burn::tensor::Tensor;
+
+/// A tensor and, while a directional derivative is taken, its tangent of the same shape.
+#[derive(Clone, Debug)]
+pub struct Dual<const D: usize> {
+    /// What the network computes.
+    pub value: Tensor<D>,
+    /// The directional derivative of `value`; none in an ordinary pass.
+    pub tangent: Option<Tensor<D>>,
+}
+
+impl<const D: usize> From<Tensor<D>> for Dual<D> {
+    fn from(value: Tensor<D>) -> Self {
+        Self { value, tangent: None }
+    }
+}
+
+impl<const D: usize> Add for Dual<D> {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let tangent = self.tangent.zip(other.tangent).map(|(a, b)| a + b);
+        Self { value: self.value + other.value, tangent }
+    }
+}
+
+impl<const D: usize> Dual<D> {
+    /// `value`, moving in the direction `tangent` (of the same shape).
+    pub fn moving(value: Tensor<D>, tangent: Tensor<D>) -> Self {
+        Self { value, tangent: Some(tangent) }
+    }
+
+    /// A linear map, which is its own derivative.
+    pub fn linear<const E: usize>(self, map: impl Fn(Tensor<D>) -> Tensor<E>) -> Dual<E> {
+        Dual { value: map(self.value), tangent: self.tangent.map(map) }
+    }
+
+    /// A linear map and a constant: the constant does not move.
+    pub fn affine<const E: usize>(
+        self,
+        map: impl Fn(Tensor<D>) -> Tensor<E>,
+        constant: impl FnOnce(Tensor<E>) -> Tensor<E>,
+    ) -> Dual<E> {
+        let Dual { value, tangent } = self.linear(map);
+        Dual { value: constant(value), tangent }
+    }
+
+    /// `x` where x > 0, else `slope x`. The tangent is multiplied by the slope at the value.
+    pub fn leaky_relu(self, slope: f64) -> Self {
+        let Some(tangent) = self.tangent else {
+            return Self { value: burn::tensor::activation::leaky_relu(self.value, slope), tangent: None };
+        };
+        // One mask for both; its own derivative is 0 wherever it has one.
+        let positive = self.value.clone().detach().greater_elem(0.0).float();
+        let slopes = positive * (1.0 - slope) + slope;
+        Self { value: self.value * slopes.clone(), tangent: Some(tangent * slopes) }
+    }
+}
+
+impl Dual<4> {
+    /// Adds a map that says how varied the batch is: the standard deviation of each value over the batch, averaged over
+    /// everything (Karras et al. 2018, arXiv:1710.10196, section 3, one group).
+    ///
+    /// # Shapes
+    /// - `self`: `[batch, channels, height, width]`
+    /// - returns: `[batch, channels + 1, height, width]`
+    pub fn with_minibatch_stddev(self) -> Self {
+        const EPSILON: f64 = 1e-8;
+        let [batch, _, height, width] = self.value.dims();
+        let spread = |statistic: Tensor<4>| statistic.mean().reshape([1, 1, 1, 1]).expand([batch, 1, height, width]);
+        let centred = self.value.clone() - self.value.clone().mean_dim(0);
+        let deviation = (centred.clone().square().mean_dim(0) + EPSILON).sqrt();
+        // d√(mean c²) = mean(c ċ) / √(mean c²), and the batch's mean of ċ does not matter as the c add up to 0.
+        let tangent = self.tangent.map(|tangent| {
+            let moved = (centred * tangent.clone()).mean_dim(0) / deviation.clone();
+            Tensor::cat(vec![tangent, spread(moved)], 1)
+        });
+        Self { value: Tensor::cat(vec![self.value, spread(deviation)], 1), tangent }
+    }
+}

@@ -1,0 +1,106 @@
+//! How large a network this device trains in reasonable time: tried out, not guessed from its name.
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::config::RunConfig;
+use crate::device::{DeviceError, OpenDevice};
+use crate::models::PictureKind;
+use crate::platform::Instant;
+use crate::random::{Random, Stream};
+use crate::recipes::r3gan::{SIZES, Size};
+use crate::train::{Batch, Trainer};
+use crate::weights::read_values;
+
+/// The slowest that is worth waiting for: a million images in less than six hours.
+const IMAGES_PER_SEC: f64 = 50.0;
+
+/// Trying out stops before the next try could take the sum of them beyond this.
+const BUDGET_SECS: f64 = 12.0;
+
+/// The next larger size is expected to take this many times as long to try.
+const GROWTH: f64 = 3.0;
+
+/// Timed steps of each size, after one that compiles kernels.
+const STEPS: usize = 2;
+
+/// What was picked, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// The size.
+    pub size: Size,
+    /// Its speed here, images a second.
+    pub images_per_sec: f64,
+    /// A sentence for people.
+    pub reason: String,
+}
+
+/// Tries the sizes of [`SIZES`] from the smallest on with training steps on random pictures, and picks the largest that
+/// makes 50 images a second; the smallest if none does.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed.
+pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Calibration, DeviceError> {
+    let started = Instant::now();
+    let mut picked: Option<(Size, f64)> = None;
+    let mut out_of_time = false;
+    for size in SIZES {
+        let before = started.elapsed().as_secs_f64();
+        let speed = speed(config, kind, size, device).await?;
+        if speed < IMAGES_PER_SEC && picked.is_some() {
+            break;
+        }
+        picked = Some((size, speed));
+        let now = started.elapsed().as_secs_f64();
+        out_of_time = now + GROWTH * (now - before) > BUDGET_SECS;
+        if speed < IMAGES_PER_SEC || out_of_time {
+            break;
+        }
+    }
+    let (size, images_per_sec) = picked.expect("there is a smallest size");
+    let Size { width, batch } = size;
+    let why = if images_per_sec < IMAGES_PER_SEC {
+        "the smallest, as this device is slow"
+    } else if size == SIZES[SIZES.len() - 1] {
+        "the largest on offer"
+    } else if out_of_time {
+        "larger ones would have taken too long to try"
+    } else {
+        "the next larger one is too slow here"
+    };
+    let reason =
+        format!("picked width {width} and batch {batch}: {images_per_sec:.0} images a second on this device, {why}");
+    Ok(Calibration { size, images_per_sec, reason })
+}
+
+/// Images a second.
+async fn speed(config: &RunConfig, kind: PictureKind, size: Size, device: &OpenDevice) -> Result<f64, DeviceError> {
+    let mut config = config.clone();
+    size.apply(&mut config);
+    let mut trainer = Trainer::new(&config, kind, &device.device);
+    step(&mut trainer, &config, kind, device).await?;
+    let started = Instant::now();
+    for _ in 0..STEPS {
+        step(&mut trainer, &config, kind, device).await?;
+    }
+    Ok((STEPS * size.batch) as f64 / started.elapsed().as_secs_f64().max(1e-6))
+}
+
+/// One step on noise, waited for.
+async fn step(
+    trainer: &mut Trainer,
+    config: &RunConfig,
+    kind: PictureKind,
+    device: &OpenDevice,
+) -> Result<(), DeviceError> {
+    let (batch, side) = (config.train.batch, config.data.resolution);
+    let numbers = |stream, count| Random::new(0, stream, trainer.nimg).normals(count);
+    let real = numbers(Stream::Data, batch * kind.channels * side * side);
+    let z = numbers(Stream::Latents, batch * config.model.latent);
+    let classes = (config.model.conditional && kind.classes > 0).then(|| Tensor::zeros([batch], &device.device));
+    let stats = trainer.step(Batch {
+        real: Tensor::from_data(TensorData::new(real, [batch, kind.channels, side, side]), &device.device),
+        classes,
+        z: Tensor::from_data(TensorData::new(z, [batch, config.model.latent]), &device.device),
+    });
+    read_values([stats.loss_d, stats.loss_g]).await.map(drop)
+}
