@@ -142,6 +142,11 @@ pub fn cpu() -> Device {
     Device::flex()
 }
 
+/// Whether `device` is [`cpu`], with autodiff or without.
+pub fn is_cpu(device: &Device) -> bool {
+    device.clone().inner() == cpu()
+}
+
 fn open_cpu(reason: Option<String>) -> OpenDevice {
     OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason }
 }

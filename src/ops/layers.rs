@@ -6,6 +6,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::Dual;
+use crate::device;
 
 /// A convolution of square kernels, zero-padded, without dilation.
 #[derive(Module, Debug)]
@@ -62,8 +63,26 @@ impl Conv {
 
     fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         let Self { stride, padding, groups, .. } = *self;
+        let [_, _, kernel, _] = self.weight.dims();
+        if (kernel, stride, padding, groups) == (1, 1, 0, 1) && device::is_cpu(&input.device()) {
+            return self.multiply(input, bias);
+        }
         let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
         conv2d(input, self.weight.val(), bias, options)
+    }
+
+    /// A 1x1 convolution as a product of matrices, `W [out, in] · x [in, pixels]`. On the CPU burn's convolution and its
+    /// gradients copy every pixel into columns and back; on WebGPU its product of matrices is the slower of the two.
+    fn multiply(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+        let [batch, channels_in, height, width] = input.dims();
+        let [channels_out, _, _, _] = self.weight.dims();
+        let weight = self.weight.val().reshape([1, channels_out, channels_in]);
+        let output = weight.matmul(input.reshape([batch, channels_in, height * width]));
+        let output = output.reshape([batch, channels_out, height, width]);
+        match bias {
+            Some(bias) => output + bias.reshape([1, channels_out, 1, 1]),
+            None => output,
+        }
     }
 }
 

@@ -11,30 +11,37 @@ use burn::tensor::Tensor;
 /// - `x`: `[batch, channels, height, width]`, both even
 /// - returns: `[batch, channels, height / 2, width / 2]`
 pub fn blur_down(x: Tensor<4>) -> Tensor<4> {
-    half_columns(half_columns(x).swap_dims(2, 3)).swap_dims(2, 3)
+    half_columns(half_rows(x))
+}
+
+fn half_rows(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let pairs = x.reshape([n, c, h / 2, 2, w]);
+    let [even, odd] = [0, 1].map(|at| pairs.clone().narrow(3, at, 1).reshape([n, c, h / 2, w]));
+    let before = later(odd.clone(), 2);
+    (even * 2.0 + odd + before) / 4.0
 }
 
 fn half_columns(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let pairs = x.reshape([n, c, h, w / 2, 2]);
-    let even = pairs.clone().narrow(4, 0, 1).reshape([n, c, h, w / 2]);
-    let odd = pairs.narrow(4, 1, 1).reshape([n, c, h, w / 2]);
-    let before = later(odd.clone());
+    let [even, odd] = [0, 1].map(|at| pairs.clone().narrow(4, at, 1).reshape([n, c, h, w / 2]));
+    let before = later(odd.clone(), 3);
     (even * 2.0 + odd + before) / 4.0
 }
 
-/// `y[i] = x[i-1]` in the last dimension, 0 at the start.
-fn later(x: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    let zeros = Tensor::zeros([n, c, h, 1], &x.device());
-    Tensor::cat(vec![zeros, x.narrow(3, 0, w - 1)], 3)
+/// `y[i] = x[i-1]` in dimension `dim`, 0 at the start.
+fn later(x: Tensor<4>, dim: usize) -> Tensor<4> {
+    let length = x.dims()[dim];
+    let zeros = x.clone().narrow(dim, 0, 1).zeros_like();
+    Tensor::cat(vec![zeros, x.narrow(dim, 0, length - 1)], dim)
 }
 
-/// `y[i] = x[i+1]` in the last dimension, 0 at the end.
-fn earlier(x: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    let zeros = Tensor::zeros([n, c, h, 1], &x.device());
-    Tensor::cat(vec![x.narrow(3, 1, w - 1), zeros], 3)
+/// `y[i] = x[i+1]` in dimension `dim`, 0 at the end.
+fn earlier(x: Tensor<4>, dim: usize) -> Tensor<4> {
+    let length = x.dims()[dim];
+    let zeros = x.clone().narrow(dim, 0, 1).zeros_like();
+    Tensor::cat(vec![x.narrow(dim, 1, length - 1), zeros], dim)
 }
 
 /// Doubles the size: zeros in between, then the filter `[1,2,1]ᵀ[1,2,1]/4`. Up to a factor of 4 the transpose of
@@ -46,12 +53,19 @@ fn earlier(x: Tensor<4>) -> Tensor<4> {
 /// - `x`: `[batch, channels, height, width]`
 /// - returns: `[batch, channels, 2 height, 2 width]`
 pub fn blur_up(x: Tensor<4>) -> Tensor<4> {
-    double_columns(double_columns(x).swap_dims(2, 3)).swap_dims(2, 3)
+    double_columns(double_rows(x))
+}
+
+fn double_rows(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let between = (x.clone() + earlier(x.clone(), 2)) / 2.0;
+    let pairs = Tensor::cat(vec![x.reshape([n, c, h, 1, w]), between.reshape([n, c, h, 1, w])], 3);
+    pairs.reshape([n, c, 2 * h, w])
 }
 
 fn double_columns(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
-    let between = (x.clone() + earlier(x.clone())) / 2.0;
+    let between = (x.clone() + earlier(x.clone(), 3)) / 2.0;
     let pairs = Tensor::cat(vec![x.reshape([n, c, h, w, 1]), between.reshape([n, c, h, w, 1])], 4);
     pairs.reshape([n, c, h, 2 * w])
 }
