@@ -1,4 +1,4 @@
-//! Measuring the page: what a visitor has to download, and how long it takes from click to first step.
+//! Measuring: what a visitor has to download, how long it takes from click to first step, what R1 and R2 cost.
 
 use crate::build;
 use crate::paths::Paths;
@@ -19,6 +19,9 @@ const RESULTS: &str = "bench/results.md";
 /// What a visitor may have to download before the first step, the data set aside.
 const WEIGHT_LIMIT_BYTES: u64 = 6_000_000;
 
+/// How many times a step's time R1 and R2 may cost.
+const PENALTY_LIMIT: f64 = 2.2;
+
 /// One line of the table.
 struct Measurement {
     name: String,
@@ -34,7 +37,12 @@ pub fn command() -> Result<ExitCode> {
     }
     steps.run("Compile the page", || build::compile_page(&paths))?;
     steps.run("Bundle the page into dist/", || build::bundle_page(Effort::Full, &paths))?;
+    steps.run("Compile the terminal program", || build::compile_program(&paths))?;
     let mut measurements = page_weight(&paths.dist())?;
+    steps.run("Measure R1 and R2 on the processor", || {
+        measurements.push(penalty_ratio(&paths)?);
+        Ok(())
+    })?;
     steps.run("Measure in the browser", || {
         measurements.extend(in_the_browser(&paths)?);
         Ok(())
@@ -43,6 +51,40 @@ pub fn command() -> Result<ExitCode> {
     println!("\n{table}");
     write_results(&paths.root.join(RESULTS), &table)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much longer a step takes with R1 and R2 than without. Both are run in turn, so that a busy machine slows both.
+fn penalty_ratio(paths: &Paths) -> Result<Measurement> {
+    const ROUNDS: usize = 3;
+    const OFF: [&str; 8] = [
+        "--set",
+        "train.r1_gamma=0",
+        "--set",
+        "train.r2_gamma=0",
+        "--set",
+        "schedule.r1_gamma=null",
+        "--set",
+        "schedule.r2_gamma=null",
+    ];
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        ratios.push(images_per_sec(paths, &OFF)? / images_per_sec(paths, &[])?);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let value = format!("{:.2} times (limit {PENALTY_LIMIT}; {ROUNDS} pairs, {ratios:.2?})", ratios[ROUNDS / 2]);
+    Ok(Measurement { name: "a step of r3gan-small with R1 and R2 against one without, CPU".to_owned(), value })
+}
+
+/// Speed of a short training on the processor.
+fn images_per_sec(paths: &Paths, options: &[&str]) -> Result<f64> {
+    let folder = paths.target.join("bench-run");
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut command = tool(build::program(paths), paths);
+    command.args(["train", "--recipe", "r3gan-small", "--steps", "9", "--device", "cpu", "--json", "--out"]);
+    let events = capture(command.arg(&folder).args(options))?;
+    let ticks = events.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let speed = ticks.filter_map(|event| event["progress"]["images_per_sec"].as_f64()).next_back();
+    speed.filter(|speed| *speed > 0.0).context("the training told no speed")
 }
 
 /// The compressed size of each of the page's files but the pictures, and of all of them.
