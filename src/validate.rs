@@ -92,9 +92,14 @@ impl RunConfig {
         }
         whole("output.tick_steps", output.tick_steps as usize, 1, 10_000)?;
         whole("output.grid", output.grid, 1, 1024)?;
-        for (field, steps) in [("sample_steps", output.sample_steps), ("checkpoint_steps", output.checkpoint_steps)] {
+        for (field, steps) in [
+            ("sample_steps", output.sample_steps),
+            ("checkpoint_steps", output.checkpoint_steps),
+            ("epoch_samples", output.epoch_samples),
+        ] {
             check(steps != Some(0), &format!("output.{field}"), 0, "null or at least 1")?;
         }
+        check(is_epoch_file(&output.epoch_file), "output.epoch_file", &output.epoch_file, EPOCH_FILE_ACCEPTS)?;
         for (field, secs) in [("sample_secs", output.sample_secs), ("checkpoint_secs", output.checkpoint_secs)] {
             if let Some(secs) = secs {
                 real(&format!("output.{field}"), secs, |v| (0.1..=1e6).contains(&v), "null or 0.1 to 1000000")?;
@@ -160,6 +165,20 @@ fn whole(field: &str, found: usize, low: usize, high: usize) -> Result<(), Confi
 /// NaN fails every range.
 fn real(field: &str, found: f64, ok: impl Fn(f64) -> bool, accepts: &str) -> Result<(), ConfigError> {
     check(ok(found), field, found, accepts)
+}
+
+/// What `output.epoch_file` must be.
+const EPOCH_FILE_ACCEPTS: &str = "a path inside the run's folder, with {n} for the epoch and .png at its end, such as \
+                                  output/fake_samples_epoch_{n}.png; neither an absolute path nor .. in it";
+
+/// Parts between slashes and nothing that any system reads as a drive, a root or a way up: a configuration may come
+/// with a checkpoint from elsewhere, and must not choose where on this machine files are written.
+fn is_epoch_file(path: &str) -> bool {
+    let is_name = |part: &str| !matches!(part, "" | "." | "..");
+    path.split('/').all(is_name)
+        && !path.contains(|c: char| matches!(c, '\\' | ':') || c.is_control())
+        && path.contains("{n}")
+        && path.ends_with(".png")
 }
 
 /// serde's "invalid type: string \"x\", expected f64" without its first half.
@@ -237,6 +256,31 @@ mod tests {
         assert_eq!(refused("recipe"), "\"recipe\" does not set anything; write key=value, e.g. train.batch=64");
         assert_eq!(refused("train.batch=16"), "accepted");
         assert_eq!(refused("train.length={\"steps\":5}"), "accepted");
+    }
+
+    #[test]
+    fn epoch_pictures_stay_inside_the_runs_folder() {
+        let with = |path: &str| refused(&format!("output.epoch_file={path}"));
+        for path in ["fake_{n}.png", "output/fake_samples_epoch_{n}.png", "a b/{n}/..{n}.png"] {
+            assert_eq!(with(path), "accepted", "{path}");
+        }
+        for path in [
+            "/tmp/{n}.png",
+            "../{n}.png",
+            "a/../../{n}.png",
+            "a//{n}.png",
+            "C:/{n}.png",
+            "a\\{n}.png",
+            "one.png",
+            "{n}",
+        ] {
+            let sentence = with(path);
+            assert!(
+                sentence.starts_with(&format!("output.epoch_file is {path}; it accepts a path inside")),
+                "{sentence}"
+            );
+        }
+        assert_eq!(refused("output.epoch_samples=0"), "output.epoch_samples is 0; it accepts null or at least 1");
     }
 
     #[test]

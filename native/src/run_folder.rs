@@ -1,4 +1,5 @@
-//! A run's folder: `run.json`, `events.jsonl`, `samples/`, `checkpoints/{step_*,latest}.safetensors`.
+//! A run's folder: `run.json`, `events.jsonl`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
+//! and the pictures of whole epochs where `output.epoch_file` puts them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -18,6 +19,8 @@ const CHECKPOINTS_KEPT: usize = 3;
 pub struct RunFolder {
     root: PathBuf,
     events: File,
+    /// `output.epoch_file`, once the run has started.
+    epoch_file: String,
 }
 
 impl RunFolder {
@@ -30,7 +33,7 @@ impl RunFolder {
         }
         let path = root.join("events.jsonl");
         let events = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, error))?;
-        Ok(Self { root: root.to_owned(), events })
+        Ok(Self { root: root.to_owned(), events, epoch_file: String::new() })
     }
 
     /// True if `root` holds a run that a new one would mix with.
@@ -68,13 +71,15 @@ impl RunFolder {
     pub fn record(&mut self, mut event: Event) -> Result<Event, Failure> {
         let written = match &mut event {
             Event::Started { config, .. } => {
+                self.epoch_file.clone_from(&config.output.epoch_file);
                 let json = serde_json::to_string_pretty(config).map_err(Failure::fault)?;
                 write_whole(&self.root.join("run.json"), json.as_bytes())
             }
-            Event::Samples { step, grid, path, .. } => {
-                let file = self.root.join(format!("samples/step_{step:08}.png"));
-                *path = Some(file.display().to_string());
-                png::encode(grid).and_then(|bytes| write_whole(&file, &bytes))
+            Event::Samples { step, grid, epoch, path, .. } => {
+                let mut files = vec![self.root.join(format!("samples/step_{step:08}.png"))];
+                files.extend(epoch.map(|n| self.root.join(self.epoch_file.replace("{n}", &n.to_string()))));
+                *path = files.last().map(|file| file.display().to_string());
+                png::encode(grid).and_then(|bytes| files.iter().try_for_each(|file| write_with_folder(file, &bytes)))
             }
             Event::Checkpoint { step, bytes, path, .. } => {
                 let file = self.root.join(format!("checkpoints/step_{step:08}.safetensors"));
@@ -119,6 +124,12 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// [`write_whole`], in a folder that may not be there yet.
+fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    write_whole(path, bytes)
 }
 
 /// Writes a file whole or not at all: another name, to the disk, then renamed.

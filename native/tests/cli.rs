@@ -297,6 +297,16 @@ fn memory_does_not_grow_over_five_hundred_steps() {
 }
 
 #[test]
+fn epoch_pictures_cannot_leave_the_runs_folder() {
+    let place = TempDir::new().unwrap();
+    let message = refused(whelp(place.path()).args(["train", "--set", "output.epoch_file=../{n}.png"]));
+    assert!(
+        message.contains("output.epoch_file is ../{n}.png; it accepts a path inside the run's folder"),
+        "{message}"
+    );
+}
+
+#[test]
 fn recipes_are_listed() {
     let output = succeed(whelp(Path::new(".")).arg("recipes"));
     let said = text(&output.stdout);

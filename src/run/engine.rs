@@ -224,7 +224,7 @@ impl Run {
         if !self.history.is_empty() {
             self.pending.push_back(Event::Tick { progress: self.progress(), losses: self.history.clone() });
         }
-        self.sample_fixed().await?;
+        self.sample_fixed(None).await?;
         self.clock.start();
         Ok(())
     }
@@ -277,13 +277,22 @@ impl Run {
         let is_due = |mark: Mark, steps: Option<u64>, secs: Option<f64>| {
             steps.is_some_and(|n| step >= mark.step + n) || is_tick && secs.is_some_and(|s| now >= mark.secs + s)
         };
-        if is_due(self.last_sample, output.sample_steps, output.sample_secs) {
-            self.sample_fixed().await?;
+        let epoch = output.epoch_samples.and_then(|every| self.epoch_just_completed(every));
+        if epoch.is_some() || is_due(self.last_sample, output.sample_steps, output.sample_secs) {
+            self.sample_fixed(epoch).await?;
         }
         if is_due(self.last_checkpoint, output.checkpoint_steps, output.checkpoint_secs) {
             self.save(CheckpointReason::Automatic).await?;
         }
         Ok(())
+    }
+
+    /// The newest pass through the data set that the last step completed, if its number is a multiple of `every`.
+    fn epoch_just_completed(&self, every: u64) -> Option<u64> {
+        let complete = |nimg: u64| nimg / self.data.len() as u64 / every;
+        let now = complete(self.trainer.nimg);
+        // A batch larger than the data set may complete several at once.
+        (now > complete(self.trainer.nimg - self.config.train.batch as u64)).then_some(now * every)
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), RunError> {
@@ -299,7 +308,7 @@ impl Run {
                 self.phase = Phase::Running;
                 self.pending.push_back(Event::Resumed { progress: self.progress() });
             }
-            Command::Sample { count, seed } => self.sample(count, seed).await?,
+            Command::Sample { count, seed } => self.sample(count, seed, None).await?,
             Command::Set { key, value } => {
                 if let Err(message) = self.set(&key, &value) {
                     self.pending.push_back(Event::Warning { message });
@@ -351,17 +360,17 @@ impl Run {
     }
 
     /// The grid that shows the progress: always the same latents.
-    async fn sample_fixed(&mut self) -> Result<(), RunError> {
+    async fn sample_fixed(&mut self, epoch: Option<u64>) -> Result<(), RunError> {
         self.last_sample = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
-        self.sample(self.config.output.grid, self.config.seed).await
+        self.sample(self.config.output.grid, self.config.seed, epoch).await
     }
 
-    async fn sample(&mut self, count: usize, seed: u64) -> Result<(), RunError> {
+    async fn sample(&mut self, count: usize, seed: u64, epoch: Option<u64>) -> Result<(), RunError> {
         let latent = self.config.model.latent;
         let generator = self.trainer.generator_ema.module();
         let grid = sample::draw(generator, seed, 0, count, latent, 1.0, &self.device.device).await?.grid();
         let Trainer { step, nimg, .. } = self.trainer;
-        self.pending.push_back(Event::Samples { step, nimg, seed, grid, path: None });
+        self.pending.push_back(Event::Samples { step, nimg, seed, grid, epoch, path: None });
         Ok(())
     }
 
@@ -388,7 +397,7 @@ impl Run {
         self.tick().await?;
         self.clock.stop();
         if self.last_sample.step != self.trainer.step {
-            self.sample_fixed().await?;
+            self.sample_fixed(None).await?;
         }
         self.save(CheckpointReason::Last).await?;
         self.phase = Phase::Ended;

@@ -171,7 +171,7 @@ impl Session {
             Ok(pictures) => {
                 let grid = pictures.grid();
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);
-                post_event(Event::Samples { step, nimg, seed, grid, path: None });
+                post_event(Event::Samples { step, nimg, seed, grid, epoch: None, path: None });
             }
             Err(error) => fail(About::Device, error),
         }
