@@ -10,6 +10,7 @@ mod png;
 mod progress;
 mod recipes;
 mod run_folder;
+mod tensorboard;
 mod train;
 
 use std::process::ExitCode;

@@ -296,6 +296,66 @@ fn memory_does_not_grow_over_five_hundred_steps() {
     assert!(growth < 1.1, "{growth}");
 }
 
+/// The payloads of an event file's records, after checking its framing and both checksums.
+fn records(file: &Path) -> Vec<Vec<u8>> {
+    let masked = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8);
+    let bytes = fs::read(file).unwrap();
+    let mut rest = &bytes[..];
+    let mut payloads = Vec::new();
+    while !rest.is_empty() {
+        let (length, checksum) = (&rest[..8], &rest[8..12]);
+        assert_eq!(checksum, masked(length).to_le_bytes());
+        let end = 12 + u64::from_le_bytes(length.try_into().unwrap()) as usize;
+        let payload = &rest[12..end];
+        assert_eq!(rest[end..end + 4], masked(payload).to_le_bytes());
+        payloads.push(payload.to_vec());
+        rest = &rest[end + 4..];
+    }
+    payloads
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_run_writes_what_tensorboard_reads_and_a_resumed_one_another_file() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let train = |arguments: &[&str]| {
+        let mut command = whelp(place.path());
+        succeed(command.args(["train", "--device", "cpu", "--data"]).arg(&data).args(arguments));
+    };
+    let files = || {
+        let entries = fs::read_dir(place.path().join("run/tensorboard")).unwrap();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    // 12 pictures in batches of 4: an epoch is 3 steps.
+    train(&[&TINY[2..], &["--steps", "6", "--out", "run", "--set", "output.epoch_samples=2"]].concat());
+    let [first] = &files()[..] else { panic!("{:?}", files()) };
+    assert!(first.file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
+    let events = records(first);
+    let count = |events: &[Vec<u8>], tag: &str| events.iter().filter(|event| contains(event, tag.as_bytes())).count();
+    assert!(contains(&events[0], b"brain.Event:2"));
+    assert_eq!((count(&events, "loss/d"), count(&events, "loss/g")), (6, 6), "one for each step");
+    assert!(count(&events, "speed/images_per_sec") > 0 && count(&events, "progress/nimg") > 0);
+    // Step 0, and step 6 that completes epoch 2: the same bytes as on disk.
+    assert_eq!(count(&events, "samples"), 2);
+    let picture = fs::read(place.path().join("run/output/fake_samples_epoch_2.png")).unwrap();
+    assert!(events.iter().any(|event| contains(event, &picture)));
+    assert_eq!(picture, fs::read(place.path().join("run/samples/step_00000006.png")).unwrap());
+    assert!(!place.path().join("run/output/fake_samples_epoch_1.png").exists());
+
+    train(&["--resume", "run", "--steps", "9"]);
+    let [_, second] = &files()[..] else { panic!("{:?}", files()) };
+    let events = records(second);
+    // START of a session at step 7, so that a reader drops later steps of a session that was killed.
+    assert!(events[1].ends_with(&[0x10, 7, 0x3a, 2, 8, 1]), "{:?}", events[1]);
+    assert_eq!(count(&events, "loss/d"), 3, "not again what the first file has");
+}
+
 #[test]
 fn epoch_pictures_cannot_leave_the_runs_folder() {
     let place = TempDir::new().unwrap();
