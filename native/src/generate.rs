@@ -1,28 +1,21 @@
 //! `whelp generate`.
 
-use std::fs;
-use std::io::{Cursor, Write};
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::checkpoint::restore_generator;
 use whelp::device;
-use whelp::sample::{self, Pictures};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
+use whelp::sample;
 
 use crate::cli::GenerateArguments;
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
-use crate::png;
-use crate::run_folder::write_whole;
+use crate::picture_files::PictureFiles;
 
-/// Pictures drawn between two movements of the progress bar.
+/// Pictures drawn between two movements of the progress bar, and in memory at once.
 const CHUNK: usize = 64;
-
-/// A grid larger than this is no longer one picture to look at.
-const GRID_MAX: usize = 4096;
 
 pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     if !(0.0..=10.0).contains(&arguments.truncation) {
@@ -32,83 +25,30 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
         return Err(Failure::input("this checkpoint knows no classes; leave out --class"));
     }
     let count = arguments.count as usize;
-    let target = Target::of(&arguments.out, count)?;
     let checkpoint = read_checkpoint(&arguments.checkpoint)?;
+    let mut files = PictureFiles::create(&arguments.out, count)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
     let generator = restore_generator(&checkpoint, &device.device).map_err(Failure::input)?;
     let latent = checkpoint.meta.config.model.latent;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    // Left by way of `return`, so that what was begun is removed.
+    ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst)).map_err(Failure::fault)?;
     let bar = ProgressBar::new(count as u64)
         .with_style(ProgressStyle::with_template("drawing {bar:30} {pos}/{len}").expect("a fixed template"));
-    let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
     for first in (0..count).step_by(CHUNK) {
+        if interrupted.load(Ordering::SeqCst) {
+            bar.finish_and_clear();
+            return Ok(Outcome::Interrupted);
+        }
         let chunk = CHUNK.min(count - first);
         let psi = arguments.truncation;
         let drawn = sample::draw(&generator, arguments.seed, first, chunk, latent, psi, &device.device);
-        let drawn = block_on(drawn).map_err(Failure::fault)?;
-        pictures.pixels.extend_from_slice(&drawn.pixels);
-        (pictures.resolution, pictures.channels) = (drawn.resolution, drawn.channels);
+        files.add(&block_on(drawn).map_err(Failure::fault)?)?;
         bar.inc(chunk as u64);
     }
     bar.finish_and_clear();
-    target.write(&pictures, &arguments.out)?;
+    files.finish()?;
     eprintln!("{count} pictures in {}", arguments.out.display());
     Ok(Outcome::Done)
-}
-
-/// What `--out` means, by its ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    Folder,
-    Zip,
-    Grid,
-}
-
-impl Target {
-    fn of(out: &Path, count: usize) -> Result<Self, Failure> {
-        let ending = out.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-        match ending.as_deref() {
-            Some("zip") => Ok(Self::Zip),
-            Some("png") if count > GRID_MAX => Err(Failure::Input(format!(
-                "a grid holds at most {GRID_MAX} pictures, not {count}; name a folder or a .zip as --out"
-            ))),
-            Some("png") => Ok(Self::Grid),
-            Some(other) if !out.is_dir() => Err(Failure::Input(format!(
-                "--out {} ends in .{other}; name a folder, a .zip or a .png",
-                out.display()
-            ))),
-            _ => Ok(Self::Folder),
-        }
-    }
-
-    fn write(self, pictures: &Pictures, out: &Path) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::file(out, "written to", &error);
-        if let Some(parent) = out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        let side = pictures.resolution;
-        let encode = |pixels: &[u8]| png::encode_pixels(pixels, side, side, pictures.channels);
-        let name = |index: usize| format!("{index:05}.png");
-        match self {
-            Self::Grid => png::encode(&pictures.grid()).and_then(|bytes| write_whole(out, &bytes)).map_err(failed),
-            Self::Folder => {
-                fs::create_dir_all(out).map_err(failed)?;
-                for (index, pixels) in pictures.iter().enumerate() {
-                    encode(pixels).and_then(|bytes| fs::write(out.join(name(index)), bytes)).map_err(failed)?;
-                }
-                Ok(())
-            }
-            Self::Zip => {
-                let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-                // PNGs are compressed already.
-                let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-                for (index, pixels) in pictures.iter().enumerate() {
-                    let bytes = encode(pixels).map_err(failed)?;
-                    zip.start_file(name(index), options).map_err(Failure::fault)?;
-                    zip.write_all(&bytes).map_err(failed)?;
-                }
-                let bytes = zip.finish().map_err(Failure::fault)?.into_inner();
-                write_whole(out, &bytes).map_err(failed)
-            }
-        }
-    }
 }

@@ -6,6 +6,7 @@ mod failure;
 mod folder;
 mod generate;
 mod info;
+mod picture_files;
 mod png;
 mod progress;
 mod recipes;
