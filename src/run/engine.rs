@@ -136,7 +136,7 @@ impl Run {
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
         let (mut run, commands) = Self::with_trainer(config, data, device, trainer, elapsed_secs, history)?;
         let summary = run.data.summary();
-        if summary.fingerprint != origin.fingerprint {
+        if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
                 "the checkpoint was trained on other pictures ({}, {} of them) than {} ({}); it goes on with these",
                 origin.name, origin.count, summary.name, summary.count
@@ -383,7 +383,7 @@ impl Run {
             format: FORMAT,
             config: self.config.clone().into_inner(),
             progress: self.progress(),
-            random: RandomState { algorithm: "chacha8-counter".to_owned(), seed, position: nimg },
+            random: RandomState::at(seed, nimg),
             data: DataOrigin::from(self.data.summary()),
             history: self.history.clone(),
         };

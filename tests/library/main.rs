@@ -5,5 +5,6 @@
 mod checkpoint;
 mod data;
 mod golden;
+mod import;
 mod run;
 mod support;
