@@ -216,6 +216,10 @@ pub struct OutputConfig {
     pub sample_steps: Option<u64>,
     /// Seconds between two grids, looked at on ticks.
     pub sample_secs: Option<f64>,
+    /// Passes through the data set between two grids that are also written as `epoch_file`; `None`: never.
+    pub epoch_samples: Option<u64>,
+    /// Where those are written, relative to the run's folder; `{n}` is the number of completed passes.
+    pub epoch_file: String,
     /// Steps between two automatic checkpoints.
     pub checkpoint_steps: Option<u64>,
     /// Seconds between two automatic checkpoints, looked at on ticks.
@@ -331,6 +335,8 @@ impl Default for OutputConfig {
             grid: 64,
             sample_steps: Some(100),
             sample_secs: None,
+            epoch_samples: None,
+            epoch_file: "output/fake_samples_epoch_{n}.png".to_owned(),
             checkpoint_steps: Some(500),
             checkpoint_secs: None,
         }

@@ -42,6 +42,8 @@ pub enum Accepts {
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
+    /// A file's path in the run's folder, with `{n}` for a number.
+    NumberedPng,
     /// [`Length`](crate::config::Length): a unit and a whole number.
     Length,
 }
@@ -102,6 +104,7 @@ impl Accepts {
             Self::Flag => value.is_boolean(),
             Self::Choice(names) => value.as_str().is_some_and(|name| names.iter().any(|(known, _)| *known == name)),
             Self::Text => value.is_string(),
+            Self::NumberedPng => value.as_str().is_some_and(is_numbered_png),
             Self::Length => match value {
                 Value::String(unit) => unit == "unlimited",
                 Value::Object(unit) => unit.values().all(|n| n.as_u64().is_some_and(|n| (1..1 << 48).contains(&n))),
@@ -133,11 +136,25 @@ impl fmt::Display for Accepts {
                 f.write_str(&alternatives(&names))
             }
             Self::Text => f.write_str("text"),
+            Self::NumberedPng => f.write_str(
+                "a path inside the run's folder, with {n} for the epoch and .png at its end, such as \
+                 output/fake_samples_epoch_{n}.png; neither an absolute path nor .. in it",
+            ),
             Self::Length => f.write_str(
                 "\"unlimited\", or one of {\"steps\":N}, {\"epochs\":N}, {\"kimg\":N}, {\"seconds\":N} with N from 1",
             ),
         }
     }
+}
+
+/// Parts between slashes and nothing that any system reads as a drive, a root or a way up: a configuration may come
+/// with a checkpoint from elsewhere, and must not choose where on this machine files are written.
+fn is_numbered_png(path: &str) -> bool {
+    let is_name = |part: &str| !matches!(part, "" | "." | "..");
+    path.split('/').all(is_name)
+        && !path.contains(|c: char| matches!(c, '\\' | ':') || c.is_control())
+        && path.contains("{n}")
+        && path.ends_with(".png")
 }
 
 /// "a, b or c".
@@ -392,6 +409,13 @@ pub const FIELDS: &[Field] = &[
         Accepts::OptionalReal(SECONDS),
         "Empty: not by time. Drawing takes time from training.",
     ),
+    field(
+        "output.epoch_samples",
+        "Epochs between kept grids",
+        Accepts::OptionalWhole,
+        "In the terminal: every so many epochs a grid is kept under a name of its own. Empty: never.",
+    ),
+    field("output.epoch_file", "Name of kept grids", Accepts::NumberedPng, "With {n} for the epoch; in the terminal."),
     field("output.checkpoint_steps", "Steps between checkpoints", Accepts::OptionalWhole, "Empty: not by steps."),
     field(
         "output.checkpoint_secs",

@@ -49,6 +49,8 @@ pub enum Event {
         nimg: u64,
         seed: u64,
         grid: Grid,
+        /// Passes through the data set that are complete, if it is due because of them (`output.epoch_samples`).
+        epoch: Option<u64>,
         /// File it was written to, where there is one.
         path: Option<String>,
     },

@@ -253,6 +253,31 @@ mod tests {
     }
 
     #[test]
+    fn epoch_pictures_stay_inside_the_runs_folder() {
+        let with = |path: &str| refused(&format!("output.epoch_file={path}"));
+        for path in ["fake_{n}.png", "output/fake_samples_epoch_{n}.png", "a b/{n}/..{n}.png"] {
+            assert_eq!(with(path), "accepted", "{path}");
+        }
+        for path in [
+            "/tmp/{n}.png",
+            "../{n}.png",
+            "a/../../{n}.png",
+            "a//{n}.png",
+            "C:/{n}.png",
+            "a\\{n}.png",
+            "one.png",
+            "{n}",
+        ] {
+            let sentence = with(path);
+            assert!(
+                sentence.starts_with(&format!("output.epoch_file is {path}; it accepts a path inside")),
+                "{sentence}"
+            );
+        }
+        assert_eq!(refused("output.epoch_samples=0"), "output.epoch_samples is 0; it accepts null or at least 1");
+    }
+
+    #[test]
     fn not_a_number_is_refused_wherever_it_comes_from() {
         let mut config = RunConfig::default();
         config.train.beta2 = f64::NAN;

@@ -20,6 +20,8 @@ pub enum Subcommand {
     Train(TrainArguments),
     /// Draw pictures with a trained checkpoint
     Generate(GenerateArguments),
+    /// Make a checkpoint of networks that PyTorch saved
+    Import(ImportArguments),
     /// Tell what a checkpoint holds
     Info(InfoArguments),
     /// List the named recipes
@@ -95,6 +97,19 @@ pub struct GenerateArguments {
     /// What computes
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
+}
+
+#[derive(Args, Debug)]
+pub struct ImportArguments {
+    /// State dict of the PyTorch DCGAN tutorial's generator, or of both networks
+    #[arg(value_name = "FILE.pth|FILE.safetensors")]
+    pub file: PathBuf,
+    /// Checkpoint to write
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    /// State dict of the discriminator [default: the one in FILE, else a new one]
+    #[arg(long, value_name = "FILE.pth|FILE.safetensors")]
+    pub discriminator: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

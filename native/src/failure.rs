@@ -8,7 +8,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// By Ctrl-C, after the checkpoint was saved.
+    /// By Ctrl-C, after a run's checkpoint was saved or half-drawn pictures were removed.
     Interrupted,
 }
 

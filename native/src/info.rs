@@ -2,18 +2,27 @@
 
 use std::path::Path;
 
-use whelp::checkpoint::Checkpoint;
+use whelp::checkpoint::{Checkpoint, CheckpointError};
 use whelp::config::Length;
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
+use crate::pytorch;
 use crate::run_folder::RunFolder;
 
 /// Reads the checkpoint that `path`, a file or a run's folder, means.
 pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let file = RunFolder::checkpoint_of(path);
     let bytes = std::fs::read(&file).map_err(|error| Failure::file(&file, "read", &error))?;
-    Checkpoint::from_bytes(&bytes).map_err(|error| Failure::Input(format!("{}: {error}", file.display())))
+    Checkpoint::from_bytes(&bytes).map_err(|error| {
+        let advice = match error {
+            CheckpointError::Foreign { .. } if pytorch::is_likely(&file, &bytes) => {
+                ". Networks that PyTorch saved become one with `whelp import`"
+            }
+            _ => "",
+        };
+        Failure::Input(format!("{}: {error}{advice}", file.display()))
+    })
 }
 
 pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {

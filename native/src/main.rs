@@ -5,11 +5,15 @@ mod cli;
 mod failure;
 mod folder;
 mod generate;
+mod import;
 mod info;
+mod picture_files;
 mod png;
 mod progress;
+mod pytorch;
 mod recipes;
 mod run_folder;
+mod tensorboard;
 mod train;
 
 use std::process::ExitCode;
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
     let result = std::panic::catch_unwind(move || match cli.command {
         Subcommand::Train(arguments) => train::train(&arguments),
         Subcommand::Generate(arguments) => generate::generate(&arguments),
+        Subcommand::Import(arguments) => import::import(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
     });

@@ -54,8 +54,9 @@ impl RunDisplay {
                 self.bar.set_position((progress.fraction.unwrap_or(0.0) * RESOLUTION as f64) as u64);
                 self.bar.set_message(self.status(progress));
             }
-            Event::Samples { step, path, .. } => {
-                self.line(&format!("samples     step {step}: {}", path.as_deref().unwrap_or("not written")));
+            Event::Samples { step, epoch, path, .. } => {
+                let when = epoch.map_or_else(|| format!("step {step}"), |epoch| format!("epoch {epoch}"));
+                self.line(&format!("samples     {when}: {}", path.as_deref().unwrap_or("not written")));
             }
             Event::Checkpoint { step, path, reason, .. } => {
                 let why = match reason {

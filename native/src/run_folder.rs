@@ -1,4 +1,5 @@
-//! A run's folder: `run.json`, `events.jsonl`, `samples/`, `checkpoints/{step_*,latest}.safetensors`.
+//! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
+//! and the pictures of whole epochs where `output.epoch_file` puts them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -9,6 +10,7 @@ use whelp::protocol::Event;
 
 use crate::failure::Failure;
 use crate::png;
+use crate::tensorboard::TensorBoard;
 
 /// Step checkpoints that are kept; older ones are deleted. `latest` is always the newest.
 const CHECKPOINTS_KEPT: usize = 3;
@@ -18,6 +20,9 @@ const CHECKPOINTS_KEPT: usize = 3;
 pub struct RunFolder {
     root: PathBuf,
     events: File,
+    tensorboard: TensorBoard,
+    /// `output.epoch_file`, once the run has started.
+    epoch_file: String,
 }
 
 impl RunFolder {
@@ -30,7 +35,9 @@ impl RunFolder {
         }
         let path = root.join("events.jsonl");
         let events = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, error))?;
-        Ok(Self { root: root.to_owned(), events })
+        let path = root.join("tensorboard");
+        let tensorboard = TensorBoard::create(&path).map_err(|error| failed(&path, error))?;
+        Ok(Self { root: root.to_owned(), events, tensorboard, epoch_file: String::new() })
     }
 
     /// True if `root` holds a run that a new one would mix with.
@@ -66,15 +73,22 @@ impl RunFolder {
 
     /// Writes what an event carries into its files and returns it with their paths filled in.
     pub fn record(&mut self, mut event: Event) -> Result<Event, Failure> {
+        let mut samples_png = None;
         let written = match &mut event {
             Event::Started { config, .. } => {
+                self.epoch_file.clone_from(&config.output.epoch_file);
                 let json = serde_json::to_string_pretty(config).map_err(Failure::fault)?;
                 write_whole(&self.root.join("run.json"), json.as_bytes())
             }
-            Event::Samples { step, grid, path, .. } => {
-                let file = self.root.join(format!("samples/step_{step:08}.png"));
-                *path = Some(file.display().to_string());
-                png::encode(grid).and_then(|bytes| write_whole(&file, &bytes))
+            Event::Samples { step, grid, epoch, path, .. } => {
+                let mut files = vec![self.root.join(format!("samples/step_{step:08}.png"))];
+                files.extend(epoch.map(|n| self.root.join(self.epoch_file.replace("{n}", &n.to_string()))));
+                *path = files.last().map(|file| file.display().to_string());
+                png::encode(grid).and_then(|bytes| {
+                    files.iter().try_for_each(|file| write_with_folder(file, &bytes))?;
+                    samples_png = Some(bytes);
+                    Ok(())
+                })
             }
             Event::Checkpoint { step, bytes, path, .. } => {
                 let file = self.root.join(format!("checkpoints/step_{step:08}.safetensors"));
@@ -88,6 +102,7 @@ impl RunFolder {
             | Event::Failed { .. }
             | Event::Finished { .. } => Ok(()),
         };
+        let written = written.and_then(|()| self.tensorboard.record(&event, samples_png.as_deref()));
         written.map_err(|error| Failure::file(&self.root, "written to", &error))?;
         let mut line = serde_json::to_string(&event).map_err(Failure::fault)?;
         line.push('\n');
@@ -119,6 +134,12 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// [`write_whole`], in a folder that may not be there yet.
+fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    write_whole(path, bytes)
 }
 
 /// Writes a file whole or not at all: another name, to the disk, then renamed.

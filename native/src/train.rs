@@ -167,6 +167,12 @@ fn load_data(
     let Some(data) = &arguments.data else {
         // A resumed run must not go on with other pictures by accident.
         if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
+            if origin.is_unknown() {
+                return Err(Failure::Input(format!(
+                    "the checkpoint was imported, and what its networks were trained on is not known; name pictures with \
+                     --data PATH or --data {BUILTIN_DOGS}"
+                )));
+            }
             let dogs = builtin_dogs(resolution)?;
             if dogs.summary().name != origin.name {
                 return Err(Failure::Input(format!(

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use whelp::checkpoint::Checkpoint;
 
 /// Small enough that a step takes a moment on one core.
 const TINY: [&str; 10] = [
@@ -294,6 +295,203 @@ fn memory_does_not_grow_over_five_hundred_steps() {
     };
     let growth = memory_at(549) / memory_at(50);
     assert!(growth < 1.1, "{growth}");
+}
+
+/// The payloads of an event file's records, after checking its framing and both checksums.
+fn records(file: &Path) -> Vec<Vec<u8>> {
+    let masked = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8);
+    let bytes = fs::read(file).unwrap();
+    let mut rest = &bytes[..];
+    let mut payloads = Vec::new();
+    while !rest.is_empty() {
+        let (length, checksum) = (&rest[..8], &rest[8..12]);
+        assert_eq!(checksum, masked(length).to_le_bytes());
+        let end = 12 + u64::from_le_bytes(length.try_into().unwrap()) as usize;
+        let payload = &rest[12..end];
+        assert_eq!(rest[end..end + 4], masked(payload).to_le_bytes());
+        payloads.push(payload.to_vec());
+        rest = &rest[end + 4..];
+    }
+    payloads
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_run_writes_what_tensorboard_reads_and_a_resumed_one_another_file() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let train = |arguments: &[&str]| {
+        let mut command = whelp(place.path());
+        succeed(command.args(["train", "--device", "cpu", "--data"]).arg(&data).args(arguments));
+    };
+    let files = || {
+        let entries = fs::read_dir(place.path().join("run/tensorboard")).unwrap();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    // 12 pictures in batches of 4: an epoch is 3 steps.
+    train(&[&TINY[2..], &["--steps", "6", "--out", "run", "--set", "output.epoch_samples=2"]].concat());
+    let [first] = &files()[..] else { panic!("{:?}", files()) };
+    assert!(first.file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
+    let events = records(first);
+    let count = |events: &[Vec<u8>], tag: &str| events.iter().filter(|event| contains(event, tag.as_bytes())).count();
+    assert!(contains(&events[0], b"brain.Event:2"));
+    assert_eq!((count(&events, "loss/d"), count(&events, "loss/g")), (6, 6), "one for each step");
+    assert!(count(&events, "speed/images_per_sec") > 0 && count(&events, "progress/nimg") > 0);
+    // Step 0, and step 6 that completes epoch 2: the same bytes as on disk.
+    assert_eq!(count(&events, "samples"), 2);
+    let picture = fs::read(place.path().join("run/output/fake_samples_epoch_2.png")).unwrap();
+    assert!(events.iter().any(|event| contains(event, &picture)));
+    assert_eq!(picture, fs::read(place.path().join("run/samples/step_00000006.png")).unwrap());
+    assert!(!place.path().join("run/output/fake_samples_epoch_1.png").exists());
+
+    train(&["--resume", "run", "--steps", "9"]);
+    let [_, second] = &files()[..] else { panic!("{:?}", files()) };
+    let events = records(second);
+    // START of a session at step 7, so that a reader drops later steps of a session that was killed.
+    assert!(events[1].ends_with(&[0x10, 7, 0x3a, 2, 8, 1]), "{:?}", events[1]);
+    assert_eq!(count(&events, "loss/d"), 3, "not again what the first file has");
+}
+
+#[test]
+fn epoch_pictures_cannot_leave_the_runs_folder() {
+    let place = TempDir::new().unwrap();
+    let message = refused(whelp(place.path()).args(["train", "--set", "output.epoch_file=../{n}.png"]));
+    assert!(
+        message.contains("output.epoch_file is ../{n}.png; it accepts a path inside the run's folder"),
+        "{message}"
+    );
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
+}
+
+/// What PyTorch draws, from the library's fixtures: `[3, 64, 64]` in [-1, 1].
+fn pytorchs_picture() -> Vec<f32> {
+    let bytes = fs::read(fixture("tutorial_expected.safetensors")).unwrap();
+    let header_end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..header_end]).unwrap();
+    let offset = |i: usize| header_end + header["images64"]["data_offsets"][i].as_u64().unwrap() as usize;
+    let values = bytes[offset(0)..offset(1)].chunks_exact(4);
+    values.map(|value| f32::from_le_bytes(value.try_into().unwrap())).collect()
+}
+
+#[test]
+fn networks_that_pytorch_saved_draw_the_same_here_and_train_on() {
+    let place = TempDir::new().unwrap();
+    let import = |arguments: &[&Path], out: &str| {
+        let output = succeed(whelp(place.path()).arg("import").args(arguments).args(["--out", out]));
+        (text(&output.stderr), Checkpoint::from_bytes(&fs::read(place.path().join(out)).unwrap()).unwrap())
+    };
+    let (generator, discriminator) = (fixture("tutorial_g.pth"), fixture("tutorial_d.pth"));
+    let (said, both) = import(&[&generator, Path::new("--discriminator"), &discriminator], "both.safetensors");
+    assert!(said.contains("64 pixels, 3 channels, latent 4, width 2") && !said.contains("a new one"), "{said}");
+    let (said, alone) = import(&[&fixture("tutorial_g_legacy.pth")], "alone.safetensors");
+    assert!(said.contains("discriminator  width 2, a new one"), "{said}");
+    for (name, tensor) in &both.tensors {
+        let is_equal = tensor.values == alone.tensors[name].values;
+        // Batch norms that know nothing yet may well be the same.
+        assert!(is_equal || name.starts_with("discriminator"), "{name}");
+        assert!(!(is_equal && name.starts_with("discriminator") && name.ends_with("conv.weight")), "{name}");
+    }
+
+    // The latent of seed 0 is what PyTorch was given.
+    succeed(whelp(place.path()).args(["generate", "--checkpoint", "both.safetensors", "--device", "cpu"]).args([
+        "--count",
+        "1",
+        "--seed",
+        "0",
+        "--out",
+        "drawn.png",
+    ]));
+    let drawn = image::open(place.path().join("drawn.png")).unwrap().into_rgb8();
+    assert_eq!(drawn.dimensions(), (64, 64));
+    let expected = pytorchs_picture();
+    for (x, y, pixel) in drawn.enumerate_pixels() {
+        for (c, value) in pixel.0.iter().enumerate() {
+            let exact = (expected[c * 4096 + (y * 64 + x) as usize] + 1.0) * 127.5;
+            assert!((f32::from(*value) - exact).abs() <= 0.51, "{x}, {y}, {c}: {value} instead of {exact}");
+        }
+    }
+
+    let message = refused(whelp(place.path()).args(["train", "--resume", "both.safetensors", "--steps", "1"]));
+    assert!(message.contains("name pictures with --data PATH or --data builtin:dogs"), "{message}");
+    let data = pictures(&place);
+    let mut train = whelp(place.path());
+    train.args(["train", "--resume", "both.safetensors", "--steps", "2", "--batch", "4", "--device", "cpu", "--data"]);
+    let output = succeed(train.arg(&data).args(["--set", "output.grid=4", "--out", "run"]));
+    let said = text(&output.stderr);
+    assert!(said.contains("dcgan64") && !said.contains("other pictures"), "{said}");
+    assert_eq!(info(&place.path().join("run"))["progress"]["step"], 2);
+}
+
+#[test]
+fn files_that_would_run_code_or_are_no_networks_are_refused() {
+    let place = TempDir::new().unwrap();
+    let import = |file: &str| refused(whelp(place.path()).args(["import", file, "--out", "x.safetensors"]));
+    // What pickle.dumps makes of {"main.0.weight": an object that calls os.system("touch here")}, and of it alone.
+    let call = b"cposix\nsystem\n(Vtouch here\ntR";
+    fs::write(place.path().join("evil.pth"), [b"(dVmain.0.weight\n", &call[..], b"s."].concat()).unwrap();
+    fs::write(place.path().join("evil.pt"), [&call[..], b"."].concat()).unwrap();
+    for file in ["evil.pth", "evil.pt"] {
+        let message = import(file);
+        assert!(message.contains(file) && message.contains("asks for posix.system to be called"), "{message}");
+    }
+    assert!(!place.path().join("here").exists());
+
+    fs::write(place.path().join("text.pth"), b"These are words, not networks.").unwrap();
+    assert!(import("text.pth").contains("text.pth"));
+    let discriminator = fixture("tutorial_d.pth");
+    let message = import(discriminator.to_str().unwrap());
+    assert!(message.contains("there is no generator of the PyTorch DCGAN tutorial"), "{message}");
+    let mut cut = fs::read(fixture("tutorial_g.pth")).unwrap();
+    cut.truncate(cut.len() / 2);
+    fs::write(place.path().join("cut.pth"), cut).unwrap();
+    assert!(import("cut.pth").contains("cut.pth"));
+    assert!(!place.path().join("x.safetensors").exists());
+
+    let message = refused(whelp(place.path()).arg("info").arg(fixture("tutorial_g.pth")));
+    assert!(message.contains("not a Whelp checkpoint") && message.contains("whelp import"), "{message}");
+}
+
+/// Pictures go to disk as they are drawn: a long drawing needs no more memory than a short one, and given up on, it leaves
+/// nothing behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn drawing_many_pictures_needs_no_memory_and_an_interrupt_leaves_nothing() {
+    let place = TempDir::new().unwrap();
+    succeed(
+        whelp(place.path()).arg("import").arg(fixture("tutorial_32.safetensors")).args(["--out", "tiny.safetensors"]),
+    );
+    let mut command = whelp(place.path());
+    command.args(["generate", "--checkpoint", "tiny.safetensors", "--device", "cpu"]);
+    let child = command.args(["--count", "1000000", "--out", "many.zip"]).stderr(Stdio::piped()).spawn().unwrap();
+    let entries = || fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let written = || {
+        entries().iter().find(|path| path.extension().is_some_and(|e| e == "tmp")).map(|p| p.metadata().unwrap().len())
+    };
+    let memory_at = |bytes: u64| {
+        let start = Instant::now();
+        while written().unwrap_or(0) < bytes {
+            assert!(start.elapsed() < Duration::from_secs(120), "{:?}", entries());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    };
+    let (early, late) = (memory_at(4 << 20), memory_at(24 << 20));
+    // The zip's list of names is kept until its end, some hundred bytes a picture; the pictures would be 20 MiB.
+    assert!(late < early + (10 << 20), "{early} bytes, then {late}");
+    succeed(Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert_eq!(entries(), [place.path().join("tiny.safetensors")]);
 }
 
 #[test]

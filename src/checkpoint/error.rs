@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use super::ImportError;
 use crate::device::DeviceError;
 use crate::validate::ConfigError;
 
@@ -77,6 +78,9 @@ pub enum CheckpointError {
         /// Name in the file.
         name: String,
     },
+    /// Another program's file that was to become a checkpoint cannot.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The device failed while tensors were read from it.
     #[error(transparent)]
     Device(#[from] DeviceError),

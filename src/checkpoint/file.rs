@@ -73,6 +73,13 @@ pub struct RandomState {
     pub position: u64,
 }
 
+impl RandomState {
+    /// The state after `position` images.
+    pub fn at(seed: u64, position: u64) -> Self {
+        Self { algorithm: "chacha8-counter".to_owned(), seed, position }
+    }
+}
+
 /// What a run was trained on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataOrigin {
@@ -85,7 +92,7 @@ pub struct DataOrigin {
     /// Names of its classes, if it has any.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Hash of the prepared pixels.
+    /// Hash of the prepared pixels; empty if they are not known.
     pub fingerprint: String,
 }
 
@@ -93,6 +100,17 @@ impl DataOrigin {
     /// What the networks have to know of it.
     pub fn kind(&self) -> PictureKind {
         PictureKind { channels: self.channels, classes: self.classes.len() }
+    }
+
+    /// Of networks that were trained elsewhere, on pictures with so many channels.
+    pub fn unknown(channels: usize) -> Self {
+        let name = "unknown pictures".to_owned();
+        Self { name, count: 0, channels, classes: Vec::new(), fingerprint: String::new() }
+    }
+
+    /// True for [`DataOrigin::unknown`]: there is nothing to compare other pictures with.
+    pub fn is_unknown(&self) -> bool {
+        self.fingerprint.is_empty()
     }
 }
 
@@ -125,7 +143,7 @@ impl Checkpoint {
     /// Reads a file back, checking all that can be checked without networks.
     ///
     /// # Errors
-    /// Every variant of [`CheckpointError`] but `Missing`, `Shape`, `Config` and `Device`.
+    /// Every variant of [`CheckpointError`] but `Missing`, `Shape`, `Config`, `Import` and `Device`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(bytes, &error))?;
         let meta = read_meta(bytes)?;

@@ -1,7 +1,9 @@
 //! The five small GANs that Whelp grew from. Where their source left something open, it is DCGAN's.
 
 use super::Recipe;
-use crate::config::{Architecture, AugmentConfig, DataConfig, Length, ModelConfig, Norm, RunConfig, TrainConfig};
+use crate::config::{
+    Architecture, AugmentConfig, DataConfig, Length, ModelConfig, Norm, OutputConfig, RunConfig, TrainConfig,
+};
 
 /// A Keras notebook's GAN for one's own folder of dogs.
 pub const KERAS_DOGS: Recipe = Recipe {
@@ -49,6 +51,12 @@ fn keras_dogs() -> RunConfig {
         },
         // The notebook alters real pictures only, so its generator learns to shear; both networks see it here.
         augment: AugmentConfig { flip: true, shear: 0.2, zoom: 0.2, ..AugmentConfig::default() },
+        // Its results of every epoch.
+        output: OutputConfig {
+            epoch_samples: Some(1),
+            epoch_file: "output/epoch_{n}.png".to_owned(),
+            ..OutputConfig::default()
+        },
         ..RunConfig::default()
     }
 }

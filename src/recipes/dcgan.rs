@@ -1,7 +1,7 @@
 //! DCGAN as the PyTorch tutorial trains it: Radford et al. 2016, arXiv:1511.06434.
 
 use super::Recipe;
-use crate::config::{DataConfig, RunConfig};
+use crate::config::{DataConfig, OutputConfig, RunConfig};
 
 /// 32 pixels: the tutorial's networks without their deepest layer.
 pub const DCGAN32: Recipe = Recipe {
@@ -23,6 +23,8 @@ fn dcgan64() -> RunConfig {
     RunConfig {
         recipe: "dcgan64".to_owned(),
         data: DataConfig { resolution: 64, ..DataConfig::default() },
+        // A picture of the progress every five passes, as those who train it by its original script expect.
+        output: OutputConfig { epoch_samples: Some(5), ..OutputConfig::default() },
         ..RunConfig::default()
     }
 }

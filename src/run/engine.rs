@@ -146,7 +146,7 @@ impl Run {
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
         let (mut run, commands) = Self::with_trainer(config, data, device, trainer, elapsed_secs, history)?;
         let summary = run.data.summary();
-        if summary.fingerprint != origin.fingerprint {
+        if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
                 "the checkpoint was trained on other pictures ({}, {} of them) than {} ({}); it goes on with these",
                 origin.name, origin.count, summary.name, summary.count
@@ -241,7 +241,7 @@ impl Run {
         if !self.history.is_empty() {
             self.pending.push_back(Event::Tick { progress: self.progress(), losses: self.history.clone() });
         }
-        self.sample_fixed().await?;
+        self.sample_fixed(None).await?;
         self.clock.start();
         Ok(())
     }
@@ -295,13 +295,22 @@ impl Run {
         let is_due = |mark: Mark, steps: Option<u64>, secs: Option<f64>| {
             steps.is_some_and(|n| step >= mark.step + n) || is_tick && secs.is_some_and(|s| now >= mark.secs + s)
         };
-        if is_due(self.last_sample, output.sample_steps, output.sample_secs) {
-            self.sample_fixed().await?;
+        let epoch = output.epoch_samples.and_then(|every| self.epoch_just_completed(every));
+        if epoch.is_some() || is_due(self.last_sample, output.sample_steps, output.sample_secs) {
+            self.sample_fixed(epoch).await?;
         }
         if is_due(self.last_checkpoint, output.checkpoint_steps, output.checkpoint_secs) {
             self.save(CheckpointReason::Automatic).await?;
         }
         Ok(())
+    }
+
+    /// The newest pass through the data set that the last step completed, if its number is a multiple of `every`.
+    fn epoch_just_completed(&self, every: u64) -> Option<u64> {
+        let complete = |nimg: u64| nimg / self.data.len() as u64 / every;
+        let now = complete(self.trainer.nimg);
+        // A batch larger than the data set may complete several at once.
+        (now > complete(self.trainer.nimg - self.config.train.batch as u64)).then_some(now * every)
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), RunError> {
@@ -317,7 +326,9 @@ impl Run {
                 self.phase = Phase::Running;
                 self.pending.push_back(Event::Resumed { progress: self.progress() });
             }
-            Command::Sample { count, seed, class } => self.sample(Draw { class, ..Draw::new(seed, count) }).await?,
+            Command::Sample { count, seed, class } => {
+                self.sample(Draw { class, ..Draw::new(seed, count) }, None).await?;
+            }
             Command::Set { key, value } => {
                 if let Err(message) = self.set(&key, &value) {
                     self.pending.push_back(Event::Warning { message });
@@ -369,17 +380,17 @@ impl Run {
     }
 
     /// The grid that shows the progress: always the same latents.
-    async fn sample_fixed(&mut self) -> Result<(), RunError> {
+    async fn sample_fixed(&mut self, epoch: Option<u64>) -> Result<(), RunError> {
         self.last_sample = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
-        self.sample(Draw::new(self.config.seed, self.config.output.grid)).await
+        self.sample(Draw::new(self.config.seed, self.config.output.grid), epoch).await
     }
 
-    async fn sample(&mut self, what: Draw) -> Result<(), RunError> {
+    async fn sample(&mut self, what: Draw, epoch: Option<u64>) -> Result<(), RunError> {
         let generator = self.trainer.generator_ema.module().clone();
         let sampler = Sampler::new(generator, &self.config, self.data.summary().kind());
         let grid = sampler.draw(what, &self.device.device).await?.grid();
         let Trainer { step, nimg, .. } = self.trainer;
-        self.pending.push_back(Event::Samples { step, nimg, seed: what.seed, grid, path: None });
+        self.pending.push_back(Event::Samples { step, nimg, seed: what.seed, grid, epoch, path: None });
         Ok(())
     }
 
@@ -392,7 +403,7 @@ impl Run {
             format: FORMAT,
             config: self.config.clone().into_inner(),
             progress: self.progress(),
-            random: RandomState { algorithm: "chacha8-counter".to_owned(), seed, position: nimg },
+            random: RandomState::at(seed, nimg),
             data: DataOrigin::from(self.data.summary()),
             history: self.history.clone(),
             adaptive: self.adaptive_state().await?,
@@ -415,7 +426,7 @@ impl Run {
         self.tick().await?;
         self.clock.stop();
         if self.last_sample.step != self.trainer.step {
-            self.sample_fixed().await?;
+            self.sample_fixed(None).await?;
         }
         self.save(CheckpointReason::Last).await?;
         self.phase = Phase::Ended;

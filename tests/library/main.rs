@@ -5,6 +5,7 @@
 mod checkpoint;
 mod data;
 mod golden;
+mod import;
 mod run;
 mod support;
 mod training;

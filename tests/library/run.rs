@@ -71,6 +71,29 @@ fn every_step_has_its_losses_and_they_are_finite() {
     assert!(losses.iter().all(|l| l.d.is_finite() && l.g.is_finite() && l.d > 0.0 && l.g > 0.0));
 }
 
+/// Ten pictures in batches of four: epochs 1, 2, 3 and 4 are complete after steps 3, 5, 8 and 10.
+#[test]
+fn every_nth_epoch_is_drawn_at_the_step_that_completes_it() {
+    let epochs = |config: RunConfig| -> Vec<(u64, Option<u64>)> {
+        let samples = |event| match event {
+            Event::Samples { step, epoch, .. } => Some((step, epoch)),
+            _ => None,
+        };
+        play(config, |_, _| {}).into_iter().filter_map(samples).collect()
+    };
+    let mut config = tiny_config(10);
+    config.output.epoch_samples = Some(1);
+    assert_eq!(epochs(config.clone()), [(0, None), (3, Some(1)), (5, Some(2)), (8, Some(3)), (10, Some(4))]);
+    config.output.epoch_samples = Some(2);
+    // One grid where two are due.
+    config.output.sample_steps = Some(5);
+    assert_eq!(epochs(config.clone()), [(0, None), (5, Some(2)), (10, Some(4))]);
+    // A step may complete several.
+    config.train.batch = 35;
+    config.train.length = Length::Steps(2);
+    assert_eq!(epochs(config), [(0, None), (1, Some(2)), (2, Some(6))]);
+}
+
 #[test]
 fn samples_change_as_it_learns_and_show_whole_pictures() {
     let mut config = tiny_config(20);

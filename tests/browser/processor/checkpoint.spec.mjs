@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "../fixtures.mjs";
 import { foreignSafetensors, parseSafetensors } from "../files.mjs";
 import { PAST_GREY } from "../whelp.mjs";
@@ -85,6 +86,16 @@ test("fresh pictures can be drawn once a training has ended", async ({ whelp }, 
   const fresh = await whelp.grid();
   expect(fresh.step).toBe(saved.step);
   expect(fresh.hash).not.toBe(saved.grid.hash);
+  await expect(whelp.part("error")).toHaveCount(0);
+});
+
+test("networks of the PyTorch tutorial open as they are, and train on", async ({ whelp }) => {
+  await whelp.open();
+  await whelp.openCheckpoint(fileURLToPath(new URL("../../fixtures/tutorial_32.safetensors", import.meta.url)));
+  await expect(whelp.part("checkpoint-summary")).toContainText("dcgan32, 32 px, after 0 pictures");
+  expect((await whelp.grid()).colours).toBeGreaterThan(1000);
+  await whelp.part("continue").click();
+  await whelp.waitForStep(1);
   await expect(whelp.part("error")).toHaveCount(0);
 });
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
-use whelp::checkpoint::{Checkpoint, CheckpointError, restore_sampler};
+use whelp::checkpoint::{Checkpoint, CheckpointError, ImportError, Imported, import_safetensors, restore_sampler};
 use whelp::config::RunConfig;
 use whelp::data::Dataset;
 use whelp::device::OpenDevice;
@@ -43,7 +43,10 @@ struct Opened {
 
 impl Opened {
     fn read(bytes: &[u8], device: &OpenDevice) -> Result<Self, CheckpointError> {
-        let checkpoint = Checkpoint::from_bytes(bytes)?;
+        Self::new(Checkpoint::from_bytes(bytes)?, device)
+    }
+
+    fn new(checkpoint: Checkpoint, device: &OpenDevice) -> Result<Self, CheckpointError> {
         let sampler = restore_sampler(&checkpoint, &device.device)?;
         Ok(Self { checkpoint, sampler })
     }
@@ -133,13 +136,17 @@ impl Session {
         let Some(device) = self.device.borrow().clone() else {
             return fail(About::Checkpoint, "The device is not ready yet; try again in a moment.");
         };
-        match Opened::read(bytes, &device) {
+        match read_or_import(bytes).await.and_then(|(read, fresh)| Ok((Opened::new(read, &device)?, fresh))) {
             Err(error) => fail(About::Checkpoint, format!("{name} was not opened: {error}.")),
-            Ok(opened) => {
+            Ok((opened, has_fresh_discriminator)) => {
                 let meta = &opened.checkpoint.meta;
                 let (config, progress, seed, count) =
                     (meta.config.clone(), meta.progress.clone(), meta.config.seed, meta.config.output.grid);
                 *self.opened.borrow_mut() = Some(Rc::new(opened));
+                if has_fresh_discriminator {
+                    let message = format!("{name} holds a generator alone; training goes on with a new discriminator.");
+                    post_event(Event::Warning { message });
+                }
                 post(&Reply::Opened { name, config: Box::new(config), progress }, None);
                 self.draw_opened(count, seed).await;
             }
@@ -169,7 +176,7 @@ impl Session {
             Ok(pictures) => {
                 let grid = pictures.grid();
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);
-                post_event(Event::Samples { step, nimg, seed, grid, path: None });
+                post_event(Event::Samples { step, nimg, seed, grid, epoch: None, path: None });
             }
             Err(error) => fail(About::Device, error),
         }
@@ -240,6 +247,19 @@ impl Session {
             }
             None => fail(About::Run, "No run is under way."),
         }
+    }
+}
+
+/// A checkpoint of ours, or the PyTorch tutorial's networks as one; true if a discriminator had to be made up.
+async fn read_or_import(bytes: &[u8]) -> Result<(Checkpoint, bool), CheckpointError> {
+    match Checkpoint::from_bytes(bytes) {
+        Err(foreign @ CheckpointError::Foreign { .. }) => match import_safetensors(bytes).await {
+            Ok(Some(Imported { checkpoint, has_fresh_discriminator })) => Ok((checkpoint, has_fresh_discriminator)),
+            // No such networks, or no safetensors file at all.
+            Ok(None) | Err(CheckpointError::Import(ImportError::File { .. })) => Err(foreign),
+            Err(error) => Err(error),
+        },
+        result => result.map(|checkpoint| (checkpoint, false)),
     }
 }
 

@@ -1,0 +1,29 @@
+//! `whelp import`.
+
+use futures_lite::future::block_on;
+use whelp::checkpoint::{Imported, import as import_networks};
+
+use crate::cli::ImportArguments;
+use crate::failure::{Failure, Outcome};
+use crate::pytorch;
+use crate::run_folder::write_whole;
+
+pub fn import(arguments: &ImportArguments) -> Result<Outcome, Failure> {
+    let ImportArguments { file, out, discriminator } = arguments;
+    let networks = pytorch::read_networks(file)?;
+    let discriminator_networks = discriminator.as_deref().map(pytorch::read_networks).transpose()?;
+    let both = discriminator.as_ref().map_or(String::new(), |path| format!(" with {}", path.display()));
+    let Imported { checkpoint, has_fresh_discriminator } = block_on(import_networks(networks, discriminator_networks))
+        .map_err(|error| Failure::Input(format!("{}{both}: {error}", file.display())))?;
+    write_whole(out, &checkpoint.to_bytes()).map_err(|error| Failure::file(out, "written to", &error))?;
+    let config = &checkpoint.meta.config;
+    eprintln!(
+        "generator      {} pixels, {} channels, latent {}, width {}",
+        config.data.resolution, checkpoint.meta.data.channels, config.model.latent, config.model.generator_width
+    );
+    let origin =
+        if has_fresh_discriminator { ", a new one: none was given, so training begins by teaching it" } else { "" };
+    eprintln!("discriminator  width {}{origin}", config.model.discriminator_width);
+    eprintln!("checkpoint     {}", out.display());
+    Ok(Outcome::Done)
+}

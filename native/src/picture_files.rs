@@ -1,0 +1,238 @@
+//! Where drawn pictures go: a folder, a zip or one grid. Whole or not at all: until the last one is drawn they are under
+//! another name, and if they never are, that is removed.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use whelp::sample::Pictures;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::failure::Failure;
+use crate::png;
+use crate::run_folder::write_whole;
+
+/// A grid larger than this is no longer one picture to look at.
+const GRID_MAX: usize = 4096;
+
+/// Takes pictures in the order of their numbers. Holds no more of them than are given at once, but for a grid; of a zip
+/// its table of contents too, about 400 bytes a picture.
+#[derive(Debug)]
+pub struct PictureFiles {
+    out: PathBuf,
+    kind: Kind,
+    written: usize,
+    /// Of the numbers in the names, so that the order of the names is that of the pictures.
+    digits: usize,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Folder { partial: Partial, is_new: bool },
+    // The writer goes first when dropped: an open file cannot be removed everywhere.
+    Zip { zip: Box<ZipWriter<BufWriter<File>>>, partial: Partial },
+    Grid(Pictures),
+}
+
+/// A file or folder that is not complete; whatever still has its name when it is dropped is removed.
+#[derive(Debug)]
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = if self.0.is_dir() { fs::remove_dir_all(&self.0) } else { fs::remove_file(&self.0) };
+    }
+}
+
+impl PictureFiles {
+    /// Begins what `out` means by its ending, for `count` pictures.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if it has another ending, if it is a grid of too many, or if it cannot be written to.
+    pub fn create(out: &Path, count: usize) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::file(out, "written to", &error);
+        let ending = out.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+        let kind = match ending.as_deref() {
+            Some("png") if count > GRID_MAX => {
+                return Err(Failure::Input(format!(
+                    "a grid holds at most {GRID_MAX} pictures, not {count}; name a folder or a .zip as --out"
+                )));
+            }
+            Some("png") => Kind::Grid(Pictures { resolution: 0, channels: 0, pixels: Vec::new() }),
+            Some("zip") => Kind::zip(out).map_err(failed)?,
+            Some(other) if !out.is_dir() => {
+                return Err(Failure::Input(format!(
+                    "--out {} ends in .{other}; name a folder, a .zip or a .png",
+                    out.display()
+                )));
+            }
+            _ => Kind::folder(out).map_err(failed)?,
+        };
+        let digits = count.saturating_sub(1).to_string().len().max(5);
+        Ok(Self { out: out.to_owned(), kind, written: 0, digits })
+    }
+
+    /// Adds the next pictures.
+    pub fn add(&mut self, pictures: &Pictures) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::file(&self.out, "written to", &error);
+        let digits = self.digits;
+        match &mut self.kind {
+            Kind::Grid(all) => {
+                all.pixels.extend_from_slice(&pictures.pixels);
+                (all.resolution, all.channels) = (pictures.resolution, pictures.channels);
+            }
+            Kind::Folder { partial, .. } => {
+                for (index, png) in (self.written..).zip(encode(pictures).map_err(failed)?) {
+                    fs::write(partial.0.join(name(index, digits)), png).map_err(failed)?;
+                }
+            }
+            Kind::Zip { zip, .. } => {
+                // PNGs are compressed already.
+                let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+                for (index, png) in (self.written..).zip(encode(pictures).map_err(failed)?) {
+                    zip.start_file(name(index, digits), options).map_err(Failure::fault)?;
+                    zip.write_all(&png).map_err(failed)?;
+                }
+            }
+        }
+        self.written += pictures.iter().len();
+        Ok(())
+    }
+
+    /// Puts everything under its name.
+    pub fn finish(self) -> Result<(), Failure> {
+        let Self { out, kind, written, digits } = self;
+        let failed = |error: io::Error| Failure::file(&out, "written to", &error);
+        match kind {
+            Kind::Grid(pictures) => {
+                make_parent(&out).map_err(failed)?;
+                png::encode(&pictures.grid()).and_then(|bytes| write_whole(&out, &bytes)).map_err(failed)
+            }
+            Kind::Folder { partial, is_new: true } => fs::rename(&partial.0, &out).map_err(failed),
+            Kind::Folder { partial, is_new: false } => {
+                let mut names = (0..written).map(|index| name(index, digits));
+                names.try_for_each(|name| fs::rename(partial.0.join(&name), out.join(&name))).map_err(failed)
+            }
+            Kind::Zip { zip, partial } => {
+                let file =
+                    zip.finish().map_err(Failure::fault)?.into_inner().map_err(|error| failed(error.into_error()))?;
+                file.sync_all().map_err(failed)?;
+                drop(file);
+                fs::rename(&partial.0, &out).map_err(failed)
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn zip(out: &Path) -> io::Result<Self> {
+        make_parent(out)?;
+        let partial = Partial(beside(out));
+        let file = File::create(&partial.0)?;
+        Ok(Self::Zip { zip: Box::new(ZipWriter::new(BufWriter::new(file))), partial })
+    }
+
+    fn folder(out: &Path) -> io::Result<Self> {
+        let is_new = !out.is_dir();
+        make_parent(out)?;
+        // Inside a folder that is there already: beside it may be another disk.
+        let partial = if is_new { beside(out) } else { beside(&out.join("pictures")) };
+        fs::create_dir(&partial)?;
+        Ok(Self::Folder { partial: Partial(partial), is_new })
+    }
+}
+
+fn name(index: usize, digits: usize) -> String {
+    format!("{index:0digits$}.png")
+}
+
+/// A name for what is to become `path`. With the process's number in it, so that two of them do not share it and no
+/// file of anyone else's has it.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Each picture as a PNG, in their order, made on all cores.
+fn encode(pictures: &Pictures) -> io::Result<Vec<Vec<u8>>> {
+    let (side, channels) = (pictures.resolution, pictures.channels);
+    let all: Vec<&[u8]> = pictures.iter().collect();
+    let share = all.len().div_ceil(thread::available_parallelism().map_or(1, NonZero::get)).max(1);
+    thread::scope(|scope| {
+        let one = |pixels: &&[u8]| png::encode_pixels(pixels, side, side, channels);
+        let parts = all.chunks(share).map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
+        // All are started before the first is waited for.
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// `count` grey pictures of 2 x 2 pixels, each of its own grey.
+    fn pictures(first: usize, count: usize) -> Pictures {
+        let pixels = (first..first + count).flat_map(|index| [index as u8; 4]).collect();
+        Pictures { resolution: 2, channels: 1, pixels }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_has_its_name_before_the_last_picture() {
+        let place = TempDir::new().unwrap();
+        for out in ["some/drawn", "drawn.zip", "grid.png"] {
+            let out = place.path().join(out);
+            let mut files = PictureFiles::create(&out, 99).unwrap();
+            for (first, count) in [(0, 50), (50, 49)] {
+                files.add(&pictures(first, count)).unwrap();
+                assert!(!out.exists(), "{}", out.display());
+            }
+            files.finish().unwrap();
+            assert!(out.exists(), "{}", out.display());
+        }
+        assert_eq!(names(place.path()), ["drawn.zip", "grid.png", "some"]);
+        assert_eq!(names(&place.path().join("some")), ["drawn"]);
+        assert_eq!(names(&place.path().join("some/drawn")).len(), 99);
+        let last = image::open(place.path().join("some/drawn/00098.png")).unwrap().into_luma8();
+        assert_eq!(last.as_raw(), &[98; 4]);
+    }
+
+    #[test]
+    fn what_is_given_up_leaves_no_trace() {
+        let place = TempDir::new().unwrap();
+        for out in ["drawn", "drawn.zip", "grid.png"] {
+            let mut files = PictureFiles::create(&place.path().join(out), 10).unwrap();
+            files.add(&pictures(0, 5)).unwrap();
+        }
+        assert!(names(place.path()).is_empty(), "{:?}", names(place.path()));
+    }
+
+    #[test]
+    fn a_folder_keeps_what_else_is_in_it_and_long_numbers_stay_in_order() {
+        let place = TempDir::new().unwrap();
+        fs::write(place.path().join("notes.txt"), b"mine").unwrap();
+        let mut files = PictureFiles::create(place.path(), 100_001).unwrap();
+        files.add(&pictures(0, 2)).unwrap();
+        files.finish().unwrap();
+        assert_eq!(names(place.path()), ["000000.png", "000001.png", "notes.txt"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! A run as TensorBoard reads it: an event file beside `events.jsonl`.
+//!
+//! The file is a row of TFRecords (tensorflow/core/lib/io/record_writer.h): length and payload, each with a masked
+//! CRC-32C. A payload is an `Event` (tensorflow/core/util/event.proto) with a `Summary`
+//! (tensorflow/core/framework/summary.proto). The few fields used here are encoded by hand: the crates that know the
+//! whole format bring a protobuf compiler or an older copy of `image` along, or have not been kept up.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use whelp::protocol::{Event, Grid};
+
+/// Says how a reader is to treat restarts; what TensorFlow and PyTorch write too.
+const FILE_VERSION: &str = "brain.Event:2";
+
+/// `SessionLog.SessionStatus.START`.
+const SESSION_START: u64 = 1;
+
+/// One event file, open for writing.
+#[derive(Debug)]
+pub struct TensorBoard {
+    file: File,
+    /// The folder has files of an earlier session.
+    is_continued: bool,
+    /// Steps up to this one are in those.
+    known_through: u64,
+}
+
+impl TensorBoard {
+    /// Begins `folder/events.out.tfevents.<unix seconds>.<host>`. TensorBoard puts the files of a folder together.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let is_event_file = |name: &str| name.starts_with("events.out.tfevents.");
+        let is_continued =
+            fs::read_dir(folder)?.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_event_file));
+        let host = host();
+        let mut secs = since_epoch().as_secs();
+        let file = loop {
+            match File::create_new(folder.join(format!("events.out.tfevents.{secs:010}.{host}"))) {
+                // Of a session that began in the same second; TensorBoard reads the files in the order of their names.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => secs += 1,
+                result => break result?,
+            }
+        };
+        let mut writer = Self { file, is_continued, known_through: 0 };
+        writer.write(&[event(now_secs(), 0, |out| bytes_field(out, 3, FILE_VERSION.as_bytes()))])?;
+        Ok(writer)
+    }
+
+    /// Writes what TensorBoard can show of `event`; `png` is the grid of a `Samples` event.
+    ///
+    /// Handed to the system with one call, so that a kill loses nothing of earlier events.
+    pub fn record(&mut self, event: &Event, png: Option<&[u8]>) -> io::Result<()> {
+        let now = now_secs();
+        let mut payloads = Vec::new();
+        match event {
+            Event::Started { progress, .. } if self.is_continued => {
+                // A reader drops what a killed session computed after the checkpoint that this one goes on from.
+                payloads.push(session_start(now, progress.step + 1));
+                self.known_through = progress.step;
+            }
+            Event::Tick { progress, losses } => {
+                let new = losses.iter().filter(|losses| losses.step > self.known_through);
+                payloads.extend(new.map(|l| scalars(now, l.step, &[("loss/d", l.d), ("loss/g", l.g)])));
+                // None before the first step, which is when a resumed run repeats its history.
+                if progress.images_per_sec > 0.0 {
+                    let speed = ("speed/images_per_sec", progress.images_per_sec as f32);
+                    payloads.push(scalars(now, progress.step, &[speed, ("progress/nimg", progress.nimg as f32)]));
+                }
+            }
+            Event::Samples { step, grid, .. } => {
+                payloads.extend(png.map(|png| image(now, *step, "samples", grid, png)))
+            }
+            Event::Started { .. }
+            | Event::Warning { .. }
+            | Event::Checkpoint { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Failed { .. }
+            | Event::Finished { .. } => {}
+        }
+        self.write(&payloads)
+    }
+
+    fn write(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        let records: Vec<u8> = payloads.iter().flat_map(|payload| frame(payload)).collect();
+        self.file.write_all(&records)
+    }
+}
+
+fn since_epoch() -> Duration {
+    // Before 1970 only if the clock was never set.
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn now_secs() -> f64 {
+    since_epoch().as_secs_f64()
+}
+
+/// This machine's name, for the file's; a reader does not look at it.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok()).or_else(|| std::env::var("HOSTNAME").ok());
+    let name: String =
+        name.unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// A TFRecord: `u64 length, u32 crc(length), payload, u32 crc(payload)`, little-endian.
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u64).to_le_bytes();
+    let mut record = Vec::with_capacity(payload.len() + 16);
+    record.extend(length);
+    record.extend(masked_crc(&length).to_le_bytes());
+    record.extend(payload);
+    record.extend(masked_crc(payload).to_le_bytes());
+    record
+}
+
+/// A CRC of data that holds CRCs is a weak one, hence the mask (tensorflow/core/lib/hash/crc32c.h).
+fn masked_crc(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// `Event { double wall_time = 1; int64 step = 2; <what> }`.
+fn event(wall_time_secs: f64, step: u64, what: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    key(&mut out, 1, WIRE_64_BITS);
+    out.extend(wall_time_secs.to_le_bytes());
+    if step > 0 {
+        varint_field(&mut out, 2, step);
+    }
+    what(&mut out);
+    out
+}
+
+/// `Event.session_log = 7`: `SessionLog { SessionStatus status = 1; }`.
+fn session_start(wall_time_secs: f64, step: u64) -> Vec<u8> {
+    let mut log = Vec::new();
+    varint_field(&mut log, 1, SESSION_START);
+    event(wall_time_secs, step, |out| bytes_field(out, 7, &log))
+}
+
+/// `Event.summary = 5`: `Summary { repeated Value value = 1; }` of `Value { string tag = 1; float simple_value = 2; }`.
+fn scalars(wall_time_secs: f64, step: u64, values: &[(&str, f32)]) -> Vec<u8> {
+    let mut summary = Vec::new();
+    for (tag, number) in values {
+        let mut value = Vec::new();
+        bytes_field(&mut value, 1, tag.as_bytes());
+        key(&mut value, 2, WIRE_32_BITS);
+        value.extend(number.to_le_bytes());
+        bytes_field(&mut summary, 1, &value);
+    }
+    event(wall_time_secs, step, |out| bytes_field(out, 5, &summary))
+}
+
+/// `Value.image = 4`: `Image { int32 height = 1, width = 2, colorspace = 3; bytes encoded_image_string = 4; }`, where
+/// the colour space is the number of channels.
+fn image(wall_time_secs: f64, step: u64, tag: &str, grid: &Grid, png: &[u8]) -> Vec<u8> {
+    let mut image = Vec::new();
+    varint_field(&mut image, 1, grid.height() as u64);
+    varint_field(&mut image, 2, grid.width() as u64);
+    varint_field(&mut image, 3, grid.channels as u64);
+    bytes_field(&mut image, 4, png);
+    let mut value = Vec::new();
+    bytes_field(&mut value, 1, tag.as_bytes());
+    bytes_field(&mut value, 4, &image);
+    let mut summary = Vec::new();
+    bytes_field(&mut summary, 1, &value);
+    event(wall_time_secs, step, |out| bytes_field(out, 5, &summary))
+}
+
+// Protobuf's wire types (https://protobuf.dev/programming-guides/encoding).
+const WIRE_VARINT: u64 = 0;
+const WIRE_64_BITS: u64 = 1;
+const WIRE_BYTES: u64 = 2;
+const WIRE_32_BITS: u64 = 5;
+
+fn key(out: &mut Vec<u8>, number: u64, wire: u64) {
+    varint(out, number << 3 | wire);
+}
+
+fn varint_field(out: &mut Vec<u8>, number: u64, value: u64) {
+    key(out, number, WIRE_VARINT);
+    varint(out, value);
+}
+
+fn bytes_field(out: &mut Vec<u8>, number: u64, value: &[u8]) {
+    key(out, number, WIRE_BYTES);
+    varint(out, value.len() as u64);
+    out.extend(value);
+}
+
+/// Seven bits a byte, lowest first, the eighth says that more follow.
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WALL_TIME_SECS: f64 = 1_700_000_000.5;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// `RecordWriter(file).write(event.SerializeToString())` of tensorboard 2.21.0, with `RecordWriter` from
+    /// `tensorboard.summary.writer.record_writer` and `Event(wall_time=1700000000.5, ...)` from
+    /// `tensorboard.compat.proto.event_pb2`.
+    #[test]
+    fn records_are_tensorboards_to_the_byte() {
+        // Event(step=300, summary=Summary(value=[Summary.Value(tag="loss/d", simple_value=1.25)]))
+        let scalar = "1d 00 00 00 00 00 00 00 60 2f df 23 09 00 00 20 40 fc 54 d9 41 10 ac 02 2a 0f 0a 0d 0a 06 6c 6f \
+                      73 73 2f 64 15 00 00 a0 3f df 7b bb a2";
+        assert_eq!(hex(&frame(&scalars(WALL_TIME_SECS, 300, &[("loss/d", 1.25)]))), scalar);
+        // Event(file_version="brain.Event:2")
+        let version = "18 00 00 00 00 00 00 00 a3 7f 4b 22 09 00 00 20 40 fc 54 d9 41 1a 0d 62 72 61 69 6e 2e 45 76 65 \
+                       6e 74 3a 32 2b 35 31 10";
+        let written = event(WALL_TIME_SECS, 0, |out| bytes_field(out, 3, FILE_VERSION.as_bytes()));
+        assert_eq!(hex(&frame(&written)), version);
+        // Event(step=301, session_log=SessionLog(status=SessionLog.START))
+        let start = "10 00 00 00 00 00 00 00 95 fb fe 18 09 00 00 20 40 fc 54 d9 41 10 ad 02 3a 02 08 01 59 6f 3f 79";
+        assert_eq!(hex(&frame(&session_start(WALL_TIME_SECS, 301))), start);
+        // Event(step=2, summary=Summary(value=[Summary.Value(tag="samples", image=Summary.Image(height=4, width=8,
+        // colorspace=3, encoded_image_string=b"PNG"))]))
+        let picture = "25 00 00 00 00 00 00 00 ea bc 36 f3 09 00 00 20 40 fc 54 d9 41 10 02 2a 18 0a 16 0a 07 73 61 6d \
+                       70 6c 65 73 22 0b 08 04 10 08 18 03 22 03 50 4e 47 70 26 c8 45";
+        let grid = Grid { tile: 4, columns: 2, count: 2, channels: 3, pixels: Vec::new() };
+        assert_eq!(hex(&frame(&image(WALL_TIME_SECS, 2, "samples", &grid, b"PNG"))), picture);
+    }
+}
