@@ -71,7 +71,8 @@ impl RunConfig {
     pub fn validate(self) -> Result<ValidConfig, ConfigError> {
         crate::recipes::find(&self.recipe)?;
         let (data, model, train, output) = (&self.data, &self.model, &self.train, &self.output);
-        check(matches!(data.resolution, 32 | 64), "data.resolution", data.resolution, "32 or 64")?;
+        let is_known = matches!(data.resolution, 28 | 32 | 64 | 128);
+        check(is_known, "data.resolution", data.resolution, "28, 32, 64 or 128")?;
         whole("model.latent", model.latent, 1, 4096)?;
         whole("model.generator_width", model.generator_width, 1, 1024)?;
         whole("model.discriminator_width", model.discriminator_width, 1, 1024)?;
@@ -227,7 +228,9 @@ mod tests {
     #[test]
     fn nonsense_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
-        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 32 or 64");
+        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64 or 128");
+        assert_eq!(refused("data.channels=gray"), "data.channels is gray; it accepts one of `auto`, `rgb`, `grey`");
+        assert_eq!(refused("data.crop=boxes"), "data.crop is boxes; it accepts one of `whole`, `box`, `both`");
         assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number");
         assert_eq!(refused("train.beta1=1"), "train.beta1 is 1; it accepts a number from 0 to below 1");
         assert_eq!(refused("train.bach=4"), "there is no setting \"train.bach\"; did you mean \"train.batch\"?");
@@ -236,6 +239,8 @@ mod tests {
         assert_eq!(refused("recipe=dcgan"), "there is no recipe \"dcgan\"; did you mean \"dcgan32\"?");
         assert_eq!(refused("recipe"), "\"recipe\" does not set anything; write key=value, e.g. train.batch=64");
         assert_eq!(refused("train.batch=16"), "accepted");
+        assert_eq!(refused("data.channels=grey"), "accepted");
+        assert_eq!(refused("data.crop=both"), "accepted");
         assert_eq!(refused("train.length={\"steps\":5}"), "accepted");
     }
 

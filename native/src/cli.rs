@@ -28,7 +28,7 @@ pub enum Subcommand {
 
 #[derive(Args, Debug)]
 pub struct TrainArguments {
-    /// Folder, zip or picture file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
+    /// Folder, zip, picture or idx file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
     /// Named recipe to start from (see `whelp recipes`) [default: dcgan32]
@@ -37,7 +37,7 @@ pub struct TrainArguments {
     /// Folder for this run's files [default: a new one in runs/, or the resumed run's]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Side of the pictures in pixels: 32 or 64
+    /// Side of the pictures in pixels: 28, 32, 64 or 128
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub resolution: Option<usize>,
     /// Pictures a step
