@@ -30,10 +30,40 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Height and width of the square pictures, in pixels: 32 or 64.
+    /// Height and width of the square pictures, in pixels: 28, 32, 64 or 128.
     pub resolution: usize,
+    /// Colour or grey.
+    pub channels: Channels,
+    /// What is used of a picture that has boxes around what matters in it.
+    pub crop: Crop,
     /// Show every picture mirrored half of the time. Off in the DCGAN tutorial, so off by default.
     pub horizontal_flip: bool,
+}
+
+/// Colour or grey.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channels {
+    /// As the source has them: idx files are grey, everything else is RGB, whatever the single pictures are.
+    #[default]
+    Auto,
+    /// Three channels; grey is repeated in each.
+    Rgb,
+    /// One channel; colour becomes its luma.
+    Grey,
+}
+
+/// What is used of a picture that has boxes around what matters in it: the Stanford Dogs' annotations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crop {
+    /// The square at its centre; boxes are not looked at.
+    #[default]
+    Whole,
+    /// A square around each of its boxes; the square at its centre only if it has none.
+    Box,
+    /// A square around each of its boxes, and the square at its centre as one more picture.
+    Both,
 }
 
 /// The two networks.
@@ -244,7 +274,7 @@ impl Default for RunConfig {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { resolution: 32, horizontal_flip: false }
+        Self { resolution: 32, channels: Channels::Auto, crop: Crop::Whole, horizontal_flip: false }
     }
 }
 

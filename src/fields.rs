@@ -197,6 +197,18 @@ pub const FIELDS: &[Field] = &[
         "Side of the pictures in pixels. Twice the side is four times the work.",
     ),
     field(
+        "data.channels",
+        "Colours",
+        Accepts::Choice(&[("auto", "As the data"), ("rgb", "Colour"), ("grey", "Grey")]),
+        "Grey pictures need less work. As the data: idx files are grey, all else is in colour.",
+    ),
+    field(
+        "data.crop",
+        "Crop",
+        Accepts::Choice(&[("whole", "Whole pictures"), ("box", "Boxes"), ("both", "Both")]),
+        "Where a data set marks its subjects with boxes, as Stanford Dogs does: train on those, or on both.",
+    ),
+    field(
         "data.horizontal_flip",
         "Mirror half of the pictures",
         Accepts::Flag,

@@ -161,14 +161,17 @@ pub struct DataSummary {
     pub count: usize,
     pub resolution: usize,
     pub channels: usize,
-    /// Names of the pictures' classes; empty if they have none.
+    /// Names of the classes, by label; empty if the pictures have no labels.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// What was done otherwise than asked, each a sentence.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Files that could not be used, each with its reason. At most [`DataSummary::SKIPPED_SHOWN`] are named.
     pub skipped: Vec<Skipped>,
     /// All that could not be used.
     pub skipped_count: usize,
-    /// Hash of the prepared pixels; a resumed run warns when it differs.
+    /// Hash of the prepared pixels, and of the labels if there are any; a resumed run warns when it differs.
     pub fingerprint: String,
 }
 

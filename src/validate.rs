@@ -233,6 +233,8 @@ mod tests {
     fn nonsense_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
         assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64 or 128");
+        assert_eq!(refused("data.channels=gray"), "data.channels is gray; it accepts auto, rgb or grey");
+        assert_eq!(refused("data.crop=boxes"), "data.crop is boxes; it accepts whole, box or both");
         assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number from 2 to 4096");
         assert_eq!(refused("train.beta1=1"), "train.beta1 is 1.0; it accepts a number from 0 to below 1");
         assert_eq!(refused("train.bach=4"), "there is no setting \"train.bach\"; did you mean \"train.batch\"?");
@@ -249,6 +251,8 @@ mod tests {
         assert_eq!(refused("recipe=dcgan"), "there is no recipe \"dcgan\"; did you mean \"dcgan32\"?");
         assert_eq!(refused("recipe"), "\"recipe\" does not set anything; write key=value, e.g. train.batch=64");
         assert_eq!(refused("train.batch=16"), "accepted");
+        assert_eq!(refused("data.channels=grey"), "accepted");
+        assert_eq!(refused("data.crop=both"), "accepted");
         assert_eq!(refused("train.length={\"steps\":5}"), "accepted");
     }
 

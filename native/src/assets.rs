@@ -3,15 +3,15 @@
 use std::env;
 use std::path::PathBuf;
 
-use whelp::data::{self, Dataset};
+use whelp::data::{self, Dataset, Preparation};
 
 use crate::failure::Failure;
 
 /// What `--data` takes for the built-in dogs.
 pub const BUILTIN_DOGS: &str = "builtin:dogs";
 
-/// The 5,000 built-in dogs at `resolution` pixels.
-pub fn builtin_dogs(resolution: usize) -> Result<Dataset, Failure> {
+/// The 5,000 built-in dogs.
+pub fn builtin_dogs(preparation: Preparation) -> Result<Dataset, Failure> {
     let path = cache_folder().map(|folder| folder.join("assets/dogs32.png"));
     let path = path.ok_or_else(|| Failure::input("neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is set, so the built-in dogs cannot be found; name pictures with --data"))?;
     let bytes = std::fs::read(&path).map_err(|error| {
@@ -20,7 +20,7 @@ pub fn builtin_dogs(resolution: usize) -> Result<Dataset, Failure> {
             path.display()
         ))
     })?;
-    data::dogs(&bytes, resolution).map_err(Failure::input)
+    data::dogs(&bytes, preparation).map_err(Failure::input)
 }
 
 fn cache_folder() -> Option<PathBuf> {

@@ -30,7 +30,7 @@ pub enum Subcommand {
 
 #[derive(Args, Debug)]
 pub struct TrainArguments {
-    /// Folder, zip or picture file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
+    /// Folder, zip, picture or idx file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
     /// Named recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]

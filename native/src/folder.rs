@@ -1,5 +1,6 @@
 //! Pictures from disk: a folder with everything below it, a zip, or one file.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -9,36 +10,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use whelp::data::{Archive, DataError, Dataset, DatasetBuilder, DecodeError, is_ignorable, prepare, read_picture};
+use whelp::config::Crop;
+use whelp::data::{
+    AnnotationError, Archive, DataError, Dataset, DatasetBuilder, DecodeError, Entry, IDX_HEAD_BYTES, IdxKind,
+    IdxReader, Layout, Plan, Preparation, Prepared, Target, idx_candidates, is_idx_pair, is_ignorable, prepare_cropped,
+    read_annotation, read_idx_labels, read_picture,
+};
 
 /// Files that are prepared between two waits for the slowest of them.
 const CHUNK: usize = 256;
 /// Bytes of an archive's files that are in memory at once, give or take one file.
 const CHUNK_BYTES: usize = 64 << 20;
 
-/// Reads every picture at `path` and makes it a square of `resolution` x `resolution` pixels, on all cores.
+/// Reads every picture at `path` and prepares it, on all cores.
 ///
 /// The data set's order is that of the files' names, whatever the order in which the cores finish. `on_progress` hears
-/// how many files are done, and out of how many. A file that cannot be used is skipped and named in the summary.
+/// how many files (of idx files: pictures) are done, and out of how many. A file that cannot be used is skipped and named
+/// in the summary. The labels of a single idx file are looked for beside it.
 ///
 /// # Errors
 /// [`DataError`] if `path` cannot be read or holds no picture.
-pub fn load(path: &Path, resolution: usize, on_progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset, DataError> {
+pub fn load(
+    path: &Path,
+    preparation: Preparation,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Dataset, DataError> {
     let unreadable =
         |error: io::Error| DataError::Unreadable { name: path.display().to_string(), reason: error.to_string() };
     let path = &path.canonicalize().map_err(unreadable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let builder = DatasetBuilder::new(name.as_str(), resolution);
-    let mut loader = Loader { builder, resolution, on_progress, done: 0 };
     if path.is_dir() {
-        loader.read_jobs(list(path).map_err(unreadable)?);
+        load_files(&name, list(path).map_err(unreadable)?, preparation, on_progress)
     } else if is_zip(path).map_err(unreadable)? {
         let file = File::open(path).map_err(unreadable)?;
-        loader.read_archive(Archive::open(name, BufReader::new(file))?)?;
+        load_archive(&name, Archive::open(&name, BufReader::new(file))?, preparation, on_progress)
     } else {
-        loader.read_jobs(vec![Job { name, content: Content::File(path.clone()) }]);
+        load_files(&name, with_labels(path, &name), preparation, on_progress)
     }
-    loader.builder.finish()
 }
 
 fn is_zip(path: &Path) -> io::Result<bool> {
@@ -47,33 +55,170 @@ fn is_zip(path: &Path) -> io::Result<bool> {
     Ok(head == b"PK\x03\x04" || head == b"PK\x05\x06") // the second is an empty archive
 }
 
-/// One file to prepare.
-struct Job {
+/// A file to read.
+struct Found {
     /// Relative to what was chosen, with `/` between its parts.
     name: String,
-    content: Content,
+    path: Result<PathBuf, DecodeError>,
 }
 
-enum Content {
+impl Found {
+    fn idx_kind(&self) -> Option<IdxKind> {
+        let mut head = Vec::new();
+        File::open(self.path.as_ref().ok()?).ok()?.take(IDX_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+        IdxKind::of(&head)
+    }
+
+    fn open(&self) -> Result<BufReader<File>, DataError> {
+        let bad = |reason: String| DataError::Unreadable { name: self.name.clone(), reason };
+        let path = self.path.as_ref().map_err(|error| bad(error.to_string()))?;
+        Ok(BufReader::new(File::open(path).map_err(|error| bad(error.to_string()))?))
+    }
+}
+
+/// One file, and the labels beside it if it holds the pictures of an idx set.
+fn with_labels(path: &Path, name: &str) -> Vec<Found> {
+    let mut files = vec![Found { name: name.to_owned(), path: Ok(path.to_owned()) }];
+    if files[0].idx_kind() == Some(IdxKind::Pictures) {
+        let beside = path.parent().map_or_else(Vec::new, list_flat);
+        let is_wanted = |file: &Found| is_idx_pair(name, &file.name) && file.idx_kind() == Some(IdxKind::Labels);
+        files.extend(beside.into_iter().find(is_wanted));
+    }
+    files
+}
+
+/// The files of one folder, sorted by name; none if it cannot be listed.
+fn list_flat(folder: &Path) -> Vec<Found> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let found =
+        |entry: fs::DirEntry| Found { name: entry.file_name().to_string_lossy().into_owned(), path: Ok(entry.path()) };
+    let mut files: Vec<Found> = entries.map(found).collect();
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    files
+}
+
+fn load_files(
+    source: &str,
+    files: Vec<Found>,
+    preparation: Preparation,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Dataset, DataError> {
+    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    let idx: Vec<_> = idx_candidates(&names).filter_map(|index| Some((index, files[index].idx_kind()?))).collect();
+    let plan = Plan::new(source, &names, &idx, preparation)?;
+    if let Layout::Idx { pictures, labels } = plan.layout {
+        let labels = match labels {
+            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], files[index].open()?)?)),
+            None => None,
+        };
+        let pictures = (names[pictures].as_str(), files[pictures].open()?);
+        return read_idx(IdxReader::open(&plan, source, pictures, labels)?, on_progress);
+    }
+    let job = |entry: &Entry| Job {
+        name: &names[entry.index],
+        class: entry.class,
+        picture: files[entry.index].path.clone().map_or_else(Content::Failed, Content::File),
+        annotation: entry.annotation.map_or(Content::Failed(AnnotationError::Missing), |index| {
+            let unreadable = |error: DecodeError| AnnotationError::Unreadable { reason: error.to_string() };
+            files[index].path.clone().map_or_else(|error| Content::Failed(unreadable(error)), Content::File)
+        }),
+    };
+    let mut loader = Loader::new(&plan, source, on_progress);
+    plan.entries.chunks(CHUNK).for_each(|chunk| loader.read_chunk(&chunk.iter().map(job).collect::<Vec<_>>()));
+    loader.builder.finish()
+}
+
+fn load_archive(
+    source: &str,
+    mut archive: Archive<BufReader<File>>,
+    preparation: Preparation,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Dataset, DataError> {
+    let idx = archive.idx_files();
+    let names = archive.names().to_vec();
+    let plan = Plan::new(source, &names, &idx, preparation)?;
+    if let Layout::Idx { pictures, labels } = plan.layout {
+        let labels = match labels {
+            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(index)?)?)),
+            None => None,
+        };
+        let pictures = (names[pictures].as_str(), archive.reader(pictures)?);
+        return read_idx(IdxReader::open(&plan, source, pictures, labels)?, on_progress);
+    }
+    let mut loader = Loader::new(&plan, source, on_progress);
+    let mut entries = plan.entries.iter();
+    loop {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while chunk.len() < CHUNK
+            && bytes < CHUNK_BYTES
+            && let Some(entry) = entries.next()
+        {
+            let picture = archive.picture(entry.index)?;
+            let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
+            bytes += picture.as_ref().map_or(0, Vec::len) + annotation.as_ref().map_or(0, Vec::len);
+            chunk.push(Job {
+                name: &names[entry.index],
+                class: entry.class,
+                picture: picture.map_or_else(Content::Failed, Content::Bytes),
+                annotation: annotation.map_or_else(Content::Failed, Content::Bytes),
+            });
+        }
+        if chunk.is_empty() {
+            return loader.builder.finish();
+        }
+        loader.read_chunk(&chunk);
+    }
+}
+
+fn read_idx(mut reader: IdxReader<impl Read>, on_progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset, DataError> {
+    while reader.step()? {
+        on_progress(reader.done(), reader.total());
+    }
+    reader.finish()
+}
+
+/// One picture to prepare.
+struct Job<'a> {
+    name: &'a str,
+    class: Option<u32>,
+    picture: Content<DecodeError>,
+    annotation: Content<AnnotationError>,
+}
+
+enum Content<E> {
     File(PathBuf),
     Bytes(Vec<u8>),
-    Failed(DecodeError),
+    Failed(E),
 }
 
-impl Job {
-    fn run(&self, resolution: usize) -> Result<Vec<u8>, DecodeError> {
-        let prepare = |bytes: &[u8]| {
-            // Last resort: one hostile file must not end a run, even where a decoder has a mistake.
-            catch_unwind(|| prepare(bytes, resolution)).unwrap_or(Err(DecodeError::DecoderCrashed))
-        };
-        match &self.content {
+impl Job<'_> {
+    fn run(&self, crop: Crop, target: Target) -> Result<Prepared, DecodeError> {
+        let read;
+        let picture = match &self.picture {
+            Content::Bytes(bytes) => bytes,
+            Content::Failed(reason) => return Err(reason.clone()),
             Content::File(path) => {
                 let file = File::open(path).map_err(unreadable)?;
                 let size = file.metadata().map_or(0, |metadata| metadata.len());
-                prepare(&read_picture(file, size)?)
+                read = read_picture(file, size)?;
+                &read
             }
-            Content::Bytes(bytes) => prepare(bytes),
+        };
+        let annotation = self.annotation();
+        let annotation = annotation.as_deref().map_err(Clone::clone);
+        // Last resort: one hostile file must not end a run, even where a decoder has a mistake.
+        catch_unwind(|| prepare_cropped(picture, annotation, crop, target)).unwrap_or(Err(DecodeError::DecoderCrashed))
+    }
+
+    fn annotation(&self) -> Result<Cow<'_, [u8]>, AnnotationError> {
+        match &self.annotation {
+            Content::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
             Content::Failed(reason) => Err(reason.clone()),
+            Content::File(path) => {
+                let file = File::open(path);
+                let file = file.map_err(|error| AnnotationError::Unreadable { reason: error.to_string() })?;
+                read_annotation(file).map(Cow::Owned)
+            }
         }
     }
 }
@@ -84,33 +229,22 @@ fn unreadable(error: io::Error) -> DecodeError {
 
 struct Loader<'a> {
     builder: DatasetBuilder,
-    resolution: usize,
+    crop: Crop,
+    target: Target,
     on_progress: &'a mut dyn FnMut(usize, usize),
     done: usize,
+    total: usize,
 }
 
-impl Loader<'_> {
-    fn read_jobs(&mut self, jobs: Vec<Job>) {
-        jobs.chunks(CHUNK).for_each(|chunk| self.read_chunk(chunk, jobs.len()));
-    }
-
-    fn read_archive(&mut self, mut archive: Archive<BufReader<File>>) -> Result<(), DataError> {
-        let total = archive.remaining();
-        while archive.remaining() > 0 {
-            let (mut chunk, mut bytes) = (Vec::new(), 0);
-            while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
-                let Some(entry) = archive.next().transpose()? else { break };
-                bytes += entry.bytes.as_ref().map_or(0, Vec::len);
-                chunk.push(Job { name: entry.name, content: entry.bytes.map_or_else(Content::Failed, Content::Bytes) });
-            }
-            self.read_chunk(&chunk, total);
-        }
-        Ok(())
+impl<'a> Loader<'a> {
+    fn new(plan: &Plan, source: &str, on_progress: &'a mut dyn FnMut(usize, usize)) -> Self {
+        let (crop, target, total) = (plan.crop, plan.target, plan.entries.len());
+        Self { builder: plan.builder(source), crop, target, on_progress, done: 0, total }
     }
 
     /// Prepares on all cores, then adds to the data set in the order given.
-    fn read_chunk(&mut self, chunk: &[Job], total: usize) {
-        let resolution = self.resolution;
+    fn read_chunk(&mut self, chunk: &[Job]) {
+        let (crop, target) = (self.crop, self.target);
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
         let mut pictures: Vec<_> = chunk.iter().map(|_| None).collect();
@@ -123,32 +257,33 @@ impl Loader<'_> {
                         && let Some(job) = chunk.get(index)
                     {
                         // Nobody listens only if the receiving side panicked, and then it tells.
-                        let _ = sender.send((index, job.run(resolution)));
+                        let _ = sender.send((index, job.run(crop, target)));
                     }
                 });
             }
             for (index, picture) in receiver {
                 pictures[index] = Some(picture);
                 self.done += 1;
-                (self.on_progress)(self.done, total);
+                (self.on_progress)(self.done, self.total);
             }
         });
         for (job, picture) in chunk.iter().zip(pictures) {
-            self.builder.push(&job.name, picture.expect("every worker answers for every index it took"));
+            let prepared = picture.expect("every worker answers for every index it took");
+            self.builder.push_cropped(job.name, job.class, prepared);
         }
     }
 }
 
 /// Every file below `root` but the system's own, sorted by name as [`Archive`] sorts its entries.
-fn list(root: &Path) -> io::Result<Vec<Job>> {
-    let mut jobs = Vec::new();
-    walk(root, "", &mut HashSet::new(), &mut jobs)?;
-    jobs.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(jobs)
+fn list(root: &Path) -> io::Result<Vec<Found>> {
+    let mut files = Vec::new();
+    walk(root, "", &mut HashSet::new(), &mut files)?;
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
 /// Adds what is in `folder`. Links are followed, each real folder once, so that a link to a parent ends.
-fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, jobs: &mut Vec<Job>) -> io::Result<()> {
+fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, files: &mut Vec<Found>) -> io::Result<()> {
     if !seen.insert(folder.canonicalize()?) {
         return Ok(());
     }
@@ -161,16 +296,16 @@ fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, jobs: &mut Vec
             continue;
         }
         let result = match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => walk(&path, &format!("{name}/"), seen, jobs),
+            Ok(metadata) if metadata.is_dir() => walk(&path, &format!("{name}/"), seen, files),
             Ok(metadata) if metadata.is_file() => {
-                jobs.push(Job { name: name.clone(), content: Content::File(path) });
+                files.push(Found { name: name.clone(), path: Ok(path) });
                 Ok(())
             }
             Ok(_) => Ok(()), // a pipe or a device would block
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            jobs.push(Job { name, content: Content::Failed(unreadable(error)) });
+            files.push(Found { name, path: Err(unreadable(error)) });
         }
     }
     Ok(())
@@ -178,7 +313,17 @@ fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, jobs: &mut Vec
 
 #[cfg(test)]
 mod tests {
+    use whelp::config::DataConfig;
+
     use super::*;
+
+    fn preparation() -> Preparation {
+        Preparation { resolution: 8, ..Preparation::from(&DataConfig::default()) }
+    }
+
+    fn read(path: &Path) -> Result<Dataset, DataError> {
+        load(path, preparation(), &mut |_, _| {})
+    }
 
     /// A bitmap of 8 x 8 pixels, all of one grey.
     fn bitmap(grey: u8) -> Vec<u8> {
@@ -220,13 +365,15 @@ mod tests {
         folder.write("a note.txt", b"not a picture");
         folder.write(".hidden/x.bmp", &bitmap(1));
         let mut heard = Vec::new();
-        let data = load(&folder.0, 8, &mut |done, total| heard.push((done, total))).unwrap();
+        let data = load(&folder.0, preparation(), &mut |done, total| heard.push((done, total))).unwrap();
         assert_eq!(data.len(), 600);
         for i in 0..600 {
             assert_eq!(data.pixels(i), [i as u8; 192]);
         }
         assert_eq!(data.summary().skipped_count, 1);
         assert_eq!(data.summary().skipped[0].name, "a note.txt");
+        assert_eq!(data.summary().classes.len(), 6, "the folders");
+        assert_eq!((data.label(99), data.label(100)), (Some(0), Some(1)));
         assert_eq!(heard, (1..=601).map(|done| (done, 601)).collect::<Vec<_>>());
     }
 
@@ -237,7 +384,7 @@ mod tests {
         folder.write("a/x.bmp", &bitmap(5));
         std::os::unix::fs::symlink("..", folder.0.join("a/up")).unwrap();
         std::os::unix::fs::symlink("gone.bmp", folder.0.join("dead.bmp")).unwrap();
-        let data = load(&folder.0, 8, &mut |_, _| {}).unwrap();
+        let data = read(&folder.0).unwrap();
         assert_eq!(data.len(), 1);
         assert_eq!(data.summary().skipped[0].name, "dead.bmp");
         assert!(data.summary().skipped[0].reason.starts_with("It could not be read"));
@@ -247,8 +394,52 @@ mod tests {
     fn a_single_file_and_a_missing_folder() {
         let folder = Folder::new("single");
         folder.write("x.bmp", &bitmap(5));
-        assert_eq!(load(&folder.0.join("x.bmp"), 8, &mut |_, _| {}).unwrap().len(), 1);
-        let sentence = load(&folder.0.join("nowhere"), 8, &mut |_, _| {}).unwrap_err().to_string();
+        assert_eq!(read(&folder.0.join("x.bmp")).unwrap().len(), 1);
+        let sentence = read(&folder.0.join("nowhere")).unwrap_err().to_string();
         assert!(sentence.contains("nowhere could not be read"), "{sentence}");
+    }
+
+    /// Two grey pictures of 8 x 8 pixels, and their labels.
+    fn idx_files() -> [Vec<u8>; 2] {
+        let mut pictures = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x08\0\0\0\x08".to_vec();
+        pictures.extend([5; 64]);
+        pictures.extend([6; 64]);
+        [pictures, b"\0\0\x08\x01\0\0\0\x02\x01\0".to_vec()]
+    }
+
+    #[test]
+    fn idx_files_are_read_from_a_folder_or_with_the_labels_beside_them() {
+        let folder = Folder::new("idx");
+        let [pictures, labels] = idx_files();
+        folder.write("my-images-idx3-ubyte", &pictures);
+        folder.write("my-labels-idx1-ubyte", &labels);
+        folder.write("read me.txt", b"no picture");
+        for path in [folder.0.clone(), folder.0.join("my-images-idx3-ubyte")] {
+            let data = read(&path).unwrap();
+            assert_eq!((data.len(), data.channels(), data.pixels(1)), (2, 1, &[6; 64][..]));
+            assert_eq!((data.label(0), data.label(1)), (Some(1), Some(0)));
+        }
+        let sentence = read(&folder.0.join("my-labels-idx1-ubyte")).unwrap_err().to_string();
+        assert!(sentence.contains("holds labels only"), "{sentence}");
+        folder.write("my-labels-idx1-ubyte", &labels[..9]);
+        let sentence = read(&folder.0).unwrap_err().to_string();
+        assert!(sentence.contains("it ends before all that its header announces"), "{sentence}");
+    }
+
+    #[test]
+    fn boxes_of_stanford_dogs_are_cut_out_and_a_missing_one_is_told() {
+        let folder = Folder::new("dogs");
+        folder.write("Images/n02085620-Chihuahua/n02085620_1.bmp", &bitmap(5));
+        folder.write("Images/n02106662-German_shepherd/n02106662_1.bmp", &bitmap(6));
+        let object = "<object><bndbox><xmin>0</xmin><ymin>0</ymin><xmax>8</xmax><ymax>8</ymax></bndbox></object>";
+        let two_boxes = format!("<annotation>{object}{object}</annotation>");
+        folder.write("Annotation/n02106662-German_shepherd/n02106662_1", two_boxes.as_bytes());
+        let whole = read(&folder.0).unwrap();
+        assert_eq!((whole.len(), whole.summary().skipped_count), (2, 0), "annotations are no failed pictures");
+        assert_eq!(whole.summary().classes, ["Chihuahua", "German shepherd"]);
+        let boxes = load(&folder.0, Preparation { crop: Crop::Box, ..preparation() }, &mut |_, _| {}).unwrap();
+        let labels: Vec<_> = (0..boxes.len()).map(|index| boxes.label(index)).collect();
+        assert_eq!(labels, [Some(0), Some(1), Some(1)]);
+        assert_eq!(boxes.summary().notes.len(), 1, "{:?}", boxes.summary().notes);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
+use whelp::protocol::{CheckpointReason, DataSummary, Event, FinishReason, Progress};
 
 /// Steps of a bar that shows a share.
 const RESOLUTION: u64 = 1000;
@@ -36,7 +36,7 @@ impl RunDisplay {
         match event {
             Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
                 self.line(&format!("device      {device}"));
-                self.line(&format!("pictures    {}, {} at {} pixels", data.name, data.count, data.resolution));
+                self.line(&format!("pictures    {}", pictures(data)));
                 self.line(&format!(
                     "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
                     config.recipe,
@@ -106,6 +106,16 @@ impl RunDisplay {
             eprintln!("{text}");
         }
     }
+}
+
+/// A data set in a line.
+fn pictures(data: &DataSummary) -> String {
+    let grey = if data.channels == 1 { ", grey" } else { "" };
+    let classes = match data.classes.len() {
+        0 => String::new(),
+        classes => format!(", {classes} classes"),
+    };
+    format!("{}, {} at {} pixels{grey}{classes}", data.name, data.count, data.resolution)
 }
 
 /// Seconds as `4s`, `2m 05s` or `1h 02m`.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
-use whelp::data::Dataset;
+use whelp::data::{Dataset, Preparation};
 use whelp::device::{self, OpenDevice};
 use whelp::protocol::{Command, Event, FailureKind};
 use whelp::recipes;
@@ -26,7 +26,8 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
     let mut config = configure(arguments, base(arguments, checkpoint.as_ref())?)?;
     let root = choose_folder(arguments, &config)?;
-    let data = Arc::new(load_data(arguments, checkpoint.as_ref(), config.data.resolution)?);
+    let data = Arc::new(load_data(arguments, checkpoint.as_ref(), Preparation::from(&config.data))?);
+    report(&data);
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
     if let Some(reason) = &device.reason {
         eprintln!("training on the CPU: {reason}");
@@ -162,7 +163,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 fn load_data(
     arguments: &TrainArguments,
     checkpoint: Option<&Checkpoint>,
-    resolution: usize,
+    preparation: Preparation,
 ) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
         // A resumed run must not go on with other pictures by accident.
@@ -173,7 +174,7 @@ fn load_data(
                      --data PATH or --data {BUILTIN_DOGS}"
                 )));
             }
-            let dogs = builtin_dogs(resolution)?;
+            let dogs = builtin_dogs(preparation)?;
             if dogs.summary().name != origin.name {
                 return Err(Failure::Input(format!(
                     "the checkpoint was trained on {:?}; name those pictures with --data PATH",
@@ -182,26 +183,27 @@ fn load_data(
             }
             return Ok(dogs);
         }
-        return builtin_dogs(resolution);
+        return builtin_dogs(preparation);
     };
     if data == BUILTIN_DOGS {
-        return builtin_dogs(resolution);
+        return builtin_dogs(preparation);
     }
     let bar = reading_bar();
-    let loaded = folder::load(Path::new(data), resolution, &mut |done, total| {
+    let loaded = folder::load(Path::new(data), preparation, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let loaded = loaded.map_err(Failure::input)?;
-    report_skipped(&loaded);
-    Ok(loaded)
+    loaded.map_err(Failure::input)
 }
 
-/// Names what was left out: all of it is in `events.jsonl`, a few on the screen.
-fn report_skipped(data: &Dataset) {
+/// Tells what was done otherwise than asked and what was left out: all of it is in `events.jsonl`, a few on the screen.
+fn report(data: &Dataset) {
     const SHOWN: usize = 5;
     let summary = data.summary();
+    for note in &summary.notes {
+        eprintln!("note        {note}");
+    }
     if summary.skipped_count == 0 {
         return;
     }

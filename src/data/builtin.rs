@@ -1,18 +1,19 @@
 //! The built-in dogs: one PNG that holds every picture as a tile.
 
-use super::prepare::planes;
-use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, decode};
+use super::{DataError, Dataset, DatasetBuilder, Filter, Layout, Preparation, Raster, Resizer, Square, decode};
+use crate::config::Crop;
 
 /// Side of a tile in pixels: the size of CIFAR-10's pictures.
 pub const TILE: usize = 32;
 
 /// Cuts a mosaic of 32 x 32 tiles, row by row, into a data set.
 ///
-/// At other resolutions than 32 every tile is resized with Lanczos-3; nothing of a neighbour bleeds in.
+/// At other resolutions than 32 every tile is resized with Lanczos-3; nothing of a neighbour bleeds in. There are no boxes
+/// to crop to.
 ///
 /// # Errors
 /// [`DataError::BuiltIn`] if `png` cannot be decoded, is not RGB of 8 bits, or its sides are no multiples of 32.
-pub fn dogs(png: &[u8], resolution: usize) -> Result<Dataset, DataError> {
+pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> {
     let mosaic = decode(png).map_err(|error| DataError::BuiltIn { reason: error.to_string() })?;
     let Raster { width, height, channels, bytes_per_sample, .. } = mosaic;
     if width % TILE != 0 || height % TILE != 0 || (channels, bytes_per_sample) != (3, 1) {
@@ -23,20 +24,19 @@ pub fn dogs(png: &[u8], resolution: usize) -> Result<Dataset, DataError> {
         );
         return Err(DataError::BuiltIn { reason });
     }
-    let resizer = Resizer::new(TILE, resolution, Filter::Lanczos);
-    let mut builder = DatasetBuilder::new("Built-in dogs", resolution);
+    let target = preparation.target(Layout::Plain);
+    let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
+    let mut builder = DatasetBuilder::for_target("Built-in dogs", target);
+    if preparation.crop != Crop::Whole {
+        builder = builder.note("The built-in dogs have no boxes to crop to: the pictures are whole.".to_owned());
+    }
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {
-            builder.push("tile", Ok(planes(&resizer.resize::<3>(&tile(&mosaic, top, left)))));
+            let tile = mosaic.square(Square { left, top, side: TILE }, target.color);
+            builder.push("tile", Ok(target.resize(&tile, &resizer)));
         }
     }
     builder.finish()
-}
-
-/// `[TILE, TILE, 3]`
-fn tile(mosaic: &Raster, top: usize, left: usize) -> Vec<u8> {
-    let rows = mosaic.samples.chunks_exact(mosaic.width * 3).skip(top).take(TILE);
-    rows.flat_map(|row| &row[left * 3..(left + TILE) * 3]).copied().collect()
 }
 
 #[cfg(test)]
@@ -44,6 +44,11 @@ mod tests {
     use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
     use super::*;
+    use crate::config::Channels;
+
+    fn at(resolution: usize) -> Preparation {
+        Preparation { resolution, channels: Channels::Auto, crop: Crop::Whole }
+    }
 
     /// Tile `k` is flat, of the colour `(k, 2k, 3k)`, but for a white pixel in its corner.
     fn mosaic(columns: usize, rows: usize) -> Vec<u8> {
@@ -63,7 +68,7 @@ mod tests {
 
     #[test]
     fn tiles_are_pictures_in_reading_order() {
-        let data = dogs(&mosaic(3, 2), TILE).unwrap();
+        let data = dogs(&mosaic(3, 2), at(TILE)).unwrap();
         assert_eq!((data.len(), data.summary().name.as_str()), (6, "Built-in dogs"));
         for k in 0..6 {
             let pixels = data.pixels(k);
@@ -76,19 +81,27 @@ mod tests {
 
     #[test]
     fn at_twice_the_size_neighbours_do_not_bleed() {
-        let data = dogs(&mosaic(2, 1), 2 * TILE).unwrap();
+        let data = dogs(&mosaic(2, 1), at(2 * TILE)).unwrap();
         let pixels = data.pixels(0);
         assert_eq!(pixels.len(), 3 * 64 * 64);
         assert!(pixels[40 * 64..64 * 64].iter().all(|value| *value == 0), "far from its white corner, tile 0 is black");
     }
 
     #[test]
+    fn they_can_be_grey_but_not_cropped() {
+        let preparation = Preparation { resolution: TILE, channels: Channels::Grey, crop: Crop::Box };
+        let data = dogs(&mosaic(2, 2), preparation).unwrap();
+        assert_eq!((data.channels(), data.pixels(3)[1]), (1, 5), "0.299 * 3 + 0.587 * 6 + 0.114 * 9 = 5.4");
+        assert_eq!(data.summary().notes.len(), 1);
+    }
+
+    #[test]
     fn another_picture_is_refused() {
         let png = mosaic(1, 1);
-        assert!(dogs(&png[..png.len() / 2], 32).is_err());
+        assert!(dogs(&png[..png.len() / 2], at(32)).is_err());
         let mut grey = Vec::new();
         PngEncoder::new(&mut grey).write_image(&[7; 1024], 32, 32, ExtendedColorType::L8).unwrap();
-        let sentence = dogs(&grey, 32).unwrap_err().to_string();
+        let sentence = dogs(&grey, at(32)).unwrap_err().to_string();
         assert!(sentence.contains("found 32 x 32 pixels of 1 channels and 8 bits"), "{sentence}");
     }
 }

@@ -10,6 +10,8 @@ use crate::protocol::DataSummary;
 pub struct Dataset {
     /// Every chunk but the last is full.
     chunks: Vec<Vec<u8>>,
+    /// One for each picture, or none at all.
+    labels: Vec<u32>,
     /// Bytes of one picture.
     stride: usize,
     summary: DataSummary,
@@ -19,11 +21,12 @@ impl Dataset {
     /// Pictures in a chunk.
     pub(super) const CHUNK: usize = 256;
 
-    /// `chunks` as the builder fills them, `summary` true of them.
-    pub(super) fn new(chunks: Vec<Vec<u8>>, summary: DataSummary) -> Self {
+    /// `chunks` and `labels` as the builder fills them, `summary` true of them.
+    pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary) -> Self {
         let stride = summary.channels * summary.resolution * summary.resolution;
         debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
-        Self { chunks, stride, summary }
+        debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
+        Self { chunks, labels, stride, summary }
     }
 
     /// Pictures; at least one.
@@ -37,12 +40,20 @@ impl Dataset {
         self.summary.resolution
     }
 
-    /// 3 (RGB).
+    /// 1 (grey) or 3 (RGB).
     pub fn channels(&self) -> usize {
         self.summary.channels
     }
 
-    /// Name, counts, what was skipped, fingerprint.
+    /// The class of picture `index`, an index into the summary's `classes`: every picture has one, or none has.
+    ///
+    /// # Panics
+    /// If there are labels, but not that many.
+    pub fn label(&self, index: usize) -> Option<u32> {
+        (!self.labels.is_empty()).then(|| self.labels[index])
+    }
+
+    /// Name, counts, classes, what was skipped, fingerprint.
     pub fn summary(&self) -> &DataSummary {
         &self.summary
     }

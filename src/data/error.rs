@@ -62,6 +62,9 @@ pub enum DecodeError {
         /// The system's or the archive's words.
         reason: String,
     },
+    /// A picture outside of the folders that are classes.
+    #[error("It lies beside the folders that are classes, in none of them: move it into one, or leave it out.")]
+    NoClass,
     /// The decoder itself failed.
     #[error("The decoder crashed on it, which is a fault of ours: leave it out, and please report it.")]
     DecoderCrashed,
@@ -126,6 +129,48 @@ pub enum DataError {
         name: String,
         /// The limit that was passed.
         limit_gigabytes: u64,
+    },
+    /// An idx file whose content does not hold together.
+    #[error("{name} is not an idx file that can be used: {reason}. Get a fresh copy of it.")]
+    Idx {
+        /// The file.
+        name: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// Labels of other pictures.
+    #[error(
+        "{pictures_name} holds {pictures} pictures, but {labels_name} {labels} labels: they do not belong together. \
+         Get both files from one place."
+    )]
+    IdxLabels {
+        /// How many there are.
+        pictures: u64,
+        /// Their file.
+        pictures_name: String,
+        /// How many there are.
+        labels: u64,
+        /// Their file.
+        labels_name: String,
+    },
+    /// A file of labels, and none of pictures.
+    #[error(
+        "{labels} in {name} holds labels only. Choose it together with the file of its pictures, which is usually called \
+         ...-images-idx3-ubyte, perhaps with .gz."
+    )]
+    IdxWithoutPictures {
+        /// The source.
+        name: String,
+        /// The file.
+        labels: String,
+    },
+    /// Sets of idx files that cannot be told apart by their names.
+    #[error("{name} holds several sets of pictures ({files}). Choose one of these files, with its labels.")]
+    IdxChoice {
+        /// The source.
+        name: String,
+        /// The pictures' files.
+        files: String,
     },
     /// The built-in pictures are not as this program expects them.
     #[error("The built-in dogs cannot be used ({reason}). Load the page again, or run the set-up again.")]

@@ -1,16 +1,21 @@
 //! From the bytes of files to a data set of `u8` pixels in memory.
 //!
-//! bytes → [`Format::of`] (by content) → decode to a [`Raster`] → [`Raster::center_square`] (oriented, RGB) →
-//! [`Resizer`] → [`DatasetBuilder`] → [`Dataset`]. [`prepare`] is the middle of that in one call. Nothing here opens a
-//! file or starts a thread: front ends hand in bytes or readers.
+//! names → [`Plan`] → for each entry: bytes → [`Format::of`] (by content) → decode to a [`Raster`] → [`Raster::square`]
+//! (oriented, cropped, RGB or grey) → [`Resizer`] → [`DatasetBuilder`] → [`Dataset`]. [`prepare_cropped`] is the middle of
+//! that in one call; [`IdxReader`] is its like for idx files. Nothing here opens a file or starts a thread: front ends hand
+//! in names, bytes and readers.
 
+mod annotation;
 mod archive;
 mod builder;
 mod builtin;
+mod color;
 mod dataset;
 mod decode;
 mod error;
+mod idx;
 mod jpeg;
+mod layout;
 mod names;
 mod prepare;
 mod preview;
@@ -18,16 +23,22 @@ mod raster;
 mod read;
 mod resize;
 mod sniff;
+mod square;
 
-pub use archive::{Archive, ArchiveEntry};
+pub use annotation::{AnnotationError, MAX_ANNOTATION_BYTES, read_annotation};
+pub use archive::Archive;
 pub use builder::DatasetBuilder;
 pub use builtin::{TILE, dogs};
+pub use color::Color;
 pub use dataset::Dataset;
 pub use decode::decode;
 pub use error::{DataError, DecodeError};
+pub use idx::{IDX_HEAD_BYTES, IdxKind, IdxReader, read_idx_labels};
+pub use layout::{Entry, Layout, Plan, idx_candidates, is_idx_pair};
 pub use names::{is_ignorable, sanitized};
-pub use prepare::{prepare, resize_square};
+pub use prepare::{Preparation, Prepared, Target, prepare, prepare_cropped, resize_square};
 pub use raster::Raster;
 pub use read::{MAX_FILE_BYTES, read_picture};
 pub use resize::{Filter, Resizer};
 pub use sniff::{Format, HEAD_BYTES};
+pub use square::{BoundingBox, Square};

@@ -1,6 +1,86 @@
-//! One file's bytes to one picture of a data set.
+//! One file's bytes to pictures of a data set.
 
-use super::{DecodeError, Filter, Raster, Resizer, decode};
+use super::{
+    AnnotationError, BoundingBox, Color, DecodeError, Filter, Layout, Raster, Resizer, Square, annotation, decode,
+};
+use crate::config::{Channels, Crop, DataConfig};
+
+/// What is asked of the pictures; the part of a [`DataConfig`] that decides their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Height and width, in pixels.
+    pub resolution: usize,
+    /// Colour or grey, or what the source has.
+    pub channels: Channels,
+    /// What is used of a picture with boxes.
+    pub crop: Crop,
+}
+
+impl From<&DataConfig> for Preparation {
+    fn from(config: &DataConfig) -> Self {
+        Self { resolution: config.resolution, channels: config.channels, crop: config.crop }
+    }
+}
+
+impl Preparation {
+    /// What pictures out of a source of this layout become.
+    pub fn target(self, layout: Layout) -> Target {
+        let color = match (self.channels, layout) {
+            (Channels::Rgb, _) => Color::Rgb,
+            (Channels::Grey, _) | (Channels::Auto, Layout::Idx { .. }) => Color::Grey,
+            (Channels::Auto, Layout::Plain | Layout::Classes | Layout::StanfordDogs) => Color::Rgb,
+        };
+        Target { resolution: self.resolution, color }
+    }
+}
+
+/// What every picture of a data set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Height and width, in pixels.
+    pub resolution: usize,
+    /// Its channels.
+    pub color: Color,
+}
+
+impl Target {
+    /// RGB pictures of `resolution` x `resolution` pixels.
+    pub fn rgb(resolution: usize) -> Self {
+        Self { resolution, color: Color::Rgb }
+    }
+
+    /// Bytes of one picture.
+    pub fn bytes(self) -> usize {
+        self.color.channels() * self.resolution * self.resolution
+    }
+
+    /// One square of `raster`, resized with Lanczos-3.
+    ///
+    /// # Shapes
+    /// - returns: `[channels, resolution, resolution]`
+    pub(super) fn cut(self, raster: &Raster, square: Square) -> Vec<u8> {
+        self.resize(&raster.square(square, self.color), &Resizer::new(square.side, self.resolution, Filter::Lanczos))
+    }
+
+    /// # Shapes
+    /// - `square`: what `resizer` takes, with this target's channels, interleaved
+    /// - returns: `[channels, resolution, resolution]`
+    pub(super) fn resize(self, square: &[u8], resizer: &Resizer) -> Vec<u8> {
+        match self.color {
+            Color::Rgb => planes(&resizer.resize::<3>(square)),
+            Color::Grey => resizer.resize::<1>(square),
+        }
+    }
+}
+
+/// Pictures made of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// At least one, each `[channels, resolution, resolution]`.
+    pub pictures: Vec<Vec<u8>>,
+    /// Why the picture is whole although its boxes were asked for.
+    pub uncropped: Option<AnnotationError>,
+}
 
 /// Decodes, turns upright, crops to the square at the centre and resizes with Lanczos-3.
 ///
@@ -8,23 +88,127 @@ use super::{DecodeError, Filter, Raster, Resizer, decode};
 ///
 /// # Shapes
 /// - `bytes`: a whole file
-/// - returns: `[3, resolution, resolution]`, 0..=255
+/// - returns: `[channels, resolution, resolution]`, 0..=255
 ///
 /// # Errors
 /// Those of [`decode`].
-pub fn prepare(bytes: &[u8], resolution: usize) -> Result<Vec<u8>, DecodeError> {
-    Ok(planes(&resize_square(&decode(bytes)?, resolution, Filter::Lanczos)))
+pub fn prepare(bytes: &[u8], target: Target) -> Result<Vec<u8>, DecodeError> {
+    let raster = decode(bytes)?;
+    Ok(target.cut(&raster, raster.center()))
 }
 
-/// The square at the centre of the upright picture, resized.
+/// As [`prepare`], with the squares that `crop` asks for: those around the boxes of `annotation`, in its order, the one
+/// at the centre last.
+///
+/// Without a box that can be used the picture is whole, and the result says why.
+///
+/// # Errors
+/// Those of [`decode`]; a bad annotation is none.
+pub fn prepare_cropped(
+    bytes: &[u8],
+    annotation: Result<&[u8], AnnotationError>,
+    crop: Crop,
+    target: Target,
+) -> Result<Prepared, DecodeError> {
+    let raster = decode(bytes)?;
+    let (mut squares, uncropped) = match crop {
+        Crop::Whole => (Vec::new(), None),
+        Crop::Box | Crop::Both => match annotation.and_then(|xml| squares(xml, &raster)) {
+            Ok(squares) => (squares, None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        },
+    };
+    if squares.is_empty() || crop == Crop::Both {
+        squares.push(raster.center());
+    }
+    Ok(Prepared { pictures: squares.into_iter().map(|square| target.cut(&raster, square)).collect(), uncropped })
+}
+
+/// A square for each box in the upright picture; at least one.
+fn squares(xml: &[u8], raster: &Raster) -> Result<Vec<Square>, AnnotationError> {
+    let annotation = annotation::read(xml)?;
+    let (width, height) = raster.upright_size();
+    // Pictures are often made smaller to save space, and their annotations are left as they were.
+    let scale = annotation.size.map_or((1.0, 1.0), |(w, h)| (width as f64 / w, height as f64 / h));
+    let square = |found: BoundingBox| found.scaled(scale).square(width, height);
+    let squares: Vec<_> = annotation.boxes.into_iter().filter_map(square).collect();
+    if squares.is_empty() { Err(AnnotationError::NoBox) } else { Ok(squares) }
+}
+
+/// The square at the centre of the upright picture in RGB, resized.
 ///
 /// # Shapes
 /// - returns: `[resolution, resolution, 3]`, interleaved
 pub fn resize_square(raster: &Raster, resolution: usize, filter: Filter) -> Vec<u8> {
-    Resizer::new(raster.side(), resolution, filter).resize::<3>(&raster.center_square())
+    let square = raster.center();
+    Resizer::new(square.side, resolution, filter).resize::<3>(&raster.square(square, Color::Rgb))
 }
 
 /// `[height, width, 3]` to `[3, height, width]`.
-pub(super) fn planes(interleaved: &[u8]) -> Vec<u8> {
+fn planes(interleaved: &[u8]) -> Vec<u8> {
     (0..3).flat_map(|channel| interleaved.iter().skip(channel).step_by(3).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+    use super::*;
+
+    /// 40 x 20 pixels whose red is the column and whose green is the row.
+    fn picture() -> Vec<u8> {
+        let pixels: Vec<u8> = (0..20).flat_map(|y| (0..40).flat_map(move |x| [x, y, 0])).collect();
+        let mut png = Vec::new();
+        PngEncoder::new(&mut png).write_image(&pixels, 40, 20, ExtendedColorType::Rgb8).unwrap();
+        png
+    }
+
+    fn annotated(size: &str, boxes: &[[u32; 4]]) -> String {
+        let object = |[x0, y0, x1, y1]: &[u32; 4]| {
+            format!(
+                "<object><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+            )
+        };
+        format!("<annotation>{size}{}</annotation>", boxes.iter().map(object).collect::<String>())
+    }
+
+    /// Upper left pixels of the squares, which are of 10 x 10 pixels and therefore not resized.
+    fn corners(xml: &str, crop: Crop) -> (Vec<[u8; 2]>, Option<AnnotationError>) {
+        let prepared = prepare_cropped(&picture(), Ok(xml.as_bytes()), crop, Target::rgb(10)).unwrap();
+        (prepared.pictures.iter().map(|picture| [picture[0], picture[100]]).collect(), prepared.uncropped)
+    }
+
+    #[test]
+    fn boxes_are_cut_out_as_asked_for() {
+        let xml = annotated("", &[[3, 4, 13, 14], [30, 10, 40, 20]]);
+        assert_eq!(corners(&xml, Crop::Box), (vec![[3, 4], [30, 10]], None));
+        let (both, uncropped) = corners(&xml, Crop::Both);
+        assert_eq!((both.len(), &both[..2], uncropped), (3, &[[3, 4], [30, 10]][..], None));
+        assert_eq!(corners(&xml, Crop::Whole), (vec![both[2]], None), "the whole picture is the last one of both");
+        let halved = annotated("<size><width>80</width><height>40</height></size>", &[[6, 8, 26, 28]]);
+        assert_eq!(corners(&halved, Crop::Box), (vec![[3, 4]], None), "the picture is half as large as the note says");
+    }
+
+    #[test]
+    fn without_a_box_the_picture_is_whole_and_says_why() {
+        let whole = corners("", Crop::Whole).0;
+        for crop in [Crop::Box, Crop::Both] {
+            let none = annotated("", &[]);
+            assert_eq!(corners(&none, crop), (whole.clone(), Some(AnnotationError::NoBox)));
+            let outside = annotated("", &[[50, 50, 90, 90]]);
+            assert_eq!(corners(&outside, crop), (whole.clone(), Some(AnnotationError::NoBox)));
+            assert!(matches!(corners("<annotation>", crop).1, Some(AnnotationError::Malformed { .. })));
+            let missing = prepare_cropped(&picture(), Err(AnnotationError::Missing), crop, Target::rgb(10)).unwrap();
+            assert_eq!((missing.pictures.len(), missing.uncropped), (1, Some(AnnotationError::Missing)));
+        }
+    }
+
+    #[test]
+    fn grey_is_one_channel_of_the_right_size() {
+        let target = Target { resolution: 20, color: Color::Grey };
+        let grey = prepare(&picture(), target).unwrap();
+        assert_eq!(grey.len(), target.bytes());
+        assert_eq!(grey[0], 3, "column 10, row 0: 0.299 * 10");
+        assert_eq!(grey[399], 20, "column 29, row 19: 0.299 * 29 + 0.587 * 19 = 19.8");
+    }
 }

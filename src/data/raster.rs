@@ -1,6 +1,9 @@
-//! A decoded picture as its file stores it, and the upright RGB square at its centre.
+//! A decoded picture as its file stores it, and upright squares of it.
 
 use image::metadata::Orientation;
+
+use super::color::luma;
+use super::{Color, Square};
 
 /// A decoded picture: no conversion has been made yet, so that cropping comes before the expensive part.
 #[derive(Clone, Debug)]
@@ -32,61 +35,93 @@ impl Raster {
         Self { width, height, channels: 3, bytes_per_sample: 1, samples, orientation: Orientation::NoTransforms }
     }
 
-    /// Side of the largest square in the picture, in pixels.
-    pub fn side(&self) -> usize {
-        self.width.min(self.height)
-    }
-
-    /// The largest square at the centre of the upright picture, alpha laid over white, grey made RGB.
-    ///
-    /// Left and top of the square are rounded down, counted in the upright picture. Turning comes before any resize,
-    /// because the passes of a resize in 8 bits do not commute.
+    /// A grey picture of 8 bits.
     ///
     /// # Shapes
-    /// - returns: `[side, side, 3]`, interleaved
-    pub fn center_square(&self) -> Vec<u8> {
-        let sample = |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes));
+    /// - `samples`: `[height, width]`
+    ///
+    /// # Panics
+    /// If `samples` has another size.
+    pub fn grey8(width: usize, height: usize, samples: Vec<u8>) -> Self {
+        assert_eq!(samples.len(), width * height, "{width} x {height} grey pixels");
+        Self { width, height, channels: 1, bytes_per_sample: 1, samples, orientation: Orientation::NoTransforms }
+    }
+
+    /// Width and height of the upright picture, in pixels.
+    pub fn upright_size(&self) -> (usize, usize) {
+        if Turn::new(self.orientation).exchange { (self.height, self.width) } else { (self.width, self.height) }
+    }
+
+    /// The largest square at the centre of the upright picture.
+    pub fn center(&self) -> Square {
+        let (width, height) = self.upright_size();
+        Square::center(width, height)
+    }
+
+    /// A square of the upright picture, alpha laid over white.
+    ///
+    /// Turning comes before any resize, because the passes of a resize in 8 bits do not commute. Grey is made of colour
+    /// here already, before the resize, as `Image.convert("L")` is commonly applied.
+    ///
+    /// # Shapes
+    /// - `square`: within [`Raster::upright_size`]
+    /// - returns: `[side, side, channels of color]`, interleaved
+    ///
+    /// # Panics
+    /// If `square` leaves the picture.
+    pub fn square(&self, square: Square, color: Color) -> Vec<u8> {
+        match color {
+            Color::Rgb => self.paint(square, |rgb| rgb),
+            Color::Grey => self.paint(square, |rgb| [luma(rgb)]),
+        }
+    }
+
+    /// `C` channels of every pixel, made of RGB.
+    fn paint<const C: usize>(&self, square: Square, color_from_rgb: impl Fn([u8; 3]) -> [u8; C]) -> Vec<u8> {
+        let (color, sample) = (color_from_rgb, |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes)));
         match (self.channels, self.bytes_per_sample) {
-            (1, 1) => self.gather(|[grey]| [grey; 3]),
-            (2, 1) => self.gather(|[grey, alpha]| [over_white(grey, alpha); 3]),
-            (3, 1) => self.gather(|rgb: [u8; 3]| rgb),
-            (4, 1) => self.gather(|[r, g, b, alpha]| [r, g, b].map(|value| over_white(value, alpha))),
-            (1, _) => self.gather(|grey: [u8; 2]| [sample(grey); 3]),
-            (2, _) => self.gather(|[g, h, a, b]| [over_white(sample([g, h]), sample([a, b])); 3]),
-            (3, _) => self.gather(|[r, s, g, h, b, c]| [[r, s], [g, h], [b, c]].map(sample)),
-            (_, _) => self.gather(|[r, s, g, h, b, c, a, d]| {
-                [[r, s], [g, h], [b, c]].map(|value| over_white(sample(value), sample([a, d])))
+            (1, 1) => self.gather(square, |[grey]| color([grey; 3])),
+            (2, 1) => self.gather(square, |[grey, alpha]| color([over_white(grey, alpha); 3])),
+            (3, 1) => self.gather(square, color),
+            (4, 1) => self.gather(square, |[r, g, b, alpha]| color([r, g, b].map(|value| over_white(value, alpha)))),
+            (1, _) => self.gather(square, |grey: [u8; 2]| color([sample(grey); 3])),
+            (2, _) => self.gather(square, |[g, h, a, b]| color([over_white(sample([g, h]), sample([a, b])); 3])),
+            (3, _) => self.gather(square, |[r, s, g, h, b, c]| color([[r, s], [g, h], [b, c]].map(sample))),
+            (_, _) => self.gather(square, |[r, s, g, h, b, c, a, d]| {
+                color([[r, s], [g, h], [b, c]].map(|value| over_white(sample(value), sample([a, d]))))
             }),
         }
     }
 
-    /// Walks the stored square in upright order; `BYTES` of a pixel become RGB.
-    fn gather<const BYTES: usize>(&self, rgb_from_pixel: impl Fn([u8; BYTES]) -> [u8; 3]) -> Vec<u8> {
-        let side = self.side();
+    /// Walks the stored square in upright order; `BYTES` of a pixel become `C` channels.
+    fn gather<const BYTES: usize, const C: usize>(
+        &self,
+        square: Square,
+        color_from_pixel: impl Fn([u8; BYTES]) -> [u8; C],
+    ) -> Vec<u8> {
+        let Square { left, top, side } = square;
+        let (width, height) = self.upright_size();
+        assert!(left + side <= width && top + side <= height, "{square:?} is within {width} x {height} pixels");
         let turn = Turn::new(self.orientation);
-        let left = margin(self.width - side, turn.reverse_x) + if turn.reverse_x { side - 1 } else { 0 };
-        let top = margin(self.height - side, turn.reverse_y) + if turn.reverse_y { side - 1 } else { 0 };
+        let (x, y) = if turn.exchange { (top, left) } else { (left, top) };
+        let x = if turn.reverse_x { self.width - 1 - x } else { x };
+        let y = if turn.reverse_y { self.height - 1 - y } else { y };
         let right = if turn.reverse_x { -1 } else { 1 };
         let down = if turn.reverse_y { -1 } else { 1 } * self.width as isize;
         let (step, line_step) = if turn.exchange { (down, right) } else { (right, down) };
         let (pixels, _) = self.samples.as_chunks::<BYTES>();
-        let mut square = vec![0; side * side * 3];
-        let mut start = (top * self.width + left) as isize;
-        for line in square.chunks_exact_mut(side * 3) {
+        let mut gathered = vec![0; side * side * C];
+        let mut start = (y * self.width + x) as isize;
+        for line in gathered.chunks_exact_mut(side * C) {
             let mut source = start;
-            for rgb in line.as_chunks_mut::<3>().0 {
-                *rgb = rgb_from_pixel(pixels[source as usize]);
+            for color in line.as_chunks_mut::<C>().0 {
+                *color = color_from_pixel(pixels[source as usize]);
                 source += step;
             }
             start += line_step;
         }
-        square
+        gathered
     }
-}
-
-/// What is cut off before the square, of `excess` pixels in all; read backwards, the larger half comes first.
-fn margin(excess: usize, reversed: bool) -> usize {
-    if reversed { excess.div_ceil(2) } else { excess / 2 }
 }
 
 /// Nearest of 0..=255 to a value of 0..=65535.
@@ -132,8 +167,12 @@ mod tests {
         Raster { width, height, channels, bytes_per_sample, samples, orientation: Orientation::NoTransforms }
     }
 
+    fn rgb(raster: &Raster) -> Vec<u8> {
+        raster.square(raster.center(), Color::Rgb)
+    }
+
     fn reds(raster: &Raster) -> Vec<u8> {
-        raster.center_square().chunks_exact(3).map(|pixel| pixel[0]).collect()
+        rgb(raster).chunks_exact(3).map(|pixel| pixel[0]).collect()
     }
 
     #[test]
@@ -156,17 +195,39 @@ mod tests {
     }
 
     #[test]
+    fn a_square_is_counted_in_the_upright_picture() {
+        let mut picture = raster(5, 1, 1, (1..=10).collect());
+        let mut square = |orientation, left, top| {
+            picture.orientation = orientation;
+            picture.square(Square { left, top, side: 2 }, Color::Grey)
+        };
+        assert_eq!(square(Orientation::NoTransforms, 3, 0), [4, 5, 9, 10]);
+        assert_eq!(square(Orientation::FlipHorizontal, 3, 0), [2, 1, 7, 6]);
+        // Upright: 6 1 / 7 2 / 8 3 / 9 4 / 10 5
+        assert_eq!(square(Orientation::Rotate90, 0, 3), [9, 4, 10, 5]);
+        assert_eq!(picture.upright_size(), (2, 5));
+    }
+
+    #[test]
+    fn colour_becomes_grey_pixel_by_pixel_and_grey_stays() {
+        let picture = raster(2, 3, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9]);
+        assert_eq!(picture.square(picture.center(), Color::Grey), [76, 150, 29, 9]);
+        let picture = raster(2, 1, 1, vec![1, 2, 3, 4]);
+        assert_eq!(picture.square(picture.center(), Color::Grey), [1, 2, 3, 4]);
+    }
+
+    #[test]
     fn alpha_is_laid_over_white() {
         assert_eq!(reds(&raster(1, 2, 1, vec![0, 255])), [0]);
         assert_eq!(reds(&raster(1, 2, 1, vec![0, 0])), [255]);
         assert_eq!(reds(&raster(1, 2, 1, vec![100, 128])), [177]); // 50.196 + 127
-        assert_eq!(raster(1, 4, 1, vec![10, 20, 30, 51]).center_square(), [206, 208, 210]);
+        assert_eq!(rgb(&raster(1, 4, 1, vec![10, 20, 30, 51])), [206, 208, 210]);
     }
 
     #[test]
     fn sixteen_bits_are_rounded_to_eight() {
         let samples = |values: [u16; 3]| values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        assert_eq!(raster(1, 3, 2, samples([0, 128, 129])).center_square(), [0, 0, 1]);
-        assert_eq!(raster(1, 3, 2, samples([65535, 65407, 65406])).center_square(), [255, 255, 254]);
+        assert_eq!(rgb(&raster(1, 3, 2, samples([0, 128, 129]))), [0, 0, 1]);
+        assert_eq!(rgb(&raster(1, 3, 2, samples([65535, 65407, 65406]))), [255, 255, 254]);
     }
 }

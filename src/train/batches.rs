@@ -55,7 +55,9 @@ impl Batches {
         let real = Tensor::from_data(TensorData::new(values, [self.batch, channels, resolution, resolution]), device);
         let z = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
         let z = Tensor::from_data(TensorData::new(z, [self.batch, latent]), device);
-        Batch { real, classes: None, z }
+        let labels: Option<Vec<i32>> = indices.iter().map(|index| Some(self.data.label(*index)? as i32)).collect();
+        let classes = labels.map(|labels| Tensor::from_data(TensorData::new(labels, [self.batch]), device));
+        Batch { real, classes, z }
     }
 }
 

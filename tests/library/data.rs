@@ -3,28 +3,37 @@
 //! `fixtures/make.py` made the files and, with Pillow 13.0.0, the expected pixels.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
+use flate2::{Compression, write::GzEncoder};
 use safetensors::SafeTensors;
-use whelp::data::{Archive, ArchiveEntry, DataError, DatasetBuilder, DecodeError, prepare};
+use whelp::config::{Channels, Crop, DataConfig};
+use whelp::data::{
+    AnnotationError, Archive, Color, DataError, Dataset, DecodeError, IdxReader, Layout, Plan, Preparation, Target,
+    prepare, prepare_cropped, read_idx_labels,
+};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 const RESOLUTION: usize = 32;
+const RGB: Target = Target { resolution: RESOLUTION, color: Color::Rgb };
+const GREY: Target = Target { resolution: RESOLUTION, color: Color::Grey };
 
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/fixtures").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// Levels between what we make of the file and what Pillow makes of it, at most; by name.
-fn distances(wanted: impl Fn(&str) -> bool) -> Vec<(String, u8)> {
-    let expected = fixture("expected.safetensors");
+fn distances(expected: &str, target: Target, wanted: impl Fn(&str) -> bool) -> Vec<(String, u8)> {
+    let expected = fixture(expected);
     let expected = SafeTensors::deserialize(&expected).unwrap();
     let mut names: Vec<_> = expected.names().into_iter().filter(|name| wanted(name)).collect();
     names.sort_unstable();
     let distance = |name: &str| {
-        let got = prepare(&fixture(name), RESOLUTION).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let got = prepare(&fixture(name), target).unwrap_or_else(|error| panic!("{name}: {error}"));
         let want = expected.tensor(name).unwrap();
-        assert_eq!(want.shape(), [3, RESOLUTION, RESOLUTION], "{name}");
+        assert_eq!(want.shape(), [target.color.channels(), RESOLUTION, RESOLUTION], "{name}");
         assert_eq!(got.len(), want.data().len(), "{name}");
         got.iter().zip(want.data()).map(|(got, want)| got.abs_diff(*want)).max().unwrap()
     };
@@ -38,8 +47,17 @@ fn is_jpeg(name: &str) -> bool {
 
 #[test]
 fn other_formats_are_pillows_to_the_byte() {
-    let distances = distances(|name| !is_jpeg(name));
+    let distances = distances("expected.safetensors", RGB, |name| !is_jpeg(name));
     assert_eq!(distances.len(), 21);
+    for (name, distance) in distances {
+        assert_eq!(distance, 0, "{name}");
+    }
+}
+
+#[test]
+fn grey_is_pillows_to_the_byte() {
+    let distances = distances("expected_grey.safetensors", GREY, |_| true);
+    assert_eq!(distances.len(), 7);
     for (name, distance) in distances {
         assert_eq!(distance, 0, "{name}");
     }
@@ -50,7 +68,7 @@ fn other_formats_are_pillows_to_the_byte() {
 /// wrongly, or cropped one pixel aside, is more than 100 away.
 #[test]
 fn jpegs_are_pillows_within_a_few_levels() {
-    let distances = distances(is_jpeg);
+    let distances = distances("expected.safetensors", RGB, is_jpeg);
     assert_eq!(distances.len(), 13);
     for (name, distance) in distances {
         println!("{name}: {distance}");
@@ -80,7 +98,7 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("picture.tiff", "It is a TIFF picture; only JPEG, PNG"),
     ];
     for (name, reason) in reasons {
-        let sentence = prepare(&fixture(name), RESOLUTION).map(|_| ()).expect_err(name).to_string();
+        let sentence = prepare(&fixture(name), RGB).map(|_| ()).expect_err(name).to_string();
         println!("{name}: {sentence}");
         assert!(sentence.contains(reason) && !sentence.contains('\n'), "{name}: {sentence}");
     }
@@ -92,29 +110,45 @@ fn no_cut_and_no_flipped_byte_panics() {
     for name in ["subsampled.jpg", "progressive.jpg", "palette.png", "lossy.webp", "transparent.gif", "palette.bmp"] {
         let whole = fixture(name);
         for cut in 0..whole.len() {
-            let _ = prepare(&whole[..cut], RESOLUTION);
+            let _ = prepare(&whole[..cut], RGB);
             let mut flipped = whole.clone();
             flipped[cut] ^= 0xa5;
-            let _ = prepare(&flipped, RESOLUTION);
+            let _ = prepare(&flipped, RGB);
         }
     }
 }
 
-fn open(bytes: Vec<u8>) -> Result<Vec<ArchiveEntry>, DataError> {
-    Archive::open("messy.zip", Cursor::new(bytes))?.collect()
+fn preparation() -> Preparation {
+    Preparation::from(&DataConfig { resolution: RESOLUTION, ..DataConfig::default() })
+}
+
+/// Reads an archive as both front ends do.
+fn read(source: &str, bytes: Vec<u8>, preparation: Preparation) -> Result<Dataset, DataError> {
+    let mut archive = Archive::open(source, Cursor::new(bytes))?;
+    let idx = archive.idx_files();
+    let names = archive.names().to_vec();
+    let plan = Plan::new(source, &names, &idx, preparation)?;
+    if let Layout::Idx { pictures, labels } = plan.layout {
+        let labels = match labels {
+            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(index)?)?)),
+            None => None,
+        };
+        return IdxReader::open(&plan, source, (&names[pictures], archive.reader(pictures)?), labels)?.finish();
+    }
+    let mut builder = plan.builder(source);
+    for entry in &plan.entries {
+        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
+        let annotation = annotation.as_deref().map_err(Clone::clone);
+        let picture = archive.picture(entry.index)?;
+        let prepared = picture.and_then(|bytes| prepare_cropped(&bytes, annotation, plan.crop, plan.target));
+        builder.push_cropped(&names[entry.index], entry.class, prepared);
+    }
+    builder.finish()
 }
 
 #[test]
 fn a_zip_gives_the_same_pictures_as_its_files() {
-    let mut archive = Archive::open("messy.zip", Cursor::new(fixture("messy.zip"))).unwrap();
-    assert_eq!(archive.remaining(), 6, "folders and the system's files are passed over");
-    let mut builder = DatasetBuilder::new("messy.zip", RESOLUTION);
-    let mut names = Vec::new();
-    for entry in &mut archive {
-        let ArchiveEntry { name, bytes } = entry.unwrap();
-        builder.push(&name, bytes.and_then(|bytes| prepare(&bytes, RESOLUTION)));
-        names.push(name);
-    }
+    let archive = Archive::open("messy.zip", Cursor::new(fixture("messy.zip"))).unwrap();
     let sorted = [
         "a stored one.jpg",
         "dogs/deep er/grey.png",
@@ -123,13 +157,14 @@ fn a_zip_gives_the_same_pictures_as_its_files() {
         "dogs/Ünïcode 犬.png",
         "escape.png",
     ];
-    assert_eq!(names, sorted, "by name, and nothing leads out of the archive");
+    assert_eq!(archive.names(), sorted, "by name, none of the system's, and nothing leads out of the archive");
 
-    let data = builder.finish().unwrap();
+    let data = read("messy.zip", fixture("messy.zip"), preparation()).unwrap();
     let files = ["rgb.jpg", "grey.png", "rgb.png", "palette.png", "rgba.png"];
     assert_eq!(data.len(), files.len());
     for (i, file) in files.iter().enumerate() {
-        assert_eq!(data.pixels(i), prepare(&fixture(file), RESOLUTION).unwrap(), "{file}");
+        assert_eq!(data.pixels(i), prepare(&fixture(file), RGB).unwrap(), "{file}");
+        assert_eq!(data.label(i), None, "{file}");
     }
     let skipped = &data.summary().skipped;
     assert_eq!(skipped.len(), 1);
@@ -138,21 +173,131 @@ fn a_zip_gives_the_same_pictures_as_its_files() {
 
 #[test]
 fn a_damaged_zip_is_explained() {
+    let open = |bytes: &[u8]| Archive::open("messy.zip", Cursor::new(bytes.to_vec()));
     let whole = fixture("messy.zip");
     for cut in [0, 3, 100, whole.len() / 2, whole.len() - 30] {
-        let sentence = open(whole[..cut].to_vec()).unwrap_err().to_string();
+        let sentence = open(&whole[..cut]).map(|_| ()).unwrap_err().to_string();
         assert!(sentence.starts_with("messy.zip is not a zip archive that can be read"), "{sentence}");
     }
-    assert!(open(fixture("rgb.png")).is_err());
+    assert!(open(&fixture("rgb.png")).is_err());
 
     // One byte wrong inside a stored entry: that entry fails its checksum, the others are read.
     let mut flipped = whole;
     let jpeg = fixture("rgb.jpg");
     let at = flipped.windows(jpeg.len()).position(|window| window == jpeg).unwrap() + jpeg.len() / 2;
     flipped[at] ^= 1;
-    let entries = open(flipped).unwrap();
-    let failed: Vec<_> =
-        entries.iter().filter(|entry| matches!(entry.bytes, Err(DecodeError::Unreadable { .. }))).collect();
-    assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0].name, "a stored one.jpg");
+    let mut archive = open(&flipped).unwrap();
+    let pictures: Vec<_> = (0..archive.names().len()).map(|index| archive.picture(index).unwrap()).collect();
+    let failed = |picture: &Result<Vec<u8>, DecodeError>| matches!(picture, Err(DecodeError::Unreadable { .. }));
+    assert_eq!(pictures.iter().position(failed), Some(0), "a stored one.jpg");
+    assert_eq!(pictures.iter().filter(|picture| failed(picture)).count(), 1);
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+const BOX: &str = "<annotation><object><bndbox><xmin>4</xmin><ymin>6</ymin><xmax>36</xmax><ymax>38</ymax></bndbox></object>\
+                   </annotation>";
+
+/// A download of Stanford Dogs packed again, with one breed that nobody has annotated.
+fn stanford_dogs() -> Vec<u8> {
+    let (rgb, turned) = (fixture("rgb.png"), fixture("turned.png"));
+    zip(&[
+        ("Stanford Dogs/Annotation/n02085620-Chihuahua/n02085620_7", BOX.as_bytes()),
+        ("Stanford Dogs/Annotation/n02106662-German_shepherd/n02106662_1", b"<annotation>"),
+        ("Stanford Dogs/Images/n02085620-Chihuahua/n02085620_7.jpg", &rgb),
+        ("Stanford Dogs/Images/n02106662-German_shepherd/n02106662_1.jpg", &turned),
+        ("Stanford Dogs/Images/n02115641-dingo/n02115641_9.jpg", &rgb),
+        ("Stanford Dogs/read me.txt", b"not a picture"),
+    ])
+}
+
+#[test]
+fn stanford_dogs_have_breeds_and_boxes() {
+    let read = |crop| read("dogs.zip", stanford_dogs(), Preparation { crop, ..preparation() }).unwrap();
+    let labels = |data: &Dataset| (0..data.len()).map(|index| data.label(index).unwrap()).collect::<Vec<_>>();
+    let (whole, boxes, both) = (read(Crop::Whole), read(Crop::Box), read(Crop::Both));
+    assert_eq!(whole.summary().classes, ["Chihuahua", "German shepherd", "dingo"]);
+    assert_eq!((labels(&whole), labels(&boxes), labels(&both)), (vec![0, 1, 2], vec![0, 1, 2], vec![0, 0, 1, 2]));
+    assert_eq!(whole.pixels(0), prepare(&fixture("rgb.png"), RGB).unwrap());
+    assert_eq!(whole.summary().notes.len(), 0);
+    assert_eq!(whole.summary().skipped_count, 1, "the text; annotations are not counted");
+
+    // A box of 32 x 32 is not resized: the pixels are those of the picture, from column 4 and row 6 on.
+    let picture = image::load_from_memory(&fixture("rgb.png")).unwrap().into_rgb8();
+    for (x, y) in [(0, 0), (31, 0), (5, 17), (31, 31)] {
+        let at = y * RESOLUTION + x;
+        let plane = RESOLUTION * RESOLUTION;
+        let pixel = [0, 1, 2].map(|channel| boxes.pixels(0)[channel * plane + at]);
+        assert_eq!(pixel, picture.get_pixel(x as u32 + 4, y as u32 + 6).0, "{x}, {y}");
+    }
+    assert_eq!(both.pixels(0), boxes.pixels(0));
+    for (of_both, of_whole) in [(1, 0), (2, 1), (3, 2)] {
+        assert_eq!(both.pixels(of_both), whole.pixels(of_whole));
+    }
+    let note = &boxes.summary().notes[0];
+    let start = "2 of 3 pictures have no box to crop to and are whole; the first is Stanford \
+                 Dogs/Images/n02106662-German_shepherd/n02106662_1.jpg: its annotation is damaged: ";
+    assert!(note.starts_with(start), "{note}");
+    assert_ne!(whole.summary().fingerprint, both.summary().fingerprint);
+}
+
+#[test]
+fn folders_in_a_zip_are_classes_and_grey_is_one_channel() {
+    let rgb = fixture("rgb.png");
+    let archive = zip(&[("pets/cat/1.png", &rgb), ("pets/dog/1.png", &rgb), ("pets/dog/2.png", &rgb)]);
+    let grey = Preparation { channels: Channels::Grey, ..preparation() };
+    let data = read("pets.zip", archive, grey).unwrap();
+    assert_eq!(data.summary().classes, ["cat", "dog"]);
+    assert_eq!([0, 1, 2].map(|index| data.label(index)), [Some(0), Some(1), Some(1)]);
+    assert_eq!((data.channels(), data.pixels(0)), (1, &prepare(&rgb, GREY).unwrap()[..]));
+    let grid = data.preview(3);
+    assert_eq!((grid.channels, grid.pixels.len()), (1, 64 * 64));
+    assert_eq!(grid.pixels[..32], data.pixels(0)[..32]);
+}
+
+#[test]
+fn a_zip_of_idx_files_is_read_with_its_labels() {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let pixels: Vec<u8> = (0..3 * 28 * 28).map(|i| (i % 251) as u8).collect();
+    let pictures = [b"\0\0\x08\x03\0\0\0\x03\0\0\0\x1c\0\0\0\x1c", &pixels[..]].concat();
+    let archive = zip(&[
+        ("t10k-images-idx3-ubyte.gz", &gzip(&pictures[..100])),
+        ("train-images-idx3-ubyte.gz", &gzip(&pictures)),
+        ("train-labels-idx1-ubyte.gz", &gzip(b"\0\0\x08\x01\0\0\0\x03\x09\0\x02")),
+    ]);
+    let data = read("fashion.zip", archive, Preparation { resolution: 28, ..preparation() }).unwrap();
+    assert_eq!((data.len(), data.channels()), (3, 1));
+    assert_eq!(data.pixels(2), &pixels[2 * 784..]);
+    let class = |index: usize| data.summary().classes[data.label(index).unwrap() as usize].as_str();
+    assert_eq!([0, 1, 2].map(class), ["Ankle boot", "T-shirt/top", "Pullover"]);
+}
+
+/// The real FashionMNIST, where Debian's package `dataset-fashion-mnist` is installed.
+#[test]
+fn fashion_mnist_is_read_whole() {
+    let folder = Path::new("/usr/share/datasets/fashion-mnist");
+    let Ok(pictures) = fs::read(folder.join("train-images-idx3-ubyte.gz")) else {
+        return eprintln!("not tested on FashionMNIST: {} is not there", folder.display());
+    };
+    let labels = fs::read(folder.join("train-labels-idx1-ubyte.gz")).unwrap();
+    let archive = zip(&[("train-images-idx3-ubyte.gz", &pictures), ("train-labels-idx1-ubyte.gz", &labels)]);
+    let data = read("clothes.zip", archive, Preparation { resolution: 28, ..preparation() }).unwrap();
+    assert_eq!((data.len(), data.summary().classes[9].as_str()), (60_000, "Ankle boot"));
+    let mut counts = [0; 10];
+    (0..data.len()).for_each(|index| counts[data.label(index).unwrap() as usize] += 1);
+    assert_eq!(counts, [6000; 10]);
+    let mean = (0..data.len()).flat_map(|index| data.pixels(index)).map(|pixel| u64::from(*pixel)).sum::<u64>() as f64
+        / (60_000.0 * 784.0);
+    assert!((mean / 255.0 - 0.2860).abs() < 1e-4, "the mean that is commonly subtracted: {mean}");
 }

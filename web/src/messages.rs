@@ -4,7 +4,7 @@
 //! `bytes` is transferred, never copied.
 
 use serde::{Deserialize, Serialize};
-use whelp::config::RunConfig;
+use whelp::config::{DataConfig, RunConfig};
 use whelp::protocol::{Command, DataSummary, Event, Grid, Progress};
 
 /// Page to worker.
@@ -13,9 +13,9 @@ use whelp::protocol::{Command, DataSummary, Event, Grid, Progress};
 pub enum Request {
     /// The first message: pick and try out a device. Answered by `Ready`.
     Hello { device: DevicePreference },
-    /// Prepare pictures (`files` beside it for `Files`). Answered by `DataProgress`..., then `Data` or `Failed`.
+    /// Prepare pictures as `data` says (`files` beside it for `Files`). Answered by `DataProgress`..., then `Data` or `Failed`.
     /// A newer request replaces an older one; replies carry its `id`.
-    LoadData { id: u32, source: DataSource, resolution: usize },
+    LoadData { id: u32, source: DataSource, data: DataConfig },
     /// Give up the `LoadData` under way; the data set before it stays. Answered by `DataCancelled`.
     CancelData { id: u32 },
     /// Read a checkpoint (its file in `bytes`) without disturbing a run. Answered by `Opened` and a `Samples` event.

@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "../fixtures.mjs";
 import { encodedByTheBrowser, parseSafetensors, png, zip } from "../files.mjs";
 
@@ -122,6 +123,59 @@ test("what cannot be trained on is explained, and the pictures before it stay", 
   await expect(whelp.part("error").last()).toContainText("torn.zip is not a zip archive that can be read");
   await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
   await expect(whelp.part("status")).toContainText("Ready to train on the built-in dogs");
+});
+
+/** A file of MNIST's format: `kind` 3 for pictures, 1 for labels. */
+function idx(kind, sizes, content) {
+  const header = Buffer.alloc(4 + 4 * sizes.length);
+  header[2] = 8;
+  header[3] = kind;
+  sizes.forEach((size, index) => header.writeUInt32BE(size, 4 + 4 * index));
+  return Buffer.concat([header, content]);
+}
+
+test("MNIST's files are read with their labels, and trained on in grey", async ({ page, whelp }, info) => {
+  const pixels = Buffer.from(Array.from({ length: 20 * 28 * 28 }, (_, at) => (at * 7) % 256));
+  const files = [
+    ["train-images-idx3-ubyte.gz", gzipSync(idx(3, [20, 28, 28], pixels))],
+    ["train-labels-idx1-ubyte.gz", gzipSync(idx(1, [20], Buffer.alloc(20, 4)))],
+    ["other-labels-idx1-ubyte", idx(1, [19], Buffer.alloc(19, 4))],
+  ];
+  const folder = writeFolder(info.outputPath("digits"), files);
+  await whelp.open();
+  await drop(page, [folder]);
+  await expect(whelp.part("data-summary")).toHaveText("digits · 20 pictures · 32 px");
+  await expect(whelp.part("data-problems")).toHaveCount(0);
+  const strip = await stripOf(whelp);
+
+  const [pictures, labels, others] = files.map(([name]) => path.join(folder, name));
+  await whelp.part("pick-pictures").setInputFiles([pictures, others]);
+  await expect(whelp.part("error").last()).toContainText("20 pictures, but other-labels-idx1-ubyte 19 labels");
+  await whelp.part("use-builtin").click();
+  await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
+  await whelp.part("pick-pictures").setInputFiles([pictures, labels]);
+  await expect(whelp.part("data-summary")).toContainText("20 pictures");
+  expect(await stripOf(whelp)).toBe(strip);
+
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.stop();
+  const file = info.outputPath("digits.safetensors");
+  await whelp.download(file);
+  const { data } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(data).toMatchObject({ count: 20, channels: 1 });
+});
+
+test("annotations of Stanford Dogs are not taken for pictures", async ({ page, whelp }, info) => {
+  const breeds = ["n02085620-Chihuahua", "n02106662-German_shepherd"];
+  const folder = writeFolder(info.outputPath("Stanford Dogs"), [
+    ...breeds.map((breed, seed) => [`Images/${breed}/${seed}.jpg`, png(48, seed)]),
+    ...breeds.map((breed, seed) => [`Annotation/${breed}/${seed}`, Buffer.from("<annotation></annotation>")]),
+  ]);
+  await whelp.open();
+  await drop(page, [folder]);
+  await expect(whelp.part("data-summary")).toHaveText("Stanford Dogs · 2 pictures · 32 px");
+  await expect(whelp.part("data-problems")).toHaveCount(0);
 });
 
 /** A fingerprint of the strip's pixels. */

@@ -6,7 +6,8 @@ use leptos::task::spawn_local;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
-use whelp::config::{Length, RunConfig, TrainConfig};
+use whelp::config::{DataConfig, Length, RunConfig, TrainConfig};
+use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
 use whelp::recipes::Recipe;
 use whelp_web::messages::{DataSource, DevicePreference, Request};
@@ -107,7 +108,7 @@ impl Store {
         }
     }
 
-    /// Does the next thing that a queued start needs: pictures of the right size, the checkpoint, the start itself.
+    /// Does the next thing that a queued start needs: pictures as the settings want them, the checkpoint, the start itself.
     /// Called whenever something may have changed.
     pub(super) fn proceed(self) {
         let intent = self.intent.get_untracked();
@@ -123,10 +124,10 @@ impl Store {
             };
         }
         let config = self.config_for(opened.as_ref());
-        let resolution = config.data.resolution;
+        let wanted = Preparation::from(&config.data);
         let has_pictures =
-            self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.summary.resolution == resolution));
-        if has_pictures { self.start(config, opened) } else { self.load_at(self.source.get_value(), resolution) }
+            self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
+        if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data) }
     }
 
     /// The form's settings; a checkpoint brings its own networks, and goes on even if it was complete.
@@ -135,7 +136,8 @@ impl Store {
         if let Some(opened) = opened {
             config.recipe.clone_from(&opened.config.recipe);
             config.model = opened.config.model.clone();
-            config.data.resolution = opened.config.data.resolution;
+            // Mirrored or not is the form's to say; the pictures are the checkpoint's.
+            config.data = DataConfig { horizontal_flip: config.data.horizontal_flip, ..opened.config.data.clone() };
             if is_reached(config.train.length, &opened.progress) {
                 config.train.length = Length::Unlimited;
                 let text = "This training had reached its length, so it now goes on until you stop it.";
@@ -263,18 +265,19 @@ impl Store {
     }
 
     fn load(self, source: Source) {
-        let resolution = self.config.with_untracked(|config| config.data.resolution);
-        self.load_at(source, resolution);
+        let data = self.config.with_untracked(|config| config.data.clone());
+        self.load_as(source, data);
     }
 
-    fn load_at(self, source: Source, resolution: usize) {
+    fn load_as(self, source: Source, data: DataConfig) {
         let id = self.begin_loading(source.name(), LoadStage::Reading { done: 0, total: 0, skipped: 0 });
         let (wanted, files) = match &source {
             Source::BuiltinDogs => (DataSource::BuiltinDogs, None),
             Source::Files { name, files } => (DataSource::Files { name: name.clone() }, Some(files::as_array(files))),
         };
         self.loading_source.set_value(source);
-        self.post(&Request::LoadData { id, source: wanted, resolution }, None, files.as_ref());
+        self.loading_preparation.set_value(Preparation::from(&data));
+        self.post(&Request::LoadData { id, source: wanted, data }, None, files.as_ref());
     }
 
     fn begin_loading(self, name: String, stage: LoadStage) -> u32 {

@@ -124,7 +124,7 @@ pub fn name_for(files: &[PathAndFile]) -> String {
         [(path, _)] if folder(path).is_none() => path.clone(),
         [(first, _), rest @ ..] => folder(first)
             .filter(|name| rest.iter().all(|(path, _)| folder(path).as_ref() == Some(name)))
-            .unwrap_or_else(|| format::pictures(files.len() as u64)),
+            .unwrap_or_else(|| format!("{} files", format::full(files.len() as u64))),
         [] => "nothing".to_owned(),
     }
 }

@@ -30,7 +30,11 @@ impl Store {
                 let is_builtin = matches!(source, Source::BuiltinDogs);
                 self.source.set_value(source);
                 self.loading.set(None);
-                self.data.set(Some(Data { summary, preview: with_pixels(preview, bytes), is_builtin }));
+                for note in &summary.notes {
+                    self.notices.show(Tone::Info, note, &[]);
+                }
+                let preparation = self.loading_preparation.get_value();
+                self.data.set(Some(Data { summary, preview: with_pixels(preview, bytes), is_builtin, preparation }));
             }
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
             // Of a request that a newer one has replaced.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use web_sys::Blob;
 use whelp::config::RunConfig;
+use whelp::data::Preparation;
 use whelp::protocol::{DataSummary, FinishReason, Grid, Progress};
 use whelp_web::messages::DeviceInfo;
 
@@ -56,6 +57,8 @@ pub struct Store {
     /// What `data` was read from, and what is being read now.
     pub(super) source: StoredValue<Source, LocalStorage>,
     pub(super) loading_source: StoredValue<Source, LocalStorage>,
+    /// As what `loading_source` is being read.
+    pub(super) loading_preparation: StoredValue<Preparation>,
     pub(super) client: StoredValue<Option<Client>, LocalStorage>,
 }
 
@@ -121,6 +124,8 @@ pub struct Data {
     pub summary: DataSummary,
     pub preview: Grid,
     pub is_builtin: bool,
+    /// What they were read as.
+    pub preparation: Preparation,
 }
 
 impl Data {
@@ -221,6 +226,7 @@ impl Store {
             opening_blob: StoredValue::new_local(None),
             source: StoredValue::new_local(Source::BuiltinDogs),
             loading_source: StoredValue::new_local(Source::BuiltinDogs),
+            loading_preparation: StoredValue::new(Preparation::from(&RunConfig::default().data)),
             client: StoredValue::new_local(None),
         }
     }

@@ -6,7 +6,10 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File, FileReaderSync, Response};
-use whelp::data::{self, Archive, Dataset, DatasetBuilder, DecodeError, is_ignorable, prepare};
+use whelp::data::{
+    self, AnnotationError, Archive, DataError, Dataset, DatasetBuilder, DecodeError, IDX_HEAD_BYTES, IdxKind,
+    IdxReader, Layout, Plan, Preparation, idx_candidates, is_ignorable, prepare_cropped, read_idx_labels,
+};
 use whelp::platform::{Instant, yield_now};
 use whelp_web::messages::DataSource;
 
@@ -28,57 +31,146 @@ pub trait Watch {
 pub async fn load(
     source: DataSource,
     files: Vec<(String, File)>,
-    resolution: usize,
+    preparation: Preparation,
     watch: &impl Watch,
 ) -> Result<Option<Dataset>, String> {
     match source {
         DataSource::BuiltinDogs => {
             let png = fetch("dogs32.png").await?;
-            data::dogs(&png, resolution).map(Some).map_err(|error| error.to_string())
+            data::dogs(&png, preparation).map(Some).map_err(sentence)
         }
-        DataSource::Files { name } => load_files(&name, files, resolution, watch).await,
+        DataSource::Files { name } => load_files(&name, files, preparation, watch).await,
     }
 }
 
+fn sentence(error: DataError) -> String {
+    error.to_string()
+}
+
 async fn load_files(
-    name: &str,
+    source: &str,
     mut files: Vec<(String, File)>,
-    resolution: usize,
+    preparation: Preparation,
     watch: &impl Watch,
 ) -> Result<Option<Dataset>, String> {
     files.retain(|(path, _)| !is_ignorable(path));
     // The order a computer's folder is read in, whatever order the browser lists it in.
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut reading = Reading {
-        builder: DatasetBuilder::new(name, resolution),
-        resolution,
-        done: 0,
-        total: files.len(),
-        rested: Instant::now(),
-        told: Instant::now(),
-        watch,
-    };
-    watch.progress(0, reading.total, 0);
-    for (path, file) in files {
-        if is_zip(&file).await {
-            let archive = Archive::open(&path, BlobReader::new(&file)?).map_err(|error| error.to_string())?;
-            reading.total += archive.remaining().saturating_sub(1);
-            for entry in archive {
-                let entry = entry.map_err(|error| error.to_string())?;
-                if !reading.take(&entry.name, entry.bytes).await {
+    if let [(path, file)] = &files[..]
+        && is_zip(file).await
+    {
+        let archive = Archive::open(path, BlobReader::new(file)?).map_err(sentence)?;
+        return load_archive(source, archive, preparation, watch).await;
+    }
+    let names: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
+    let mut idx = Vec::new();
+    for index in idx_candidates(&names) {
+        idx.extend(idx_kind(&files[index].1).await.map(|kind| (index, kind)));
+    }
+    let plan = Plan::new(source, &names, &idx, preparation).map_err(sentence)?;
+    if let Layout::Idx { pictures, labels } = plan.layout {
+        let reader = |index: usize| Ok::<_, String>((names[index].as_str(), BlobReader::new(&files[index].1)?));
+        let labels = labels.map(reader).transpose()?;
+        let read = |(name, reader)| Ok::<_, String>((name, read_idx_labels(name, reader).map_err(sentence)?));
+        let labels = labels.map(read).transpose()?;
+        return read_idx(IdxReader::open(&plan, source, reader(pictures)?, labels).map_err(sentence)?, watch).await;
+    }
+    let mut reading = Reading::new(&plan, source, watch);
+    for entry in &plan.entries {
+        let (path, file) = &files[entry.index];
+        // Among other files an archive's pictures stand where it does, and are of the class that it would be of.
+        if is_zip(file).await {
+            let mut archive = Archive::open(path, BlobReader::new(file)?).map_err(sentence)?;
+            reading.pace.total += archive.names().len().saturating_sub(1);
+            for index in 0..archive.names().len() {
+                let bytes = archive.picture(index).map_err(sentence)?;
+                let name = archive.names()[index].clone();
+                if !reading.take(&name, entry.class, bytes, Err(AnnotationError::Missing)).await {
                     return Ok(None);
                 }
             }
-        } else if !reading.take(&path, read(&file).await).await {
+        } else {
+            let annotation = match entry.annotation {
+                Some(index) => read_annotation(&files[index].1).await,
+                None => Err(AnnotationError::Missing),
+            };
+            if !reading.take(path, entry.class, read(file).await, annotation).await {
+                return Ok(None);
+            }
+        }
+    }
+    reading.builder.finish().map(Some).map_err(sentence)
+}
+
+async fn load_archive(
+    source: &str,
+    mut archive: Archive<BlobReader>,
+    preparation: Preparation,
+    watch: &impl Watch,
+) -> Result<Option<Dataset>, String> {
+    let idx = archive.idx_files();
+    let names = archive.names().to_vec();
+    let plan = Plan::new(source, &names, &idx, preparation).map_err(sentence)?;
+    if let Layout::Idx { pictures, labels } = plan.layout {
+        let labels = match labels {
+            Some(index) => {
+                let reader = archive.reader(index).map_err(sentence)?;
+                Some((names[index].as_str(), read_idx_labels(&names[index], reader).map_err(sentence)?))
+            }
+            None => None,
+        };
+        let pictures = (names[pictures].as_str(), archive.reader(pictures).map_err(sentence)?);
+        return read_idx(IdxReader::open(&plan, source, pictures, labels).map_err(sentence)?, watch).await;
+    }
+    let mut reading = Reading::new(&plan, source, watch);
+    for entry in &plan.entries {
+        let bytes = archive.picture(entry.index).map_err(sentence)?;
+        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
+        if !reading.take(&names[entry.index], entry.class, bytes, annotation).await {
             return Ok(None);
         }
     }
-    reading.builder.finish().map(Some).map_err(|error| error.to_string())
+    reading.builder.finish().map(Some).map_err(sentence)
+}
+
+async fn read_idx(mut reader: IdxReader<impl Read>, watch: &impl Watch) -> Result<Option<Dataset>, String> {
+    let mut pace = Pace::new(reader.total(), watch);
+    while reader.step().map_err(sentence)? {
+        if !pace.done(0).await {
+            return Ok(None);
+        }
+    }
+    reader.finish().map(Some).map_err(sentence)
 }
 
 struct Reading<'a, W> {
     builder: DatasetBuilder,
-    resolution: usize,
+    plan: &'a Plan,
+    pace: Pace<'a, W>,
+}
+
+impl<'a, W: Watch> Reading<'a, W> {
+    fn new(plan: &'a Plan, source: &str, watch: &'a W) -> Self {
+        Self { builder: plan.builder(source), plan, pace: Pace::new(plan.entries.len(), watch) }
+    }
+
+    /// Adds one file; false if the reading is cancelled.
+    async fn take(
+        &mut self,
+        name: &str,
+        class: Option<u32>,
+        bytes: Result<Vec<u8>, DecodeError>,
+        annotation: Result<Vec<u8>, AnnotationError>,
+    ) -> bool {
+        let annotation = annotation.as_deref().map_err(Clone::clone);
+        let prepared = bytes.and_then(|bytes| prepare_cropped(&bytes, annotation, self.plan.crop, self.plan.target));
+        self.builder.push_cropped(name, class, prepared);
+        self.pace.done(self.builder.skipped_count()).await
+    }
+}
+
+/// Lets requests in now and then, and tells how far it is.
+struct Pace<'a, W> {
     done: usize,
     total: usize,
     rested: Instant,
@@ -86,10 +178,14 @@ struct Reading<'a, W> {
     watch: &'a W,
 }
 
-impl<W: Watch> Reading<'_, W> {
-    /// Adds one file; false if the reading is cancelled.
-    async fn take(&mut self, name: &str, bytes: Result<Vec<u8>, DecodeError>) -> bool {
-        self.builder.push(name, bytes.and_then(|bytes| prepare(&bytes, self.resolution)));
+impl<'a, W: Watch> Pace<'a, W> {
+    fn new(total: usize, watch: &'a W) -> Self {
+        watch.progress(0, total, 0);
+        Self { done: 0, total, rested: Instant::now(), told: Instant::now(), watch }
+    }
+
+    /// Counts one file or picture; false if the reading is cancelled.
+    async fn done(&mut self, skipped: usize) -> bool {
         self.done += 1;
         if self.rested.elapsed().as_millis() > SLICE_MS {
             yield_now().await;
@@ -97,11 +193,24 @@ impl<W: Watch> Reading<'_, W> {
         }
         // Four times a second is all that anyone reads.
         if self.told.elapsed().as_millis() > 250 {
-            self.watch.progress(self.done, self.total, self.builder.skipped_count());
+            self.watch.progress(self.done, self.total, skipped);
             self.told = Instant::now();
         }
         !self.watch.is_cancelled()
     }
+}
+
+async fn idx_kind(file: &File) -> Option<IdxKind> {
+    let head = file.slice_with_f64_and_f64(0.0, IDX_HEAD_BYTES as f64).ok()?;
+    IdxKind::of(&blob_bytes(&head).await.ok()?)
+}
+
+async fn read_annotation(file: &File) -> Result<Vec<u8>, AnnotationError> {
+    // One byte too many, where there are that many, for the library to refuse.
+    let unreadable = |reason: String| AnnotationError::Unreadable { reason };
+    let most = (data::MAX_ANNOTATION_BYTES + 1) as f64;
+    let head = file.slice_with_f64_and_f64(0.0, most).map_err(|_| unreadable("the browser refused".to_owned()))?;
+    data::read_annotation(&blob_bytes(&head).await.map_err(unreadable)?[..])
 }
 
 /// By content: `PK` and either an entry or the end of an empty archive.

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 use whelp::checkpoint::{Checkpoint, CheckpointError, ImportError, Imported, import_safetensors, restore_sampler};
 use whelp::config::RunConfig;
-use whelp::data::Dataset;
+use whelp::data::{Dataset, Preparation};
 use whelp::device::OpenDevice;
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind};
 use whelp::run::Run;
@@ -59,9 +59,9 @@ pub async fn serve(requests: Receiver<Incoming>) {
         let session = session.clone();
         match request {
             Request::Hello { device } => session.hello(device).await,
-            Request::LoadData { id, source, resolution } => {
+            Request::LoadData { id, source, data } => {
                 session.loading.set(Some(id));
-                spawn_local(session.load_data(id, source, files, resolution));
+                spawn_local(session.load_data(id, source, files, Preparation::from(&data)));
             }
             Request::CancelData { id } => {
                 if session.loading.get() == Some(id) {
@@ -111,9 +111,15 @@ impl Session {
         post(&Reply::Ready { device: info, suggested }, None);
     }
 
-    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: Vec<(String, File)>, resolution: usize) {
+    async fn load_data(
+        self: Rc<Self>,
+        id: u32,
+        source: DataSource,
+        files: Vec<(String, File)>,
+        preparation: Preparation,
+    ) {
         let watch = Progress { session: self.clone(), id };
-        let loaded = data::load(source, files, resolution, &watch).await;
+        let loaded = data::load(source, files, preparation, &watch).await;
         // Cancelled, or replaced by a newer request: what it found must not become what the page does not show.
         if watch.is_cancelled() {
             return post(&Reply::DataCancelled { id }, None);

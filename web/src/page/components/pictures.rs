@@ -8,8 +8,9 @@ use super::strip::Strip;
 use crate::page::format;
 use crate::page::store::{Data, LoadStage, Loading, Store};
 
-/// What can be read, for the browser's file dialog.
-const PICTURES_AND_ZIPS: &str = "image/jpeg,image/png,image/webp,image/gif,image/bmp,.zip,application/zip";
+/// What can be read, for the browser's file dialog. The last two are for idx files.
+const PICTURES_AND_ZIPS: &str =
+    "image/jpeg,image/png,image/webp,image/gif,image/bmp,.zip,application/zip,.gz,application/gzip";
 
 #[component]
 pub fn Pictures() -> impl IntoView {

@@ -1,0 +1,452 @@
+//! idx files: grey pictures and their labels as MNIST and FashionMNIST have them, plain or in gzip.
+//!
+//! A header of big-endian numbers (`00 00 08 03`, pictures, rows, columns; or `00 00 08 01`, labels), then one byte for
+//! each pixel or label. The header tells how many bytes will come, and not one more is unpacked, so that a few bytes of
+//! gzip cannot fill the memory.
+//!
+//! Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File formats".
+
+use std::io::{self, Chain, Cursor, Read};
+
+use flate2::read::GzDecoder;
+
+use super::{DataError, Dataset, DatasetBuilder, Filter, Plan, Raster, Resizer, Target};
+
+/// Bytes from the start of a file that [`IdxKind::of`] needs; fewer only if the file is shorter. Most of them are for
+/// gzip's own header, which may hold a file's name.
+pub const IDX_HEAD_BYTES: usize = 4096;
+
+const PICTURES: [u8; 4] = [0, 0, 8, 3];
+const LABELS: [u8; 4] = [0, 0, 8, 1];
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The most pictures; the largest set of this format, EMNIST, has 814,255.
+const MAX_COUNT: u64 = 1 << 20;
+/// The shortest and the longest side of a picture, in pixels.
+const MIN_SIDE: u64 = 8;
+const MAX_SIDE: u64 = 1024;
+/// The most bytes of pixels, as stored, and again as prepared.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// What an idx file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdxKind {
+    /// Grey pictures of one size.
+    Pictures,
+    /// A label for each picture.
+    Labels,
+}
+
+impl IdxKind {
+    /// Recognises a file by its first [`IDX_HEAD_BYTES`] bytes.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        let mut magic = [0; 4];
+        Stream::open(head).and_then(|mut stream| stream.read_exact(&mut magic)).ok()?;
+        match magic {
+            PICTURES => Some(Self::Pictures),
+            LABELS => Some(Self::Labels),
+            _ => None,
+        }
+    }
+}
+
+/// A file, unpacked if it is in gzip.
+enum Stream<R> {
+    Plain(Chain<Cursor<Vec<u8>>, R>),
+    Gzip(Box<GzDecoder<Chain<Cursor<Vec<u8>>, R>>>),
+}
+
+impl<R: Read> Stream<R> {
+    fn open(mut reader: R) -> io::Result<Self> {
+        let mut head = Vec::new();
+        reader.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
+        let is_gzip = head == GZIP;
+        let whole = Cursor::new(head).chain(reader);
+        Ok(if is_gzip { Self::Gzip(Box::new(GzDecoder::new(whole))) } else { Self::Plain(whole) })
+    }
+}
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(buffer),
+            Self::Gzip(reader) => reader.read(buffer),
+        }
+    }
+}
+
+/// An idx file that is being read.
+struct IdxFile<R> {
+    /// As told in errors.
+    name: String,
+    stream: Stream<R>,
+}
+
+impl<R: Read> IdxFile<R> {
+    fn open(name: &str, reader: R, expected: [u8; 4]) -> Result<Self, DataError> {
+        let name = name.to_owned();
+        let stream = match Stream::open(reader) {
+            Ok(stream) => stream,
+            Err(error) => return Err(DataError::Unreadable { name, reason: error.to_string() }),
+        };
+        let mut file = Self { name, stream };
+        let magic: [u8; 4] = file.read()?;
+        if magic != expected {
+            let of = if expected == PICTURES { "pictures" } else { "labels" };
+            return Err(file.bad(format!("it begins with {magic:02x?}, and idx {of} with {expected:02x?}")));
+        }
+        Ok(file)
+    }
+
+    fn bad(&self, reason: String) -> DataError {
+        DataError::Idx { name: self.name.clone(), reason }
+    }
+
+    fn broken_off(&self, error: &io::Error) -> DataError {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.bad("it ends before all that its header announces".to_owned()),
+            _ => self.bad(format!("it could not be read on: {error}")),
+        }
+    }
+
+    fn read<const N: usize>(&mut self) -> Result<[u8; N], DataError> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), DataError> {
+        self.stream.read_exact(bytes).map_err(|error| self.broken_off(&error))
+    }
+
+    fn number(&mut self) -> Result<u64, DataError> {
+        Ok(u32::from_be_bytes(self.read()?).into())
+    }
+
+    /// How many pictures or labels there are.
+    fn count(&mut self) -> Result<u64, DataError> {
+        let count = self.number()?;
+        match count {
+            0 => Err(self.bad("its header announces nothing".to_owned())),
+            1..=MAX_COUNT => Ok(count),
+            _ => Err(self.bad(format!("its header announces {count} entries, and at most {MAX_COUNT} are read"))),
+        }
+    }
+
+    /// Where everything has been read there is nothing more; this is also when gzip checks its checksum.
+    fn end(&mut self) -> Result<(), DataError> {
+        match self.stream.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.bad("it goes on behind all that its header announces".to_owned())),
+            Err(error) => Err(self.broken_off(&error)),
+        }
+    }
+}
+
+/// Reads a whole file of labels.
+///
+/// # Errors
+/// [`DataError::Idx`] if it is damaged, cut short, or no such file.
+pub fn read_idx_labels(name: &str, reader: impl Read) -> Result<Vec<u8>, DataError> {
+    let mut file = IdxFile::open(name, reader, LABELS)?;
+    let mut labels = vec![0; file.count()? as usize];
+    file.fill(&mut labels)?;
+    file.end()?;
+    Ok(labels)
+}
+
+/// Prepares a file of pictures, one at each step, so that a front end can show how far it is.
+pub struct IdxReader<R> {
+    file: IdxFile<R>,
+    labels: Vec<u8>,
+    rows: usize,
+    columns: usize,
+    total: usize,
+    done: usize,
+    target: Target,
+    resizer: Resizer,
+    builder: DatasetBuilder,
+}
+
+impl<R: Read> IdxReader<R> {
+    /// Reads the header of the pictures called `name`, which belong to the source called `source`.
+    ///
+    /// `labels`: none, or one for each picture, with their file's name.
+    ///
+    /// # Errors
+    /// [`DataError::Idx`] if the file is damaged or announces nonsense, [`DataError::IdxLabels`] if there are not as
+    /// many labels as pictures.
+    pub fn open(
+        plan: &Plan,
+        source: &str,
+        (name, reader): (&str, R),
+        labels: Option<(&str, Vec<u8>)>,
+    ) -> Result<Self, DataError> {
+        let target = plan.target;
+        let mut file = IdxFile::open(name, reader, PICTURES)?;
+        let (count, rows, columns) = (file.count()?, file.number()?, file.number()?);
+        if rows.min(columns) < MIN_SIDE || rows.max(columns) > MAX_SIDE {
+            return Err(file.bad(format!(
+                "its pictures have {columns} x {rows} pixels, and only {MIN_SIDE} to {MAX_SIDE} on a side are read"
+            )));
+        }
+        let bytes = count * (rows * columns).max(target.bytes() as u64);
+        if bytes > MAX_BYTES {
+            let (gigabytes, most) = (bytes.div_ceil(1 << 30), MAX_BYTES >> 30);
+            return Err(
+                file.bad(format!("its {count} pictures would take {gigabytes} GB, and at most {most} are read"))
+            );
+        }
+        let classes = match &labels {
+            None => Vec::new(),
+            Some((_, labels)) if labels.len() as u64 == count => class_names(labels, &[source, name]),
+            Some((labels_name, labels)) => {
+                return Err(DataError::IdxLabels {
+                    pictures: count,
+                    pictures_name: file.name,
+                    labels: labels.len() as u64,
+                    labels_name: (*labels_name).to_owned(),
+                });
+            }
+        };
+        let (rows, columns) = (rows as usize, columns as usize);
+        Ok(Self {
+            file,
+            labels: labels.map_or_else(Vec::new, |(_, labels)| labels),
+            rows,
+            columns,
+            total: count as usize,
+            done: 0,
+            target,
+            resizer: Resizer::new(rows.min(columns), target.resolution, Filter::Lanczos),
+            builder: plan.builder(source).classes(classes),
+        })
+    }
+
+    /// Pictures in the file.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Pictures that are prepared.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Prepares the next picture; false if there was none.
+    ///
+    /// # Errors
+    /// [`DataError::Idx`] if the file is damaged, or ends before its last picture or behind it.
+    pub fn step(&mut self) -> Result<bool, DataError> {
+        if self.done == self.total {
+            self.file.end()?;
+            return Ok(false);
+        }
+        let mut samples = vec![0; self.rows * self.columns];
+        self.file.fill(&mut samples)?;
+        let raster = Raster::grey8(self.columns, self.rows, samples);
+        let pixels = self.target.resize(&raster.square(raster.center(), self.target.color), &self.resizer);
+        let class = self.labels.get(self.done).map(|label| u32::from(*label));
+        self.builder.push_labelled(&self.file.name, class, Ok(pixels));
+        self.done += 1;
+        Ok(true)
+    }
+
+    /// The data set, once there is no more step.
+    ///
+    /// # Errors
+    /// [`DataError::Idx`] if there is one.
+    pub fn finish(mut self) -> Result<Dataset, DataError> {
+        while self.step()? {}
+        self.builder.finish()
+    }
+}
+
+/// The file itself has numbers only. FashionMNIST is known by how its labels begin, or by its name; all else are digits.
+fn class_names(labels: &[u8], names: &[&str]) -> Vec<String> {
+    let most = labels.iter().copied().max().unwrap_or(0);
+    let is_fashion = FASHION_BEGINNINGS.iter().any(|beginning| labels.starts_with(beginning))
+        || names.iter().any(|name| name.to_ascii_lowercase().contains("fashion"));
+    if is_fashion && usize::from(most) < FASHION.len() {
+        FASHION.map(str::to_owned).to_vec()
+    } else {
+        (0..=most).map(|label| label.to_string()).collect()
+    }
+}
+
+/// FashionMNIST's classes (Xiao et al. 2017, arXiv:1708.07747, Table 2).
+const FASHION: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+
+/// First labels of its training and of its test set.
+const FASHION_BEGINNINGS: [[u8; 16]; 2] =
+    [[9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7, 4, 5, 7, 3, 4, 1]];
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+    use crate::config::{Channels, Crop};
+    use crate::data::{Layout, Preparation};
+
+    fn file(magic: [u8; 4], sizes: &[u32], content: &[u8]) -> Vec<u8> {
+        let mut file = magic.to_vec();
+        sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
+        file.extend(content);
+        file
+    }
+
+    /// `count` pictures of `rows` x `columns`, the first pixel of each its number, the others counting up.
+    fn pictures(count: u32, rows: u32, columns: u32) -> Vec<u8> {
+        let picture = |k: u32| (0..rows * columns).map(move |i| (k + i) as u8);
+        file(PICTURES, &[count, rows, columns], &(0..count).flat_map(picture).collect::<Vec<_>>())
+    }
+
+    fn labels(labels: &[u8]) -> Vec<u8> {
+        file(LABELS, &[labels.len() as u32], labels)
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read_as(
+        preparation: Preparation,
+        source: &str,
+        pictures: &[u8],
+        labels: Option<&[u8]>,
+    ) -> Result<Dataset, DataError> {
+        let names = ["some-images-idx3-ubyte".to_owned(), "some-labels-idx1-ubyte".to_owned()];
+        let plan = Plan::new(source, &names, &[(0, IdxKind::Pictures), (1, IdxKind::Labels)], preparation)?;
+        let labels = match labels {
+            Some(labels) => Some((names[1].as_str(), read_idx_labels(&names[1], labels)?)),
+            None => None,
+        };
+        IdxReader::open(&plan, source, (&names[0], pictures), labels)?.finish()
+    }
+
+    const PREPARATION: Preparation = Preparation { resolution: 28, channels: Channels::Auto, crop: Crop::Whole };
+
+    fn read(pictures: &[u8], labels: Option<&[u8]>) -> Result<Dataset, DataError> {
+        read_as(PREPARATION, "digits", pictures, labels)
+    }
+
+    fn reason(pictures: &[u8], labels: Option<&[u8]>) -> String {
+        read(pictures, labels).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn content_tells_pictures_from_labels_and_both_from_all_else() {
+        let all = [pictures(2, 28, 28), labels(&[1, 2])];
+        assert_eq!(all.each_ref().map(|file| IdxKind::of(file)), [Some(IdxKind::Pictures), Some(IdxKind::Labels)]);
+        let packed = all.map(|file| gzip(&file));
+        assert_eq!(packed.each_ref().map(|file| IdxKind::of(file)), [Some(IdxKind::Pictures), Some(IdxKind::Labels)]);
+        for other in [&b""[..], &[0x1f], &[0x1f, 0x8b, 1], &gzip(b"text")[..], b"\0\0\x08\x02rest", b"\xff\xd8\xff\xe0"]
+        {
+            assert_eq!(IdxKind::of(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_of_the_right_size_are_kept_to_the_byte() {
+        let (pictures, labels) = (pictures(300, 28, 28), labels(&[3; 300]));
+        for (pictures, labels) in [(pictures.clone(), labels.clone()), (gzip(&pictures), gzip(&labels))] {
+            let data = read(&pictures, Some(&labels)).unwrap();
+            assert_eq!((data.len(), data.channels(), data.resolution()), (300, 1, 28));
+            for k in [0, 1, 299] {
+                assert!(data.pixels(k).iter().enumerate().all(|(i, pixel)| *pixel == (k + i) as u8), "{k}");
+            }
+            assert_eq!(data.label(7), Some(3));
+            assert_eq!(data.summary().classes, ["0", "1", "2", "3"]);
+            assert!(data.summary().notes.is_empty());
+        }
+        let unlabelled = read(&pictures, None).unwrap();
+        assert_eq!((unlabelled.label(0), unlabelled.summary().classes.len()), (None, 0));
+    }
+
+    #[test]
+    fn other_sizes_and_colour_are_as_asked_for() {
+        let file = pictures(2, 10, 12);
+        let rgb = Preparation { resolution: 10, channels: Channels::Rgb, crop: Crop::Box };
+        let data = read_as(rgb, "digits", &file, None).unwrap();
+        let row: Vec<u8> = (2..12).collect(); // one column is cut off on each side, and the second picture is one brighter
+        for channel in 0..3 {
+            assert_eq!(data.pixels(1)[channel * 100..][..10], row);
+        }
+        assert!(data.summary().notes[0].starts_with("idx files have no boxes"), "{:?}", data.summary().notes);
+        let large = read_as(Preparation { resolution: 32, ..PREPARATION }, "digits", &file, None).unwrap();
+        assert_eq!(large.pixels(0).len(), 32 * 32);
+    }
+
+    #[test]
+    fn fashion_mnist_is_known_by_its_labels_or_its_name() {
+        let pictures = pictures(16, 28, 28);
+        let names = |source: &str, given: &[u8; 16]| {
+            let data = read_as(PREPARATION, source, &pictures, Some(&labels(given))).unwrap();
+            data.summary().classes.clone()
+        };
+        assert_eq!(names("anything", &FASHION_BEGINNINGS[0]), FASHION);
+        assert_eq!(names("Fashion-MNIST.zip", &[0; 16]), FASHION);
+        assert_eq!(names("MNIST", &[9; 16])[9], "9");
+        assert_eq!(names("not fashion at all", &[10; 16]).len(), 11, "ten names are not enough");
+    }
+
+    #[test]
+    fn what_does_not_hold_together_is_explained() {
+        let (whole, ten) = (pictures(10, 28, 28), labels(&[1; 10]));
+        let short = reason(&whole[..whole.len() - 1], None);
+        let expected = "some-images-idx3-ubyte is not an idx file that can be used: it ends before all that its header \
+                        announces. Get a fresh copy of it.";
+        assert_eq!(short, expected);
+        let packed = gzip(&whole);
+        assert!(reason(&packed[..packed.len() / 2], None).contains("it ends before all"));
+        assert!(reason(&packed[..packed.len() - 4], None).contains("it ends before all"), "its checksum is cut off");
+        let mut flipped = packed;
+        let at = flipped.len() - 6; // in the checksum
+        flipped[at] ^= 1;
+        assert!(reason(&flipped, None).contains("it could not be read on"));
+        assert!(reason(&[&whole[..], &[0]].concat(), None).contains("it goes on behind all"));
+        assert!(reason(&ten, None).contains("it begins with [00, 00, 08, 01], and idx pictures with [00, 00, 08, 03]"));
+        assert!(reason(&whole[..7], None).contains("it ends before all"));
+
+        let nine = reason(&whole, Some(&ten[..ten.len() - 1]));
+        assert!(nine.starts_with("some-labels-idx1-ubyte is not") && nine.contains("it ends before all"), "{nine}");
+        let mismatch = reason(&whole, Some(&labels(&[1; 9])));
+        assert!(mismatch.starts_with("some-images-idx3-ubyte holds 10 pictures, but some-labels-idx1-ubyte 9 labels"));
+    }
+
+    #[test]
+    fn absurd_headers_are_refused_before_anything_is_unpacked() {
+        let header = |sizes: &[u32]| reason(&gzip(&file(PICTURES, sizes, &[0; 100])), None);
+        assert!(header(&[u32::MAX, 28, 28]).contains("its header announces 4294967295 entries"));
+        assert!(header(&[0, 28, 28]).contains("its header announces nothing"));
+        assert!(header(&[1, 4, 28]).contains("its pictures have 28 x 4 pixels, and only 8 to 1024"));
+        assert!(header(&[1, u32::MAX, u32::MAX]).contains("pixels, and only 8 to 1024"));
+        assert!(header(&[1 << 20, 1024, 1024]).contains("would take 1024 GB"));
+        let labels = file(LABELS, &[u32::MAX], &[0; 10]);
+        let sentence = read_idx_labels("labels", &labels[..]).unwrap_err().to_string();
+        assert!(sentence.contains("announces 4294967295 entries"), "{sentence}");
+    }
+
+    /// Endless zeros in gzip, behind a small header: nothing past what the header announces is unpacked.
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let mut bomb = pictures(1, 28, 28);
+        bomb.resize(64 << 20, 0);
+        let packed = gzip(&bomb);
+        assert!((60_000..1_000_000).contains(&packed.len()), "{}", packed.len());
+        let mut rest = &packed[..];
+        let plan = Plan::new("bomb", &["x".to_owned()], &[(0, IdxKind::Pictures)], PREPARATION).unwrap();
+        assert_eq!(plan.layout, Layout::Idx { pictures: 0, labels: None });
+        let reader = IdxReader::open(&plan, "bomb", ("x", &mut rest), None).unwrap();
+        let sentence = reader.finish().unwrap_err().to_string();
+        assert!(sentence.contains("it goes on behind all"), "{sentence}");
+        let taken = packed.len() - rest.len();
+        assert!(taken < 33_000, "{taken} bytes were taken, and the decoder asks for 32 KB at a time");
+    }
+}
