@@ -552,3 +552,40 @@ fn without_a_recipe_the_size_suits_the_device() {
     let config: Value = serde_json::from_slice(&fs::read(place.path().join("run/run.json")).unwrap()).unwrap();
     assert_eq!(config["recipe"], "r3gan");
 }
+
+/// A folder for each class: both networks are told, and one class can be asked for.
+#[test]
+fn classes_are_learnt_and_drawn_by_name() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let folders = place.path().join("classes");
+    let files: Vec<PathBuf> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for (index, file) in files.iter().filter(|file| file.is_file()).enumerate() {
+        let folder = folders.join(["puppies", "wolves"][index % 2]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    let train = || {
+        let mut command = whelp(place.path());
+        command.args(["train", "--recipe", "r3gan-small", "--set", "model.conditional=true"]).args(TINY);
+        command
+    };
+    succeed(
+        train().args(["--steps", "30", "--set", "train.ema_half_life_kimg=0", "--out", "run", "--data"]).arg(&folders),
+    );
+    let draw = |class: &str, out: &str| {
+        let mut command = whelp(place.path());
+        command.args(["generate", "--device", "cpu", "--count", "4", "--checkpoint", "run"]);
+        command.args(["--class", class, "--out", out]);
+        command
+    };
+    succeed(&mut draw("wolves", "wolves.png"));
+    succeed(&mut draw("0", "puppies.png"));
+    let bytes = |name: &str| fs::read(place.path().join(name)).unwrap();
+    assert_ne!(bytes("wolves.png"), bytes("puppies.png"), "the class makes a difference");
+    let message = refused(&mut draw("wolfs", "x.png"));
+    assert!(message.contains("did you mean \"wolves\""), "{message}");
+    // Pictures without classes cannot teach any.
+    let message = refused(train().args(["--steps", "1", "--out", "other", "--data"]).arg(&data));
+    assert!(message.contains("the pictures have no classes"), "{message}");
+}

@@ -2,7 +2,8 @@
 
 use super::Recipe;
 use crate::config::{
-    Architecture, AugmentConfig, DataConfig, Length, ModelConfig, Norm, OutputConfig, RunConfig, TrainConfig,
+    Architecture, AugmentConfig, Channels, Crop, DataConfig, Length, ModelConfig, Norm, OutputConfig, RunConfig,
+    TrainConfig,
 };
 
 /// A Keras notebook's GAN for one's own folder of dogs.
@@ -87,7 +88,8 @@ fn dense_upsample() -> RunConfig {
 fn stanford_dogs() -> RunConfig {
     RunConfig {
         recipe: "stanford-dogs".to_owned(),
-        data: DataConfig { resolution: 64, ..DataConfig::default() },
+        // The dogs themselves, where the annotations are there; `both` adds the whole pictures.
+        data: DataConfig { resolution: 64, crop: Crop::Box, ..DataConfig::default() },
         model: ModelConfig {
             latent: 128,
             discriminator_norm: Norm::None,
@@ -111,7 +113,7 @@ fn stanford_dogs() -> RunConfig {
 fn fashion_mnist() -> RunConfig {
     RunConfig {
         recipe: "fashion-mnist".to_owned(),
-        data: DataConfig { resolution: 28, ..DataConfig::default() },
+        data: DataConfig { resolution: 28, channels: Channels::Grey, ..DataConfig::default() },
         // 256, 512 and 1024 values, and back, of the usual lesson; dropout keeps its discriminator from winning.
         model: ModelConfig {
             architecture: Architecture::Dense,
