@@ -17,13 +17,24 @@ pub enum Command {
     /// Go on after a pause.
     Resume,
     /// Draw a grid now: `count` pictures from `seed`, of one class or of all in turn.
-    Sample { count: usize, seed: u64, class: Option<u32> },
+    Sample {
+        count: usize,
+        seed: u64,
+        class: Option<u32>,
+        /// As in [`Draw`](crate::sample::Draw).
+        #[serde(default = "untruncated")]
+        truncation_psi: f64,
+    },
     /// Change one field of the `output` section, or `train.length`, while running, e.g. `output.sample_steps` to `100`.
     Set { key: String, value: String },
     /// Write a checkpoint now.
     Save,
     /// Write a checkpoint and end the run.
     Stop,
+}
+
+fn untruncated() -> f64 {
+    1.0
 }
 
 /// What a run tells.

@@ -326,8 +326,8 @@ impl Run {
                 self.phase = Phase::Running;
                 self.pending.push_back(Event::Resumed { progress: self.progress() });
             }
-            Command::Sample { count, seed, class } => {
-                self.sample(Draw { class, ..Draw::new(seed, count) }, None).await?;
+            Command::Sample { count, seed, class, truncation_psi } => {
+                self.sample(Draw { class, truncation_psi, ..Draw::new(seed, count) }, None).await?;
             }
             Command::Set { key, value } => {
                 if let Err(message) = self.set(&key, &value) {

@@ -134,10 +134,23 @@ export function parseSafetensors(bytes) {
   return { metadata, tensors, hasExactSize: covered === body.length };
 }
 
-/** A well-formed safetensors file of another program. */
-export function foreignSafetensors() {
-  const header = Buffer.from(JSON.stringify({ weight: { dtype: "F32", shape: [2], data_offsets: [0, 8] } }));
+/** The opposite of {@link parseSafetensors}. */
+export function writeSafetensors(metadata, tensors) {
+  const entries = { __metadata__: metadata };
+  const parts = [];
+  let offset = 0;
+  for (const [name, { dtype, shape, values }] of tensors) {
+    entries[name] = { dtype, shape, data_offsets: [offset, offset + values.byteLength] };
+    parts.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+    offset += values.byteLength;
+  }
+  const header = Buffer.from(JSON.stringify(entries));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([length, header, Buffer.alloc(8)]);
+  return Buffer.concat([length, header, ...parts]);
+}
+
+/** A well-formed safetensors file of another program. */
+export function foreignSafetensors() {
+  return writeSafetensors({}, new Map([["weight", { dtype: "F32", shape: [2], values: new Float32Array(2) }]]));
 }

@@ -10,6 +10,12 @@ const FIRST_STEP_MS = 4 * MINUTE;
 /** After so many steps batch norm knows its inputs, and pictures that were nearly grey before have colours. */
 export const PAST_GREY = 45;
 
+/** What is tested with where it does not matter: the default's two penalties make it several times slower. */
+const QUICK = "dcgan32";
+
+/** What whoever does not choose trains. */
+export const DEFAULT = "r3gan";
+
 export class Whelp {
   constructor(page) {
     this.page = page;
@@ -27,15 +33,29 @@ export class Whelp {
     await expect(this.part("data-summary")).toContainText("Built-in dogs", { timeout: MINUTE });
   }
 
+  /** Opens the advanced settings, and those of their sections that are named: `model`, `train`, ... */
+  async unfold(...sections) {
+    for (const id of ["advanced", ...sections.map((section) => `section-${section}`)]) {
+      const details = this.part(id);
+      if (!(await details.evaluate((details) => details.open))) await details.locator("> summary").click();
+    }
+  }
+
   /** Fills in the advanced settings; names as in their `data-testid` after `setting-`. */
   async settle(settings) {
-    const advanced = this.part("advanced");
-    if (!(await advanced.evaluate((details) => details.open))) await advanced.locator("summary").click();
-    for (const [name, value] of Object.entries(settings)) await this.part(`setting-${name}`).fill(String(value));
+    await this.unfold();
+    for (const [name, value] of Object.entries(settings)) {
+      const field = this.part(`setting-${name}`);
+      const section = await field.evaluate((field) => field.closest("[data-testid^=section-]").dataset.testid);
+      await this.unfold(section.slice("section-".length));
+      await field.fill(String(value));
+    }
   }
 
   /** Networks of this width on batches of this many pictures, so that a step takes no longer than it must. */
-  async chooseSize(width, batch, more = {}) {
+  async chooseSize(width, batch, { recipe = QUICK, ...more } = {}) {
+    // The page may still be finding out what suits the device.
+    await this.part("setting-recipe").selectOption(recipe);
     await this.settle({ batch, "generator-width": width, "discriminator-width": width, ...more });
   }
 
@@ -102,6 +122,19 @@ export class Whelp {
       let hash = 0x811c9dc5;
       for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
       return { step, width: canvas.width, height: canvas.height, colours: colours.size, hash: hash >>> 0 };
+    });
+  }
+
+  /** A fingerprint of each generated picture on show. */
+  async pictures() {
+    return this.part("grid").evaluate((canvas) => {
+      const columns = 8;
+      // A pixel lies between two pictures.
+      const tile = (canvas.width + 1) / columns - 1;
+      return Array.from({ length: columns * columns }, (_, index) => {
+        const [x, y] = [index % columns, Math.floor(index / columns)].map((place) => place * (tile + 1));
+        return canvas.getContext("2d").getImageData(x, y, tile, tile).data.join();
+      });
     });
   }
 

@@ -118,18 +118,38 @@ fn each_command_is_answered() {
         if matches!(event, Event::Tick { .. }) && !sent {
             sent = true;
             let set = Command::Set { key: "train.batch".into(), value: "8".into() };
-            let sample = Command::Sample { count: 9, seed: 5, class: None };
-            for command in [Command::Pause, Command::Save, sample, set, Command::Resume, Command::Stop] {
+            let sample = |seed, truncation_psi| Command::Sample { count: 9, seed, class: None, truncation_psi };
+            let (varied, typical) = (sample(5, 1.0), sample(6, 0.0));
+            for command in [Command::Pause, Command::Save, varied, typical, set, Command::Resume, Command::Stop] {
                 commands.try_send(command).unwrap();
             }
         }
     });
     let story = story(&events);
     let from = story.iter().position(|word| *word == "paused").unwrap();
-    let expected =
-        ["paused", "requested checkpoint", "samples", "warning", "resumed", "samples", "last checkpoint", "stopped"];
+    let expected = [
+        "paused",
+        "requested checkpoint",
+        "samples",
+        "samples",
+        "warning",
+        "resumed",
+        "samples",
+        "last checkpoint",
+        "stopped",
+    ];
     assert_eq!(story[from..], expected);
-    assert!(events.iter().any(|event| matches!(event, Event::Samples { seed: 5, grid, .. } if grid.count == 9)));
+    let rows = |asked| {
+        let grid = events.iter().find_map(|event| match event {
+            Event::Samples { seed, grid, .. } if *seed == asked => Some(grid),
+            _ => None,
+        });
+        let grid = grid.unwrap();
+        assert_eq!((grid.count, grid.columns), (9, 3));
+        grid.pixels.chunks(grid.pixels.len() / 3).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    assert_ne!(rows(5)[0], rows(5)[1]);
+    assert_eq!(rows(6)[0], rows(6)[1], "fully truncated, every picture is the most typical one");
 }
 
 #[test]

@@ -5,14 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 use whelp::config::{DataConfig, RunConfig};
-use whelp::protocol::{Command, DataSummary, Event, Grid, Progress};
+use whelp::protocol::{Command, DataSummary, Event, Grid, Progress, StepLosses};
 
 /// Page to worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// The first message: pick and try out a device. Answered by `Ready`.
-    Hello { device: DevicePreference },
+    /// The first message: pick and try out a device. Answered by `Ready`; with `measure`, on a device that is worth it,
+    /// first by `Measuring` and, once the first pictures are read, by `Ready` with a size that suits it.
+    Hello { device: DevicePreference, measure: bool },
     /// Prepare pictures as `data` says (`files` beside it for `Files`). Answered by `DataProgress`..., then `Data` or `Failed`.
     /// A newer request replaces an older one; replies carry its `id`.
     LoadData { id: u32, source: DataSource, data: DataConfig },
@@ -20,8 +21,8 @@ pub enum Request {
     CancelData { id: u32 },
     /// Read a checkpoint (its file in `bytes`) without disturbing a run. Answered by `Opened` and a `Samples` event.
     OpenCheckpoint { name: String },
-    /// Draw pictures from the opened checkpoint or the run. Answered by a `Samples` event.
-    Generate { count: usize, seed: u64 },
+    /// Draw pictures from the opened checkpoint or the run, as [`Command::Sample`] does. Answered by a `Samples` event.
+    Generate { count: usize, seed: u64, class: Option<u32>, truncation_psi: f64 },
     /// Train on the loaded data; with `resume`, go on from the opened checkpoint (its networks, `config`'s schedule).
     Start { config: Box<RunConfig>, resume: bool },
     /// To the run under way.
@@ -35,10 +36,16 @@ pub enum Reply {
     /// The worker listens from now on. What is posted to a worker before its handler is in place is lost, so the page
     /// keeps its messages back until this one comes.
     Awake,
-    /// The device works: a self-test has run on it.
+    /// The device works: a self-test has run on it. How large a network it trains well is being tried out.
+    Measuring {
+        device: DeviceInfo,
+    },
+    /// The device can be trained on.
     Ready {
         device: DeviceInfo,
         suggested: Box<RunConfig>,
+        /// A sentence on why it is of that size.
+        reason: Option<String>,
     },
     DataProgress {
         id: u32,
@@ -59,6 +66,10 @@ pub enum Reply {
         name: String,
         config: Box<RunConfig>,
         progress: Progress,
+        /// Its latest losses.
+        history: Vec<StepLosses>,
+        /// Names of the classes it was trained on, if any.
+        classes: Vec<String>,
     },
     /// From the run, or the answer to `Generate`. `bytes` holds the event's payload.
     Event {

@@ -60,12 +60,74 @@ test("every control is reached with Tab, and the focus is seen", async ({ page, 
   expect(reached).toEqual(expect.arrayContaining(STOPS));
   expect(reached.indexOf("train"), "Train comes among the first").toBeLessThan(3);
 
-  await whelp.part("advanced").locator("summary").focus();
+  await whelp.part("advanced").locator("> summary").focus();
   await page.keyboard.press("Enter");
-  for (const id of ["setting-length-unit", "setting-batch", "setting-seed", "setting-generator-width"]) {
+  for (const id of ["setting-length-unit", "section-data"]) {
     await page.keyboard.press("Tab");
     expect((await focused(page)).id).toBe(id);
   }
+  await page.keyboard.press("Enter");
+  for (const id of ["setting-resolution", "setting-horizontal-flip", "section-model"]) {
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toMatchObject({ id, isRinged: true });
+  }
+});
+
+test("every setting says what it is, to eyes and to screen readers", async ({ page, whelp }) => {
+  await whelp.open();
+  const sections = await page.locator("[data-testid^=section-]").evaluateAll((all) => all.map(({ dataset }) => dataset.testid));
+  expect(sections.length).toBe(6);
+  await whelp.unfold(...sections.map((section) => section.slice("section-".length)));
+  const fields = whelp.part("advanced").locator("[data-testid^=section-] :is(input, select)");
+  expect(await fields.count()).toBeGreaterThan(45);
+  for (const field of await fields.all()) await expect(field).toHaveAccessibleDescription(/^[A-Z].*\.$/);
+
+  const batch = whelp.part("setting-batch");
+  const tip = page.getByRole("tooltip").and(page.locator("#setting-batch-hint"));
+  await expect(tip).toBeHidden();
+  await batch.scrollIntoViewIfNeeded();
+  const place = await batch.boundingBox();
+  await batch.focus();
+  await expect(tip).toBeVisible();
+  await expect(tip).toContainText("larger is steadier");
+  expect(await batch.boundingBox(), "nothing moves").toEqual(place);
+  await page.keyboard.press("Escape");
+  await expect(tip).toBeHidden();
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Tab");
+  await expect(tip).toBeVisible();
+});
+
+test("what a setting cannot be is refused in a sentence that names it", async ({ whelp }) => {
+  await whelp.open();
+  const complaint = whelp.part("settings-complaint");
+  await whelp.settle({ batch: 0 });
+  await expect(complaint).toHaveText("train.batch is 0; it accepts a whole number from 2 to 4096.");
+  await expect(whelp.part("setting-batch")).toHaveAttribute("aria-invalid", "true");
+  await whelp.part("train").click();
+  await expect(whelp.part("error")).toContainText("train.batch is 0");
+  await whelp.part("dismiss").click();
+
+  await whelp.settle({ batch: "" });
+  await expect(complaint).toHaveText("train.batch is empty; it accepts a whole number from 2 to 4096.");
+  await whelp.settle({ batch: 4 });
+  await expect(complaint).toHaveCount(0);
+  await expect(whelp.part("setting-batch")).not.toHaveAttribute("aria-invalid");
+
+  // Nothing is a value where a setting can be off.
+  await whelp.settle({ "clip-norm": 0 });
+  await expect(complaint).toContainText("train.clip_norm is 0");
+  await whelp.settle({ "clip-norm": "" });
+  await expect(complaint).toHaveCount(0);
+
+  // What is right by itself can be wrong with the rest, and a recipe takes the place of all of it.
+  await whelp.unfold("model");
+  await whelp.part("setting-architecture").selectOption({ label: "DCGAN" });
+  await expect(complaint).toContainText("train.r1_gamma is");
+  await whelp.settle({ batch: "" });
+  await whelp.part("setting-recipe").selectOption("dcgan32");
+  await expect(complaint).toHaveCount(0);
+  await expect(whelp.part("setting-batch")).toHaveValue("16");
 });
 
 test("nothing is wider than a screen of 360 pixels", async ({ page, whelp }, info) => {
@@ -81,8 +143,11 @@ test("nothing is wider than a screen of 360 pixels", async ({ page, whelp }, inf
   await page.setViewportSize({ width: 360, height: 740 });
   await whelp.open();
   await expectToFit("first visit");
-  await whelp.chooseSize(4, 4);
+  await whelp.unfold("data", "model", "train", "schedule", "augment", "output");
   await expectToFit("advanced settings");
+  await whelp.part("setting-dropout").focus();
+  await expectToFit("an explanation");
+  await whelp.chooseSize(4, 4);
   const archive = info.outputPath("a name that is as long as names of archives on phones sometimes are.zip");
   writeFileSync(archive, zip([["0.png", png(48, 0)], ["1.png", png(48, 1)], [`${"long".repeat(30)}.png`, Buffer.alloc(0)]]));
   await whelp.part("pick-pictures").setInputFiles(archive);
@@ -103,6 +168,8 @@ for (const colorScheme of ["light", "dark"]) {
     await whelp.open();
     await whelp.part("open-checkpoint").setInputFiles({ name: "letter.safetensors", mimeType: "", buffer: Buffer.from("letter") });
     await expect(whelp.part("error")).toBeVisible();
+    await whelp.unfold("model", "train");
+    await whelp.settle({ batch: 1 });
     const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const brightness = background.match(/\d+/g).slice(0, 3).reduce((sum, value) => sum + Number(value), 0) / 765;
     expect(brightness > 0.5, background).toBe(colorScheme === "light");

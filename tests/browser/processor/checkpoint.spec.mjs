@@ -5,8 +5,8 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "../fixtures.mjs";
-import { foreignSafetensors, parseSafetensors } from "../files.mjs";
-import { PAST_GREY } from "../whelp.mjs";
+import { foreignSafetensors, parseSafetensors, writeSafetensors } from "../files.mjs";
+import { DEFAULT, PAST_GREY } from "../whelp.mjs";
 
 /** The terminal program; without it the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
@@ -19,7 +19,7 @@ async function trainAndSave(whelp, file) {
   await whelp.waitForStep(PAST_GREY);
   await whelp.stop();
   const name = await whelp.download(file);
-  return { name, step: await whelp.step(), seen: await whelp.seen(), grid: await whelp.grid() };
+  return { name, step: await whelp.step(), seen: await whelp.seen(), losses: await whelp.losses(), grid: await whelp.grid() };
 }
 
 test("a checkpoint holds networks, average, both optimizers and the settings", async ({ whelp }, info) => {
@@ -66,6 +66,7 @@ test("a reloaded page draws the same pictures from a checkpoint and goes on trai
   await expect(whelp.part("checkpoint-summary")).toContainText(`${saved.step} steps`);
   expect(await whelp.grid()).toEqual(saved.grid);
   expect(await whelp.step()).toBe(saved.step);
+  expect(await whelp.losses(), "the losses that led there").toEqual(saved.losses);
 
   await whelp.part("generate-more").click();
   await expect(whelp.part("grid-caption")).toContainText("fresh ones");
@@ -86,6 +87,16 @@ test("fresh pictures can be drawn once a training has ended", async ({ whelp }, 
   const fresh = await whelp.grid();
   expect(fresh.step).toBe(saved.step);
   expect(fresh.hash).not.toBe(saved.grid.hash);
+
+  // The same latents, nearer to the most typical picture.
+  const caption = await whelp.part("grid-caption").textContent();
+  await whelp.part("draw-variety").fill("0.3");
+  await expect(whelp.part("grid-caption")).toHaveText(`${caption}, truncation 0.3`);
+  expect((await whelp.grid()).hash).not.toBe(fresh.hash);
+  await whelp.part("draw-variety").fill("1");
+  await expect(whelp.part("grid-caption")).toHaveText(caption);
+  expect((await whelp.grid()).hash).toBe(fresh.hash);
+  await expect(whelp.part("draw-class"), "these dogs have no classes").toHaveCount(0);
   await expect(whelp.part("error")).toHaveCount(0);
 });
 
@@ -98,6 +109,53 @@ test("networks of the PyTorch tutorial open as they are, and train on", async ({
   await whelp.waitForStep(1);
   await expect(whelp.part("error")).toHaveCount(0);
 });
+
+test("a generator that knows classes draws the one that is asked for", async ({ whelp }, info) => {
+  const file = info.outputPath("classes.safetensors");
+  await whelp.open();
+  await whelp.chooseSize(4, 4, { recipe: DEFAULT, latent: 8 });
+  await whelp.train();
+  await whelp.stop();
+  await whelp.download(info.outputPath("plain.safetensors"));
+  writeFileSync(file, withClasses(readFileSync(info.outputPath("plain.safetensors")), ["beagle", "husky"]));
+
+  await whelp.openCheckpoint(file);
+  const mixed = await whelp.pictures();
+  const choice = whelp.part("draw-class");
+  await expect(choice.locator("option")).toHaveText(["All classes", "beagle", "husky"]);
+  await choice.selectOption("husky");
+  await expect(whelp.part("grid-caption")).toContainText("fresh ones, husky, seed");
+  const huskies = await whelp.pictures();
+  await choice.selectOption("beagle");
+  await expect(whelp.part("grid-caption")).toContainText("fresh ones, beagle, seed");
+  const beagles = await whelp.pictures();
+  await choice.selectOption("All classes");
+  await expect(whelp.part("grid-caption")).toContainText("fresh ones, seed");
+  // All in turn: the first is of the first class, the second of the second.
+  expect((await whelp.pictures()).slice(0, 4)).toEqual([beagles[0], huskies[1], beagles[2], huskies[3]]);
+  expect(beagles[0]).not.toBe(huskies[0]);
+  expect(mixed.length).toBe(64);
+});
+
+/**
+ * A checkpoint as if it had been trained on classes: its averaged generator takes, besides the latent, a vector for each
+ * class, and the vectors differ.
+ */
+function withClasses(bytes, classes) {
+  const { metadata, tensors } = parseSafetensors(bytes);
+  const meta = JSON.parse(metadata.whelp);
+  const { latent } = meta.config.model;
+  meta.config.model.conditional = true;
+  meta.data.classes = classes;
+  const ramp = (count) => Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1));
+  const linear = tensors.get("generator_ema.linear.weight");
+  const [outputs] = linear.shape;
+  const rows = Array.from({ length: outputs }, (_, row) => [...linear.values.subarray(row * latent, (row + 1) * latent), ...ramp(latent)]);
+  const set = (name, shape, values) => tensors.set(`generator_ema.${name}.weight`, { dtype: "F32", shape, values });
+  set("linear", [outputs, 2 * latent], Float32Array.from(rows.flat()));
+  set("embedding", [classes.length, latent], ramp(classes.length * latent));
+  return writeSafetensors({ whelp: JSON.stringify(meta) }, tensors);
+}
 
 test("damaged and foreign checkpoints are refused, and what is open or training stays", async ({ whelp }, info) => {
   const file = info.outputPath("saved.safetensors");

@@ -2,12 +2,16 @@
 
 import { INSECURE_HOST } from "../browser.mjs";
 import { expect, test } from "../fixtures.mjs";
+import { DEFAULT } from "../whelp.mjs";
 
 test("without a graphics device the page says why and trains on the processor", async ({ whelp }) => {
   await whelp.open();
   await expect(whelp.part("device")).toContainText("CPU");
   await expect(whelp.part("device-reason")).toHaveText(/^WebGPU found no graphics device.*the processor trains/);
-  await whelp.chooseSize(8, 8);
+  await expect(whelp.part("setting-recipe")).toHaveValue(DEFAULT);
+  await expect(whelp.part("picked-size")).toHaveText(/^Picked the smallest size, width 8 and batch 16, as this device is slow\.$/);
+  await whelp.chooseSize(4, 4, { recipe: DEFAULT });
+  await expect(whelp.part("picked-size")).toHaveCount(0);
   await whelp.train();
   await whelp.waitForStep(5);
   const { discriminator, generator } = await whelp.losses();

@@ -1,7 +1,7 @@
 // The main job: dogs, on WebGPU, in front of the visitor.
 
 import { expect, test } from "../fixtures.mjs";
-import { PAST_GREY, processorUse } from "../whelp.mjs";
+import { DEFAULT, PAST_GREY, processorUse } from "../whelp.mjs";
 
 /** Share of one processor: a browser that does nothing takes a percent or two now and then. */
 const IDLE = 0.05;
@@ -40,6 +40,31 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
 
   // The watch on requests would be worth nothing if it did not hear of the worker's own.
   expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/trainer_bg.wasm", "/dogs32.png"]));
+});
+
+test("the default recipe trains on WebGPU, and a device that is tried out first is given a size", async ({ context, whelp }) => {
+  // The imitated graphics device, taken for a real one: what is tried out on it is real.
+  await context.route("**/trainer_loader.js", async (route) => {
+    const response = await route.fetch();
+    const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
+    const body = mask("architecture", '"test"') + mask("isFallbackAdapter", "false") + mask("description", '"Test GPU"');
+    await route.fulfill({ response, body: body + (await response.text()) });
+  });
+  await whelp.page.goto("/");
+  await expect(whelp.part("device")).toContainText("Test GPU", { timeout: 120_000 });
+  await expect(whelp.part("status")).toContainText("Trying out how large a network");
+  await expect(whelp.part("setting-recipe")).toBeDisabled();
+  // Asked for now, it starts as soon as it can.
+  await whelp.part("train").click();
+  await expect(whelp.part("status")).toHaveText("Training starts as soon as your device has been tried out.");
+  await whelp.firstLosses();
+  await expect(whelp.part("setting-recipe")).toHaveValue(DEFAULT);
+  await expect(whelp.part("picked-size")).toHaveText(/^Picked width \d+ and batch \d+: \d+ images a second on this device, /);
+  const { discriminator, generator } = await whelp.losses();
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+  const early = await whelp.gridAfter(-1);
+  const later = await whelp.gridAfter(early.step);
+  expect(later.hash).not.toBe(early.hash);
 });
 
 test("a checkpoint of WebGPU draws the same pictures after a reload", async ({ whelp }, info) => {

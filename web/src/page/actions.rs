@@ -1,19 +1,20 @@
-//! What a visitor can ask for, and what the page asks of the worker in turn.
+//! What a visitor can ask for, and what the page asks of the worker in turn: the worker itself, pictures, training.
+//! Checkpoints and settings are in files of their own.
 
-use js_sys::{Array, ArrayBuffer, Math};
+use js_sys::{Array, ArrayBuffer};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
-use whelp::config::{DataConfig, Length, RunConfig, TrainConfig};
+use whelp::config::{DataConfig, Length, RunConfig};
 use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
-use whelp::recipes::Recipe;
 use whelp_web::messages::{DataSource, DevicePreference, Request};
 
 use super::files::{self, Dropped, PathAndFile};
 use super::notices::{Remedy, Tone};
+use super::settings::complaint;
 use super::store::{Device, Intent, LoadStage, Loading, Opened, Phase, Saved, Source, Store};
 use super::worker::Client;
 
@@ -39,7 +40,8 @@ impl Store {
                 return self.notices.show(Tone::Error, text, &[]);
             }
         }
-        self.post(&Request::Hello { device }, None, None);
+        let measure = self.suggested.with_untracked(Option::is_none);
+        self.post(&Request::Hello { device, measure }, None, None);
         self.load(self.source.get_value());
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
@@ -51,7 +53,7 @@ impl Store {
         }
     }
 
-    fn post(self, request: &Request, bytes: Option<&ArrayBuffer>, files: Option<&Array>) {
+    pub(super) fn post(self, request: &Request, bytes: Option<&ArrayBuffer>, files: Option<&Array>) {
         let sent = self.client.with_value(|client| match client {
             Some(client) => client.post(request, bytes, files),
             None => Err(JsValue::UNDEFINED),
@@ -149,7 +151,7 @@ impl Store {
 
     fn start(self, config: RunConfig, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
-        if let Err(error) = config.clone().validate() {
+        if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
             let text = format!("These settings do not work: {error}. Change it under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);
         }
@@ -158,7 +160,7 @@ impl Store {
             Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
             Some(_) => {}
         }
-        self.config.set(config.clone());
+        self.show_settings(config.clone());
         self.running.set_value(Some(config.clone()));
         self.phase.set(Phase::Starting);
         self.post(&Request::Start { config: Box::new(config), resume: opened.is_some() }, None, None);
@@ -182,33 +184,6 @@ impl Store {
 
     fn is_rescue(self, blob: &Blob) -> bool {
         self.rescue_untracked().is_some_and(|saved| &saved.blob == blob)
-    }
-
-    /// A recipe's values, but for what the visitor has chosen and what suits the device.
-    pub fn choose_recipe(self, recipe: &Recipe) {
-        let is_slow = self.device.with_untracked(|device| matches!(device, Device::Ready(device) if device.is_slow));
-        let suggested = self.suggested.get_value();
-        self.config.update(|config| {
-            let mut chosen = match suggested {
-                Some(suggested) if suggested.recipe == recipe.name => suggested,
-                // A slow device needs its small networks whatever the recipe.
-                Some(suggested) if is_slow => RunConfig {
-                    model: suggested.model,
-                    train: TrainConfig {
-                        batch: suggested.train.batch,
-                        ema_half_life_kimg: suggested.train.ema_half_life_kimg,
-                        ..recipe.config().train
-                    },
-                    output: suggested.output,
-                    ..recipe.config()
-                },
-                Some(suggested) => RunConfig { output: suggested.output, ..recipe.config() },
-                None => recipe.config(),
-            };
-            chosen.seed = config.seed;
-            chosen.train.length = config.train.length;
-            *config = chosen;
-        });
     }
 
     // Pictures.
@@ -295,59 +270,6 @@ impl Store {
         if matches!(stage, LoadStage::Reading { .. }) {
             self.post(&Request::CancelData { id }, None, None);
         }
-    }
-
-    // Checkpoints.
-
-    /// Saves the networks as they are now; without a run, the newest that there is.
-    pub fn download(self) {
-        if self.phase.get_untracked().is_active() {
-            self.wants_download.set(true);
-            self.post(&Request::Run { command: Command::Save }, None, None);
-        } else {
-            self.download_latest();
-        }
-    }
-
-    /// The newest checkpoint as a file.
-    pub fn download_latest(self) {
-        if let Some(saved) = self.latest.get_untracked() {
-            self.offer(&saved);
-        }
-    }
-
-    /// Lets the worker read a checkpoint and draw its pictures.
-    pub fn open_checkpoint(self, name: String, blob: Blob) {
-        if self.phase.get_untracked().is_active() {
-            let text = "A training is under way. Stop it first, its result is kept; then open the checkpoint.";
-            return self.notices.show(Tone::Error, text, &[]);
-        }
-        self.intent.set(Intent::Nothing);
-        self.send_checkpoint(name, blob);
-    }
-
-    fn send_checkpoint(self, name: String, blob: Blob) {
-        self.opening.set(true);
-        self.opening_blob.set_value(Some(blob.clone()));
-        spawn_local(async move {
-            match files::bytes_of(&blob).await {
-                Ok(bytes) => self.post(&Request::OpenCheckpoint { name }, Some(&bytes), None),
-                Err(_) => {
-                    self.opening.set(false);
-                    self.intent.set(Intent::Nothing);
-                    let text = format!("{name} could not be read. It may have been moved or deleted; pick it again.");
-                    self.notices.show(Tone::Error, text, &[]);
-                }
-            }
-        });
-    }
-
-    /// Other pictures from the same networks.
-    pub fn generate_more(self) {
-        let seed = (Math::random() * f64::from(u32::MAX)) as u64;
-        let count = self.config.with_untracked(|config| config.output.grid);
-        self.fresh_seed.set_value(Some(seed));
-        self.post(&Request::Generate { count, seed }, None, None);
     }
 
     // Faults.

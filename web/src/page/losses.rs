@@ -29,9 +29,12 @@ impl Default for LossSeries {
 }
 
 impl LossSeries {
-    /// Adds the steps of a tick. Losses that are not finite are left out: a chart has no place for them, and the run
-    /// says so itself.
+    /// Adds the steps of a tick, in place of what was told of them before: a run that goes on begins with its history.
+    /// Losses that are not finite are left out: a chart has no place for them, and the run says so itself.
     pub fn extend(&mut self, losses: &[StepLosses]) {
+        if let Some(first) = losses.first() {
+            self.truncate_after(first.step.saturating_sub(1));
+        }
         for loss in losses.iter().filter(|loss| loss.d.is_finite() && loss.g.is_finite()) {
             self.push(Point { step: loss.step, d: f64::from(loss.d), g: f64::from(loss.g), steps: 1 });
         }
@@ -122,6 +125,15 @@ mod tests {
         series.truncate_after(4);
         series.extend(&ramp(5..=6));
         assert_eq!(series.columns()[0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn a_history_that_is_told_again_is_not_drawn_twice() {
+        let mut series = LossSeries::default();
+        series.extend(&ramp(1..=8));
+        series.extend(&ramp(3..=8));
+        series.extend(&ramp(9..=10));
+        assert_eq!(series.columns()[0], ramp(1..=10).iter().map(|loss| loss.step as f64).collect::<Vec<_>>());
     }
 
     #[test]

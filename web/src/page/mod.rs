@@ -1,6 +1,7 @@
 //! The screen. Components draw, the store keeps, the worker computes.
 
 mod actions;
+mod checkpoints;
 mod components;
 mod draw;
 mod files;
@@ -9,6 +10,7 @@ mod losses;
 mod notices;
 mod panics;
 mod replies;
+mod settings;
 mod status;
 mod store;
 mod theme;

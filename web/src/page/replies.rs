@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
-use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress};
-use whelp_web::messages::{About, Reply};
+use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress, StepLosses};
+use whelp_web::messages::{About, DeviceInfo, Reply};
 
 use super::notices::{Remedy, Tone};
-use super::store::{Data, Device, Intent, LoadStage, Opened, Phase, Samples, Saved, Source, Store};
+use super::store::{Data, Device, Intent, LoadStage, Opened, Phase, Samples, Saved, Source, Store, Suggested};
 use super::worker::Client;
 use super::{files, format, panics};
 
@@ -19,7 +19,8 @@ impl Store {
         match reply {
             // The client's affair.
             Reply::Awake => {}
-            Reply::Ready { device, suggested } => self.ready(Device::Ready(device), *suggested),
+            Reply::Measuring { device } => self.device.set(Device::Measuring(device)),
+            Reply::Ready { device, suggested, reason } => self.ready(device, Suggested { config: *suggested, reason }),
             Reply::DataProgress { id, done, total, skipped } => self.loading.update(|loading| {
                 if let Some(loading) = loading.as_mut().filter(|loading| loading.id == id) {
                     loading.stage = LoadStage::Reading { done, total, skipped };
@@ -39,7 +40,9 @@ impl Store {
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
             // Of a request that a newer one has replaced.
             Reply::Data { .. } | Reply::DataCancelled { .. } => {}
-            Reply::Opened { name, config, progress } => self.opened(name, *config, progress),
+            Reply::Opened { name, config, progress, history, classes } => {
+                self.opened(name, *config, progress, &history, classes);
+            }
             Reply::Event { event } => self.event(*event, bytes),
             Reply::Failed { about, message } => self.failed(about, message),
         }
@@ -50,34 +53,52 @@ impl Store {
         self.loading.with_untracked(|loading| loading.as_ref().is_some_and(|loading| loading.id == id))
     }
 
-    fn ready(self, device: Device, suggested: RunConfig) {
-        // After a restart the form keeps what the visitor has made of the first suggestion.
-        if self.suggested.with_value(Option::is_none) {
-            self.config.set(suggested.clone());
+    fn ready(self, device: DeviceInfo, suggested: Suggested) {
+        let is_first = self.suggested.with_untracked(Option::is_none);
+        // After a restart the form keeps what the visitor has made of the first suggestion; and what a file brought.
+        if is_first && self.opened.with_untracked(Option::is_none) {
+            self.show_settings(suggested.config.clone());
         }
-        self.suggested.set_value(Some(suggested));
-        self.device.set(device);
+        // A worker that took another's place has not measured again.
+        if is_first || device.is_slow {
+            self.suggested.set(Some(suggested));
+        }
+        self.device.set(Device::Ready(device));
     }
 
-    fn opened(self, name: String, config: RunConfig, progress: Progress) {
+    fn opened(self, name: String, config: RunConfig, progress: Progress, history: &[StepLosses], classes: Vec<String>) {
         self.opening.set(false);
         let Some(blob) = self.opening_blob.get_value() else { return };
-        // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings.
+        // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings and losses.
         if self.intent.get_untracked() != Intent::GoOn {
-            self.config.set(config.clone());
-            self.losses.update(|losses| losses.truncate_after(0));
+            self.show_settings(config.clone());
+            self.losses.update(|losses| {
+                losses.truncate_after(0);
+                losses.extend(history);
+            });
             self.phase.set(Phase::Idle);
         }
+        self.take_classes(&config, classes);
         self.take_progress(progress.clone());
         self.opened.set(Some(Opened { name, config, progress, blob }));
     }
 
+    /// Classes that can be asked for from now on.
+    fn take_classes(self, config: &RunConfig, classes: Vec<String>) {
+        let classes = if config.model.conditional { classes } else { Vec::new() };
+        if self.classes.with_untracked(|known| *known != classes) {
+            self.drawing.update(|drawing| drawing.class = None);
+            self.classes.set(classes);
+        }
+    }
+
     fn event(self, event: Event, bytes: Option<ArrayBuffer>) {
         match event {
-            Event::Started { config, progress, .. } => {
+            Event::Started { config, data, progress, .. } => {
                 self.losses.update(|losses| losses.truncate_after(progress.step));
                 // A run that goes on keeps settings of its own: the form shows what is true.
-                self.config.set((*config).clone());
+                self.show_settings((*config).clone());
+                self.take_classes(&config, data.classes);
                 self.running.set_value(Some(*config));
                 self.opened.set(None);
                 self.take_progress(progress);
@@ -88,9 +109,9 @@ impl Store {
                 self.losses.update(|series| series.extend(&losses));
             }
             Event::Samples { step, nimg, seed, grid, .. } => {
-                let fresh_seed = self.fresh_seed.get_value().filter(|&fresh| fresh == seed);
-                self.fresh_seed.set_value(None);
-                self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), fresh_seed }));
+                let fresh = self.fresh.get_value().filter(|fresh| fresh.seed == seed);
+                self.fresh.set_value(None);
+                self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), fresh }));
             }
             Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
             Event::Checkpoint { nimg, reason, .. } => self.keep(nimg, reason, bytes),
@@ -159,7 +180,7 @@ impl Store {
             About::Checkpoint => {
                 self.opening.set(false);
                 self.wants_download.set(false);
-                self.fresh_seed.set_value(None);
+                self.fresh.set_value(None);
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::Run => {

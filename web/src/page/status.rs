@@ -87,6 +87,7 @@ fn waiting(device: &Device, loading: Option<&str>) -> String {
     match (device, loading) {
         (Device::Looking, _) => "Training starts as soon as a device is found.".to_owned(),
         (_, Some(name)) => format!("Training starts as soon as {name} is read."),
+        (Device::Measuring(_), None) => "Training starts as soon as your device has been tried out.".to_owned(),
         (_, None) => "Getting ready…".to_owned(),
     }
 }
@@ -97,6 +98,9 @@ fn idle(device: &Device, loading: Option<&str>, data: Option<&str>, opened: Opti
         (Device::None, ..) => "There is no device to train on yet.".to_owned(),
         (_, Some(name), ..) => format!("{name} is open. Generate more pictures from it, or go on training."),
         (_, _, Some(name), _) => format!("Reading {name}…"),
+        (Device::Measuring(_), ..) => {
+            "Trying out how large a network your device trains well. This takes some seconds…".to_owned()
+        }
         (_, _, _, Some(name)) => format!("Ready to train on {name}."),
         (Device::Ready(_), None, None, None) => "Ready.".to_owned(),
     }
@@ -107,10 +111,13 @@ mod tests {
     use super::*;
     use whelp_web::messages::DeviceInfo;
 
+    fn device() -> DeviceInfo {
+        DeviceInfo { name: "X".into(), backend: "WebGPU".into(), is_slow: false, reason: None }
+    }
+
     fn situation() -> Situation {
-        let device = DeviceInfo { name: "X".into(), backend: "WebGPU".into(), is_slow: false, reason: None };
         Situation {
-            device: Device::Ready(device),
+            device: Device::Ready(device()),
             phase: Phase::Idle,
             intent: Intent::Nothing,
             loading: None,
@@ -133,6 +140,16 @@ mod tests {
     fn a_queued_start_names_what_it_waits_for() {
         let queued = Situation { intent: Intent::Train, loading: Some("cats.zip".to_owned()), ..situation() };
         assert_eq!(sentence(&queued), "Training starts as soon as cats.zip is read.");
+    }
+
+    #[test]
+    fn a_device_that_is_being_tried_out_is_said_to_be() {
+        let measuring = Situation { device: Device::Measuring(device()), ..situation() };
+        assert!(sentence(&measuring).starts_with("Trying out how large a network"));
+        let queued = Situation { intent: Intent::Train, ..measuring.clone() };
+        assert_eq!(sentence(&queued), "Training starts as soon as your device has been tried out.");
+        let opened = Situation { opened: Some("a.safetensors".to_owned()), ..measuring };
+        assert!(sentence(&opened).starts_with("a.safetensors is open."));
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! Everything the page knows, as signals. `replies.rs` and `actions.rs` write them, components read them.
 
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 use web_sys::Blob;
 use whelp::config::RunConfig;
 use whelp::data::Preparation;
 use whelp::protocol::{DataSummary, FinishReason, Grid, Progress};
+use whelp::recipes;
+use whelp::validate::ConfigError;
 use whelp_web::messages::DeviceInfo;
 
 use super::files::PathAndFile;
 use super::losses::LossSeries;
 use super::notices::Notices;
+use super::settings::complaint;
 use super::worker::Client;
 use super::{format, theme};
 
@@ -19,6 +23,12 @@ pub struct Store {
     pub device: RwSignal<Device>,
     /// What the form shows and the next run gets.
     pub config: RwSignal<RunConfig>,
+    /// What is typed into the form and is no value of its field, by path; such a field keeps its value.
+    pub refused: RwSignal<BTreeMap<&'static str, ConfigError>>,
+    /// Why the form cannot be trained with.
+    pub complaint: Memo<Option<ConfigError>>,
+    /// What the worker thinks suits its device.
+    pub suggested: RwSignal<Option<Suggested>>,
     pub phase: RwSignal<Phase>,
     /// What was asked for and waits until everything for it is there.
     pub intent: RwSignal<Intent>,
@@ -27,6 +37,10 @@ pub struct Store {
     pub since_progress: RwSignal<f64>,
     pub losses: RwSignal<LossSeries>,
     pub samples: RwSignal<Option<Samples>>,
+    /// Classes that the networks at hand can draw; empty if they know none.
+    pub classes: RwSignal<Vec<String>>,
+    /// How pictures that are asked for are drawn.
+    pub drawing: RwSignal<Drawing>,
     pub data: RwSignal<Option<Data>>,
     pub loading: RwSignal<Option<Loading>>,
     /// A checkpoint that the worker holds open, not trained on yet.
@@ -43,11 +57,9 @@ pub struct Store {
     pub dark: RwSignal<bool>,
     /// Lineage of the networks under training: a run that goes on keeps it, a fresh one counts up.
     pub(super) lineage: StoredValue<u32>,
-    /// Seed of the pictures asked for with "Generate more", until they come.
-    pub(super) fresh_seed: StoredValue<Option<u64>>,
+    /// The pictures asked for with "Generate more", until they come.
+    pub(super) fresh: StoredValue<Option<Fresh>>,
     pub(super) next_load: StoredValue<u32>,
-    /// What the worker thinks suits its device.
-    pub(super) suggested: StoredValue<Option<RunConfig>>,
     /// When `progress` came, in milliseconds.
     pub(super) progress_at: StoredValue<f64>,
     /// Settings of the run under way or just ended.
@@ -66,9 +78,19 @@ pub struct Store {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Device {
     Looking,
+    /// It works; how large a network it trains well is being tried out.
+    Measuring(DeviceInfo),
     Ready(DeviceInfo),
     /// It could not be started, or was lost.
     None,
+}
+
+/// Settings for the device at hand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggested {
+    pub config: RunConfig,
+    /// A sentence on why they are of that size.
+    pub reason: Option<String>,
 }
 
 /// Where the run is.
@@ -114,8 +136,32 @@ pub struct Samples {
     pub step: u64,
     pub nimg: u64,
     pub grid: Grid,
-    /// Their seed, when they were asked for and are not the run's own.
-    pub fresh_seed: Option<u64>,
+    /// How they were drawn, when they were asked for and are not the run's own.
+    pub fresh: Option<Fresh>,
+}
+
+/// How pictures are drawn on request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawing {
+    /// One class, or all in turn.
+    pub class: Option<u32>,
+    /// 1: as varied as in training; less: more typical.
+    pub truncation_psi: f64,
+}
+
+impl Default for Drawing {
+    fn default() -> Self {
+        Self { class: None, truncation_psi: 1.0 }
+    }
+}
+
+/// Pictures drawn on request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fresh {
+    pub seed: u64,
+    /// The class's name, if one was asked for.
+    pub class: Option<String>,
+    pub truncation_psi: f64,
 }
 
 /// Pictures to train on, held by the worker.
@@ -199,15 +245,22 @@ impl Saved {
 
 impl Store {
     pub fn new() -> Self {
+        let config = RwSignal::new(recipes::DEFAULT.config());
+        let refused = RwSignal::new(BTreeMap::new());
         Self {
             device: RwSignal::new(Device::Looking),
-            config: RwSignal::new(RunConfig::default()),
+            config,
+            refused,
+            complaint: Memo::new(move |_| config.with(|config| refused.with(|refused| complaint(config, refused)))),
+            suggested: RwSignal::new(None),
             phase: RwSignal::new(Phase::Idle),
             intent: RwSignal::new(Intent::Nothing),
             progress: RwSignal::new(Progress::default()),
             since_progress: RwSignal::new(0.0),
             losses: RwSignal::new(LossSeries::default()),
             samples: RwSignal::new(None),
+            classes: RwSignal::new(Vec::new()),
+            drawing: RwSignal::new(Drawing::default()),
             data: RwSignal::new(None),
             loading: RwSignal::new(None),
             opened: RwSignal::new_local(None),
@@ -218,9 +271,8 @@ impl Store {
             dragging: RwSignal::new(false),
             dark: theme::dark_signal(),
             lineage: StoredValue::new(0),
-            fresh_seed: StoredValue::new(None),
+            fresh: StoredValue::new(None),
             next_load: StoredValue::new(0),
-            suggested: StoredValue::new(None),
             progress_at: StoredValue::new(0.0),
             running: StoredValue::new(None),
             opening_blob: StoredValue::new_local(None),

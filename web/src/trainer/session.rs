@@ -14,19 +14,25 @@ use whelp::device::OpenDevice;
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind};
 use whelp::run::Run;
 use whelp::sample::{Draw, Sampler};
-use whelp_web::messages::{About, DataSource, DevicePreference, Reply, Request};
+use whelp_web::messages::{About, DataSource, DeviceInfo, DevicePreference, Reply, Request};
 
 use super::data::{self, Watch};
 use super::port::{Incoming, post};
-use super::{faults, gpu, suggest};
+use super::suggest::{self, Suggestion};
+use super::{faults, gpu};
 
 /// Pictures in the strip of real ones.
 const PREVIEW: usize = 12;
+
+/// Most pictures drawn at once, as many as a grid may have.
+const MOST_DRAWN: usize = 1024;
 
 /// Everything the worker holds; shared by the task that answers requests and those it starts.
 #[derive(Default)]
 struct Session {
     device: RefCell<Option<OpenDevice>>,
+    /// The device, until it is known how large a network it trains well.
+    unmeasured: RefCell<Option<DeviceInfo>>,
     data: RefCell<Option<Arc<Dataset>>>,
     opened: RefCell<Option<Rc<Opened>>>,
     /// To the run under way.
@@ -58,7 +64,7 @@ pub async fn serve(requests: Receiver<Incoming>) {
     while let Ok(Incoming { request, bytes, files }) = requests.recv().await {
         let session = session.clone();
         match request {
-            Request::Hello { device } => session.hello(device).await,
+            Request::Hello { device, measure } => session.hello(device, measure).await,
             Request::LoadData { id, source, data } => {
                 session.loading.set(Some(id));
                 spawn_local(session.load_data(id, source, files, Preparation::from(&data)));
@@ -69,7 +75,10 @@ pub async fn serve(requests: Receiver<Incoming>) {
                 }
             }
             Request::OpenCheckpoint { name } => session.open_checkpoint(name, &bytes).await,
-            Request::Generate { count, seed } => session.generate(count, seed).await,
+            Request::Generate { count, seed, class, truncation_psi } => {
+                let count = count.clamp(1, MOST_DRAWN);
+                session.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
+            }
             Request::Start { config, resume } => session.start(*config, resume),
             Request::Run { command } => session.command(command),
         }
@@ -78,6 +87,11 @@ pub async fn serve(requests: Receiver<Incoming>) {
 
 fn fail(about: About, message: impl ToString) {
     post(&Reply::Failed { about, message: message.to_string() }, None);
+}
+
+fn ready(device: DeviceInfo, suggestion: Suggestion) {
+    let Suggestion { config, reason } = suggestion;
+    post(&Reply::Ready { device, suggested: Box::new(config), reason }, None);
 }
 
 fn post_event(mut event: Event) {
@@ -102,13 +116,29 @@ impl Watch for Progress {
 }
 
 impl Session {
-    async fn hello(&self, preference: DevicePreference) {
+    async fn hello(&self, preference: DevicePreference, measure: bool) {
         let (device, info) = gpu::open(preference).await;
-        let suggested = Box::new(suggest::config(info.is_slow));
         *self.device.borrow_mut() = Some(device);
         // What the graphics stack said while it was tried out has been judged by the numbers.
         faults::take_graphics_fault();
-        post(&Reply::Ready { device: info, suggested }, None);
+        if measure && !info.is_slow {
+            post(&Reply::Measuring { device: info.clone() }, None);
+            *self.unmeasured.borrow_mut() = Some(info);
+        } else {
+            let suggestion = suggest::unmeasured(info.is_slow);
+            ready(info, suggestion);
+        }
+    }
+
+    /// Tries out how large a network the device trains well, once. Called when pictures have been read: both at the same
+    /// time would make the device look slower than it is.
+    async fn measure(&self) {
+        let (info, device) = (self.unmeasured.take(), self.device.borrow().clone());
+        let (Some(info), Some(device)) = (info, device) else { return };
+        match suggest::measured(&device).await {
+            Ok(suggestion) => ready(info, suggestion),
+            Err(error) => fail(About::Device, format!("The graphics device was tried out and is not used: {error}.")),
+        }
     }
 
     async fn load_data(
@@ -122,9 +152,15 @@ impl Session {
         let loaded = data::load(source, files, preparation, &watch).await;
         // Cancelled, or replaced by a newer request: what it found must not become what the page does not show.
         if watch.is_cancelled() {
-            return post(&Reply::DataCancelled { id }, None);
+            post(&Reply::DataCancelled { id }, None);
+        } else {
+            self.loading.set(None);
+            self.answer_data(id, loaded);
         }
-        self.loading.set(None);
+        self.measure().await;
+    }
+
+    fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
         match loaded {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
@@ -146,43 +182,49 @@ impl Session {
             Err(error) => fail(About::Checkpoint, format!("{name} was not opened: {error}.")),
             Ok((opened, has_fresh_discriminator)) => {
                 let meta = &opened.checkpoint.meta;
-                let (config, progress, seed, count) =
-                    (meta.config.clone(), meta.progress.clone(), meta.config.seed, meta.config.output.grid);
+                let draw = Draw::new(meta.config.seed, meta.config.output.grid);
+                let reply = Reply::Opened {
+                    name: name.clone(),
+                    config: Box::new(meta.config.clone()),
+                    progress: meta.progress.clone(),
+                    history: meta.history.clone(),
+                    classes: meta.data.classes.clone(),
+                };
                 *self.opened.borrow_mut() = Some(Rc::new(opened));
                 if has_fresh_discriminator {
                     let message = format!("{name} holds a generator alone; training goes on with a new discriminator.");
                     post_event(Event::Warning { message });
                 }
-                post(&Reply::Opened { name, config: Box::new(config), progress }, None);
-                self.draw_opened(count, seed).await;
+                post(&reply, None);
+                self.draw_opened(draw).await;
             }
         }
     }
 
-    async fn generate(&self, count: usize, seed: u64) {
-        let count = count.clamp(1, 1024);
+    async fn generate(&self, what: Draw) {
         let commands = self.commands.borrow().clone();
         match commands {
             Some(commands) => {
+                let Draw { count, seed, class, truncation_psi, .. } = what;
                 // Full only if the run is stuck, and then it tells so itself.
-                let _ = commands.try_send(Command::Sample { count, seed, class: None });
+                let _ = commands.try_send(Command::Sample { count, seed, class, truncation_psi });
             }
-            None => self.draw_opened(count, seed).await,
+            None => self.draw_opened(what).await,
         }
     }
 
-    async fn draw_opened(&self, count: usize, seed: u64) {
+    async fn draw_opened(&self, what: Draw) {
         let opened = self.opened.borrow().clone();
         let device = self.device.borrow().clone();
         let (Some(opened), Some(device)) = (opened, device) else {
             return fail(About::Checkpoint, "There is nothing to draw with yet: train, or open a checkpoint.");
         };
         let meta = &opened.checkpoint.meta;
-        match opened.sampler.draw(Draw::new(seed, count), &device.device).await {
+        match opened.sampler.draw(what, &device.device).await {
             Ok(pictures) => {
                 let grid = pictures.grid();
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);
-                post_event(Event::Samples { step, nimg, seed, grid, epoch: None, path: None });
+                post_event(Event::Samples { step, nimg, seed: what.seed, grid, epoch: None, path: None });
             }
             Err(error) => fail(About::Device, error),
         }

@@ -1,21 +1,58 @@
 //! Settings that suit a device, before anyone chooses.
 
 use whelp::config::{Length, OutputConfig, RunConfig};
+use whelp::device::{DeviceError, OpenDevice};
+use whelp::models::PictureKind;
+use whelp::recipes::r3gan::{SIZES, Size};
+use whelp::recipes::{self, Recipe};
+use whelp::run::{Calibration, calibrate};
+
+use super::faults;
+
+/// The recipe of whoever does not choose one.
+const RECIPE: Recipe = recipes::DEFAULT;
+
+/// What the pictures have while nobody has brought any: colours, no classes.
+const KIND: PictureKind = PictureKind { channels: 3, classes: 0 };
 
 /// Seconds between two automatic checkpoints: the most that a crash can cost.
 const CHECKPOINT_SECS: f64 = 60.0;
 
-/// `dcgan32` without an end, with networks small enough for a processor where one computes.
-pub fn config(is_slow: bool) -> RunConfig {
-    let mut config = RunConfig::default();
-    // Seen on two processor cores: width 16 and batch 16 make a step of about a second or less, width 64 minutes of
-    // nothing to see.
-    let (width, batch) = if is_slow { (16, 16) } else { (64, 64) };
-    config.model.generator_width = width;
-    config.model.discriminator_width = width;
-    config.train.batch = batch;
-    // StyleGAN2-ADA's rule: batch * 10 / 32 kimg.
-    config.train.ema_half_life_kimg = batch as f64 * 10.0 / 32.0;
+/// Settings, and a sentence on why they are of that size.
+pub struct Suggestion {
+    pub config: RunConfig,
+    pub reason: Option<String>,
+}
+
+/// The smallest networks for a processor, or a graphics device that one imitates; else the recipe's own.
+pub fn unmeasured(is_slow: bool) -> Suggestion {
+    if !is_slow {
+        return Suggestion { config: config(None), reason: None };
+    }
+    let size = SIZES[0];
+    let Size { width, batch } = size;
+    let reason = format!("Picked the smallest size, width {width} and batch {batch}, as this device is slow.");
+    Suggestion { config: config(Some(size)), reason: Some(reason) }
+}
+
+/// The largest networks that the device trains fast enough, tried out on it.
+///
+/// # Errors
+/// Those of [`calibrate`].
+pub async fn measured(device: &OpenDevice) -> Result<Suggestion, DeviceError> {
+    let Calibration { size, reason, .. } = calibrate(&config(None), KIND, device).await?;
+    if let Some(fault) = faults::take_graphics_fault() {
+        return Err(DeviceError::Lost { reason: fault });
+    }
+    Ok(Suggestion { config: config(Some(size)), reason: Some(sentence(&reason)) })
+}
+
+/// The default recipe without an end, in that size.
+fn config(size: Option<Size>) -> RunConfig {
+    let mut config = RECIPE.config();
+    if let Some(size) = size {
+        size.apply(&mut config);
+    }
     config.train.length = Length::Unlimited;
     config.output = OutputConfig {
         sample_steps: None,
@@ -25,4 +62,10 @@ pub fn config(is_slow: bool) -> RunConfig {
         ..OutputConfig::default()
     };
     config
+}
+
+/// Words as a sentence has them.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }

@@ -3,16 +3,16 @@
 use leptos::prelude::*;
 
 use super::file_picker::{FilePicker, Pick};
+use super::fresh_pictures::FreshPictures;
 use crate::page::format;
-use crate::page::store::{Opened, Phase, Store};
+use crate::page::store::{Opened, Store};
 
 #[component]
 pub fn Checkpoint() -> impl IntoView {
     let store = expect_context::<Store>();
     let can_download = move || store.phase.get().is_active() || store.latest.with(Option::is_some);
     let is_saving = move || store.wants_download.get();
-    let can_generate =
-        move || store.opened.with(Option::is_some) || matches!(store.phase.get(), Phase::Paused | Phase::Finished(_));
+    let can_generate = Memo::new(move |_| store.can_generate());
     let text = move || {
         store.opened.with(|opened| match opened {
             Some(opened) => describe(opened),
@@ -52,17 +52,10 @@ pub fn Checkpoint() -> impl IntoView {
                     pick=Pick::One { accept: ".safetensors" }
                     on_pick=open
                 />
-                <Show when=can_generate>
-                    <button
-                        type="button"
-                        class="button"
-                        data-testid="generate-more"
-                        on:click=move |_| store.generate_more()
-                    >
-                        "Generate more"
-                    </button>
-                </Show>
             </div>
+            <Show when=move || can_generate.get()>
+                <FreshPictures />
+            </Show>
         </section>
     }
 }

@@ -94,26 +94,15 @@ pub fn Controls() -> impl IntoView {
                 </svg>
                 <span>{move || primary.get().label()}</span>
             </button>
-            <Show
-                when=move || primary.get() == Primary::GoOn
-                fallback=move || {
-                    view! {
-                        <button
-                            type="button"
-                            class="button"
-                            data-testid="stop"
-                            aria-disabled=move || (!can_stop()).then_some("true")
-                            on:click=move |_| store.stop()
-                        >
-                            "Stop"
-                        </button>
-                    }
-                }
+            <button
+                type="button"
+                class="button"
+                data-testid="stop"
+                aria-disabled=move || (!can_stop()).then_some("true")
+                on:click=move |_| store.stop()
             >
-                <button type="button" class="button" data-testid="train" on:click=move |_| store.train()>
-                    "Start over"
-                </button>
-            </Show>
+                "Stop"
+            </button>
         </div>
     }
 }

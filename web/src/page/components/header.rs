@@ -10,12 +10,12 @@ pub fn Header() -> impl IntoView {
     let store = expect_context::<Store>();
     let device = move || match store.device.get() {
         Device::Looking => "Looking for a graphics device…".to_owned(),
-        Device::Ready(device) => format!("device: {} · {}", device.name, device.backend),
+        Device::Measuring(device) | Device::Ready(device) => format!("device: {} · {}", device.name, device.backend),
         Device::None => "no device".to_owned(),
     };
     let reason = move || match store.device.get() {
         Device::Ready(device) => device.reason,
-        Device::Looking | Device::None => None,
+        Device::Looking | Device::Measuring(_) | Device::None => None,
     };
     let other_theme = move || if store.dark.get() { "Use light colours" } else { "Use dark colours" };
     view! {

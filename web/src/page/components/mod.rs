@@ -1,11 +1,12 @@
 //! What is on the screen, a part a file.
 
+mod advanced;
 mod app;
 mod checkpoint;
 mod controls;
 mod drop_overlay;
-mod fields;
 mod file_picker;
+mod fresh_pictures;
 mod header;
 mod length_field;
 mod loss_chart;
@@ -14,6 +15,7 @@ mod numbers;
 mod pictures;
 mod problems;
 mod sample_grid;
+mod setting_field;
 mod settings;
 mod status_line;
 mod strip;

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use crate::page::store::{Phase, Samples, Store};
+use crate::page::store::{Fresh, Phase, Samples, Store};
 use crate::page::{draw, format, notices::Tone};
 
 /// Between two pictures, in their own pixels.
@@ -62,8 +62,16 @@ fn Placeholder() -> impl IntoView {
 
 fn caption(samples: &Samples) -> String {
     let after = format!("After {} pictures", format::short(samples.nimg));
-    match samples.fresh_seed {
-        Some(seed) => format!("{after} · fresh ones, seed {seed}"),
+    match &samples.fresh {
+        Some(fresh) => format!("{after} · fresh ones, {}", described(fresh)),
         None => after,
     }
+}
+
+/// What it takes to draw the same ones again.
+fn described(fresh: &Fresh) -> String {
+    let Fresh { seed, class, truncation_psi } = fresh;
+    let class = class.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+    let truncation = if *truncation_psi < 1.0 { format!(", truncation {truncation_psi}") } else { String::new() };
+    format!("{class}seed {seed}{truncation}")
 }
