@@ -391,8 +391,12 @@ mod tests {
     /// As a front end would find it.
     fn idx_plan(names: &[&str]) -> Result<Plan, DataError> {
         let names = owned(names);
-        let kind = |index: usize| if names[index].contains("label") { IdxKind::Labels } else { IdxKind::Pictures };
-        let idx: Vec<_> = idx_candidates(&names).map(|index| (index, kind(index))).collect();
+        let kind = |index: usize| match names[index].as_str() {
+            name if name.contains("label") => Some(IdxKind::Labels),
+            name if name.contains("image") => Some(IdxKind::Pictures),
+            _ => None,
+        };
+        let idx: Vec<_> = idx_candidates(&names).filter_map(|index| Some((index, kind(index)?))).collect();
         Plan::new("source", &names, &idx, PREPARATION)
     }
 
@@ -413,7 +417,10 @@ mod tests {
         let test_set = idx_plan(&all[..3]).unwrap();
         assert_eq!(test_set.layout, Layout::Idx { pictures: 1, labels: Some(2) });
         assert_eq!(idx_plan(&all[..2]).unwrap().layout, Layout::Idx { pictures: 1, labels: None });
-        assert_eq!(idx_plan(&["a.gz", "my labels.gz"]).unwrap().layout, Layout::Idx { pictures: 0, labels: Some(1) });
+        assert_eq!(
+            idx_plan(&["an image.gz", "my labels.gz"]).unwrap().layout,
+            Layout::Idx { pictures: 0, labels: Some(1) }
+        );
         let with_logo = idx_plan(&["logo.png", "train-images-idx3-ubyte"]).unwrap();
         assert!(with_logo.notes[0].starts_with("source holds idx files"), "{:?}", with_logo.notes);
     }
