@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// Program and tests always select these packages together: with another selection cargo would unify other features, and
-/// build burn a second time. The page is among them for its tests of what needs no browser.
-pub const NATIVE_PACKAGES: [&str; 6] = ["--package", "whelp", "--package", "whelp-native", "--package", "whelp-web"];
+/// Program and tests always select these two packages together: with another selection cargo would unify other
+/// features, and build burn a second time.
+pub const NATIVE_PACKAGES: [&str; 4] = ["--package", "whelp", "--package", "whelp-native"];
 
 /// `cargo xtask build`.
 pub fn command() -> Result<ExitCode> {
