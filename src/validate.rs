@@ -278,7 +278,10 @@ mod tests {
                 "{sentence}"
             );
         }
-        assert_eq!(refused("output.epoch_samples=0"), "output.epoch_samples is 0; it accepts null or a whole number from 1");
+        assert_eq!(
+            refused("output.epoch_samples=0"),
+            "output.epoch_samples is 0; it accepts null or a whole number from 1"
+        );
     }
 
     #[test]
