@@ -67,7 +67,7 @@ test("every control is reached with Tab, and the focus is seen", async ({ page, 
     expect((await focused(page)).id).toBe(id);
   }
   await page.keyboard.press("Enter");
-  for (const id of ["setting-resolution", "setting-horizontal-flip", "section-model"]) {
+  for (const id of ["setting-resolution", "setting-channels", "setting-crop", "setting-horizontal-flip", "section-model"]) {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toMatchObject({ id, isRinged: true });
   }
