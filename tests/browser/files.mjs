@@ -28,12 +28,25 @@ export function png(side, seed) {
       rows.set(isInside ? disc : ground, y * (1 + side * 3) + 1 + x * 3);
     }
   }
+  return Buffer.concat([pngHead(side, side, 2), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** A PNG of at most 256 colours: `palette` holds their red, green and blue, `indices` one of them for each pixel. */
+export function indexedPng(width, height, palette, indices) {
+  const rows = Buffer.alloc(height * (1 + width));
+  for (let y = 0; y < height; y++) rows.set(indices.subarray(y * width, (y + 1) * width), y * (1 + width) + 1);
+  const data = deflateSync(rows, { level: 9 });
+  return Buffer.concat([pngHead(width, height, 3), chunk("PLTE", Buffer.from(palette)), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** Eight bits a channel or index; `type` is 2 for RGB, 3 for a palette. */
+function pngHead(width, height, type) {
   const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header.set([8, 2, 0, 0, 0], 8);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, type, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([signature, chunk("IHDR", header)]);
 }
 
 function chunk(type, data) {
@@ -134,8 +147,28 @@ export function parseSafetensors(bytes) {
   return { metadata, tensors, hasExactSize: covered === body.length };
 }
 
+/**
+ * A checkpoint of R3GAN as if it had been trained on classes: its averaged generator takes, besides the latent, a vector
+ * for each class, and the vectors differ.
+ */
+export function withClasses(bytes, classes) {
+  const { metadata, tensors } = parseSafetensors(bytes);
+  const meta = JSON.parse(metadata.whelp);
+  const { latent } = meta.config.model;
+  meta.config.model.conditional = true;
+  meta.data.classes = classes;
+  const ramp = (count) => Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1));
+  const linear = tensors.get("generator_ema.linear.weight");
+  const [outputs] = linear.shape;
+  const rows = Array.from({ length: outputs }, (_, row) => [...linear.values.subarray(row * latent, (row + 1) * latent), ...ramp(latent)]);
+  const set = (name, shape, values) => tensors.set(`generator_ema.${name}.weight`, { dtype: "F32", shape, values });
+  set("linear", [outputs, 2 * latent], Float32Array.from(rows.flat()));
+  set("embedding", [classes.length, latent], ramp(classes.length * latent));
+  return writeSafetensors({ whelp: JSON.stringify(meta) }, tensors);
+}
+
 /** The opposite of {@link parseSafetensors}. */
-export function writeSafetensors(metadata, tensors) {
+function writeSafetensors(metadata, tensors) {
   const entries = { __metadata__: metadata };
   const parts = [];
   let offset = 0;

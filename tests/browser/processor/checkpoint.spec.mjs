@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "../fixtures.mjs";
-import { foreignSafetensors, parseSafetensors, writeSafetensors } from "../files.mjs";
+import { foreignSafetensors, parseSafetensors, withClasses } from "../files.mjs";
 import { DEFAULT, PAST_GREY } from "../whelp.mjs";
 
 /** The terminal program; without it the tests that need it are skipped. */
@@ -125,26 +125,6 @@ test("a generator that knows classes draws the one that is asked for", async ({ 
   expect(beagles[0]).not.toBe(huskies[0]);
   expect(mixed.length).toBe(64);
 });
-
-/**
- * A checkpoint as if it had been trained on classes: its averaged generator takes, besides the latent, a vector for each
- * class, and the vectors differ.
- */
-function withClasses(bytes, classes) {
-  const { metadata, tensors } = parseSafetensors(bytes);
-  const meta = JSON.parse(metadata.whelp);
-  const { latent } = meta.config.model;
-  meta.config.model.conditional = true;
-  meta.data.classes = classes;
-  const ramp = (count) => Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1));
-  const linear = tensors.get("generator_ema.linear.weight");
-  const [outputs] = linear.shape;
-  const rows = Array.from({ length: outputs }, (_, row) => [...linear.values.subarray(row * latent, (row + 1) * latent), ...ramp(latent)]);
-  const set = (name, shape, values) => tensors.set(`generator_ema.${name}.weight`, { dtype: "F32", shape, values });
-  set("linear", [outputs, 2 * latent], Float32Array.from(rows.flat()));
-  set("embedding", [classes.length, latent], ramp(classes.length * latent));
-  return writeSafetensors({ whelp: JSON.stringify(meta) }, tensors);
-}
 
 test("damaged and foreign checkpoints are refused, and what is open or training stays", async ({ whelp }, info) => {
   const file = info.outputPath("saved.safetensors");

@@ -43,6 +43,8 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
 });
 
 test("the default recipe trains on WebGPU, and a device that is tried out first is given a size", async ({ context, whelp }) => {
+  // Every shader is compiled for the trial and used by the training.
+  test.slow();
   // The imitated graphics device, taken for a real one: what is tried out on it is real.
   await context.route("**/trainer_loader.js", async (route) => {
     const response = await route.fetch();
@@ -57,9 +59,10 @@ test("the default recipe trains on WebGPU, and a device that is tried out first 
   // Asked for now, it starts as soon as it can.
   await whelp.part("train").click();
   await expect(whelp.part("status")).toHaveText("Training starts as soon as your device has been tried out.");
-  await whelp.firstLosses();
+  const picked = /^Picked width \d+ and batch \d+: \d+ images a second on this device, /;
+  await expect(whelp.part("picked-size")).toHaveText(picked, { timeout: 360_000 });
   await expect(whelp.part("setting-recipe")).toHaveValue(DEFAULT);
-  await expect(whelp.part("picked-size")).toHaveText(/^Picked width \d+ and batch \d+: \d+ images a second on this device, /);
+  await whelp.firstLosses();
   const { discriminator, generator } = await whelp.losses();
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
   const early = await whelp.gridAfter(-1);

@@ -247,8 +247,7 @@ mod tests {
 
     #[test]
     fn every_value_survives_being_shown_and_typed() {
-        let mut config = RunConfig::default();
-        config.seed = u64::MAX;
+        let mut config = RunConfig { seed: u64::MAX, ..RunConfig::default() };
         config.train.generator_lr = 2.5e-5;
         for recipe in whelp::recipes::ALL.iter().map(whelp::recipes::Recipe::config).chain([config]) {
             let tree = serde_json::to_value(&recipe).unwrap();
