@@ -1,0 +1,244 @@
+// Pictures of every state of the page, for docs/screens.md: the page in dist/ in a real browser, with a real worker.
+//
+//   node tests/browser/screens.mjs [CHECKPOINT]
+//
+// Without a checkpoint whose training goes on, the generated pictures are those of a few hundred steps.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "@playwright/test";
+import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
+import { indexedPng, png, withClasses, zip } from "./files.mjs";
+import { serve } from "./server.mjs";
+import { DEFAULT, Whelp } from "./whelp.mjs";
+
+const FOLDER = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 360, height: 740 };
+
+/** Small, and enough for colours and blobs. */
+const [WIDTH, BATCH, STEPS] = [16, 16, 800];
+
+/** Of each picture. */
+const COLOURS = 192;
+
+const MINUTE = 60_000;
+
+const site = await serve();
+const scratch = mkdtempSync(path.join(tmpdir(), "whelp-screens-"));
+mkdirSync(FOLDER, { recursive: true });
+
+/** Opens the page in a browser of its own and lets `story` play on it. */
+async function visit(args, options, story) {
+  const browser = await chromium.launch({ executablePath, args });
+  const page = await browser.newPage({ baseURL: site.origin, viewport: WIDE, reducedMotion: "reduce", ...options });
+  page.setDefaultTimeout(10 * MINUTE);
+  try {
+    await story(new Whelp(page), page);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function keep(page, name, part = page) {
+  const file = await shrunk(page, await part.screenshot());
+  writeFileSync(path.join(FOLDER, `${name}.png`), file);
+  console.log(`${name}: ${Math.round(file.length / 1000)} kB`);
+}
+
+/** The same picture in few colours: a repository keeps every version of it for ever. */
+async function shrunk(page, screenshot) {
+  const { width, height, palette, indices } = await page.evaluate(inFewColours, [screenshot.toString("base64"), COLOURS]);
+  return indexedPng(width, height, palette, Buffer.from(indices, "latin1"));
+}
+
+/**
+ * Median cut (Heckbert 1982), in the page: it can read a PNG. Colours count by the root of their pixels, or the ground
+ * would take them all.
+ */
+async function inFewColours([base64, most]) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const pixels = Array.from({ length: width * height }, (_, i) => (data[4 * i] << 16) | (data[4 * i + 1] << 8) | data[4 * i + 2]);
+  const counts = new Map();
+  for (const rgb of pixels) counts.set(rgb, (counts.get(rgb) ?? 0) + 1);
+
+  const boxOf = (colours) => {
+    const weight = colours.reduce((sum, colour) => sum + colour.weight, 0);
+    const spreads = [0, 1, 2].map((channel) => {
+      const mean = colours.reduce((sum, { rgb, weight }) => sum + weight * rgb[channel], 0) / weight;
+      return colours.reduce((sum, { rgb, weight }) => sum + weight * (rgb[channel] - mean) ** 2, 0);
+    });
+    const spread = Math.max(...spreads);
+    return { colours, weight, spread, channel: spreads.indexOf(spread) };
+  };
+  const all = Array.from(counts, ([key, count]) => ({ key, rgb: [key >> 16, (key >> 8) & 255, key & 255], weight: Math.sqrt(count) }));
+  let boxes = [boxOf(all)];
+  while (boxes.length < most) {
+    const widest = boxes.reduce((a, b) => (b.spread > a.spread ? b : a));
+    if (widest.spread === 0) break;
+    const { channel, weight } = widest;
+    const sorted = widest.colours.toSorted((a, b) => a.rgb[channel] - b.rgb[channel]);
+    let sum = 0;
+    const half = sorted.findIndex((colour) => (sum += colour.weight) >= weight / 2);
+    const cut = Math.min(Math.max(half, 1), sorted.length - 1);
+    boxes = boxes.filter((box) => box !== widest).concat(boxOf(sorted.slice(0, cut)), boxOf(sorted.slice(cut)));
+  }
+  const indexOf = new Map();
+  const palette = boxes.flatMap(({ colours, weight }, index) => {
+    for (const { key } of colours) indexOf.set(key, index);
+    // A flat ground stays exactly what it is.
+    const main = colours.reduce((a, b) => (b.weight > a.weight ? b : a));
+    if (main.weight > weight / 4) return main.rgb;
+    return [0, 1, 2].map((channel) => Math.round(colours.reduce((sum, { rgb, weight }) => sum + weight * rgb[channel], 0) / weight));
+  });
+  return { width, height, palette, indices: pixels.map((rgb) => String.fromCharCode(indexOf.get(rgb))).join("") };
+}
+
+/** The same in light and in dark colours. */
+async function keepBoth(page, name) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    // The chart is drawn anew in other colours.
+    await page.waitForTimeout(200);
+    await keep(page, `${name}-${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** Scrolls so that an element is a little below the upper edge. */
+async function show(part) {
+  await part.evaluate((element) => scrollTo(0, element.getBoundingClientRect().top + scrollY - 16));
+}
+
+/** Pictures, and files that are none. */
+function mixedArchive() {
+  const entries = Array.from({ length: 40 }, (_, seed) => [`${seed}.png`, png(48, seed)]);
+  entries.push(["holiday/letter.jpg", Buffer.from("Dear aunt, here are the dogs.")], ["holiday/empty.jpg", Buffer.alloc(0)]);
+  entries.push(["cut off.png", png(48, 99).subarray(0, 120)]);
+  const file = path.join(scratch, "holiday.zip");
+  writeFileSync(file, zip(entries));
+  return file;
+}
+
+/** Takes seconds to read. */
+function largeArchive() {
+  const distinct = Array.from({ length: 200 }, (_, seed) => png(160, seed));
+  const file = path.join(scratch, "ten thousand.zip");
+  writeFileSync(file, zip(Array.from({ length: 10_000 }, (_, i) => [`${i}.png`, distinct[i % distinct.length]])));
+  return file;
+}
+
+async function firstVisit(whelp, page) {
+  await whelp.open();
+  await keepBoth(page, "first-visit");
+}
+
+async function measuring(whelp, page) {
+  // The imitated graphics device, taken for a real one.
+  await page.context().route("**/trainer_loader.js", async (route) => {
+    const response = await route.fetch();
+    const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
+    const body = mask("architecture", '"test"') + mask("isFallbackAdapter", "false") + mask("description", '"Graphics device"');
+    await route.fulfill({ response, body: body + (await response.text()) });
+  });
+  await page.goto("/");
+  await whelp.part("status").filter({ hasText: "Trying out" }).waitFor();
+  await keep(page, "trying-out");
+}
+
+async function pictures(whelp, page) {
+  await whelp.open();
+  await keep(page, "no-webgpu");
+  await whelp.part("pick-pictures").setInputFiles(largeArchive());
+  await page.locator(".words").filter({ hasText: /^[3-9],\d+ of 10,000 read/ }).waitFor();
+  await keep(page, "reading");
+  await whelp.part("cancel-data").click();
+  await whelp.part("pick-pictures").setInputFiles(mixedArchive());
+  await whelp.part("data-problems").locator("summary").click();
+  await keep(page, "problems");
+  await whelp.part("open-checkpoint").setInputFiles({ name: "letter.safetensors", mimeType: "", buffer: Buffer.from("Dear aunt") });
+  await whelp.part("error").waitFor();
+  await keepBoth(page, "error");
+}
+
+async function settings(whelp, page) {
+  await whelp.open();
+  await whelp.unfold("train");
+  await show(page.locator(".settings"));
+  await whelp.part("setting-r1-gamma").focus();
+  await keepBoth(page, "settings");
+  await whelp.settle({ batch: 1 });
+  await keep(page, "settings-refused");
+  await whelp.settle({ batch: 16 });
+  await page.setViewportSize(NARROW);
+  await show(whelp.part("section-train"));
+  await whelp.part("setting-discriminator-lr").focus();
+  await keep(page, "settings-narrow");
+}
+
+async function classes(whelp, page) {
+  await whelp.open();
+  await whelp.chooseSize(4, 4, { recipe: DEFAULT });
+  await whelp.train();
+  await whelp.stop();
+  const file = path.join(scratch, "two breeds.safetensors");
+  await whelp.download(file);
+  writeFileSync(file, withClasses(readFileSync(file), ["beagle", "husky"]));
+  await whelp.openCheckpoint(file);
+  await whelp.part("draw-class").selectOption("husky");
+  await whelp.part("grid-caption").filter({ hasText: "husky" }).waitFor();
+  await keep(page, "classes", page.locator(".part").filter({ has: whelp.part("draw-class") }));
+}
+
+async function training(whelp, page) {
+  const [checkpoint] = process.argv.slice(2);
+  await whelp.open();
+  if (checkpoint) {
+    await whelp.openCheckpoint(checkpoint);
+    const step = await whelp.step();
+    await whelp.trainFor(step + STEPS);
+    await whelp.part("advanced").locator("> summary").click();
+    await whelp.part("continue").click();
+    await whelp.waitForStep(step + STEPS / 2, 10 * MINUTE);
+  } else {
+    await whelp.chooseSize(WIDTH, BATCH);
+    await whelp.trainFor(STEPS);
+    await whelp.part("advanced").locator("> summary").click();
+    await whelp.part("train").click();
+    await whelp.waitForStep(STEPS / 2, 10 * MINUTE);
+  }
+  await page.evaluate(() => scrollTo(0, 0));
+  await keepBoth(page, "training");
+  await page.setViewportSize(NARROW);
+  await keep(page, "training-narrow");
+  await page.setViewportSize(WIDE);
+  await whelp.pause();
+  await keep(page, "paused");
+  await whelp.resume();
+  await whelp.part("status").filter({ hasText: "Finished" }).waitFor();
+  await keepBoth(page, "finished");
+  const file = path.join(scratch, "dogs.safetensors");
+  await whelp.download(file);
+  await whelp.open();
+  await whelp.openCheckpoint(file);
+  await keepBoth(page, "checkpoint");
+}
+
+try {
+  await visit(WITH_WEBGPU, {}, firstVisit);
+  await visit(WITH_WEBGPU, {}, measuring);
+  await visit(WITHOUT_WEBGPU, {}, pictures);
+  await visit(WITHOUT_WEBGPU, {}, settings);
+  await visit(WITHOUT_WEBGPU, {}, classes);
+  await visit(WITHOUT_WEBGPU, {}, training);
+} finally {
+  await site.close();
+  rmSync(scratch, { recursive: true });
+}
