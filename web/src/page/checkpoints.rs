@@ -77,7 +77,8 @@ impl Store {
     fn generate(self, seed: u64) {
         let Drawing { class, truncation_psi } = self.drawing.get_untracked();
         let name = |class: u32| self.classes.with_untracked(|classes| classes.get(class as usize).cloned());
-        self.fresh.set_value(Some(Fresh { seed, class: class.and_then(name), truncation_psi }));
+        let fresh = Fresh { seed, class: class.and_then(name), truncation_psi };
+        self.asked.update_value(|asked| asked.push_back(fresh));
         let count = self.config.with_untracked(|config| config.output.grid);
         self.post(&Request::Generate { count, seed, class, truncation_psi }, None, None);
     }

@@ -2,6 +2,7 @@
 
 use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
 use leptos::prelude::*;
+use std::collections::VecDeque;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
@@ -9,7 +10,7 @@ use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress, Step
 use whelp_web::messages::{About, DeviceInfo, Reply};
 
 use super::notices::{Remedy, Tone};
-use super::store::{Data, Device, Intent, LoadStage, Opened, Phase, Samples, Saved, Source, Store, Suggested};
+use super::store::{Data, Device, Fresh, Intent, LoadStage, Opened, Phase, Samples, Saved, Source, Store, Suggested};
 use super::worker::Client;
 use super::{files, format, panics};
 
@@ -109,8 +110,7 @@ impl Store {
                 self.losses.update(|series| series.extend(&losses));
             }
             Event::Samples { step, nimg, seed, grid, .. } => {
-                let fresh = self.fresh.get_value().filter(|fresh| fresh.seed == seed);
-                self.fresh.set_value(None);
+                let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
                 self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), fresh }));
             }
             Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
@@ -180,7 +180,7 @@ impl Store {
             About::Checkpoint => {
                 self.opening.set(false);
                 self.wants_download.set(false);
-                self.fresh.set_value(None);
+                self.asked.update_value(VecDeque::clear);
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::Run => {
@@ -242,6 +242,13 @@ fn after_refusal(phase: Phase) -> Phase {
     }
 }
 
+/// Takes out the request that pictures of this seed answer, and those before it, which were not answered: requests are
+/// answered in order, with the run's own pictures in between.
+fn answered(asked: &mut VecDeque<Fresh>, seed: u64) -> Option<Fresh> {
+    let index = asked.iter().position(|fresh| fresh.seed == seed)?;
+    asked.drain(..=index).next_back()
+}
+
 fn kept_sentence(saved: &Saved) -> String {
     format!("The last checkpoint, after {} pictures, is kept.", format::short(saved.nimg))
 }
@@ -249,4 +256,19 @@ fn kept_sentence(saved: &Saved) -> String {
 fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
     grid.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
     grid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_told_from_the_runs_own_by_their_seed() {
+        let fresh = |seed, psi| Fresh { seed, class: None, truncation_psi: psi };
+        let mut asked = VecDeque::from([fresh(1, 1.0), fresh(2, 1.0), fresh(2, 0.5)]);
+        assert_eq!(answered(&mut asked, 0), None, "the run's own");
+        assert_eq!(answered(&mut asked, 2), Some(fresh(2, 1.0)), "the first was never answered");
+        assert_eq!(answered(&mut asked, 2), Some(fresh(2, 0.5)));
+        assert_eq!(answered(&mut asked, 2), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! Everything the page knows, as signals. `replies.rs` and `actions.rs` write them, components read them.
 
 use leptos::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use web_sys::Blob;
 use whelp::config::RunConfig;
 use whelp::data::Preparation;
@@ -57,8 +57,8 @@ pub struct Store {
     pub dark: RwSignal<bool>,
     /// Lineage of the networks under training: a run that goes on keeps it, a fresh one counts up.
     pub(super) lineage: StoredValue<u32>,
-    /// The pictures asked for with "Generate more", until they come.
-    pub(super) fresh: StoredValue<Option<Fresh>>,
+    /// The pictures asked for with "Generate more", until they come, in the order of asking.
+    pub(super) asked: StoredValue<VecDeque<Fresh>>,
     pub(super) next_load: StoredValue<u32>,
     /// When `progress` came, in milliseconds.
     pub(super) progress_at: StoredValue<f64>,
@@ -271,7 +271,7 @@ impl Store {
             dragging: RwSignal::new(false),
             dark: theme::dark_signal(),
             lineage: StoredValue::new(0),
-            fresh: StoredValue::new(None),
+            asked: StoredValue::new(VecDeque::new()),
             next_load: StoredValue::new(0),
             progress_at: StoredValue::new(0.0),
             running: StoredValue::new(None),
