@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
+use crate::ops::{Convolution, conv2d};
 use crate::random::{Random, Stream};
 use crate::weights::read_values;
 
@@ -242,7 +241,7 @@ async fn convolve(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
         Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
     };
     let (input, weight) = (tensor(0, [2, 3, 8, 8]), tensor(1, [5, 3, 4, 4]));
-    let output = conv2d(input.clone(), weight.clone(), None, ConvOptions::new([2, 2], [1, 1], [1, 1], 1));
+    let output = conv2d(input.clone(), weight.clone(), None, Convolution { stride: 2, padding: 1, groups: 1 });
     // The square makes the gradients depend on the output.
     let gradients = output.clone().square().sum().backward();
     let parts = [Some(output), input.grad(&gradients), weight.grad(&gradients)];

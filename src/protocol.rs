@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::models::PictureKind;
 
 /// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +125,15 @@ pub struct Progress {
     pub memory_bytes: Option<u64>,
 }
 
+/// What the settings do not say about the networks: it comes with the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureKind {
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// Classes that the data set has; 0: none.
+    pub classes: usize,
+}
+
 /// Losses of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepLosses {
@@ -135,6 +143,22 @@ pub struct StepLosses {
     pub d: f32,
     /// The generator's loss, `loss/g`.
     pub g: f32,
+    /// The part of `d` that is the penalty on real pictures, `loss/r1`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r1: Option<f32>,
+    /// The part of `d` that is the penalty on generated pictures, `loss/r2`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f32>,
+}
+
+impl StepLosses {
+    /// Every series that has a value at this step, by name.
+    pub fn series(&self) -> impl Iterator<Item = (&'static str, f32)> {
+        let StepLosses { d, g, r1, r2, .. } = *self;
+        [("loss/d", Some(d)), ("loss/g", Some(g)), ("loss/r1", r1), ("loss/r2", r2)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// Square pictures of one size, laid out row by row into one.

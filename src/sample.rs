@@ -4,8 +4,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::device::DeviceError;
-use crate::models::{Generator, PictureKind};
-use crate::protocol::Grid;
+use crate::models::Generator;
+use crate::protocol::{Grid, PictureKind};
 use crate::random::{Random, Stream};
 use crate::weights::read_values;
 

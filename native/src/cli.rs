@@ -22,6 +22,8 @@ pub enum Subcommand {
     Generate(GenerateArguments),
     /// Make a checkpoint of networks that PyTorch saved
     Import(ImportArguments),
+    /// Make a small checkpoint that can only be drawn with, to share
+    Export(ExportArguments),
     /// Tell what a checkpoint holds
     Info(InfoArguments),
     /// List the named recipes
@@ -110,6 +112,16 @@ pub struct ImportArguments {
     /// State dict of the discriminator [default: the one in FILE, else a new one]
     #[arg(long, value_name = "FILE.pth|FILE.safetensors")]
     pub discriminator: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// Checkpoint, or folder of a run
+    #[arg(value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// Checkpoint to write
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
 }
 
 #[derive(Args, Debug)]

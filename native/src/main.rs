@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod export;
 mod failure;
 mod folder;
 mod generate;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Subcommand::Train(arguments) => train::train(&arguments),
         Subcommand::Generate(arguments) => generate::generate(&arguments),
         Subcommand::Import(arguments) => import::import(&arguments),
+        Subcommand::Export(arguments) => export::export(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
     });

@@ -1,7 +1,7 @@
 //! `whelp recipes`.
 
 use whelp::config::Length;
-use whelp::models::PictureKind;
+use whelp::protocol::PictureKind;
 use whelp::recipes::ALL;
 use whelp::train::Trainer;
 use whelp::weights::count_parameters;

@@ -63,7 +63,7 @@ impl TensorBoard {
             }
             Event::Tick { progress, losses } => {
                 let new = losses.iter().filter(|losses| losses.step > self.known_through);
-                payloads.extend(new.map(|l| scalars(now, l.step, &[("loss/d", l.d), ("loss/g", l.g)])));
+                payloads.extend(new.map(|l| scalars(now, l.step, &l.series().collect::<Vec<_>>())));
                 // None before the first step, which is when a resumed run repeats its history.
                 if progress.images_per_sec > 0.0 {
                     let speed = ("speed/images_per_sec", progress.images_per_sec as f32);

@@ -51,6 +51,12 @@ pub enum CheckpointError {
         /// Name in the file.
         name: String,
     },
+    /// It was made to be drawn with, and is to be trained.
+    #[error(
+        "this checkpoint holds only what drawing needs, so training cannot go on from it. Draw with it, or go on from \
+         the checkpoint that the run itself saved"
+    )]
+    ForDrawing,
     /// A tensor has another shape than the networks.
     #[error(
         "tensor {name}: the networks need shape {expected:?}, the checkpoint has {found:?}. It was trained with another \

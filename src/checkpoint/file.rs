@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 use crate::config::RunConfig;
-use crate::models::PictureKind;
-use crate::protocol::{DataSummary, Progress, StepLosses};
+use crate::protocol::{DataSummary, PictureKind, Progress, StepLosses};
+use crate::train::NETWORKS;
 use crate::weights::HostTensor;
 
 /// Version of the layout written here.
@@ -140,6 +140,22 @@ impl Checkpoint {
         safetensors::serialize(views, Some(metadata)).expect("names are unique and sizes checked")
     }
 
+    /// What drawing needs and no more: the averaged generator. About a ninth of the whole, to show or to share;
+    /// training cannot go on from it.
+    pub fn for_drawing(mut self) -> Self {
+        let [_, _, generator_ema] = NETWORKS;
+        self.tensors.retain(|name, _| belongs_to(generator_ema, name));
+        self.meta.history.clear();
+        self.meta.adaptive = None;
+        self
+    }
+
+    /// Whether the networks that learn were left out, as [`Checkpoint::for_drawing`] does.
+    pub fn is_for_drawing(&self) -> bool {
+        let [generator, discriminator, _] = NETWORKS;
+        !self.tensors.keys().any(|name| belongs_to(generator, name) || belongs_to(discriminator, name))
+    }
+
     /// Reads a file back, checking all that can be checked without networks.
     ///
     /// # Errors
@@ -162,6 +178,10 @@ impl Checkpoint {
         }
         Ok(Self { meta, tensors })
     }
+}
+
+fn belongs_to(network: &str, tensor: &str) -> bool {
+    tensor.strip_prefix(network).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {

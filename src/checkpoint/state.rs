@@ -44,12 +44,16 @@ pub async fn capture(trainer: &Trainer, meta: Meta) -> Result<Checkpoint, Checkp
 /// `config` is the checkpoint's, perhaps with other training settings; its networks must be the checkpoint's.
 ///
 /// # Errors
-/// [`CheckpointError::Missing`] and [`CheckpointError::Shape`] if the networks differ.
+/// [`CheckpointError::ForDrawing`] if the networks that learn were left out; [`CheckpointError::Missing`] and
+/// [`CheckpointError::Shape`] if they differ.
 pub fn restore_trainer(
     checkpoint: &Checkpoint,
     config: &ValidConfig,
     device: &Device,
 ) -> Result<Trainer, CheckpointError> {
+    if checkpoint.is_for_drawing() {
+        return Err(CheckpointError::ForDrawing);
+    }
     let mut trainer = Trainer::new(config, checkpoint.meta.data.kind(), device);
     let inner = device.clone().inner();
     let [generator, discriminator, generator_ema] = NETWORKS;

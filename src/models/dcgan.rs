@@ -4,14 +4,12 @@
 //! `blocks.0.conv.weight`, `blocks.0.norm.gamma`, and so on.
 
 use burn::module::Module;
-use burn::nn::Initializer;
-use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::{BatchNorm, LEAK};
 use crate::config::Norm;
-use crate::ops::{Conv, Dropout, Dual};
+use crate::ops::{Conv, ConvTranspose, Dropout, Dual};
 
 /// Stride-2 layers between a 4x4 map and pictures of `resolution` pixels, the last one to (or from) colour included.
 fn doublings(resolution: usize) -> usize {
@@ -39,7 +37,7 @@ pub struct Generator {
 
 #[derive(Module, Debug)]
 struct UpBlock {
-    conv: ConvTranspose2d,
+    conv: ConvTranspose,
     /// Absent in the last block.
     norm: Option<BatchNorm>,
 }
@@ -54,12 +52,7 @@ impl GeneratorConfig {
             let channels_out = if is_last { self.channels } else { self.width << (doublings - 1 - i) };
             let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
             UpBlock {
-                conv: ConvTranspose2dConfig::new([channels_in, channels_out], [4, 4])
-                    .with_stride([stride, stride])
-                    .with_padding([padding, padding])
-                    .with_bias(false)
-                    .with_initializer(Initializer::Zeros)
-                    .init(device),
+                conv: ConvTranspose::new([channels_in, channels_out], 4, stride, padding, device),
                 norm: (!is_last).then(|| BatchNorm::new(channels_out, device)),
             }
         };
@@ -157,11 +150,10 @@ impl Discriminator {
                 let x = if self.minibatch_stddev { x.with_minibatch_stddev() } else { x };
                 return block.conv.forward(x);
             }
-            let x = block.conv.forward(x);
             let x = match &block.norm {
-                None => x.leaky_relu(LEAK),
-                Some(norm) if self.is_norm_last => norm.forward(x.leaky_relu(LEAK).value).into(),
-                Some(norm) => Dual::from(norm.forward(x.value)).leaky_relu(LEAK),
+                None => block.conv.forward_leaky_relu(x, LEAK),
+                Some(norm) if self.is_norm_last => norm.forward(block.conv.forward_leaky_relu(x, LEAK).value).into(),
+                Some(norm) => Dual::from(norm.forward(block.conv.forward(x).value)).leaky_relu(LEAK.into()),
             };
             dropout.apply(x)
         });

@@ -62,7 +62,7 @@ fn through(layers: &[Linear], x: Dual<2>, dropout: &mut Dropout) -> Dual<2> {
     let last = layers.len() - 1;
     layers.iter().enumerate().fold(x, |x, (i, layer)| {
         let x = layer.forward(x);
-        if i == last { x } else { dropout.apply(x.leaky_relu(LEAK)) }
+        if i == last { x } else { dropout.apply(x.leaky_relu(LEAK.into())) }
     })
 }
 
@@ -96,10 +96,10 @@ impl UpsampleGenerator {
     /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
-        let x = self.dense.forward(z.into()).leaky_relu(LEAK).value;
+        let x = self.dense.forward(z.into()).leaky_relu(LEAK.into()).value;
         let [_, values] = x.dims();
         let x = x.reshape([batch, values / (self.start * self.start), self.start, self.start]);
-        let x = self.blocks.iter().fold(x, |x, conv| conv.forward(nearest_up(x).into()).leaky_relu(LEAK).value);
+        let x = self.blocks.iter().fold(x, |x, conv| conv.forward_leaky_relu(nearest_up(x).into(), LEAK).value);
         self.color.forward(x.into()).value.tanh()
     }
 }
@@ -134,7 +134,7 @@ impl UpsampleDiscriminator {
     /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
     /// - returns: `[batch, 1]`
     pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
-        let x = self.blocks.iter().fold(image, |x, conv| dropout.apply(conv.forward(x).leaky_relu(LEAK)));
+        let x = self.blocks.iter().fold(image, |x, conv| dropout.apply(conv.forward_leaky_relu(x, LEAK)));
         let x = if self.minibatch_stddev { x.with_minibatch_stddev() } else { x };
         self.dense.forward(x.linear(|x| x.flatten(1, 3)))
     }

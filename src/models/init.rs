@@ -38,7 +38,8 @@ impl Scheme {
     fn distribution(self, path: &str, shape: &[usize]) -> Option<(f32, f32)> {
         let (layer, field) = path.rsplit_once('.').unwrap_or(("", path));
         let fan_in = shape.iter().skip(1).product::<usize>() as f64;
-        let gain = (2.0 / (1.0 + LEAK * LEAK)).sqrt();
+        let leak = f64::from(LEAK);
+        let gain = (2.0 / (1.0 + leak * leak)).sqrt();
         match (self, field) {
             (Self::Dcgan, "weight") => Some((0.0, 0.02)),
             (Self::Dcgan, "gamma") => Some((1.0, 0.02)),

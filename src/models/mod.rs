@@ -9,7 +9,7 @@ pub mod r3gan;
 
 pub use batch_norm::BatchNorm;
 pub use init::{Scheme, initialize};
-pub use network::{Discriminator, Generator, PictureKind};
+pub use network::{Discriminator, Generator};
 
 /// Slope of LeakyReLU for negative inputs, in every network here.
-const LEAK: f64 = 0.2;
+const LEAK: f32 = 0.2;

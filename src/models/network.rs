@@ -8,15 +8,7 @@ use super::dense::{DenseDiscriminator, DenseGenerator, UpsampleDiscriminator, Up
 use super::r3gan::{R3ganConfig, R3ganDiscriminator, R3ganGenerator};
 use crate::config::{Architecture, RunConfig};
 use crate::ops::{Dropout, Dual};
-
-/// What the settings do not say about the networks: it comes with the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PictureKind {
-    /// 1 (grey) or 3 (RGB).
-    pub channels: usize,
-    /// Classes that the data set has; 0: none.
-    pub classes: usize,
-}
+use crate::protocol::PictureKind;
 
 /// The network that draws. A family's name is no part of the parameters' paths.
 #[derive(Module, Debug)]

@@ -60,8 +60,8 @@ impl Block {
     }
 
     fn forward(&self, x: Dual<4>) -> Dual<4> {
-        let y = self.conv1.forward(x.clone()).leaky_relu(LEAK);
-        let y = self.conv2.forward(y).leaky_relu(LEAK);
+        let y = self.conv1.forward_leaky_relu(x.clone(), LEAK);
+        let y = self.conv2.forward_leaky_relu(y, LEAK);
         x + self.conv3.forward(y)
     }
 }

@@ -1,12 +1,9 @@
 //! Layers that know their directional derivative.
 
 use burn::module::{Module, Param};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::Dual;
-use crate::device;
+use super::{Convolution, Dual, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent};
 
 /// A convolution of square kernels, zero-padded, without dilation.
 #[derive(Module, Debug)]
@@ -61,28 +58,50 @@ impl Conv {
         Dual { value: self.convolve(input.value, bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
     }
 
-    fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
-        let Self { stride, padding, groups, .. } = *self;
-        let [_, _, kernel, _] = self.weight.dims();
-        if (kernel, stride, padding, groups) == (1, 1, 0, 1) && device::is_cpu(&input.device()) {
-            return self.multiply(input, bias);
-        }
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
-        conv2d(input, self.weight.val(), bias, options)
+    /// [`Conv::forward`], then `x` where x > 0, else `slope x`: one step less than each by itself.
+    pub fn forward_leaky_relu(&self, input: Dual<4>, slope: f32) -> Dual<4> {
+        let Some(bias) = &self.bias else {
+            return self.forward(input).leaky_relu(slope.into());
+        };
+        let value = leaky_relu(self.convolve(input.value, None), bias.val(), slope);
+        let tangent =
+            input.tangent.map(|tangent| leaky_relu_tangent(self.convolve(tangent, None), value.clone(), slope));
+        Dual { value, tangent }
     }
 
-    /// A 1x1 convolution as a product of matrices, `W [out, in] · x [in, pixels]`. On the CPU burn's convolution and its
-    /// gradients copy every pixel into columns and back; on WebGPU its product of matrices is the slower of the two.
-    fn multiply(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
-        let [batch, channels_in, height, width] = input.dims();
-        let [channels_out, _, _, _] = self.weight.dims();
-        let weight = self.weight.val().reshape([1, channels_out, channels_in]);
-        let output = weight.matmul(input.reshape([batch, channels_in, height * width]));
-        let output = output.reshape([batch, channels_out, height, width]);
-        match bias {
-            Some(bias) => output + bias.reshape([1, channels_out, 1, 1]),
-            None => output,
-        }
+    fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+        let Self { stride, padding, groups, .. } = *self;
+        conv2d(input, self.weight.val(), bias, Convolution { stride, padding, groups })
+    }
+}
+
+/// A transposed convolution of square kernels without bias.
+#[derive(Module, Debug)]
+pub struct ConvTranspose {
+    /// `[channels_in, channels_out, kernel, kernel]`
+    pub weight: Param<Tensor<4>>,
+    stride: usize,
+    padding: usize,
+}
+
+impl ConvTranspose {
+    /// All zero. Each step of the input is `stride` steps of the output, which loses `padding` pixels on each side.
+    pub fn new(
+        [channels_in, channels_out]: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        device: &Device,
+    ) -> Self {
+        Self { weight: parameter([channels_in, channels_out, kernel, kernel], device), stride, padding }
+    }
+
+    /// # Shapes
+    /// - `input`: `[batch, channels_in, height, width]`
+    /// - returns: `[batch, channels_out, (height - 1) stride + kernel - 2 padding, …]`
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let Self { stride, padding, .. } = *self;
+        conv_transpose2d(input, self.weight.val(), None, Convolution { stride, padding, groups: 1 }, 0)
     }
 }
 

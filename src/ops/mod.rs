@@ -1,12 +1,22 @@
-//! What burn lacks: directional derivatives that can be differentiated again, and resampling whose gradient every backend
+//! What burn lacks: fast convolutions, directional derivatives that can be differentiated again, and resampling whose gradient every backend
 //! has.
 
+#[cfg(feature = "flex")]
+mod blur;
+mod convolution;
 mod dropout;
 mod dual;
+#[cfg(feature = "flex")]
+mod flex;
 mod layers;
+mod leaky_relu;
+#[cfg(feature = "flex")]
+mod parallel;
 mod resample;
 
+pub use convolution::{Convolution, conv_transpose2d, conv2d};
 pub use dropout::Dropout;
 pub use dual::Dual;
-pub use layers::{Conv, Linear};
+pub use layers::{Conv, ConvTranspose, Linear};
+pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
 pub use resample::{blur_down, blur_up, nearest_up};

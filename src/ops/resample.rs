@@ -1,7 +1,14 @@
-//! Doubling and halving the size of maps. All of it is sums of slices: burn's interpolation has no gradient on the GPU
-//! but for nearest, and its depthwise convolutions take their channels one by one.
+//! Doubling and halving the size of maps. On graphics devices all of it is sums of slices: burn's interpolation has no
+//! gradient there but for nearest, and its depthwise convolutions take their channels one by one.
 
+#[cfg(feature = "flex")]
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
+
+#[cfg(feature = "flex")]
+use super::blur::BlurBackend;
+#[cfg(feature = "flex")]
+use crate::device;
 
 /// Halves the size with the filter `[1,2,1]ᵀ[1,2,1]/16`, zeros around the edges.
 ///
@@ -11,6 +18,10 @@ use burn::tensor::Tensor;
 /// - `x`: `[batch, channels, height, width]`, both even
 /// - returns: `[batch, channels, height / 2, width / 2]`
 pub fn blur_down(x: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if device::is_cpu(&x.device()) {
+        return Tensor::from_dispatch(Dispatch::blur_down(x.into_dispatch(), 1.0));
+    }
     half_columns(half_rows(x))
 }
 
@@ -53,6 +64,10 @@ fn earlier(x: Tensor<4>, dim: usize) -> Tensor<4> {
 /// - `x`: `[batch, channels, height, width]`
 /// - returns: `[batch, channels, 2 height, 2 width]`
 pub fn blur_up(x: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if device::is_cpu(&x.device()) {
+        return Tensor::from_dispatch(Dispatch::blur_up(x.into_dispatch(), 1.0));
+    }
     double_columns(double_rows(x))
 }
 
@@ -105,6 +120,33 @@ mod tests {
     #[test]
     fn doubling_keeps_values_and_averages_between() {
         assert_eq!(values(double_columns(row(&[2.0, 4.0, 8.0]))), [2.0, 3.0, 4.0, 6.0, 8.0, 4.0]);
+    }
+
+    #[test]
+    fn the_processors_filter_is_that_of_slices() {
+        let device = crate::device::cpu();
+        let values_of: Vec<f32> = (0..2 * 3 * 8 * 6).map(|i| ((i * 37 + 11) % 17) as f32 - 8.0).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(values_of, [2, 3, 8, 6]), &device);
+        assert_eq!(values(blur_down(x.clone())), values(half_columns(half_rows(x.clone()))));
+        assert_eq!(values(blur_up(x.clone())), values(double_columns(double_rows(x))));
+    }
+
+    #[test]
+    fn gradients_of_the_filter_are_those_of_slices() {
+        let device = crate::device::cpu().autodiff();
+        let fill = |shape: [usize; 4]| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> = (0..count).map(|i| ((i * 29 + 5) % 13) as f32 - 6.0).collect();
+            Tensor::<4>::from_data(TensorData::new(values, shape), &device)
+        };
+        let gradient = |map: &dyn Fn(Tensor<4>) -> Tensor<4>| {
+            let x = fill([1, 2, 4, 6]).require_grad();
+            let y = map(x.clone());
+            let gradients = (y.clone() * fill(y.dims())).sum().backward();
+            values(x.grad(&gradients).unwrap())
+        };
+        assert_eq!(gradient(&blur_down), gradient(&|x| half_columns(half_rows(x))));
+        assert_eq!(gradient(&blur_up), gradient(&|x| double_columns(double_rows(x))));
     }
 
     #[test]

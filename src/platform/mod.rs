@@ -1,12 +1,16 @@
 //! What differs between a browser and a computer: the library's only `cfg(target_family)`.
 
+#[cfg(target_family = "wasm")]
+mod constructors;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 #[cfg(target_family = "wasm")]
 mod web;
 
+#[cfg(target_family = "wasm")]
+pub use constructors::run_constructors;
 #[cfg(not(target_family = "wasm"))]
-pub use native::{memory_bytes, yield_now};
+pub use native::{memory_bytes, run_constructors, yield_now};
 #[cfg(target_family = "wasm")]
 pub use web::{memory_bytes, yield_now};
 

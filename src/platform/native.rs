@@ -8,3 +8,6 @@ pub fn memory_bytes() -> Option<u64> {
     let resident_pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(resident_pages * 4096)
 }
+
+/// The system has run them already.
+pub fn run_constructors() {}

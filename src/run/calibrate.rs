@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::device::{DeviceError, OpenDevice};
-use crate::models::PictureKind;
 use crate::platform::Instant;
+use crate::protocol::PictureKind;
 use crate::random::{Random, Stream};
 use crate::recipes::r3gan::{SIZES, Size};
 use crate::train::{Batch, Trainer};

@@ -82,10 +82,20 @@ pub struct Run {
     phase: Phase,
     clock: Clock,
     /// Losses that are still on the device.
-    unread: Vec<(u64, Tensor<1>, Tensor<1>)>,
+    unread: Vec<UnreadLosses>,
     history: Vec<StepLosses>,
     last_sample: Mark,
     last_checkpoint: Mark,
+}
+
+/// What becomes [`StepLosses`]. `[1]` each.
+#[derive(Debug)]
+struct UnreadLosses {
+    step: u64,
+    d: Tensor<1>,
+    g: Tensor<1>,
+    r1: Option<Tensor<1>>,
+    r2: Option<Tensor<1>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +274,8 @@ impl Run {
     async fn step(&mut self) -> Result<(), RunError> {
         let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
         let stats = self.trainer.step(batch);
-        self.unread.push((self.trainer.step, stats.loss_d, stats.loss_g));
+        let [r1, r2] = stats.penalties;
+        self.unread.push(UnreadLosses { step: self.trainer.step, d: stats.loss_d, g: stats.loss_g, r1, r2 });
         if let Some(signs) = self.trainer.signs_due() {
             self.trainer.adapt(&read_numbers(signs).await?);
         }
@@ -358,14 +369,18 @@ impl Run {
             return Ok(());
         }
         let unread = std::mem::take(&mut self.unread);
-        let values = read_values(unread.iter().flat_map(|(_, d, g)| [d.clone(), g.clone()])).await?;
-        let losses: Vec<StepLosses> = unread
-            .iter()
-            .zip(values.chunks_exact(2))
-            .map(|((step, _, _), pair)| StepLosses { step: *step, d: pair[0][0], g: pair[1][0] })
-            .collect();
+        let tensors = unread.iter().flat_map(|UnreadLosses { d, g, r1, r2, .. }| {
+            [Some(d), Some(g), r1.as_ref(), r2.as_ref()].into_iter().flatten().cloned()
+        });
+        let mut values = read_numbers(tensors).await?.into_iter();
+        let mut losses = Vec::with_capacity(unread.len());
+        for UnreadLosses { step, r1, r2, .. } in unread {
+            // In the order in which they were asked for.
+            let mut next = || values.next().unwrap_or(f32::NAN);
+            losses.push(StepLosses { step, d: next(), g: next(), r1: r1.map(|_| next()), r2: r2.map(|_| next()) });
+        }
         for losses in &losses {
-            for (series, value) in [("loss/d", losses.d), ("loss/g", losses.g)] {
+            for (series, value) in losses.series() {
                 if !value.is_finite() {
                     return Err(RunError::Diverged { step: losses.step, series, value });
                 }
@@ -436,7 +451,7 @@ impl Run {
 }
 
 /// Reads back tensors of one number each.
-async fn read_numbers(tensors: Vec<Tensor<1>>) -> Result<Vec<f32>, DeviceError> {
+async fn read_numbers(tensors: impl IntoIterator<Item = Tensor<1>>) -> Result<Vec<f32>, DeviceError> {
     Ok(read_values(tensors).await?.into_iter().flatten().collect())
 }
 

@@ -9,8 +9,9 @@ use crate::config::RunConfig;
 use crate::losses::{
     discriminator_loss, generator_loss, generator_loss_needs_real, input_gradient, penalty, squared_norms,
 };
-use crate::models::{Discriminator, Generator, PictureKind, Scheme, initialize};
+use crate::models::{Discriminator, Generator, Scheme, initialize};
 use crate::ops::{Dropout, Dual};
+use crate::protocol::PictureKind;
 use crate::random::{Random, Stream};
 
 /// Everything that training changes.
@@ -55,6 +56,8 @@ pub struct Adaptive {
 pub struct StepStats {
     /// `[1]`: the discriminator's loss, `γ/2 (R1 + R2)` included.
     pub loss_d: Tensor<1>,
+    /// `[1]` each: `γ/2 R1` and `γ/2 R2`, where they are on.
+    pub penalties: [Option<Tensor<1>>; 2],
     /// `[1]`: the generator's loss, after the discriminator's update.
     pub loss_g: Tensor<1>,
     /// `[batch]`: before the discriminator's update.
@@ -65,6 +68,14 @@ pub struct StepStats {
     pub logits_fake_after: Tensor<1>,
     /// `[batch, channels, resolution, resolution]`: the generated batch, before any alteration.
     pub fake: Tensor<4>,
+}
+
+/// What the discriminator's phase adds to [`StepStats`].
+struct DiscriminatorStats {
+    logits_real: Tensor<1>,
+    logits_fake: Tensor<1>,
+    loss_d: Tensor<1>,
+    penalties: [Option<Tensor<1>>; 2],
 }
 
 /// One kind of pictures in the discriminator's phase: real or generated.
@@ -120,7 +131,7 @@ impl Trainer {
         self.discriminator_adam.configure(discriminator_adam);
         let classes = classes.map(Tensor::autodiff);
         let fake = self.generator.forward(z.autodiff(), classes.clone());
-        let (logits_real, logits_fake, loss_d) =
+        let DiscriminatorStats { logits_real, logits_fake, loss_d, penalties } =
             self.discriminator_phase(real.clone(), fake.clone().detach().without_autodiff(), classes.clone());
         let (logits_fake_after, loss_g) = self.generator_phase(real, fake.clone(), classes);
         if self.config.augment.adaptive {
@@ -130,16 +141,17 @@ impl Trainer {
         self.nimg += count as u64;
         let half_life = Schedule::at(&self.config, self.nimg).ema_half_life_nimg;
         self.generator_ema.update(&self.generator, ema_beta(count, half_life));
-        StepStats { loss_d, loss_g, logits_real, logits_fake, logits_fake_after, fake: fake.without_autodiff() }
+        let fake = fake.without_autodiff();
+        StepStats { loss_d, penalties, loss_g, logits_real, logits_fake, logits_fake_after, fake }
     }
 
-    /// `(logits of real pictures, logits of generated ones, loss)`, before the update that it makes.
+    /// All of it from before the update that it makes.
     fn discriminator_phase(
         &mut self,
         real: Tensor<4>,
         fake: Tensor<4>,
         classes: Option<Tensor<1, Int>>,
-    ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+    ) -> DiscriminatorStats {
         let schedule = Schedule::at(&self.config, self.nimg);
         let mut random = self.random(Stream::AugmentDiscriminator, self.nimg);
         // Two passes, not one of both: batch norm must not mix the statistics of real and generated pictures.
@@ -149,13 +161,16 @@ impl Trainer {
         let loss = discriminator_loss(train.loss, train.label_smoothing, real.logits.clone(), fake.logits.clone());
         let mut shown = loss.clone().without_autodiff();
         let mut total = loss;
-        for (surrogate, value) in real.penalty.into_iter().chain(fake.penalty) {
-            total = total + surrogate;
-            shown = shown + value;
-        }
+        let penalties = [real.penalty, fake.penalty].map(|penalty| {
+            let (surrogate, value) = penalty?;
+            total = total.clone() + surrogate;
+            shown = shown.clone() + value.clone();
+            Some(value)
+        });
         let gradients = total.backward();
         self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), gradients, train.clip_norm);
-        (real.logits.without_autodiff(), fake.logits.without_autodiff(), shown)
+        let (logits_real, logits_fake) = (real.logits.without_autodiff(), fake.logits.without_autodiff());
+        DiscriminatorStats { logits_real, logits_fake, loss_d: shown, penalties }
     }
 
     /// Alters and judges pictures; with `gamma` above 0 also says how steep the judgement is.

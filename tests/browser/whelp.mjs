@@ -33,6 +33,11 @@ export class Whelp {
     await expect(this.part("data-summary")).toContainText("Built-in dogs", { timeout: MINUTE });
   }
 
+  /** Waits for the pictures of the network that came with the page, the last thing that happens by itself. */
+  async starter() {
+    await expect(this.part("grid-caption")).toContainText("starter", { timeout: MINUTE });
+  }
+
   /** Opens the advanced settings, and those of their sections that are named: `model`, `train`, ... */
   async unfold(...sections) {
     for (const id of ["advanced", ...sections.map((section) => `section-${section}`)]) {

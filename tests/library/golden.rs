@@ -4,11 +4,11 @@
 //! runs unchanged.
 
 mod augment;
+mod batch_norm;
+pub mod checks;
 mod file;
-mod layers;
 mod losses;
 mod optimizers;
-mod penalties;
 mod resize;
 mod training;
 
@@ -29,3 +29,32 @@ macro_rules! on_devices {
     )*};
 }
 pub(crate) use on_devices;
+
+use burn::tensor::Device;
+use checks::{convolutions, penalties};
+use file::Golden;
+use futures_lite::future::block_on;
+
+on_devices! {
+    conv2d_matches => golden_conv2d_on_the_cpu, golden_conv2d_on_a_gpu;
+    conv_transpose2d_matches => golden_conv_transpose2d_on_the_cpu, golden_conv_transpose2d_on_a_gpu;
+    r1_r2_matches => golden_r1_r2_on_the_cpu, golden_r1_r2_on_a_gpu;
+    r1_dcgan_nobn_matches => golden_r1_dcgan_nobn_on_the_cpu, golden_r1_dcgan_nobn_on_a_gpu;
+}
+
+fn conv2d_matches(device: &Device) {
+    Golden::load_all("conv2d_").iter().for_each(|golden| block_on(convolutions::conv2d(golden, device)));
+}
+
+fn conv_transpose2d_matches(device: &Device) {
+    let goldens = Golden::load_all("conv_transpose2d_");
+    goldens.iter().for_each(|golden| block_on(convolutions::conv_transposed2d(golden, device)));
+}
+
+fn r1_r2_matches(device: &Device) {
+    Golden::load_all("r1_r2").iter().for_each(|golden| block_on(penalties::r1_r2(golden, device)));
+}
+
+fn r1_dcgan_nobn_matches(device: &Device) {
+    Golden::load_all("r1_dcgan_nobn").iter().for_each(|golden| block_on(penalties::r1_dcgan_nobn(golden, device)));
+}

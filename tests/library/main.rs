@@ -3,9 +3,11 @@
 #![allow(clippy::disallowed_methods)] // these tests run where there are files and threads
 
 mod checkpoint;
+mod convolution;
 mod data;
 mod golden;
 mod import;
+mod leaky_relu;
 mod run;
 mod support;
 mod training;

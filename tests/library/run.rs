@@ -2,7 +2,7 @@
 
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
-use whelp::config::{Length, RunConfig};
+use whelp::config::{Length, Norm, RunConfig};
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use whelp::run::Run;
 
@@ -69,6 +69,29 @@ fn every_step_has_its_losses_and_they_are_finite() {
     let losses: Vec<_> = losses.flatten().collect();
     assert_eq!(losses.iter().map(|l| l.step).collect::<Vec<_>>(), (1..=11).collect::<Vec<_>>());
     assert!(losses.iter().all(|l| l.d.is_finite() && l.g.is_finite() && l.d > 0.0 && l.g > 0.0));
+    assert!(losses.iter().all(|l| (l.r1, l.r2) == (None, None)));
+}
+
+#[test]
+fn penalties_are_told_apart() {
+    let mut config = tiny_config(3);
+    (config.train.r1_gamma, config.train.r2_gamma) = (10.0, 10.0);
+    config.model.discriminator_norm = Norm::None;
+    let both = play(config.clone(), |_, _| {});
+    config.train.r2_gamma = 0.0;
+    let first = play(config, |_, _| {});
+    let penalties = |events: &[Event]| -> Vec<(Option<f32>, Option<f32>)> {
+        let ticks = events.iter().filter_map(|event| match event {
+            Event::Tick { losses, .. } => Some(losses),
+            _ => None,
+        });
+        ticks.flatten().map(|l| (l.r1, l.r2)).collect()
+    };
+    let (both, first) = (penalties(&both), penalties(&first));
+    assert_eq!((both.len(), first.len()), (3, 3));
+    assert!(both.iter().all(|(r1, r2)| r1.is_some_and(|r1| r1 > 0.0) && r2.is_some_and(|r2| r2 > 0.0)), "{both:?}");
+    // The first step does not depend on the other penalty yet.
+    assert_eq!(first[0], (both[0].0, None));
 }
 
 /// Ten pictures in batches of four: epochs 1, 2, 3 and 4 are complete after steps 3, 5, 8 and 10.

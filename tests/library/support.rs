@@ -29,16 +29,7 @@ pub fn gpu() -> Option<OpenDevice> {
     GPU.get_or_init(open).clone()
 }
 
-/// `|got - want| <= abs + rel * max|want|` for every element.
-pub fn assert_close(name: &str, got: &[f32], want: &[f32], rel: f64, abs: f64) {
-    assert_eq!(got.len(), want.len(), "{name}: number of values");
-    let largest = want.iter().fold(0f64, |a, v| a.max(f64::from(v.abs())));
-    let bound = abs + rel * largest;
-    for (i, (got, want)) in got.iter().zip(want).enumerate() {
-        let error = (f64::from(*got) - f64::from(*want)).abs();
-        assert!(error <= bound, "{name}[{i}]: {got} instead of {want}, off by {error:e}, allowed {bound:e}");
-    }
-}
+pub use crate::golden::checks::file::assert_close;
 
 /// `count` different pictures of smooth colours, at 32 pixels.
 pub fn pictures(count: usize) -> Arc<Dataset> {

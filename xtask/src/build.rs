@@ -27,16 +27,32 @@ pub fn command() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles both of the page's programs at once. Trunk, which would do it one by one, then finds them ready; and it
-/// runs cargo without network, so that new dependencies have to be fetched here.
+/// Compiles the page's two programs, one by one: together, cargo would unify their features and burn would get into the
+/// page. Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
 pub fn compile_page(paths: &Paths) -> Result<()> {
+    compile_wasm(&["whelp-page"], paths)?;
+    compile_wasm(&["whelp-trainer"], paths)
+}
+
+/// The page, and the checks of golden files that run in a browser.
+pub fn compile_page_and_checks(paths: &Paths) -> Result<()> {
+    compile_wasm(&["whelp-page"], paths)?;
+    compile_wasm(&["whelp-trainer", "whelp-golden"], paths)?;
+    let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
+    let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
+    run(command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths)).arg(compiled))
+}
+
+/// The folder of the checks of golden files that run in a browser.
+pub fn golden_program(paths: &Paths) -> PathBuf {
+    paths.target.join("golden-page")
+}
+
+fn compile_wasm(packages: &[&str], paths: &Paths) -> Result<()> {
     forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
-    command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown"]).args([
-        "--package",
-        "whelp-web",
-        "--bins",
-    ]);
+    command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "--bins"]);
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
     wasm_rust()?.apply(&mut command, Vec::new())?;
     run(&mut command)
 }

@@ -40,9 +40,12 @@ fn forget_own_crates(fingerprints: &Path) -> Result<()> {
 
 /// A fingerprint's folder is called after the package and a hash of 16 digits.
 fn is_own(folder: &str) -> bool {
-    folder
-        .rsplit_once('-')
-        .is_some_and(|(package, _)| matches!(package, "whelp" | "whelp-web" | "whelp-native" | "xtask"))
+    folder.rsplit_once('-').is_some_and(|(package, _)| {
+        matches!(
+            package,
+            "whelp" | "whelp-messages" | "whelp-page" | "whelp-trainer" | "whelp-golden" | "whelp-native" | "xtask"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ const BROWSER_TESTS: &str = "tests/browser/playwright.config.mjs";
 /// Tells tests where the compiled terminal program is.
 const PROGRAM_VARIABLE: &str = "WHELP_PROGRAM";
 
+/// Tells them where the golden checks for the browser are.
+const GOLDEN_PROGRAM_VARIABLE: &str = "WHELP_GOLDEN_PROGRAM";
+
 /// `cargo xtask test`: does every step even if one fails, so that one run shows all faults. The last line counts the
 /// tests; a step that fails without a failed test, such as clippy, counts as one failure.
 pub fn command() -> Result<ExitCode> {
@@ -26,8 +29,9 @@ pub fn command() -> Result<ExitCode> {
     run.step("Check formatting", || check::formatting(&paths));
     run.step("Run clippy, with CUDA compiled in", || check::lints(&paths));
     run.tests("Run the native tests", |count| native_tests(&paths, count));
+    run.tests("Run the page's unit tests", |count| page_tests(&paths, count));
     run.tests("Run xtask's own tests", |count| own_tests(&paths, count));
-    run.step("Compile the page", || build::compile_page(&paths));
+    run.step("Compile the page, and golden checks for it", || build::compile_page_and_checks(&paths));
     run.step("Bundle the page into dist/", || build::bundle_page(Effort::Quick, &paths));
     run.tests("Run the browser tests", |count| browser_tests(&paths, count));
     run.steps.print_table();
@@ -59,13 +63,22 @@ impl TestRun {
 /// Tells the library's tests that a graphics device has to be there: the set-up installed a software one.
 const REQUIRE_GPU_VARIABLE: &str = "WHELP_REQUIRE_GPU";
 
+/// The same of FashionMNIST.
+const REQUIRE_FASHION_MNIST_VARIABLE: &str = "WHELP_REQUIRE_FASHION_MNIST";
+
 /// In the release profile, because burn without optimisation is too slow to test. This compiles the terminal program too:
 /// building it by itself first would unify other features and compile what they share a second time.
 fn native_tests(paths: &Paths, count: &mut Count) -> Result<()> {
     forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
     command.args(["test", "--release", "--no-fail-fast"]).args(NATIVE_PACKAGES);
-    run_cargo_tests(command.env(REQUIRE_GPU_VARIABLE, "1"), count)
+    command.envs([REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE].map(|name| (name, "1")));
+    run_cargo_tests(&mut command, count)
+}
+
+/// Without burn, which the page does not contain, so that they compile quickly even unoptimised.
+fn page_tests(paths: &Paths, count: &mut Count) -> Result<()> {
+    run_cargo_tests(cargo(paths).args(["test", "--package", "whelp-page"]), count)
 }
 
 fn own_tests(paths: &Paths, count: &mut Count) -> Result<()> {
@@ -90,7 +103,8 @@ fn browser_tests(paths: &Paths, count: &mut Count) -> Result<()> {
         .args(["test", "--config", BROWSER_TESTS, "--reporter=list,json"])
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
         .env(browser::BROWSER_VARIABLE, chromium)
-        .env(PROGRAM_VARIABLE, build::program(paths));
+        .env(PROGRAM_VARIABLE, build::program(paths))
+        .env(GOLDEN_PROGRAM_VARIABLE, build::golden_program(paths));
     let succeeded = run_watched(&mut command, |_| ())?;
     let text = std::fs::read_to_string(&report).context("Playwright ended without a report")?;
     *count += Count::from_playwright_report(&text)?;

@@ -21,6 +21,18 @@ test("without a graphics device the page says why and trains on the processor", 
   expect(later.hash).not.toBe(early.hash);
 });
 
+test("before anyone trains there are dogs, and it is said whose", async ({ whelp }) => {
+  await whelp.open();
+  await whelp.starter();
+  await expect(whelp.part("grid-caption")).toHaveText(/^Drawn by the starter, a network that came with this page/);
+  const starter = await whelp.grid();
+  expect(starter.colours, "sixty-four pictures by a trained network").toBeGreaterThan(1000);
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.gridAfter(-1);
+  await expect(whelp.part("grid-caption")).toHaveText(/^After /);
+});
+
 test("a browser that has no WebGPU at all is told so", async ({ site, whelp }) => {
   await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
   await expect(whelp.part("device")).toContainText("CPU");

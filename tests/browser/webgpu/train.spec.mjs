@@ -10,6 +10,7 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   await whelp.open();
   await expect(whelp.part("device")).toContainText("WebGPU");
   await expect(whelp.part("device-reason")).toHaveCount(0);
+  await whelp.starter();
   await whelp.chooseSize(8, 8);
   expect(await processorUse(browser, 3), "share of one processor that an idle page takes").toBeLessThan(IDLE);
 

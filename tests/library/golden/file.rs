@@ -1,22 +1,14 @@
-//! Reading golden files.
+//! Where golden files are, and checks that wait for the device.
 
 use std::fs;
 use std::path::PathBuf;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use futures_lite::future::block_on;
-use safetensors::{Dtype, SafeTensors};
-use serde_json::Value;
-use whelp::weights::read_values;
+use safetensors::Dtype;
 
-use crate::support::assert_close;
-
-/// One case: its tensors and its hyper-parameters.
-pub struct Golden {
-    pub name: String,
-    pub case: Value,
-    bytes: Vec<u8>,
-}
+pub use super::checks::file::Golden;
+use super::checks::file::read;
 
 /// Where the files are.
 fn folder() -> PathBuf {
@@ -27,10 +19,7 @@ fn folder() -> PathBuf {
 impl Golden {
     pub fn load(name: &str) -> Self {
         let path = folder().join(format!("{name}.safetensors"));
-        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let case = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
-        Self { name: name.to_owned(), case, bytes }
+        Self::new(name, fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     }
 
     /// Every case whose name begins with `prefix`; at least one.
@@ -43,34 +32,6 @@ impl Golden {
         names.iter().map(|name| Self::load(name)).collect()
     }
 
-    pub fn names(&self) -> Vec<String> {
-        self.file().names().into_iter().map(str::to_owned).collect()
-    }
-
-    pub fn has(&self, tensor: &str) -> bool {
-        self.file().tensor(tensor).is_ok()
-    }
-
-    pub fn shape(&self, tensor: &str) -> Vec<usize> {
-        self.file().tensor(tensor).unwrap_or_else(|_| panic!("{}: no tensor {tensor}", self.name)).shape().to_vec()
-    }
-
-    /// Values as f32; u8 pixels keep their value.
-    pub fn values(&self, tensor: &str) -> Vec<f32> {
-        let file = self.file();
-        let view = file.tensor(tensor).unwrap_or_else(|_| panic!("{}: no tensor {tensor}", self.name));
-        match view.dtype() {
-            Dtype::F32 => bytemuck::pod_collect_to_vec(view.data()),
-            Dtype::U8 => view.data().iter().map(|v| f32::from(*v)).collect(),
-            other => panic!("{}: {tensor} is {other:?}", self.name),
-        }
-    }
-
-    pub fn tensor<const D: usize>(&self, tensor: &str, device: &Device) -> Tensor<D> {
-        let shape: [usize; D] = self.shape(tensor).try_into().unwrap();
-        Tensor::from_data(TensorData::new(self.values(tensor), shape), device)
-    }
-
     /// Rows of whole numbers.
     pub fn integers(&self, tensor: &str) -> Vec<i64> {
         let file = self.file();
@@ -79,47 +40,12 @@ impl Golden {
         bytemuck::pod_collect_to_vec(view.data())
     }
 
-    pub fn number(&self, path: &str) -> f64 {
-        let value = self.case.pointer(path).unwrap_or_else(|| panic!("{}: no {path} in case", self.name));
-        value.as_f64().unwrap()
-    }
-
-    pub fn pair(&self, key: &str) -> [usize; 2] {
-        serde_json::from_value(self.case[key].clone()).unwrap()
-    }
-
-    /// Compares under the case's tolerance rule.
-    pub fn check(&self, tensor: &str, got: &[f32]) {
-        let (rel, abs) = self.tolerance(tensor);
-        assert_close(&format!("{}: {tensor}", self.name), got, &self.values(tensor), rel, abs);
-    }
-
     pub fn check_tensor<const D: usize>(&self, tensor: &str, got: Tensor<D>) {
-        assert_eq!(got.dims().to_vec(), self.shape(tensor), "{}: shape of {tensor}", self.name);
-        self.check(tensor, &values(got));
+        block_on(self.compare(tensor, got));
     }
-
-    fn tolerance(&self, tensor: &str) -> (f64, f64) {
-        let overrides = self.case.get("tolerance_overrides").and_then(Value::as_object);
-        let own = overrides.into_iter().flatten().find(|(pattern, _)| matches(pattern, tensor));
-        let rule = own.map_or(&self.case["tolerance"], |(_, rule)| rule);
-        (rule["rel"].as_f64().unwrap(), rule["abs"].as_f64().unwrap())
-    }
-
-    fn file(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.bytes).unwrap()
-    }
-}
-
-/// `*` stands for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
-    let Some(rest) = name.strip_prefix(head) else { return false };
-    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))
 }
 
 /// Row-major values of any tensor.
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    let count = tensor.shape().num_elements();
-    block_on(read_values([tensor.without_autodiff().reshape([count])])).unwrap().remove(0)
+    block_on(read(tensor))
 }

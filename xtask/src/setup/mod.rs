@@ -9,6 +9,7 @@ mod apt;
 pub mod browser;
 mod cargo_tool;
 mod dogs;
+mod fashion;
 mod mosaic;
 mod npm;
 mod vulkan;
@@ -53,6 +54,7 @@ pub fn everything(paths: &Paths, steps: &mut Steps) -> Result<u64> {
     let mut parts = page_parts(paths)?;
     parts.push(Box::new(browser::Chromium));
     parts.push(Box::new(vulkan::SoftwareVulkan));
+    parts.push(Box::new(fashion::FashionMnist));
     let mut missing = 0;
     for part in parts {
         if let Err(error) = prepare(part.as_ref(), paths, steps) {

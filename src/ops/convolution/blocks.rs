@@ -1,0 +1,139 @@
+//! Channels in blocks: `[block][y][x][LANES]` instead of `[channel][y][x]`, so that a vector is one pixel.
+
+use std::array::from_fn;
+use std::mem::MaybeUninit;
+
+use super::kernel::LANES;
+
+/// Blocks that `channels` fill, the last one perhaps in part.
+pub fn count(channels: usize) -> usize {
+    channels.div_ceil(LANES)
+}
+
+/// Where a map lies in a plane that is larger by zeros on all sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Height and width of the map.
+    pub size: [usize; 2],
+    /// Zeros above and on the left.
+    pub before: [usize; 2],
+    /// Height and width of the plane; where it is too small, the map is cut off.
+    pub padded: [usize; 2],
+}
+
+impl Frame {
+    /// Without zeros.
+    pub fn bare(size: [usize; 2]) -> Self {
+        Self { size, before: [0, 0], padded: size }
+    }
+
+    /// Whether copying in fills the plane, if there are as many channels as lanes.
+    pub fn is_bare(&self) -> bool {
+        self.padded == self.size && self.before == [0, 0]
+    }
+
+    /// Values of a plane of one block.
+    pub fn plane(&self) -> usize {
+        self.padded[0] * self.padded[1] * LANES
+    }
+
+    /// Copies the maps of at most `LANES` channels into a plane. What it does not fill must be 0.
+    pub fn copy_in(&self, channels: &[f32], plane: &mut [f32]) {
+        let [height, width] = self.size;
+        let rows = height.min(self.padded[0].saturating_sub(self.before[0]));
+        let columns = width.min(self.padded[1].saturating_sub(self.before[1]));
+        if columns == 0 {
+            return;
+        }
+        for y in 0..rows {
+            let start = ((y + self.before[0]) * self.padded[1] + self.before[1]) * LANES;
+            let row = &mut plane[start..][..columns * LANES];
+            for (index, pixels) in row.chunks_mut(LANES * LANES).enumerate() {
+                transpose_in(&channels[y * width + index * LANES..], height * width, pixels);
+            }
+        }
+    }
+}
+
+/// Gathers neighbouring pixels of channels that lie `area` apart.
+fn transpose_in(channels: &[f32], area: usize, pixels: &mut [f32]) {
+    let lanes = channels.len().div_ceil(area);
+    match pixels.as_chunks_mut::<LANES>().0.as_chunks_mut::<LANES>() {
+        ([pixels], []) if lanes == LANES => {
+            transpose(|lane| channels[lane * area..].first_chunk().expect("as many pixels"), pixels);
+        }
+        _ => {
+            for (x, pixel) in pixels.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                for (value, channel) in pixel.iter_mut().zip(channels.chunks(area)) {
+                    *value = channel[x];
+                }
+            }
+        }
+    }
+}
+
+/// Copies a plane without zeros into the maps of at most `LANES` channels, `area` values each.
+pub fn copy_out(plane: &[f32], area: usize, channels: &mut [MaybeUninit<f32>]) {
+    let lanes = channels.len() / area;
+    for (index, pixels) in plane.chunks(LANES * LANES).enumerate() {
+        let start = index * LANES;
+        match pixels.as_chunks::<LANES>().0.as_chunks::<LANES>() {
+            ([pixels], []) if lanes == LANES => {
+                let mut rows = [[0.0; LANES]; LANES];
+                transpose(|x| &pixels[x], &mut rows);
+                for (channel, row) in channels.chunks_mut(area).zip(&rows) {
+                    *channel[start..].first_chunk_mut().expect("as many pixels") = row.map(MaybeUninit::new);
+                }
+            }
+            _ => {
+                for (x, pixel) in pixels.as_chunks::<LANES>().0.iter().enumerate() {
+                    for (channel, value) in channels.chunks_mut(area).zip(pixel) {
+                        channel[start + x].write(*value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Makes rows of columns, four by four.
+///
+/// The rows are copied first: those of maps, a power of two apart, throw each other out of the cache.
+#[inline(always)]
+fn transpose<'a>(row: impl Fn(usize) -> &'a [f32; LANES], columns: &mut [[f32; LANES]; LANES]) {
+    const STEP: usize = 4;
+    let rows: [[f32; LANES]; LANES] = from_fn(|y| *row(y));
+    for y in (0..LANES).step_by(STEP) {
+        for x in (0..LANES).step_by(STEP) {
+            let part = from_fn(|i| from_fn(|j| rows[y + i][x + j]));
+            for (i, column) in transposed(part).into_iter().enumerate() {
+                columns[x + i][y..y + STEP].copy_from_slice(&column);
+            }
+        }
+    }
+}
+
+/// With shuffles, which compilers do not find by themselves.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    use std::arch::x86_64::{__m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps};
+    use std::mem::transmute;
+    // SAFETY: every x86_64 has SSE, whose vectors are four floats and nothing else.
+    unsafe {
+        let [a, b, c, d]: [__m128; 4] = transmute(rows);
+        let (low, lower) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        let (high, higher) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        transmute([
+            _mm_movelh_ps(low, lower),
+            _mm_movehl_ps(lower, low),
+            _mm_movelh_ps(high, higher),
+            _mm_movehl_ps(higher, high),
+        ])
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    from_fn(|x| from_fn(|y| rows[y][x]))
+}

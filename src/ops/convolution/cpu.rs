@@ -1,0 +1,334 @@
+//! The three sums on flex. An image's channels are brought into blocks while they are in the cache, summed there, and
+//! brought back.
+
+use burn::backend::Flex;
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::DType;
+
+use super::blocks::{self, Frame};
+use super::geometry::Geometry;
+use super::kernel::{LANES, Products, Sum};
+use super::{Convolution, ConvolutionBackend, with_burn};
+use crate::ops::flex::{tensor, values};
+use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
+
+/// Values that a thread should have in its cache at once: 512 KiB.
+const CACHED: usize = 128 * 1024;
+
+thread_local! {
+    /// Planes and sums of the convolution before, at most as large as [`CACHED`] and a result's map make them.
+    static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
+}
+
+impl ConvolutionBackend for Flex {
+    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        if is_for_burn(&x, &geometry) {
+            return with_burn::convolve::<Self>(x, weight, geometry);
+        }
+        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
+        let sums = Pass::forward(&geometry, values(&weight)).run(values(&x));
+        tensor(sums, geometry.output_shape())
+    }
+
+    fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        if is_for_burn(&y, &geometry) {
+            return with_burn::convolve_transposed::<Self>(y, weight, geometry);
+        }
+        let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
+        let sums = Pass::transposed(&geometry, values(&weight)).run(values(&y));
+        tensor(sums, geometry.input_shape())
+    }
+
+    fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        if is_for_burn(&x, &geometry) {
+            return with_burn::correlate::<Self>(x, y, geometry);
+        }
+        let (x, y) = (x.to_contiguous(), y.to_contiguous());
+        tensor(weight_gradient(&geometry, values(&x), values(&y)), geometry.weight_shape())
+    }
+}
+
+/// Depthwise convolutions would leave all lanes of a block but one empty.
+fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
+    tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
+}
+
+/// A sum over taps and channels for every pixel of a result.
+struct Pass {
+    batch: usize,
+    groups: usize,
+    /// In and out, of one group.
+    channels: [usize; 2],
+    source: Frame,
+    /// Height and width of the result.
+    target: [usize; 2],
+    /// Pixels of the source from one sum of a phase to the next.
+    stride: usize,
+    /// Pixels of the result from one sum of a phase to the next.
+    spread: usize,
+    phases: Vec<Phase>,
+}
+
+/// The pixels of the result whose sums take the same taps.
+struct Phase {
+    taps: Vec<usize>,
+    /// The first pixel, and how many there are: rows and columns.
+    origin: [usize; 2],
+    size: [usize; 2],
+    /// `[group][block out][block in][tap][channel in][LANES]`
+    weights: Vec<f32>,
+}
+
+/// The kernel positions that meet one phase of the transposed convolution along one axis.
+struct AxisPhase {
+    /// The first position; the others follow `stride` apart.
+    kernel: usize,
+    count: usize,
+    /// Where the first position finds its input, in pixels from the phase's own.
+    shift: usize,
+    /// Pixels of the phase.
+    length: usize,
+}
+
+impl Pass {
+    fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
+        let Geometry { convolution: Convolution { stride, padding, groups }, kernel, output, .. } = *geometry;
+        let channels @ [depth, _] = geometry.group_channels();
+        let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
+        let positions = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
+        let phase = Phase {
+            taps: positions.map(|[y, x]| (y * padded[1] + x) * LANES).collect(),
+            origin: [0, 0],
+            size: output,
+            weights: pack(weight, groups, channels, 0..geometry.area(), |out, channel| {
+                (out * depth + channel) * geometry.area()
+            }),
+        };
+        Self {
+            batch: geometry.batch,
+            groups,
+            channels,
+            source: Frame { size: geometry.input, before: [padding; 2], padded },
+            target: output,
+            stride,
+            spread: 1,
+            phases: vec![phase],
+        }
+    }
+
+    /// Each of the `stride²` phases of the result is a convolution of stride 1, with some of the kernel's positions.
+    fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
+        let Geometry { convolution: Convolution { stride, padding, groups }, kernel, input, output, .. } = *geometry;
+        let [depth, channels_out] = geometry.group_channels();
+        // input i + padding = output o · stride + kernel k
+        let axis = |axis: usize| -> Vec<AxisPhase> {
+            let phase = |first: usize| {
+                let first_kernel = (first + padding) % stride;
+                AxisPhase {
+                    kernel: first_kernel,
+                    count: kernel[axis].saturating_sub(first_kernel).div_ceil(stride),
+                    shift: (first + padding) / stride,
+                    length: input[axis].saturating_sub(first).div_ceil(stride),
+                }
+            };
+            (0..stride).map(phase).collect()
+        };
+        let axes = [axis(0), axis(1)];
+        let most = |axis: usize, of: fn(&AxisPhase) -> usize| axes[axis].iter().map(of).max().unwrap_or(0);
+        let before = [0, 1].map(|axis| most(axis, |phase| phase.count.saturating_sub(1 + phase.shift)));
+        let padded = [0, 1].map(|axis| before[axis] + most(axis, |phase| phase.length + phase.shift));
+
+        let mut phases = Vec::new();
+        for (first_row, rows) in axes[0].iter().enumerate() {
+            for (first_column, columns) in axes[1].iter().enumerate() {
+                let pairs = (0..rows.count).flat_map(|y| (0..columns.count).map(move |x| [y, x]));
+                let place = |[y, x]: [usize; 2]| {
+                    ((rows.shift + before[0] - y) * padded[1] + columns.shift + before[1] - x) * LANES
+                };
+                let position =
+                    |[y, x]: [usize; 2]| (rows.kernel + stride * y) * kernel[1] + columns.kernel + stride * x;
+                phases.push(Phase {
+                    taps: pairs.clone().map(place).collect(),
+                    origin: [first_row, first_column],
+                    size: [rows.length, columns.length],
+                    weights: pack(weight, groups, [channels_out, depth], pairs.map(position), |out, channel| {
+                        (channel * depth + out) * geometry.area()
+                    }),
+                });
+            }
+        }
+        Self {
+            batch: geometry.batch,
+            groups,
+            channels: [channels_out, depth],
+            source: Frame { size: output, before, padded },
+            target: input,
+            stride: 1,
+            spread: stride,
+            phases,
+        }
+    }
+
+    /// # Shapes
+    /// - `source`: `[batch, groups · channels in, height, width]`
+    /// - returns: the same of the result
+    fn run(&self, source: &[f32]) -> Vec<f32> {
+        let [channels_in, channels_out] = self.channels;
+        let plane = self.source.plane() * blocks::count(channels_in);
+        let image = self.groups * channels_out * self.target[0] * self.target[1];
+        // Small images share a pass over the weights.
+        let images = (CACHED / plane.max(1)).clamp(1, self.batch.div_ceil(threads()));
+        let source_image = source.len() / self.batch;
+        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
+            let count = target.len() / image;
+            let source = &source[index * images * source_image..][..count * source_image];
+            let [mut planes, mut sums] = SCRATCH.take();
+            planes.resize(plane * count, 0.0);
+            sums.resize(self.target[0] * self.target[1] * LANES, 0.0);
+            if !self.source.is_bare() || !channels_in.is_multiple_of(LANES) {
+                planes.fill(0.0);
+            }
+            for group in 0..self.groups {
+                for (image, plane) in planes.chunks_mut(plane).enumerate() {
+                    self.copy_in(group, &source[image * source_image..][..source_image], plane);
+                }
+                for block in 0..blocks::count(channels_out) {
+                    for (plane, target) in planes.chunks(plane).zip(target.chunks_mut(image)) {
+                        self.sum(group, block, plane, &mut sums, target);
+                    }
+                }
+            }
+            SCRATCH.set([planes, sums]);
+        };
+        // SAFETY: every block of every group of every image is copied out.
+        unsafe { collect_chunks(self.batch * image, image * images, part) }
+    }
+
+    /// The channels of one group of one image, in blocks.
+    fn copy_in(&self, group: usize, image: &[f32], planes: &mut [f32]) {
+        let [channels, _] = self.channels;
+        let area = self.source.size[0] * self.source.size[1];
+        let maps = &image[group * channels * area..][..channels * area];
+        for (maps, plane) in maps.chunks(LANES * area).zip(planes.chunks_mut(self.source.plane())) {
+            self.source.copy_in(maps, plane);
+        }
+    }
+
+    /// One block of channels of the result of one image.
+    fn sum(&self, group: usize, block: usize, planes: &[f32], sums: &mut [f32], image: &mut [MaybeUninit<f32>]) {
+        let [depth, channels_out] = self.channels;
+        let area = self.target[0] * self.target[1];
+        for phase in &self.phases {
+            let size = depth * phase.taps.len() * LANES;
+            let sum = Sum {
+                size: phase.size,
+                depth,
+                plane: self.source.plane(),
+                taps: &phase.taps,
+                weights: &phase.weights[(group * blocks::count(channels_out) + block) * size..][..size],
+                row: self.stride * self.source.padded[1] * LANES,
+                stride: self.stride,
+                step: [self.spread * self.target[1] * LANES, self.spread * LANES],
+            };
+            let origin = (phase.origin[0] * self.target[1] + phase.origin[1]) * LANES;
+            sum.run(planes, sums.get_mut(origin..).unwrap_or_default());
+        }
+        let lanes = LANES.min(channels_out - block * LANES);
+        let maps = &mut image[(group * channels_out + block * LANES) * area..][..lanes * area];
+        blocks::copy_out(sums, area, maps);
+    }
+}
+
+/// Weights in the order in which they are used: `[group][block out][block in][position][channel in][LANES]`. `at` tells
+/// where the kernel from an input channel of the group to an output channel begins.
+fn pack(
+    weight: &[f32],
+    groups: usize,
+    [channels_in, channels_out]: [usize; 2],
+    positions: impl Iterator<Item = usize> + Clone,
+    at: impl Fn(usize, usize) -> usize,
+) -> Vec<f32> {
+    let group_size = weight.len() / groups;
+    let mut packed =
+        Vec::with_capacity(groups * blocks::count(channels_out) * channels_in * positions.clone().count() * LANES);
+    for weight in weight.chunks(group_size) {
+        for out in (0..channels_out).step_by(LANES) {
+            for first in (0..channels_in).step_by(LANES) {
+                for position in positions.clone() {
+                    for channel in first..channels_in.min(first + LANES) {
+                        let value = |out| if out < channels_out { weight[at(out, channel) + position] } else { 0.0 };
+                        packed.extend((out..out + LANES).map(value));
+                    }
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// # Shapes
+/// - `x`: `[batch, channels in, height, width]`
+/// - `y`: the same of the output
+/// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
+fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
+    let Geometry { convolution: Convolution { stride, padding, groups }, batch, kernel, output, .. } = *geometry;
+    let [channels_in, channels_out] = geometry.group_channels();
+    let [blocks_in, blocks_out] = [channels_in, channels_out].map(blocks::count);
+    let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
+    let frame = Frame { size: geometry.input, before: [padding; 2], padded };
+    let bare = Frame::bare(output);
+    let (x, y) = (in_blocks(x, channels_in, frame), in_blocks(y, channels_out, bare));
+
+    // [group][block out][block in][kernel row][kernel column][channel in][LANES]
+    let row = kernel[1] * LANES * LANES;
+    let mut sums = vec![0.0; groups * blocks_out * blocks_in * kernel[0] * row];
+    let parts = |index: usize| {
+        let (kernel_row, index) = (index % kernel[0], index / kernel[0]);
+        let (block_in, index) = (index % blocks_in, index / blocks_in);
+        (index / blocks_out, index % blocks_out, block_in, kernel_row)
+    };
+    for_each_chunk(&mut sums, row, |index, sums| {
+        let (group, block_out, block_in, kernel_row) = parts(index);
+        let depth = LANES.min(channels_in - block_in * LANES);
+        let products = Products { size: output, depth, step: [stride * padded[1] * LANES, stride * LANES] };
+        for image in 0..batch {
+            let x = &x[((image * groups + group) * blocks_in + block_in) * frame.plane()..][..frame.plane()];
+            let y = &y[((image * groups + group) * blocks_out + block_out) * bare.plane()..][..bare.plane()];
+            for (column, sums) in sums.chunks_mut(LANES * LANES).enumerate() {
+                products.add(&x[(kernel_row * padded[1] + column) * LANES..], y, sums);
+            }
+        }
+    });
+
+    let mut gradient = vec![0.0; groups * channels_out * channels_in * geometry.area()];
+    for (index, sums) in sums.chunks(row).enumerate() {
+        let (group, block_out, block_in, kernel_row) = parts(index);
+        for out in block_out * LANES..channels_out.min((block_out + 1) * LANES) {
+            for channel in block_in * LANES..channels_in.min((block_in + 1) * LANES) {
+                let at = ((group * channels_out + out) * channels_in + channel) * geometry.area();
+                let row = &mut gradient[at + kernel_row * kernel[1]..][..kernel[1]];
+                for (column, value) in row.iter_mut().enumerate() {
+                    *value = sums[(column * LANES + channel % LANES) * LANES + out % LANES];
+                }
+            }
+        }
+    }
+    gradient
+}
+
+/// `[image][group][block][plane]`, of maps that hold `channels` channels per group.
+fn in_blocks(maps: &[f32], channels: usize, frame: Frame) -> Vec<f32> {
+    let area = frame.size[0] * frame.size[1];
+    let blocks = blocks::count(channels);
+    let mut planes = vec![0.0; maps.len() / (channels * area) * blocks * frame.plane()];
+    for_each_chunk(&mut planes, frame.plane(), |index, plane| {
+        let (group, block) = (index / blocks, index % blocks);
+        let lanes = LANES.min(channels - block * LANES);
+        frame.copy_in(&maps[(group * channels + block * LANES) * area..][..lanes * area], plane);
+    });
+    planes
+}

@@ -1,0 +1,90 @@
+//! What a convolution reads and writes.
+
+use super::Convolution;
+
+/// The shapes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    pub convolution: Convolution,
+    pub batch: usize,
+    /// In and out.
+    pub channels: [usize; 2],
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Height and width of what is convolved.
+    pub input: [usize; 2],
+    /// Height and width of the result.
+    pub output: [usize; 2],
+}
+
+impl Geometry {
+    /// Of `weight` over `input`.
+    pub fn forward(input: [usize; 4], weight: [usize; 4], convolution: Convolution) -> Self {
+        let [batch, channels_in, height, width] = input;
+        let [channels_out, depth, kernel_height, kernel_width] = weight;
+        let Convolution { stride, padding, groups } = convolution;
+        assert_eq!(
+            channels_in,
+            depth * groups,
+            "{groups} groups of {depth} channels of a weight, and the input's channels"
+        );
+        let output = |length: usize, kernel: usize| {
+            let free = (length + 2 * padding).checked_sub(kernel).expect("a kernel larger than the padded input");
+            free / stride + 1
+        };
+        Self {
+            convolution,
+            batch,
+            channels: [channels_in, channels_out],
+            kernel: [kernel_height, kernel_width],
+            input: [height, width],
+            output: [output(height, kernel_height), output(width, kernel_width)],
+        }
+    }
+
+    /// Of the convolution whose transpose maps `y` to its result.
+    pub fn transposed(y: [usize; 4], weight: [usize; 4], convolution: Convolution, output_padding: usize) -> Self {
+        let [batch, channels_out, height, width] = y;
+        let [weight_out, depth, kernel_height, kernel_width] = weight;
+        let Convolution { stride, padding, groups } = convolution;
+        assert_eq!(channels_out, weight_out, "the channels that come in, of the weight and of the input");
+        assert!(output_padding < stride, "an output padding of {output_padding} with a stride of {stride}");
+        let input = |length: usize, kernel: usize| (length - 1) * stride + kernel + output_padding - 2 * padding;
+        Self {
+            convolution,
+            batch,
+            channels: [depth * groups, channels_out],
+            kernel: [kernel_height, kernel_width],
+            input: [input(height, kernel_height), input(width, kernel_width)],
+            output: [height, width],
+        }
+    }
+
+    /// Channels in and out of one group.
+    pub fn group_channels(&self) -> [usize; 2] {
+        self.channels.map(|channels| channels / self.convolution.groups)
+    }
+
+    /// Values of one kernel.
+    pub fn area(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    pub fn input_shape(&self) -> [usize; 4] {
+        [self.batch, self.channels[0], self.input[0], self.input[1]]
+    }
+
+    pub fn output_shape(&self) -> [usize; 4] {
+        [self.batch, self.channels[1], self.output[0], self.output[1]]
+    }
+
+    pub fn weight_shape(&self) -> [usize; 4] {
+        [self.channels[1], self.group_channels()[0], self.kernel[0], self.kernel[1]]
+    }
+
+    /// Rows and columns at the end of the padded input that no kernel reaches.
+    pub fn remainder(&self) -> [usize; 2] {
+        let Convolution { stride, padding, .. } = self.convolution;
+        [0, 1].map(|axis| self.input[axis] + 2 * padding - (self.output[axis] - 1) * stride - self.kernel[axis])
+    }
+}

@@ -1,0 +1,143 @@
+//! Convolutions of our own: burn's copy every input pixel once per kernel tap, which costs more than the sums.
+//!
+//! Three sums are all that a GAN's convolutions need: the forward pass, the gradient for the input, the gradient for the
+//! weight. A transposed convolution is the second of them.
+
+mod autodiff;
+#[cfg(feature = "flex")]
+mod blocks;
+#[cfg(feature = "flex")]
+mod cpu;
+mod geometry;
+#[cfg(feature = "flex")]
+mod kernel;
+
+use burn::backend::Backend;
+use burn::backend::Dispatch;
+use burn::backend::backend_extension;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::Tensor;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+
+use geometry::Geometry;
+
+/// How a convolution's kernel moves. Steps and paddings are the same in both directions; there is no dilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// Input pixels from one output pixel to the next, at least 1.
+    pub stride: usize,
+    /// Zeros on each side of the input.
+    pub padding: usize,
+    /// Separate parts of the channels; both counts of channels are multiples of it.
+    pub groups: usize,
+}
+
+/// Cross-correlation, as PyTorch's `conv2d`.
+///
+/// # Shapes
+/// - `input`: `[batch, channels_in, height, width]`
+/// - `weight`: `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+/// - `bias`: `[channels_out]`
+/// - returns: `[batch, channels_out, (height + 2 padding - kernel_height) / stride + 1, …]`
+///
+/// # Panics
+/// Where the shapes do not fit each other, or the kernel is larger than the padded input.
+pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, convolution: Convolution) -> Tensor<4> {
+    let geometry = Geometry::forward(input.dims(), weight.dims(), convolution);
+    let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), geometry);
+    with_bias(Tensor::from_dispatch(output), bias)
+}
+
+/// The adjoint of [`conv2d`] in its input, as PyTorch's `conv_transpose2d`: `output_padding` rows and columns are added
+/// at the end of the smallest output.
+///
+/// # Shapes
+/// - `input`: `[batch, channels_in, height, width]`
+/// - `weight`: `[channels_in, channels_out / groups, kernel_height, kernel_width]`
+/// - `bias`: `[channels_out]`
+/// - returns: `[batch, channels_out, (height - 1) stride + kernel_height - 2 padding + output_padding, …]`
+///
+/// # Panics
+/// Where the shapes do not fit each other, or `output_padding` is not below the stride.
+pub fn conv_transpose2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    convolution: Convolution,
+    output_padding: usize,
+) -> Tensor<4> {
+    let geometry = Geometry::transposed(input.dims(), weight.dims(), convolution, output_padding);
+    let output = Dispatch::convolve_transposed(input.into_dispatch(), weight.into_dispatch(), geometry);
+    with_bias(Tensor::from_dispatch(output), bias)
+}
+
+fn with_bias(output: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+    let [_, channels, _, _] = output.dims();
+    match bias {
+        Some(bias) => output + bias.reshape([1, channels, 1, 1]),
+        None => output,
+    }
+}
+
+/// What a backend computes. `x` has the shape of the convolution's input, `y` that of its output.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Autodiff,
+)]
+pub trait ConvolutionBackend: Backend {
+    /// `y = w * x`
+    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self>;
+
+    /// `∂⟨y, w * x⟩ / ∂x`
+    fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self>;
+
+    /// `∂⟨y, w * x⟩ / ∂w`
+    fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self>;
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl ConvolutionBackend for burn::backend::Cube {
+    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        with_burn::convolve::<Self>(x, weight, geometry)
+    }
+
+    fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        with_burn::convolve_transposed::<Self>(y, weight, geometry)
+    }
+
+    fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        with_burn::correlate::<Self>(x, y, geometry)
+    }
+}
+
+/// With the kernels that burn brings.
+mod with_burn {
+    use super::*;
+
+    fn options(geometry: Geometry) -> ConvOptions<2> {
+        let Convolution { stride, padding, groups } = geometry.convolution;
+        ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups)
+    }
+
+    pub fn convolve<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, geometry: Geometry) -> FloatTensor<B> {
+        B::conv2d(x, weight, None, options(geometry))
+    }
+
+    pub fn convolve_transposed<B: Backend>(
+        y: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        geometry: Geometry,
+    ) -> FloatTensor<B> {
+        let Convolution { stride, padding, groups } = geometry.convolution;
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], geometry.remainder(), [1; 2], groups);
+        B::conv_transpose2d(y, weight, None, options)
+    }
+
+    pub fn correlate<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>, geometry: Geometry) -> FloatTensor<B> {
+        use burn::backend::TensorMetadata;
+        // Asked for its shape only.
+        let weight = B::float_empty(geometry.weight_shape().into(), &x.device(), x.dtype().into());
+        B::conv2d_weight_backward(x, weight, y, options(geometry))
+    }
+}

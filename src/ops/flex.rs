@@ -1,0 +1,17 @@
+//! Between flex's tensors and slices.
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::tensor::{Bytes, DType, Shape};
+
+/// The values of a contiguous tensor of floats.
+///
+/// # Panics
+/// If it is not one.
+pub fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("contiguous floats")
+}
+
+/// A tensor of these values, row-major.
+pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape)), DType::F32)
+}

@@ -1,0 +1,207 @@
+//! Bias and LeakyReLU in one pass over memory, which is what both cost on a processor.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::tensor::Tensor;
+
+/// `y = x + bias` where that is positive, else `slope (x + bias)`.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+/// - `bias`: `[channels]`
+///
+/// # Panics
+/// Where `slope` is not positive: the gradient is told from the sign of what comes out.
+pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
+    assert!(slope > 0.0, "a slope of {slope}");
+    Tensor::from_dispatch(Dispatch::leaky_relu_of_sum(x.into_dispatch(), bias.into_dispatch(), slope))
+}
+
+/// What [`leaky_relu`] does to a change of its input: `t` where its result `y` is positive, else `slope t`. `y` is a
+/// constant here.
+///
+/// # Shapes
+/// Both the same.
+pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::leaky_relu_gate(t.into_dispatch(), y.into_dispatch(), slope))
+}
+
+/// What a backend computes.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Autodiff,
+)]
+pub trait LeakyReluBackend: Backend {
+    /// See [`leaky_relu`].
+    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        let [channels] = bias.shape().dims();
+        let bias = Self::float_reshape(bias, [1, channels, 1, 1].into());
+        Self::leaky_relu(Self::float_add(x, bias), slope.into())
+    }
+
+    /// See [`leaky_relu_tangent`].
+    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        let dtype = burn::backend::get_or_init_device_settings::<Self>(&y.device()).bool_dtype;
+        let negative = Self::float_lower_equal_elem(y, 0.0.into(), dtype);
+        let damped = Self::float_mul_scalar(t.clone(), slope.into());
+        Self::float_mask_where(t, negative, damped)
+    }
+
+    /// Sums of each channel: `[channels]`.
+    fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [_, channels, _, _] = x.shape().dims();
+        let sums = Self::float_sum_dim(Self::float_sum_dim(Self::float_sum_dim(x, 3), 2), 0);
+        Self::float_reshape(sums, [channels].into())
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl LeakyReluBackend for burn::backend::Cube {}
+
+#[cfg(feature = "flex")]
+mod cpu {
+    use burn::backend::Flex;
+    use burn::backend::tensor::FloatTensor;
+
+    use super::LeakyReluBackend;
+    use crate::ops::flex::{tensor, values};
+    use crate::ops::parallel::{CHUNK, collect_chunks, for_each_chunk};
+
+    impl LeakyReluBackend for Flex {
+        fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let [_, channels, height, width] = x.layout().shape().dims();
+            let area = height * width;
+            let bias = bias.to_contiguous();
+            let bias = values(&bias);
+            // Whole maps: a part has its biases in order.
+            let chunk = area * (CHUNK / area).max(1);
+            let shape: [usize; 4] = x.layout().shape().dims();
+            let x = x.to_contiguous();
+            let x = values(&x);
+            // SAFETY: every value of a part belongs to one of its maps.
+            let sums = unsafe {
+                collect_chunks(x.len(), chunk, |index, part| {
+                    let x = &x[index * chunk..][..part.len()];
+                    for (map, (to, from)) in part.chunks_mut(area).zip(x.chunks(area)).enumerate() {
+                        let bias = bias[(index * chunk / area + map) % channels];
+                        for (to, from) in to.iter_mut().zip(from) {
+                            let sum = from + bias;
+                            to.write(if sum > 0.0 { sum } else { slope * sum });
+                        }
+                    }
+                })
+            };
+            tensor(sums, shape)
+        }
+
+        fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let (t, y) = (t.to_contiguous(), y.to_contiguous());
+            let shape: [usize; 4] = t.layout().shape().dims();
+            let (t, y) = (values(&t), values(&y));
+            // SAFETY: the parts of t and y are as long as what is written.
+            let gated = unsafe {
+                collect_chunks(t.len(), CHUNK, |index, part| {
+                    let [t, y] = [t, y].map(|values| &values[index * CHUNK..][..part.len()]);
+                    for (value, (t, y)) in part.iter_mut().zip(t.iter().zip(y)) {
+                        value.write(*t * if *y > 0.0 { 1.0 } else { slope });
+                    }
+                })
+            };
+            tensor(gated, shape)
+        }
+
+        fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
+            let [batch, channels, height, width] = x.layout().shape().dims();
+            let area = height * width;
+            let x = x.to_contiguous();
+            let x = values(&x);
+            let mut sums = vec![0.0; channels];
+            for_each_chunk(&mut sums, 1, |channel, sum| {
+                let maps = (0..batch).map(|image| &x[(image * channels + channel) * area..][..area]);
+                sum[0] = maps.map(total).sum();
+            });
+            tensor(sums, [channels])
+        }
+    }
+
+    /// In lanes, as a sum in order could not be vectorised.
+    fn total(values: &[f32]) -> f32 {
+        const LANES: usize = 16;
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for chunk in chunks {
+            for (sum, value) in sums.iter_mut().zip(chunk) {
+                *sum += value;
+            }
+        }
+        sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    }
+}
+
+#[derive(Debug)]
+struct LeakyRelu;
+
+impl<B: LeakyReluBackend> Backward<B, 2> for LeakyRelu {
+    /// What came out, and the slope.
+    type State = (FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, bias_node] = ops.parents;
+        let (y, slope) = ops.state;
+        let gradient = B::leaky_relu_gate(gradients.consume::<B>(&ops.node), y, slope);
+        if let Some(node) = bias_node {
+            gradients.register::<B>(node.id, B::channel_sums(gradient.clone()));
+        }
+        if let Some(node) = x_node {
+            gradients.register::<B>(node.id, gradient);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gate;
+
+impl<B: LeakyReluBackend> Backward<B, 1> for Gate {
+    type State = (FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let (y, slope) = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            gradients.register::<B>(node.id, B::leaky_relu_gate(gradient, y, slope));
+        }
+    }
+}
+
+impl<B: LeakyReluBackend, C: CheckpointStrategy> LeakyReluBackend for Autodiff<B, C> {
+    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        let prep = LeakyRelu.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
+        let y = B::leaky_relu_of_sum(x.into_primitive(), bias.into_primitive(), slope);
+        match prep {
+            OpsKind::Tracked(prep) => prep.finish((y.clone(), slope), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        // Nothing flows back into y: a slope does not change with its input, but where it jumps.
+        let y = y.into_primitive();
+        match Gate.prepare::<C>([t.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let output = B::leaky_relu_gate(t.into_primitive(), y.clone(), slope);
+                prep.finish((y, slope), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::leaky_relu_gate(t.into_primitive(), y, slope)),
+        }
+    }
+
+    fn channel_sums(_: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("only a gradient is summed, and burn differentiates once")
+    }
+}

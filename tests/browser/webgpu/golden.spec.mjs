@@ -1,0 +1,41 @@
+// PyTorch's numbers, computed by the same code as in the page: on WebGPU, and on the processor.
+
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "@playwright/test";
+import { serve } from "../server.mjs";
+
+const PROGRAM = process.env.WHELP_GOLDEN_PROGRAM;
+const GOLDEN = process.env.WHELP_GOLDEN_DIR ?? fileURLToPath(new URL("../../golden/", import.meta.url));
+const CHECKED = /^(conv2d_|conv_transpose2d_|r1_r2|r1_dcgan_nobn).*\.safetensors$/;
+
+for (const device of ["wgpu", "cpu"]) {
+  test(`golden convolutions and penalties, on ${device}`, async ({ page }) => {
+    expect(PROGRAM, "WHELP_GOLDEN_PROGRAM: where `cargo xtask test` has put the compiled checks").toBeTruthy();
+    const site = await serve(PROGRAM);
+    await page.route(`${site.origin}/`, (route) => route.fulfill({ contentType: "text/html", body: "<title>golden</title>" }));
+    await page.goto(site.origin);
+    // A check that fails panics, and then its promise never ends.
+    const panic = new Promise((_, reject) => {
+      page.on("console", (message) => message.type() === "error" && reject(new Error(message.text())));
+      page.on("pageerror", reject);
+    });
+    await page.evaluate(async () => {
+      globalThis.golden = await import("/golden.js");
+      await globalThis.golden.default();
+    });
+    const files = (await readdir(GOLDEN)).filter((file) => CHECKED.test(file)).sort();
+    expect(files.length).toBeGreaterThan(15);
+    for (const file of files) {
+      const bytes = await readFile(path.join(GOLDEN, file));
+      const check = page.evaluate(
+        ([device, name, base64]) =>
+          globalThis.golden.check(device, name, Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))),
+        [device, path.basename(file, ".safetensors"), bytes.toString("base64")],
+      );
+      await Promise.race([check, panic]);
+    }
+    await site.close();
+  });
+}

@@ -1,0 +1,89 @@
+//! Our convolutions against burn's, on shapes that no network has.
+
+use burn::tensor::module as reference;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Tensor, TensorData};
+use whelp::ops::{Convolution, conv_transpose2d, conv2d};
+use whelp::random::{Random, Stream};
+
+/// Kernel, stride, padding.
+const MOVES: [(usize, usize, usize); 10] =
+    [(3, 1, 1), (4, 2, 1), (1, 1, 0), (4, 1, 0), (5, 2, 2), (3, 2, 1), (2, 2, 0), (1, 2, 0), (4, 1, 3), (4, 3, 1)];
+/// Groups, channels in and out.
+const CHANNELS: [(usize, usize, usize); 4] = [(1, 3, 5), (2, 34, 40), (3, 48, 48), (1, 17, 33)];
+const SIZES: [[usize; 2]; 4] = [[5, 7], [8, 8], [4, 4], [9, 21]];
+
+fn every_case(check: impl Fn(usize, Convolution, [usize; 2], [usize; 2])) {
+    for (kernel, stride, padding) in MOVES {
+        for (groups, channels_in, channels_out) in CHANNELS {
+            for size in SIZES {
+                check(kernel, Convolution { stride, padding, groups }, [channels_in, channels_out], size);
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions_agree_with_burns() {
+    every_case(|kernel, convolution, [channels_in, channels_out], [height, width]| {
+        let Convolution { stride, padding, groups } = convolution;
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups);
+        agree(
+            &format!("{kernel}x{kernel} {convolution:?} over {height}x{width}"),
+            [3, channels_in, height, width],
+            [channels_out, channels_in / groups, kernel, kernel],
+            |x, weight| conv2d(x, weight, None, convolution),
+            |x, weight| reference::conv2d(x, weight, None, options.clone()),
+        );
+    });
+}
+
+#[test]
+fn transposed_convolutions_agree_with_burns() {
+    every_case(|kernel, convolution, [channels_in, channels_out], [height, width]| {
+        let Convolution { stride, padding, groups } = convolution;
+        let output_padding = stride - 1;
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [output_padding; 2], [1; 2], groups);
+        agree(
+            &format!("transposed {kernel}x{kernel} {convolution:?} over {height}x{width}"),
+            [3, channels_in, height, width],
+            [channels_in, channels_out / groups, kernel, kernel],
+            |x, weight| conv_transpose2d(x, weight, None, convolution, output_padding),
+            |x, weight| reference::conv_transpose2d(x, weight, None, options.clone()),
+        );
+    });
+}
+
+/// Output and both gradients, where a gradient of the output that differs from pixel to pixel comes in.
+fn agree(
+    case: &str,
+    x_shape: [usize; 4],
+    weight_shape: [usize; 4],
+    ours: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+    burns: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+) {
+    let device = whelp::device::cpu().autodiff();
+    let parts = |convolve: &dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4>| {
+        let x = normals(x_shape, 0, &device).require_grad();
+        let weight = normals(weight_shape, 1, &device).require_grad();
+        let output = convolve(x.clone(), weight.clone());
+        let upstream = normals(output.dims(), 2, &device);
+        let gradients = (output.clone() * upstream).sum().backward();
+        [output.into_data(), x.grad(&gradients).unwrap().into_data(), weight.grad(&gradients).unwrap().into_data()]
+    };
+    for (part, (ours, burns)) in
+        ["output", "input gradient", "weight gradient"].iter().zip(parts(&ours).into_iter().zip(parts(&burns)))
+    {
+        assert_eq!(ours.shape(), burns.shape(), "{part} of {case}");
+        let [ours, burns] = [ours, burns].map(|data| data.try_into_vec::<f32>().unwrap());
+        let largest = burns.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+        for (ours, burns) in ours.iter().zip(&burns) {
+            assert!((ours - burns).abs() <= 1e-5 * largest, "{part} of {case}: {ours} instead of {burns}");
+        }
+    }
+}
+
+fn normals(shape: [usize; 4], position: u64, device: &Device) -> Tensor<4> {
+    let values = Random::new(3, Stream::Init, position).normals(shape.iter().product());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}

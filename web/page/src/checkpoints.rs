@@ -1,0 +1,88 @@
+//! Networks in a file, and fresh pictures from them.
+
+use js_sys::Math;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use web_sys::Blob;
+use whelp::protocol::Command;
+use whelp_messages::Request;
+
+use super::files;
+use super::notices::Tone;
+use super::store::{Drawing, Fresh, Intent, Origin, Phase, Store};
+
+impl Store {
+    /// Saves the networks as they are now; without a run, the newest that there is.
+    pub fn download(self) {
+        if self.phase.get_untracked().is_active() {
+            self.wants_download.set(true);
+            self.post(&Request::Run { command: Command::Save }, None, None);
+        } else {
+            self.download_latest();
+        }
+    }
+
+    /// The newest checkpoint as a file.
+    pub fn download_latest(self) {
+        if let Some(saved) = self.latest.get_untracked() {
+            self.offer(&saved);
+        }
+    }
+
+    /// Lets the worker read a checkpoint and draw its pictures.
+    pub fn open_checkpoint(self, name: String, blob: Blob) {
+        if self.phase.get_untracked().is_active() {
+            let text = "A training is under way. Stop it first, its result is kept; then open the checkpoint.";
+            return self.notices.show(Tone::Error, text, &[]);
+        }
+        self.intent.set(Intent::Nothing);
+        self.send_checkpoint(name, blob);
+    }
+
+    pub(super) fn send_checkpoint(self, name: String, blob: Blob) {
+        self.opening.set(true);
+        self.opening_blob.set_value(Some(blob.clone()));
+        spawn_local(async move {
+            match files::bytes_of(&blob).await {
+                Ok(bytes) => self.post(&Request::OpenCheckpoint { name }, Some(&bytes), None),
+                Err(_) => {
+                    self.opening.set(false);
+                    self.intent.set(Intent::Nothing);
+                    let text = format!("{name} could not be read. It may have been moved or deleted; pick it again.");
+                    self.notices.show(Tone::Error, text, &[]);
+                }
+            }
+        });
+    }
+
+    /// Whether there are networks at rest that pictures can be asked of.
+    pub fn can_generate(self) -> bool {
+        self.opened.with(Option::is_some) || matches!(self.phase.get(), Phase::Paused | Phase::Finished(_))
+    }
+
+    /// Other pictures from the same networks.
+    pub fn generate_more(self) {
+        self.generate((Math::random() * f64::from(u32::MAX)) as u64);
+    }
+
+    /// The same pictures, after it has been changed how they are drawn.
+    pub fn generate_again(self) {
+        let shown = self.samples.with_untracked(|samples| match &samples.as_ref()?.origin {
+            Origin::Fresh(fresh) => Some(fresh.seed),
+            Origin::Run | Origin::Starter => None,
+        });
+        match shown {
+            Some(seed) => self.generate(seed),
+            None => self.generate_more(),
+        }
+    }
+
+    fn generate(self, seed: u64) {
+        let Drawing { class, truncation_psi } = self.drawing.get_untracked();
+        let name = |class: u32| self.classes.with_untracked(|classes| classes.get(class as usize).cloned());
+        let fresh = Fresh { seed, class: class.and_then(name), truncation_psi };
+        self.asked.update_value(|asked| asked.push_back(fresh));
+        let count = self.config.with_untracked(|config| config.output.grid);
+        self.post(&Request::Generate { count, seed, class, truncation_psi }, None, None);
+    }
+}

@@ -1,0 +1,73 @@
+//! Trained networks as a file: to keep, to open, to go on from.
+
+use leptos::prelude::*;
+
+use super::file_picker::{FilePicker, Pick};
+use super::fresh_pictures::FreshPictures;
+use crate::format;
+use crate::store::{Opened, Store};
+
+#[component]
+pub fn Checkpoint() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let can_download = move || store.phase.get().is_active() || store.latest.with(Option::is_some);
+    let is_saving = move || store.wants_download.get();
+    let can_generate = Memo::new(move |_| store.can_generate());
+    let text = move || {
+        store.opened.with(|opened| match opened {
+            Some(opened) => describe(opened),
+            None if store.opening.get() => "Opening…".to_owned(),
+            None => store.latest.with(|latest| match latest {
+                Some(saved) => format!("The newest was made after {} pictures.", format::short(saved.nimg)),
+                None => "All that has been learned, in one file. Drop one here to go on from it.".to_owned(),
+            }),
+        })
+    };
+    let open = move |files: Vec<(String, web_sys::File)>| {
+        for (name, file) in files {
+            store.open_checkpoint(name, file.into());
+        }
+    };
+    view! {
+        <section class="part" aria-labelledby="checkpoint-title">
+            <h2 id="checkpoint-title">"Checkpoint"</h2>
+            <p class="hint" data-testid="checkpoint-summary">{text}</p>
+            <div class="buttons">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="download-checkpoint"
+                    aria-disabled=move || (!can_download() || is_saving()).then_some("true")
+                    on:click=move |_| {
+                        if can_download() && !is_saving() {
+                            store.download();
+                        }
+                    }
+                >
+                    {move || if is_saving() { "Saving…" } else { "Download" }}
+                </button>
+                <FilePicker
+                    label="Open…"
+                    id="open-checkpoint"
+                    pick=Pick::One { accept: ".safetensors" }
+                    on_pick=open
+                />
+            </div>
+            <Show when=move || can_generate.get()>
+                <FreshPictures />
+            </Show>
+        </section>
+    }
+}
+
+fn describe(opened: &Opened) -> String {
+    let Opened { name, config, progress, .. } = opened;
+    format!(
+        "{name}: {}, {} px, after {} pictures ({} steps, {}).",
+        config.recipe,
+        config.data.resolution,
+        format::short(progress.nimg),
+        format::full(progress.step),
+        format::clock(progress.elapsed_secs),
+    )
+}

@@ -1,0 +1,108 @@
+//! The one primary button and its small neighbours.
+
+use leptos::prelude::*;
+
+use crate::store::{Intent, Phase, Store};
+
+/// What the primary button does now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Primary {
+    Train,
+    GoOn,
+    Pause,
+    Resume,
+    /// Something is under way that has to end first; it says what.
+    Wait(&'static str),
+}
+
+impl Primary {
+    fn now(store: Store) -> Self {
+        match store.phase.get() {
+            Phase::Starting => Primary::Wait("Starting…"),
+            Phase::Training => Primary::Pause,
+            Phase::Pausing => Primary::Wait("Pausing…"),
+            Phase::Paused => Primary::Resume,
+            Phase::Resuming => Primary::Wait("Going on…"),
+            Phase::Stopping => Primary::Wait("Stopping…"),
+            Phase::Idle | Phase::Finished(_) | Phase::Broken => match store.intent.get() {
+                Intent::Train | Intent::GoOn => Primary::Wait("Getting ready…"),
+                Intent::Nothing if store.can_go_on() => Primary::GoOn,
+                Intent::Nothing => Primary::Train,
+            },
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Primary::Train => "Train",
+            Primary::GoOn => "Go on training",
+            Primary::Pause => "Pause",
+            Primary::Resume => "Resume",
+            Primary::Wait(label) => label,
+        }
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Primary::Train => "train",
+            Primary::GoOn => "continue",
+            Primary::Pause => "pause",
+            Primary::Resume => "resume",
+            Primary::Wait(_) => "wait",
+        }
+    }
+
+    /// A path in a box of 16 by 16.
+    fn icon(self) -> &'static str {
+        match self {
+            Primary::Train | Primary::GoOn | Primary::Resume => "M4 2l10 6-10 6z",
+            Primary::Pause => "M3 2h4v12H3zM9 2h4v12H9z",
+            Primary::Wait(_) => "M2 7h3v3H2zM6.5 7h3v3h-3zM11 7h3v3h-3z",
+        }
+    }
+
+    fn act(self, store: Store) {
+        match self {
+            Primary::Train => store.train(),
+            Primary::GoOn => store.go_on(),
+            Primary::Pause => store.pause(),
+            Primary::Resume => store.resume(),
+            Primary::Wait(_) => {}
+        }
+    }
+}
+
+#[component]
+pub fn Controls() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let primary = Memo::new(move |_| Primary::now(store));
+    let waits = move || matches!(primary.get(), Primary::Wait(_));
+    let can_stop = move || store.is_busy() && store.phase.get() != Phase::Stopping;
+    // One button all along, so that the focus stays on it; and never `disabled`, which would lose the focus.
+    view! {
+        <div class="controls">
+            <button
+                type="button"
+                class="button primary"
+                data-testid=move || primary.get().id()
+                aria-disabled=move || waits().then_some("true")
+                aria-busy=move || waits().then_some("true")
+                on:click=move |_| primary.get_untracked().act(store)
+            >
+                <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+                    <path d=move || primary.get().icon() />
+                </svg>
+                <span>{move || primary.get().label()}</span>
+            </button>
+            <button
+                type="button"
+                class="button"
+                data-testid="stop"
+                aria-disabled=move || (!can_stop()).then_some("true")
+                on:click=move |_| store.stop()
+            >
+                "Stop"
+            </button>
+        </div>
+    }
+}

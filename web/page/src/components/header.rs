@@ -1,0 +1,38 @@
+//! Name, device, colours.
+
+use leptos::prelude::*;
+
+use crate::store::{Device, Store};
+use crate::theme;
+
+#[component]
+pub fn Header() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let device = move || match store.device.get() {
+        Device::Looking => "Looking for a graphics device…".to_owned(),
+        Device::Measuring(device) | Device::Ready(device) => format!("device: {} · {}", device.name, device.backend),
+        Device::None => "no device".to_owned(),
+    };
+    let reason = move || match store.device.get() {
+        Device::Ready(device) => device.reason,
+        Device::Looking | Device::Measuring(_) | Device::None => None,
+    };
+    let other_theme = move || if store.dark.get() { "Use light colours" } else { "Use dark colours" };
+    view! {
+        <header class="header">
+            <h1>"Whelp"</h1>
+            <p class="device" data-testid="device">{device}</p>
+            <button
+                type="button"
+                class="theme"
+                data-testid="theme"
+                aria-label=other_theme
+                title=other_theme
+                on:click=move |_| theme::toggle(store.dark)
+            >
+                "◐"
+            </button>
+            {move || reason().map(|reason| view! { <p class="reason" data-testid="device-reason">{reason}</p> })}
+        </header>
+    }
+}

@@ -1,0 +1,114 @@
+//! Both losses. Drawn when a tick comes, when the colours change and when the width does; never in between.
+
+use js_sys::{Array, Float64Array, JSON, Object, Reflect};
+use leptos::{html, prelude::*};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{HtmlElement, ResizeObserver};
+
+use super::uplot::UPlot;
+use crate::losses::LossSeries;
+use crate::store::Store;
+
+#[component]
+pub fn LossChart() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let target = NodeRef::<html::Div>::new();
+    let chart = StoredValue::new_local(None::<UPlot>);
+    let is_empty = Memo::new(move |_| store.losses.with(LossSeries::is_empty));
+    // A canvas cannot be read: what tests go by.
+    let newest = move || store.losses.with(LossSeries::newest).map(|(step, d, g)| format!("{step} {d} {g}"));
+
+    // Colours are part of a chart's options: other colours, another chart.
+    Effect::new(move |_| {
+        store.dark.track();
+        let Some(target) = target.get() else { return };
+        if let Some(old) = chart.try_update_value(Option::take).flatten() {
+            old.destroy();
+        }
+        let data = store.losses.with_untracked(columns);
+        chart.set_value(options(&target).and_then(|options| UPlot::new(&options, &data, &target)).ok());
+    });
+    Effect::new(move |_| {
+        let data = store.losses.with(columns);
+        chart.with_value(|chart| chart.iter().for_each(|chart| chart.set_data(&data)));
+    });
+    Effect::new(move |_| {
+        let Some(target) = target.get() else { return };
+        let observed = target.clone();
+        let fit = Closure::<dyn FnMut()>::new(move || {
+            chart.with_value(|chart| chart.iter().for_each(|chart| chart.set_size(&size(&target))));
+        });
+        if let Ok(observer) = ResizeObserver::new(fit.as_ref().unchecked_ref()) {
+            observer.observe(&observed);
+        }
+        // Lives as long as the page, like the element that it watches.
+        fit.forget();
+    });
+
+    view! {
+        <section class="part losses" aria-labelledby="losses-title">
+            <h2 id="losses-title">"Losses"</h2>
+            <p class="legend">
+                <span class="key generator">"generator, which draws"</span>
+                <span class="key discriminator">"discriminator, which judges"</span>
+            </p>
+            <details class="what">
+                <summary>"what is this?"</summary>
+                <p>
+                    "Two networks play against each other. One draws pictures, the other tells them from real ones; \
+                     each line is how badly one of them fares. When one improves, the other's line tends to rise. \
+                     Neither line tells how good the pictures are: look at them."
+                </p>
+            </details>
+            <div class="chart" class:empty=move || is_empty.get() data-testid="loss-chart" data-newest=newest>
+                <div class="plot" node_ref=target></div>
+                <Show when=move || is_empty.get()>
+                    <p class="hint">"The losses of both networks will be drawn here."</p>
+                </Show>
+            </div>
+        </section>
+    }
+}
+
+/// `[steps, generator, discriminator]`.
+fn columns(losses: &LossSeries) -> Array {
+    let [steps, d, g] = losses.columns();
+    [steps, g, d].iter().map(|column| Float64Array::from(column.as_slice())).collect()
+}
+
+fn size(target: &HtmlElement) -> Object {
+    let size = Object::new();
+    // Plain new objects take any property.
+    let _ = Reflect::set(&size, &"width".into(), &target.client_width().max(160).into());
+    let _ = Reflect::set(&size, &"height".into(), &target.client_height().max(80).into());
+    size
+}
+
+/// uPlot's options, in the colours that the style sheet has now.
+fn options(target: &HtmlElement) -> Result<Object, JsValue> {
+    let style = window().get_computed_style(target)?.ok_or("no style")?;
+    let colour = |name: &str| style.get_property_value(name).map(|value| value.trim().to_owned());
+    let (accent, muted, line) = (colour("--accent")?, colour("--muted")?, colour("--line")?);
+    let font = "12px system-ui, sans-serif";
+    let grid = serde_json::json!({ "stroke": line, "width": 1 });
+    let axis = serde_json::json!({ "stroke": muted, "font": font, "grid": grid, "ticks": { "show": false } });
+    let with = |extra: serde_json::Value| {
+        let mut axis = axis.clone();
+        axis.as_object_mut().into_iter().for_each(|axis| axis.extend(extra.as_object().cloned().unwrap_or_default()));
+        axis
+    };
+    let options = serde_json::json!({
+        "legend": { "show": false },
+        "cursor": { "show": false },
+        "scales": { "x": { "time": false } },
+        "axes": [with(serde_json::json!({ "size": 28 })), with(serde_json::json!({ "size": 40 }))],
+        "series": [
+            {},
+            { "label": "generator", "stroke": accent, "width": 1.5, "points": { "show": false } },
+            { "label": "discriminator", "stroke": muted, "width": 1.5, "points": { "show": false } },
+        ],
+    });
+    let options: Object = JSON::parse(&options.to_string())?.unchecked_into();
+    Object::assign(&options, &size(target));
+    Ok(options)
+}

@@ -1,0 +1,122 @@
+//! The recipe, and for those who want it everything else.
+
+use leptos::prelude::*;
+use whelp::config::Architecture;
+use whelp::fields::{self, Accepts};
+use whelp::recipes::{self, Recipe};
+use whelp::validate::ConfigError;
+
+use super::advanced::Advanced;
+use crate::store::{Device, Store, Suggested};
+
+/// Of the sentence on what is wrong, for the fields that it may be about.
+pub const COMPLAINT_ID: &str = "settings-complaint";
+
+#[component]
+pub fn Settings() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let recipe = Memo::new(move |_| store.config.with(|config| config.recipe.clone()));
+    // What is filled in before the device is known would be overwritten by what suits it.
+    let is_fixed =
+        Memo::new(move |_| store.is_busy() || matches!(store.device.get(), Device::Looking | Device::Measuring(_)));
+    let can_start_over = Memo::new(move |_| store.can_go_on() && !store.is_busy());
+    let advice = move || {
+        recipes::find(&recipe.get()).map(|recipe| format!("{}: {}.", recipe.summary, recipe.advice)).unwrap_or_default()
+    };
+    let groups = families().into_iter().map(|(family, recipes)| {
+        let options = recipes.into_iter().map(|choice| {
+            view! { <option value=choice.name selected=move || recipe.get() == choice.name>{label(&choice)}</option> }
+        });
+        view! { <optgroup label=family>{options.collect_view()}</optgroup> }
+    });
+    let on_recipe = move |event| {
+        if let Ok(recipe) = recipes::find(&event_target_value(&event)) {
+            store.choose_recipe(recipe);
+        }
+    };
+    let complaint = move || store.complaint.with(|error| error.as_ref().map(ConfigError::to_string));
+    view! {
+        <section class="part settings" aria-labelledby="recipe-title">
+            <h2 id="recipe-title">"Recipe"</h2>
+            <fieldset disabled=move || is_fixed.get()>
+                <label class="unseen" for="setting-recipe">"Recipe"</label>
+                <select id="setting-recipe" data-testid="setting-recipe" on:change=on_recipe>
+                    {groups.collect_view()}
+                </select>
+                <p class="hint">{advice}</p>
+                {move || picked(store).map(|text| view! { <p class="hint" data-testid="picked-size">{text}</p> })}
+                <details class="advanced" data-testid="advanced">
+                    <summary>"Advanced settings"</summary>
+                    <Advanced />
+                </details>
+            </fieldset>
+            {move || {
+                complaint().map(|text| {
+                    view! {
+                        <p class="complaint" role="alert" id=COMPLAINT_ID data-testid="settings-complaint">
+                            {text}"."
+                        </p>
+                    }
+                })
+            }}
+            <Show when=move || can_start_over.get()>
+                <p class="hint">
+                    "Going on keeps a training's own settings except its length; the rest is for starting over."
+                </p>
+                <div class="buttons">
+                    <button type="button" class="button" data-testid="train" on:click=move |_| store.train()>
+                        "Start over"
+                    </button>
+                </div>
+            </Show>
+        </section>
+    }
+}
+
+/// Why the networks are of the size that they are, while they are of that size.
+fn picked(store: Store) -> Option<String> {
+    let Suggested { config: suggested, reason } = store.suggested.get()?;
+    let is_kept = store.config.with(|config| {
+        config.recipe == suggested.recipe
+            && config.model == suggested.model
+            && config.train.batch == suggested.train.batch
+    });
+    reason.filter(|_| is_kept)
+}
+
+/// The recipes by the family of their networks, both in the order of the list.
+fn families() -> Vec<(&'static str, Vec<Recipe>)> {
+    let mut families: Vec<(&'static str, Vec<Recipe>)> = Vec::new();
+    for recipe in recipes::ALL {
+        let family = name(recipe.config().model.architecture);
+        match families.iter_mut().find(|(known, _)| *known == family) {
+            Some((_, members)) => members.push(recipe),
+            None => families.push((family, vec![recipe])),
+        }
+    }
+    families
+}
+
+/// An architecture's name for people.
+fn name(architecture: Architecture) -> &'static str {
+    let id = serde_json::to_value(architecture).unwrap_or_default();
+    let Some(Accepts::Choice(names)) = fields::find("model.architecture").map(|field| field.accepts) else { return "" };
+    names.iter().find(|(known, _)| id == *known).map_or("", |(_, words)| words)
+}
+
+fn label(recipe: &Recipe) -> String {
+    format!("{} · {} pixels", recipe.name, recipe.config().data.resolution)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipe_is_offered_in_a_family_that_has_a_name() {
+        let families = families();
+        assert_eq!(families[0].0, "R3GAN");
+        assert!(families.iter().all(|(name, recipes)| !name.is_empty() && !recipes.is_empty()));
+        assert_eq!(families.iter().map(|(_, recipes)| recipes.len()).sum::<usize>(), recipes::ALL.len());
+    }
+}

@@ -1,0 +1,33 @@
+//! One plain sentence.
+
+use leptos::prelude::*;
+
+use crate::format;
+use crate::status::{Outlook, Situation, sentence};
+use crate::store::{Data, Phase, Store};
+
+#[component]
+pub fn StatusLine() -> impl IntoView {
+    let store = expect_context::<Store>();
+    // Of all that changes with every tick only what the sentence can tell: a screen reader hears it when it differs.
+    let seen = Memo::new(move |_| match store.phase.get() {
+        Phase::Finished(_) => store.progress.with(|progress| format::short(progress.nimg)),
+        _ => String::new(),
+    });
+    let outlook = Memo::new(move |_| store.progress.with(|progress| Outlook::after(progress.nimg)));
+    let loading = Memo::new(move |_| store.loading.with(|l| l.as_ref().map(|loading| loading.name.clone())));
+    let status = Memo::new(move |_| {
+        sentence(&Situation {
+            device: store.device.get(),
+            phase: store.phase.get(),
+            intent: store.intent.get(),
+            loading: loading.get(),
+            data: store.data.with(|data| data.as_ref().map(Data::name)),
+            opened: store.opened.with(|opened| opened.as_ref().map(|opened| opened.name.clone())),
+            outlook: outlook.get(),
+            seen: seen.get(),
+            can_go_on: store.can_go_on(),
+        })
+    });
+    view! { <p class="status" role="status" aria-live="polite" data-testid="status">{status}</p> }
+}

@@ -1,0 +1,298 @@
+//! What the worker says becomes what the page shows: the one place where replies change the store.
+
+use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
+use leptos::prelude::*;
+use std::collections::VecDeque;
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+use whelp::config::RunConfig;
+use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress, StepLosses};
+use whelp_messages::{About, DeviceInfo, Reply, Request};
+
+use super::notices::{Remedy, Tone};
+use super::store::{
+    Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
+};
+use super::worker::Client;
+use super::{files, format, panics};
+
+impl Store {
+    /// Takes in one reply.
+    pub fn apply(self, reply: Reply, bytes: Option<ArrayBuffer>) {
+        match reply {
+            // The client's affair.
+            Reply::Awake => {}
+            Reply::Measuring { device } => self.device.set(Device::Measuring(device)),
+            Reply::Ready { device, suggested, reason } => self.ready(device, Suggested { config: *suggested, reason }),
+            Reply::DataProgress { id, done, total, skipped } => self.loading.update(|loading| {
+                if let Some(loading) = loading.as_mut().filter(|loading| loading.id == id) {
+                    loading.stage = LoadStage::Reading { done, total, skipped };
+                }
+            }),
+            Reply::Data { id, summary, preview } if self.is_loading(id) => {
+                let source = self.loading_source.get_value();
+                let is_builtin = matches!(source, Source::BuiltinDogs);
+                self.source.set_value(source);
+                self.loading.set(None);
+                for note in &summary.notes {
+                    self.notices.show(Tone::Info, note, &[]);
+                }
+                let preparation = self.loading_preparation.get_value();
+                self.data.set(Some(Data { summary, preview: with_pixels(preview, bytes), is_builtin, preparation }));
+            }
+            Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
+            // Of a request that a newer one has replaced.
+            Reply::Data { .. } | Reply::DataCancelled { .. } => {}
+            Reply::Opened { name, config, progress, history, classes } => {
+                self.opened(name, *config, progress, &history, classes);
+            }
+            Reply::Starter { nimg, grid } => {
+                // Whatever came in between is worth more.
+                if self.samples.with_untracked(Option::is_none) {
+                    let (grid, origin) = (with_pixels(grid, bytes), Origin::Starter);
+                    self.samples.set(Some(Samples { step: 0, nimg, grid, origin }));
+                }
+            }
+            Reply::Event { event } => self.event(*event, bytes),
+            Reply::Failed { about, message } => self.failed(about, message),
+        }
+        self.proceed();
+        self.ask_for_starter();
+    }
+
+    /// Once nothing else is to be done at the start.
+    fn ask_for_starter(self) {
+        let is_free = matches!(self.device.get_untracked(), Device::Ready(_))
+            && self.data.with_untracked(Option::is_some)
+            && self.phase.get_untracked() == Phase::Idle
+            && self.intent.get_untracked() == Intent::Nothing
+            && self.samples.with_untracked(Option::is_none);
+        if is_free && !self.starter_asked.get_value() {
+            self.starter_asked.set_value(true);
+            self.post(&Request::DrawStarter, None, None);
+        }
+    }
+
+    fn is_loading(self, id: u32) -> bool {
+        self.loading.with_untracked(|loading| loading.as_ref().is_some_and(|loading| loading.id == id))
+    }
+
+    fn ready(self, device: DeviceInfo, suggested: Suggested) {
+        let is_first = self.suggested.with_untracked(Option::is_none);
+        // After a restart the form keeps what the visitor has made of the first suggestion; and what a file brought.
+        if is_first && self.opened.with_untracked(Option::is_none) {
+            self.show_settings(suggested.config.clone());
+        }
+        // A worker that took another's place has not measured again.
+        if is_first || device.is_slow {
+            self.suggested.set(Some(suggested));
+        }
+        self.device.set(Device::Ready(device));
+    }
+
+    fn opened(self, name: String, config: RunConfig, progress: Progress, history: &[StepLosses], classes: Vec<String>) {
+        self.opening.set(false);
+        let Some(blob) = self.opening_blob.get_value() else { return };
+        // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings and losses.
+        if self.intent.get_untracked() != Intent::GoOn {
+            self.show_settings(config.clone());
+            self.losses.update(|losses| {
+                losses.truncate_after(0);
+                losses.extend(history);
+            });
+            self.phase.set(Phase::Idle);
+        }
+        self.take_classes(&config, classes);
+        self.take_progress(progress.clone());
+        self.opened.set(Some(Opened { name, config, progress, blob }));
+    }
+
+    /// Classes that can be asked for from now on.
+    fn take_classes(self, config: &RunConfig, classes: Vec<String>) {
+        let classes = if config.model.conditional { classes } else { Vec::new() };
+        if self.classes.with_untracked(|known| *known != classes) {
+            self.drawing.update(|drawing| drawing.class = None);
+            self.classes.set(classes);
+        }
+    }
+
+    fn event(self, event: Event, bytes: Option<ArrayBuffer>) {
+        match event {
+            Event::Started { config, data, progress, .. } => {
+                self.losses.update(|losses| losses.truncate_after(progress.step));
+                // A run that goes on keeps settings of its own: the form shows what is true.
+                self.show_settings((*config).clone());
+                self.take_classes(&config, data.classes);
+                self.running.set_value(Some(*config));
+                self.opened.set(None);
+                self.take_progress(progress);
+                self.phase.set(Phase::Training);
+            }
+            Event::Tick { progress, losses } => {
+                self.take_progress(progress);
+                self.losses.update(|series| series.extend(&losses));
+            }
+            Event::Samples { step, nimg, seed, grid, .. } => {
+                let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
+                let origin = fresh.map_or(Origin::Run, Origin::Fresh);
+                self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), origin }));
+            }
+            Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
+            Event::Checkpoint { nimg, reason, .. } => self.keep(nimg, reason, bytes),
+            Event::Paused { progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Paused);
+            }
+            Event::Resumed { progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Training);
+            }
+            Event::Failed { kind, message } => self.run_failed(kind, message),
+            Event::Finished { reason, progress } => {
+                self.take_progress(progress);
+                self.phase.set(Phase::Finished(reason));
+            }
+        }
+    }
+
+    fn take_progress(self, progress: Progress) {
+        self.progress_at.set_value(Date::now());
+        self.since_progress.set(0.0);
+        self.progress.set(progress);
+    }
+
+    /// Keeps a checkpoint as a blob, which the browser may put on disk; the one before goes.
+    fn keep(self, nimg: u64, reason: CheckpointReason, bytes: Option<ArrayBuffer>) {
+        let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()));
+        let blob =
+            bytes.ok_or(JsValue::UNDEFINED).and_then(|bytes| Blob::new_with_u8_array_sequence(&Array::of1(&bytes)));
+        let saved = match (recipe, blob) {
+            (Some(recipe), Ok(blob)) => Saved { blob, recipe, nimg, lineage: self.lineage.get_value() },
+            _ => {
+                let text =
+                    "A checkpoint could not be kept: the browser refused the memory for it. Free some and try again.";
+                return self.notices.show(Tone::Error, text, &[]);
+            }
+        };
+        panics::keep(&saved.blob, &saved.file_name());
+        if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
+            self.wants_download.set(false);
+            self.offer(&saved);
+        }
+        self.latest.set(Some(saved));
+    }
+
+    /// Hands a checkpoint to the browser's downloads.
+    pub(super) fn offer(self, saved: &Saved) {
+        if files::offer(&saved.blob, &saved.file_name()).is_err() {
+            let text = "The browser refused the download. Allow downloads for this page, then press Download again.";
+            self.notices.show(Tone::Error, text, &[Remedy::DownloadLatest]);
+        }
+    }
+
+    fn failed(self, about: About, message: String) {
+        self.intent.set(Intent::Nothing);
+        match about {
+            About::Device => {
+                self.device.set(Device::None);
+                self.notices.show(Tone::Error, message, &[Remedy::Retry, Remedy::UseCpu]);
+            }
+            About::Data => {
+                self.loading.set(None);
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Checkpoint => {
+                self.opening.set(false);
+                self.wants_download.set(false);
+                self.asked.update_value(VecDeque::clear);
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Run => {
+                self.wants_download.set(false);
+                self.phase.update(|phase| *phase = after_refusal(*phase));
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Worker => self.lost_worker(&message),
+        }
+    }
+
+    fn run_failed(self, kind: FailureKind, message: String) {
+        self.phase.set(Phase::Broken);
+        self.wants_download.set(false);
+        let kept = self.rescue_untracked().map(|saved| kept_sentence(&saved));
+        let remedies: &[Remedy] = match (kind, &kept) {
+            (_, Some(_)) => &[Remedy::Recover, Remedy::DownloadLatest],
+            (FailureKind::Device | FailureKind::Bug, None) => &[Remedy::Retry],
+            (FailureKind::Input | FailureKind::Diverged, None) => &[],
+        };
+        self.notices.show(Tone::Error, [message, kept.unwrap_or_default()].join(" "), remedies);
+    }
+
+    /// The browser tells that the worker could not be loaded or broke. Its words help only those who know programs.
+    pub fn crashed(self, message: &str) {
+        let is_new = self.device.get_untracked() == Device::Looking;
+        let what = if is_new { "The trainer did not start" } else { "The trainer broke off" };
+        let why = if message.trim().is_empty() { String::new() } else { format!(" ({})", message.trim()) };
+        self.lost_worker(&format!("{what}{why}."));
+    }
+
+    /// The worker is gone, and with it all that it held.
+    fn lost_worker(self, sentence: &str) {
+        self.client.with_value(|client| client.iter().for_each(Client::terminate));
+        if self.phase.get_untracked().is_active() {
+            self.phase.set(Phase::Broken);
+        }
+        self.device.set(Device::None);
+        self.intent.set(Intent::Nothing);
+        self.loading.set(None);
+        self.opened.set(None);
+        self.opening.set(false);
+        self.wants_download.set(false);
+        let (advice, remedies) = match self.rescue_untracked() {
+            Some(saved) => (kept_sentence(&saved), [Remedy::Recover, Remedy::DownloadLatest]),
+            None => ("If trying again does not help, reload the page.".to_owned(), [Remedy::Retry, Remedy::UseCpu]),
+        };
+        self.notices.show(Tone::Error, format!("{sentence} {advice}"), &remedies);
+    }
+}
+
+/// Where a run is when the worker has refused what was asked of it.
+fn after_refusal(phase: Phase) -> Phase {
+    match phase {
+        Phase::Starting => Phase::Idle,
+        Phase::Pausing | Phase::Stopping => Phase::Training,
+        Phase::Resuming => Phase::Paused,
+        Phase::Idle | Phase::Training | Phase::Paused | Phase::Finished(_) | Phase::Broken => phase,
+    }
+}
+
+/// Takes out the request that pictures of this seed answer, and those before it, which were not answered: requests are
+/// answered in order, with the run's own pictures in between.
+fn answered(asked: &mut VecDeque<Fresh>, seed: u64) -> Option<Fresh> {
+    let index = asked.iter().position(|fresh| fresh.seed == seed)?;
+    asked.drain(..=index).next_back()
+}
+
+fn kept_sentence(saved: &Saved) -> String {
+    format!("The last checkpoint, after {} pictures, is kept.", format::short(saved.nimg))
+}
+
+fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
+    grid.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
+    grid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_told_from_the_runs_own_by_their_seed() {
+        let fresh = |seed, psi| Fresh { seed, class: None, truncation_psi: psi };
+        let mut asked = VecDeque::from([fresh(1, 1.0), fresh(2, 1.0), fresh(2, 0.5)]);
+        assert_eq!(answered(&mut asked, 0), None, "the run's own");
+        assert_eq!(answered(&mut asked, 2), Some(fresh(2, 1.0)), "the first was never answered");
+        assert_eq!(answered(&mut asked, 2), Some(fresh(2, 0.5)));
+        assert_eq!(answered(&mut asked, 2), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! The line to the worker: requests out, replies in, as `messages.rs` has them.
+
+use js_sys::{Array, ArrayBuffer, Object, Reflect};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use whelp_messages::{Reply, Request};
+
+/// Made by trunk beside the page, for the binary `trainer`.
+const SCRIPT: &str = "./trainer_loader.js";
+
+/// Messages with what moves along, kept back until the worker is awake; none from then on.
+type Early = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
+
+/// A worker and the handlers that listen to it. Dropped, the worker ends.
+pub struct Client {
+    worker: Worker,
+    early: Early,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
+}
+
+impl Client {
+    /// Starts a worker. `on_crash` hears what the browser tells when the worker cannot be loaded or breaks.
+    ///
+    /// # Errors
+    /// What the browser says when it has no workers at all.
+    pub fn start(
+        on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
+        on_crash: impl Fn(String) + Clone + 'static,
+    ) -> Result<Self, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        let early: Early = Rc::new(RefCell::new(Some(Vec::new())));
+        let on_unreadable = on_crash.clone();
+        let on_message = {
+            let (worker, early) = (worker.clone(), early.clone());
+            Closure::new(move |event: MessageEvent| match decode(&event.data()) {
+                Ok((Reply::Awake, _)) => {
+                    let sent = early
+                        .take()
+                        .into_iter()
+                        .flatten()
+                        .try_for_each(|(message, moved)| worker.post_message_with_transfer(&message, &moved));
+                    if sent.is_err() {
+                        on_unreadable("a message to it could not be sent".to_owned());
+                    }
+                }
+                Ok((reply, bytes)) => on_reply(reply, bytes),
+                Err(reason) => on_unreadable(format!("page and worker do not understand each other ({reason})")),
+            })
+        };
+        let on_error = Closure::new(move |event: Event| {
+            // Told on the page; not once more in the console.
+            event.prevent_default();
+            // A script that cannot be loaded comes as an event without a message.
+            let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
+            on_crash(message.unwrap_or_default());
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self { worker, early, _on_message: on_message, _on_error: on_error })
+    }
+
+    /// Sends a request; `bytes` moves over and is empty here afterwards.
+    ///
+    /// # Errors
+    /// What the browser says when something cannot be moved.
+    pub fn post(&self, request: &Request, bytes: Option<&ArrayBuffer>, files: Option<&Array>) -> Result<(), JsValue> {
+        let json = serde_json::to_string(request).map_err(|error| error.to_string())?;
+        let message = Object::new();
+        Reflect::set(&message, &"json".into(), &json.into())?;
+        let moved = Array::new();
+        if let Some(bytes) = bytes {
+            Reflect::set(&message, &"bytes".into(), bytes)?;
+            moved.push(bytes);
+        }
+        if let Some(files) = files {
+            Reflect::set(&message, &"files".into(), files)?;
+        }
+        match &mut *self.early.borrow_mut() {
+            Some(early) => {
+                early.push((message, moved));
+                Ok(())
+            }
+            None => self.worker.post_message_with_transfer(&message, &moved),
+        }
+    }
+
+    /// Ends the worker at once. The client stays, deaf and mute, until it is dropped: this may be called from within
+    /// one of its own handlers.
+    pub fn terminate(&self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.terminate();
+    }
+}
+
+fn decode(message: &JsValue) -> Result<(Reply, Option<ArrayBuffer>), String> {
+    let field = |name: &str| Reflect::get(message, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let json = field("json").as_string().ok_or("a message without json")?;
+    let reply = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    Ok((reply, field("bytes").dyn_into().ok()))
+}

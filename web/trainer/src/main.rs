@@ -1,0 +1,23 @@
+//! The page's Web Worker: everything that computes. A device, a data set, an opened checkpoint and at most one run.
+
+mod data;
+mod faults;
+mod gpu;
+mod port;
+mod session;
+mod starter;
+mod suggest;
+
+use wasm_bindgen_futures::spawn_local;
+use whelp::platform;
+use whelp_messages::Reply;
+
+/// Listens for requests, as long as the page keeps the worker.
+fn main() {
+    platform::run_constructors();
+    faults::install();
+    let requests = port::listen();
+    // Whatever the page posts before this module runs is lost, so it waits to be told.
+    port::post(&Reply::Awake, None);
+    spawn_local(session::serve(requests));
+}
