@@ -24,6 +24,9 @@ use clap::Parser;
 use cli::{Cli, Subcommand};
 use failure::{Failure, Outcome};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // The hook's output is replaced by one sentence; RUST_BACKTRACE=1 brings the rest back.

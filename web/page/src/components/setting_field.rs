@@ -207,7 +207,7 @@ fn is_half_typed(input: &HtmlInputElement) -> bool {
 fn json_from(accepts: Accepts, text: &str) -> Option<Value> {
     let text = text.trim();
     match accepts {
-        Accepts::Text => Some(Value::from(text)),
+        Accepts::Text | Accepts::NumberedPng => Some(Value::from(text)),
         _ if text.is_empty() => accepts.is_optional().then_some(Value::Null),
         // Integers stay exact, however large: seeds go up to 2^64.
         Accepts::Whole { .. } | Accepts::OptionalWhole => {
