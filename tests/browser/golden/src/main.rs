@@ -3,10 +3,12 @@
 #[path = "../../../library/golden/checks/mod.rs"]
 mod checks;
 
+use std::cell::RefCell;
+
 use checks::file::Golden;
 use checks::{convolutions, penalties};
 use wasm_bindgen::prelude::*;
-use whelp::device::{self, DeviceChoice};
+use whelp::device::{self, DeviceChoice, DeviceError, OpenDevice};
 
 #[wasm_bindgen]
 extern "C" {
@@ -19,14 +21,29 @@ fn main() {
     std::panic::set_hook(Box::new(|panic| print_error(&panic.to_string())));
 }
 
+thread_local! {
+    /// A page can open its graphics device once.
+    static OPENED: RefCell<Option<(DeviceChoice, OpenDevice)>> = const { RefCell::new(None) };
+}
+
+async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
+    if let Some((known, opened)) = OPENED.with_borrow(Clone::clone)
+        && known == choice
+    {
+        return Ok(opened);
+    }
+    let opened = device::open(choice).await?;
+    OPENED.set(Some((choice, opened.clone())));
+    Ok(opened)
+}
+
 /// Computes what is in a golden file on the device of that name and compares; returns the name of what computed.
 ///
 /// # Panics
 /// With the first number that is off.
 #[wasm_bindgen]
 pub async fn check(device: String, name: String, bytes: Vec<u8>) -> Result<String, JsError> {
-    let choice: DeviceChoice = device.parse()?;
-    let opened = device::open(choice).await?;
+    let opened = open(device.parse()?).await?;
     let golden = Golden::new(&name, bytes);
     let device = &opened.device;
     match name.as_str() {
