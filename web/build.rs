@@ -7,5 +7,5 @@ fn main() {
         // It tells wasm-bindgen what the browser has to be able to do.
         println!("cargo::rustc-link-arg-bins=--keep-section=target_features");
     }
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../build.rs");
 }
