@@ -137,6 +137,7 @@ function largeArchive() {
 
 async function firstVisit(whelp, page) {
   await whelp.open();
+  await whelp.starter();
   await keepBoth(page, "first-visit");
 }
 
