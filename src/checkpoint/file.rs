@@ -159,7 +159,7 @@ impl Checkpoint {
     /// Reads a file back, checking all that can be checked without networks.
     ///
     /// # Errors
-    /// Every variant of [`CheckpointError`] but `Missing`, `Shape`, `Config`, `Import` and `Device`.
+    /// Every variant of [`CheckpointError`] but `Missing`, `ForDrawing`, `Shape`, `Config`, `Import` and `Device`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(bytes, &error))?;
         let meta = read_meta(bytes)?;

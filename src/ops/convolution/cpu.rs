@@ -1,10 +1,10 @@
 //! The three sums on flex. An image's channels are brought into blocks while they are in the cache, summed there, and
 //! brought back.
 
-use burn::backend::Flex;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
+use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::DType;
@@ -20,7 +20,8 @@ use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
 const CACHED: usize = 128 * 1024;
 
 thread_local! {
-    /// Planes and sums of the convolution before, at most as large as [`CACHED`] and a result's map make them.
+    /// Planes and sums of the convolution before, kept because new memory has to be cleared. About [`CACHED`] values, or
+    /// as many as the largest image needs.
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
@@ -55,6 +56,13 @@ impl ConvolutionBackend for Flex {
 /// Depthwise convolutions would leave all lanes of a block but one empty.
 fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
     tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
+}
+
+/// The input of a convolution in the plane that its kernel moves over.
+fn frame(geometry: &Geometry) -> Frame {
+    let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
+    let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
+    Frame { size: input, before: [padding; 2], padded }
 }
 
 /// A sum over taps and channels for every pixel of a result.
@@ -96,28 +104,19 @@ struct AxisPhase {
 
 impl Pass {
     fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
-        let Geometry { convolution: Convolution { stride, padding, groups }, kernel, output, .. } = *geometry;
+        let Geometry { convolution: Convolution { stride, groups, .. }, kernel, output, .. } = *geometry;
         let channels @ [depth, _] = geometry.group_channels();
-        let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
+        let source = frame(geometry);
         let positions = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
         let phase = Phase {
-            taps: positions.map(|[y, x]| (y * padded[1] + x) * LANES).collect(),
+            taps: positions.map(|[y, x]| (y * source.padded[1] + x) * LANES).collect(),
             origin: [0, 0],
             size: output,
             weights: pack(weight, groups, channels, 0..geometry.area(), |out, channel| {
                 (out * depth + channel) * geometry.area()
             }),
         };
-        Self {
-            batch: geometry.batch,
-            groups,
-            channels,
-            source: Frame { size: geometry.input, before: [padding; 2], padded },
-            target: output,
-            stride,
-            spread: 1,
-            phases: vec![phase],
-        }
+        Self { batch: geometry.batch, groups, channels, source, target: output, stride, spread: 1, phases: vec![phase] }
     }
 
     /// Each of the `stride²` phases of the result is a convolution of stride 1, with some of the kernel's positions.
@@ -275,11 +274,10 @@ fn pack(
 /// - `y`: the same of the output
 /// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
 fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
-    let Geometry { convolution: Convolution { stride, padding, groups }, batch, kernel, output, .. } = *geometry;
+    let Geometry { convolution: Convolution { stride, groups, .. }, batch, kernel, output, .. } = *geometry;
     let [channels_in, channels_out] = geometry.group_channels();
     let [blocks_in, blocks_out] = [channels_in, channels_out].map(blocks::count);
-    let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
-    let frame = Frame { size: geometry.input, before: [padding; 2], padded };
+    let frame = frame(geometry);
     let bare = Frame::bare(output);
     let (x, y) = (in_blocks(x, channels_in, frame), in_blocks(y, channels_out, bare));
 
@@ -294,12 +292,12 @@ fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
     for_each_chunk(&mut sums, row, |index, sums| {
         let (group, block_out, block_in, kernel_row) = parts(index);
         let depth = LANES.min(channels_in - block_in * LANES);
-        let products = Products { size: output, depth, step: [stride * padded[1] * LANES, stride * LANES] };
+        let products = Products { size: output, depth, step: [stride * frame.padded[1] * LANES, stride * LANES] };
         for image in 0..batch {
             let x = &x[((image * groups + group) * blocks_in + block_in) * frame.plane()..][..frame.plane()];
             let y = &y[((image * groups + group) * blocks_out + block_out) * bare.plane()..][..bare.plane()];
             for (column, sums) in sums.chunks_mut(LANES * LANES).enumerate() {
-                products.add(&x[(kernel_row * padded[1] + column) * LANES..], y, sums);
+                products.add(&x[(kernel_row * frame.padded[1] + column) * LANES..], y, sums);
             }
         }
     });

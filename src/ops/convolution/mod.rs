@@ -113,6 +113,8 @@ impl ConvolutionBackend for burn::backend::Cube {
 
 /// With the kernels that burn brings.
 mod with_burn {
+    use burn::backend::TensorMetadata;
+
     use super::*;
 
     fn options(geometry: Geometry) -> ConvOptions<2> {
@@ -135,7 +137,6 @@ mod with_burn {
     }
 
     pub fn correlate<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>, geometry: Geometry) -> FloatTensor<B> {
-        use burn::backend::TensorMetadata;
         // Asked for its shape only.
         let weight = B::float_empty(geometry.weight_shape().into(), &x.device(), x.dtype().into());
         B::conv2d_weight_backward(x, weight, y, options(geometry))
