@@ -36,12 +36,22 @@ pub struct DataConfig {
     pub channels: Channels,
     /// What is used of a picture that has boxes around what matters in it.
     pub crop: Crop,
+    /// What becomes of a whole picture that is not square.
+    pub framing: Framing,
+    /// What shines through transparent parts, and fills what is left beside a padded picture.
+    pub background: Background,
+    /// Which pictures of an animation are used.
+    pub frames: Frames,
+    /// Leave out what the data doctor flags: duplicates, small, blank and very long pictures, grey among colour.
+    pub exclude_flagged: bool,
+    /// Share of the pictures, in [0, 0.5], that is held out from training to measure on.
+    pub validation: f64,
     /// Show every picture mirrored half of the time. Off in the DCGAN tutorial, so off by default.
     pub horizontal_flip: bool,
 }
 
 /// Colour or grey.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channels {
     /// As the source has them: idx files are grey, everything else is RGB, whatever the single pictures are.
@@ -54,7 +64,7 @@ pub enum Channels {
 }
 
 /// What is used of a picture that has boxes around what matters in it: the Stanford Dogs' annotations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
     /// The square at its centre; boxes are not looked at.
@@ -64,6 +74,54 @@ pub enum Crop {
     Box,
     /// A square around each of its boxes, and the square at its centre as one more picture.
     Both,
+}
+
+/// What becomes of a whole picture that is not square.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framing {
+    /// The largest square at its centre.
+    #[default]
+    Center,
+    /// All of it, with the background beside it.
+    Pad,
+    /// As many squares side by side as fit into it whole: three of a panorama of 1000 x 300 pixels. One of most.
+    Tiles,
+}
+
+/// A ground for pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Background {
+    /// 255
+    #[default]
+    White,
+    /// 128
+    Grey,
+    /// 0
+    Black,
+}
+
+impl Background {
+    /// Red, green and blue, 0..=255.
+    pub fn level(self) -> u8 {
+        match self {
+            Self::White => 255,
+            Self::Grey => 128,
+            Self::Black => 0,
+        }
+    }
+}
+
+/// Which pictures of an animated GIF are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frames {
+    /// The first one.
+    #[default]
+    First,
+    /// Every one, as it is shown.
+    All,
 }
 
 /// The two networks.
@@ -274,7 +332,17 @@ impl Default for RunConfig {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { resolution: 32, channels: Channels::Auto, crop: Crop::Whole, horizontal_flip: false }
+        Self {
+            resolution: 32,
+            channels: Channels::Auto,
+            crop: Crop::Whole,
+            framing: Framing::Center,
+            background: Background::White,
+            frames: Frames::First,
+            exclude_flagged: false,
+            validation: 0.0,
+            horizontal_flip: false,
+        }
     }
 }
 

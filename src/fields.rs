@@ -209,6 +209,38 @@ pub const FIELDS: &[Field] = &[
         "Where a data set marks its subjects with boxes, as Stanford Dogs does: train on those, or on both.",
     ),
     field(
+        "data.framing",
+        "Long pictures",
+        Accepts::Choice(&[("center", "Centre square"), ("pad", "Whole, padded"), ("tiles", "Several squares")]),
+        "What becomes of pictures that are not square: the square at the centre, all of it with the background beside it, \
+         or, of very long ones, several squares.",
+    ),
+    field(
+        "data.background",
+        "Background",
+        Accepts::Choice(&[("white", "White"), ("grey", "Grey"), ("black", "Black")]),
+        "What shines through transparent pictures and lies beside padded ones.",
+    ),
+    field(
+        "data.frames",
+        "Animations",
+        Accepts::Choice(&[("first", "First picture"), ("all", "All pictures")]),
+        "Which pictures of an animated GIF are used.",
+    ),
+    field(
+        "data.exclude_flagged",
+        "Leave out what is flagged",
+        Accepts::Flag,
+        "Leaves out what the check of the pictures flags: duplicates, small, blank and very long pictures, and grey ones \
+         among coloured.",
+    ),
+    field(
+        "data.validation",
+        "Held out",
+        Accepts::Real(Range::closed(0.0, 0.5)),
+        "Share of the pictures that is never trained on, so that results can be measured against it. The seed picks them.",
+    ),
+    field(
         "data.horizontal_flip",
         "Mirror half of the pictures",
         Accepts::Flag,

@@ -23,6 +23,8 @@ pub enum Stream {
     AugmentGenerator = 7,
     /// Dropout; position: four times the images shown before this batch, and the pass of that step.
     Dropout = 8,
+    /// Which pictures are held out; position: 0.
+    Validation = 9,
 }
 
 /// One stream of random numbers from one position on.

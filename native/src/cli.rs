@@ -16,7 +16,7 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
-    /// Train on a folder of pictures, a zip, or the built-in dogs
+    /// Train on a folder or an archive of pictures, or on the built-in dogs
     Train(TrainArguments),
     /// Draw pictures with a trained checkpoint
     Generate(GenerateArguments),
@@ -28,13 +28,56 @@ pub enum Subcommand {
     Info(InfoArguments),
     /// List the named recipes
     Recipes,
+    /// Look at pictures before training
+    #[command(subcommand)]
+    Data(DataSubcommand),
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum DataSubcommand {
+    /// Tell what is in a folder or an archive, what cannot be used and why, what is doubtful, and what to do
+    Check(CheckArguments),
+    /// List the prepared pictures that are kept so that the next start is immediate
+    Cache(CacheArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct CacheArguments {
+    /// Remove them
+    #[arg(long)]
+    pub clear: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// Folder, zip or tar archive, picture or idx file, or builtin:dogs
+    #[arg(value_name = "PATH|builtin:dogs")]
+    pub path: String,
+    /// Side that the pictures are to have, in pixels: 28, 32, 64 or 128
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub resolution: usize,
+    /// Set any field of data, e.g. data.framing=pad
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// See what is left without the flagged pictures
+    #[arg(long)]
+    pub exclude_flagged: bool,
+    /// Write a contact sheet of the prepared pictures
+    #[arg(long, value_name = "FILE.png")]
+    pub sheet: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct TrainArguments {
-    /// Folder, zip, picture or idx file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
+    /// Folder, zip or tar archive, picture or idx file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
+    /// Leave out what `whelp data check` flags: duplicates, small, blank and very long pictures, grey among coloured
+    #[arg(long)]
+    pub exclude_flagged: bool,
     /// Named recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub recipe: Option<String>,

@@ -1,4 +1,4 @@
-//! Pictures from disk: a folder with everything below it, a zip, or one file.
+//! Pictures from disk: a folder with everything below it, an archive, or one file.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
-use whelp::config::Crop;
 use whelp::data::{
-    AnnotationError, Archive, DataError, Dataset, DatasetBuilder, DecodeError, Entry, IDX_HEAD_BYTES, IdxKind,
-    IdxReader, Layout, Plan, Preparation, Prepared, Target, idx_candidates, is_idx_pair, is_ignorable, prepare_cropped,
-    read_annotation, read_idx_labels, read_picture,
+    ARCHIVE_HEAD_BYTES, AnnotationError, ArchiveKind, Cut, DataError, Dataset, DatasetBuilder, DecodeError, Entry,
+    IDX_HEAD_BYTES, IdxKind, IdxReader, Item, Layout, Plan, Preparation, Prepared, Source, SourceKey, idx_candidates,
+    is_idx_pair, is_ignorable, prepare_cropped, read_annotation, read_idx_labels, read_picture,
 };
+
+use crate::cache::Cache;
 
 /// Files that are prepared between two waits for the slowest of them.
 const CHUNK: usize = 256;
@@ -23,6 +25,8 @@ const CHUNK: usize = 256;
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// Reads every picture at `path` and prepares it, on all cores.
+///
+/// What was prepared is kept in `cache`, and taken instead of the files as long as their names, sizes and times stay.
 ///
 /// The data set's order is that of the files' names, whatever the order in which the cores finish. `on_progress` hears
 /// how many files (of idx files: pictures) are done, and out of how many. A file that cannot be used is skipped and named
@@ -33,26 +37,36 @@ const CHUNK_BYTES: usize = 64 << 20;
 pub fn load(
     path: &Path,
     preparation: Preparation,
+    cache: Option<&Cache>,
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Dataset, DataError> {
     let unreadable =
         |error: io::Error| DataError::Unreadable { name: path.display().to_string(), reason: error.to_string() };
     let path = &path.canonicalize().map_err(unreadable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    if path.is_dir() {
-        load_files(&name, list(path).map_err(unreadable)?, preparation, on_progress)
-    } else if is_zip(path).map_err(unreadable)? {
-        let file = File::open(path).map_err(unreadable)?;
-        load_archive(&name, Archive::open(&name, BufReader::new(file))?, preparation, on_progress)
-    } else {
-        load_files(&name, with_labels(path, &name), preparation, on_progress)
+    let files = if path.is_dir() { list(path).map_err(unreadable)? } else { with_labels(path, &name) };
+    let kept = cache.and_then(|cache| Some((cache, key(&name, &files, preparation)?)));
+    if let Some(data) = kept.as_ref().and_then(|(cache, key)| cache.read(key)) {
+        return Ok(data);
     }
+    let named = files.into_iter().map(|file| (file.name.clone(), file)).collect();
+    let mut source = Source::new(named, Found::archive)?;
+    let data = load_source(&name, &mut source, preparation, on_progress)?;
+    if let Some((cache, key)) = kept {
+        cache.write(&key, &data);
+    }
+    Ok(data)
 }
 
-fn is_zip(path: &Path) -> io::Result<bool> {
-    let mut head = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut head)?;
-    Ok(head == b"PK\x03\x04" || head == b"PK\x05\x06") // the second is an empty archive
+/// None if a file cannot be looked at: it may be there the next time.
+fn key(name: &str, files: &[Found], preparation: Preparation) -> Option<String> {
+    let mut key = SourceKey::new(name, preparation);
+    for file in files {
+        let metadata = fs::metadata(file.path.as_ref().ok()?).ok()?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        key.file(&file.name, metadata.len(), changed.as_nanos());
+    }
+    Some(key.finish())
 }
 
 /// A file to read.
@@ -63,10 +77,20 @@ struct Found {
 }
 
 impl Found {
-    fn idx_kind(&self) -> Option<IdxKind> {
+    fn head(&self, bytes: usize) -> Option<Vec<u8>> {
         let mut head = Vec::new();
-        File::open(self.path.as_ref().ok()?).ok()?.take(IDX_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-        IdxKind::of(&head)
+        File::open(self.path.as_ref().ok()?).ok()?.take(bytes as u64).read_to_end(&mut head).ok()?;
+        Some(head)
+    }
+
+    fn idx_kind(&self) -> Option<IdxKind> {
+        IdxKind::of(&self.head(IDX_HEAD_BYTES)?)
+    }
+
+    /// To read it through, if it is an archive.
+    fn archive(&self) -> Option<BufReader<File>> {
+        ArchiveKind::of(&self.head(ARCHIVE_HEAD_BYTES)?)?;
+        self.open().ok()
     }
 
     fn open(&self) -> Result<BufReader<File>, DataError> {
@@ -75,6 +99,8 @@ impl Found {
         Ok(BufReader::new(File::open(path).map_err(|error| bad(error.to_string()))?))
     }
 }
+
+type Files = Source<Found, BufReader<File>>;
 
 /// One file, and the labels beside it if it holds the pictures of an idx set.
 fn with_labels(path: &Path, name: &str) -> Vec<Found> {
@@ -97,76 +123,76 @@ fn list_flat(folder: &Path) -> Vec<Found> {
     files
 }
 
-fn load_files(
-    source: &str,
-    files: Vec<Found>,
+fn load_source(
+    name: &str,
+    source: &mut Files,
     preparation: Preparation,
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Dataset, DataError> {
-    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-    let idx: Vec<_> = idx_candidates(&names).filter_map(|index| Some((index, files[index].idx_kind()?))).collect();
-    let plan = Plan::new(source, &names, &idx, preparation)?;
-    if let Layout::Idx { pictures, labels } = plan.layout {
-        let labels = match labels {
-            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], files[index].open()?)?)),
-            None => None,
-        };
-        let pictures = (names[pictures].as_str(), files[pictures].open()?);
-        return read_idx(IdxReader::open(&plan, source, pictures, labels)?, on_progress);
-    }
-    let job = |entry: &Entry| Job {
-        name: &names[entry.index],
-        class: entry.class,
-        picture: files[entry.index].path.clone().map_or_else(Content::Failed, Content::File),
-        annotation: entry.annotation.map_or(Content::Failed(AnnotationError::Missing), |index| {
-            let unreadable = |error: DecodeError| AnnotationError::Unreadable { reason: error.to_string() };
-            files[index].path.clone().map_or_else(|error| Content::Failed(unreadable(error)), Content::File)
-        }),
+    let names = source.names().to_vec();
+    let kind = |index: usize| match source.item(index) {
+        Item::File(file) => file.idx_kind(),
+        Item::Entry(archive, index) => archive.idx_kind(index),
+        Item::Damaged(_) => None,
     };
-    let mut loader = Loader::new(&plan, source, on_progress);
-    plan.entries.chunks(CHUNK).for_each(|chunk| loader.read_chunk(&chunk.iter().map(job).collect::<Vec<_>>()));
-    loader.builder.finish()
-}
-
-fn load_archive(
-    source: &str,
-    mut archive: Archive<BufReader<File>>,
-    preparation: Preparation,
-    on_progress: &mut dyn FnMut(usize, usize),
-) -> Result<Dataset, DataError> {
-    let idx = archive.idx_files();
-    let names = archive.names().to_vec();
-    let plan = Plan::new(source, &names, &idx, preparation)?;
+    let candidates: Vec<usize> = idx_candidates(&names).collect();
+    let mut kind = kind;
+    let idx: Vec<_> = candidates.into_iter().filter_map(|index| Some((index, kind(index)?))).collect();
+    let plan = Plan::new(name, &names, &idx, preparation)?;
     if let Layout::Idx { pictures, labels } = plan.layout {
         let labels = match labels {
-            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(index)?)?)),
+            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], open(source, index)?)?)),
             None => None,
         };
-        let pictures = (names[pictures].as_str(), archive.reader(pictures)?);
-        return read_idx(IdxReader::open(&plan, source, pictures, labels)?, on_progress);
+        let pictures = (names[pictures].as_str(), open(source, pictures)?);
+        return read_idx(IdxReader::open(&plan, name, pictures, labels)?, on_progress);
     }
-    let mut loader = Loader::new(&plan, source, on_progress);
-    let mut entries = plan.entries.iter();
+    let mut loader = Loader::new(&plan, name, on_progress);
+    let mut order = source.reading_order(&plan.entries).into_iter();
     loop {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK
             && bytes < CHUNK_BYTES
-            && let Some(entry) = entries.next()
+            && let Some(position) = order.next()
         {
-            let picture = archive.picture(entry.index)?;
-            let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
-            bytes += picture.as_ref().map_or(0, Vec::len) + annotation.as_ref().map_or(0, Vec::len);
-            chunk.push(Job {
-                name: &names[entry.index],
-                class: entry.class,
-                picture: picture.map_or_else(Content::Failed, Content::Bytes),
-                annotation: annotation.map_or_else(Content::Failed, Content::Bytes),
-            });
+            let Entry { index, class, annotation } = plan.entries[position];
+            let picture = picture(source, index)?;
+            let annotation = annotation.map_or(Content::Failed(AnnotationError::Missing), |index| boxes(source, index));
+            bytes += picture.bytes() + annotation.bytes();
+            chunk.push(Job { position, name: &names[index], class, picture, annotation });
         }
         if chunk.is_empty() {
             return loader.builder.finish();
         }
         loader.read_chunk(&chunk);
+    }
+}
+
+/// To be read through.
+fn open(source: &mut Files, index: usize) -> Result<Box<dyn Read + '_>, DataError> {
+    let name = source.names()[index].clone();
+    match source.item(index) {
+        Item::File(file) => Ok(Box::new(file.open()?)),
+        Item::Entry(archive, index) => Ok(Box::new(archive.reader(index)?)),
+        Item::Damaged(reason) => Err(DataError::Unreadable { name, reason: reason.to_string() }),
+    }
+}
+
+/// Files are read where they are decoded, on all cores; an archive's are read here.
+fn picture(source: &mut Files, index: usize) -> Result<Content<DecodeError>, DataError> {
+    Ok(match source.item(index) {
+        Item::File(file) => file.path.clone().map_or_else(Content::Failed, Content::File),
+        Item::Entry(archive, index) => archive.picture(index)?.map_or_else(Content::Failed, Content::Bytes),
+        Item::Damaged(reason) => Content::Failed(reason),
+    })
+}
+
+fn boxes(source: &mut Files, index: usize) -> Content<AnnotationError> {
+    let unreadable = |error: DecodeError| Content::Failed(AnnotationError::Unreadable { reason: error.to_string() });
+    match source.item(index) {
+        Item::File(file) => file.path.clone().map_or_else(unreadable, Content::File),
+        Item::Entry(archive, index) => archive.annotation(index).map_or_else(Content::Failed, Content::Bytes),
+        Item::Damaged(reason) => unreadable(reason),
     }
 }
 
@@ -179,6 +205,8 @@ fn read_idx(mut reader: IdxReader<impl Read>, on_progress: &mut dyn FnMut(usize,
 
 /// One picture to prepare.
 struct Job<'a> {
+    /// Among the plan's entries.
+    position: usize,
     name: &'a str,
     class: Option<u32>,
     picture: Content<DecodeError>,
@@ -191,8 +219,18 @@ enum Content<E> {
     Failed(E),
 }
 
+impl<E> Content<E> {
+    /// That are in memory.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(_) | Self::Failed(_) => 0,
+        }
+    }
+}
+
 impl Job<'_> {
-    fn run(&self, crop: Crop, target: Target) -> Result<Prepared, DecodeError> {
+    fn run(&self, cut: &Cut) -> Result<Prepared, DecodeError> {
         let read;
         let picture = match &self.picture {
             Content::Bytes(bytes) => bytes,
@@ -207,7 +245,7 @@ impl Job<'_> {
         let annotation = self.annotation();
         let annotation = annotation.as_deref().map_err(Clone::clone);
         // Last resort: one hostile file must not end a run, even where a decoder has a mistake.
-        catch_unwind(|| prepare_cropped(picture, annotation, crop, target)).unwrap_or(Err(DecodeError::DecoderCrashed))
+        catch_unwind(|| prepare_cropped(picture, annotation, cut)).unwrap_or(Err(DecodeError::DecoderCrashed))
     }
 
     fn annotation(&self) -> Result<Cow<'_, [u8]>, AnnotationError> {
@@ -229,8 +267,7 @@ fn unreadable(error: io::Error) -> DecodeError {
 
 struct Loader<'a> {
     builder: DatasetBuilder,
-    crop: Crop,
-    target: Target,
+    cut: Cut,
     on_progress: &'a mut dyn FnMut(usize, usize),
     done: usize,
     total: usize,
@@ -238,13 +275,12 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(plan: &Plan, source: &str, on_progress: &'a mut dyn FnMut(usize, usize)) -> Self {
-        let (crop, target, total) = (plan.crop, plan.target, plan.entries.len());
-        Self { builder: plan.builder(source), crop, target, on_progress, done: 0, total }
+        Self { builder: plan.builder(source), cut: plan.cut, on_progress, done: 0, total: plan.entries.len() }
     }
 
-    /// Prepares on all cores, then adds to the data set in the order given.
+    /// Prepares on all cores, then adds to the data set.
     fn read_chunk(&mut self, chunk: &[Job]) {
-        let (crop, target) = (self.crop, self.target);
+        let cut = &self.cut;
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
         let mut pictures: Vec<_> = chunk.iter().map(|_| None).collect();
@@ -257,7 +293,7 @@ impl<'a> Loader<'a> {
                         && let Some(job) = chunk.get(index)
                     {
                         // Nobody listens only if the receiving side panicked, and then it tells.
-                        let _ = sender.send((index, job.run(crop, target)));
+                        let _ = sender.send((index, job.run(cut)));
                     }
                 });
             }
@@ -269,12 +305,12 @@ impl<'a> Loader<'a> {
         });
         for (job, picture) in chunk.iter().zip(pictures) {
             let prepared = picture.expect("every worker answers for every index it took");
-            self.builder.push_cropped(job.name, job.class, prepared);
+            self.builder.push_at(job.position, job.name, job.class, prepared);
         }
     }
 }
 
-/// Every file below `root` but the system's own, sorted by name as [`Archive`] sorts its entries.
+/// Every file below `root` but the system's own, sorted by name as [`Source`] sorts what is in an archive.
 fn list(root: &Path) -> io::Result<Vec<Found>> {
     let mut files = Vec::new();
     walk(root, "", &mut HashSet::new(), &mut files)?;
@@ -313,7 +349,7 @@ fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, files: &mut Ve
 
 #[cfg(test)]
 mod tests {
-    use whelp::config::DataConfig;
+    use whelp::config::{Crop, DataConfig};
 
     use super::*;
 
@@ -322,7 +358,7 @@ mod tests {
     }
 
     fn read(path: &Path) -> Result<Dataset, DataError> {
-        load(path, preparation(), &mut |_, _| {})
+        load(path, preparation(), None, &mut |_, _| {})
     }
 
     /// A bitmap of 8 x 8 pixels, all of one grey.
@@ -365,7 +401,7 @@ mod tests {
         folder.write("a note.txt", b"not a picture");
         folder.write(".hidden/x.bmp", &bitmap(1));
         let mut heard = Vec::new();
-        let data = load(&folder.0, preparation(), &mut |done, total| heard.push((done, total))).unwrap();
+        let data = load(&folder.0, preparation(), None, &mut |done, total| heard.push((done, total))).unwrap();
         assert_eq!(data.len(), 600);
         for i in 0..600 {
             assert_eq!(data.pixels(i), [i as u8; 192]);
@@ -437,7 +473,7 @@ mod tests {
         let whole = read(&folder.0).unwrap();
         assert_eq!((whole.len(), whole.summary().skipped_count), (2, 0), "annotations are no failed pictures");
         assert_eq!(whole.summary().classes, ["Chihuahua", "German shepherd"]);
-        let boxes = load(&folder.0, Preparation { crop: Crop::Box, ..preparation() }, &mut |_, _| {}).unwrap();
+        let boxes = load(&folder.0, Preparation { crop: Crop::Box, ..preparation() }, None, &mut |_, _| {}).unwrap();
         let labels: Vec<_> = (0..boxes.len()).map(|index| boxes.label(index)).collect();
         assert_eq!(labels, [Some(0), Some(1), Some(1)]);
         assert_eq!(boxes.summary().notes.len(), 1, "{:?}", boxes.summary().notes);

@@ -1,7 +1,9 @@
 //! The terminal's front door: arguments in, a run folder and an exit status out.
 
 mod assets;
+mod cache;
 mod cli;
+mod data;
 mod export;
 mod failure;
 mod folder;
@@ -21,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Subcommand};
+use cli::{Cli, DataSubcommand, Subcommand};
 use failure::{Failure, Outcome};
 
 #[global_allocator]
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Subcommand::Export(arguments) => export::export(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
+        Subcommand::Data(DataSubcommand::Check(arguments)) => data::check(&arguments),
+        Subcommand::Data(DataSubcommand::Cache(arguments)) => cache::command(&arguments),
     });
     match result.unwrap_or_else(|panic| Err(Failure::from_panic(&*panic))) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use whelp::data::held_out;
 use whelp::protocol::{CheckpointReason, DataSummary, Event, FinishReason, Progress};
 
 /// Steps of a bar that shows a share.
@@ -36,7 +37,11 @@ impl RunDisplay {
         match event {
             Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
                 self.line(&format!("device      {device}"));
-                self.line(&format!("pictures    {}", pictures(data)));
+                self.line(&format!(
+                    "pictures    {}{}",
+                    pictures(data),
+                    held_out_words(data.count, config.data.validation)
+                ));
                 self.line(&format!(
                     "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
                     config.recipe,
@@ -116,6 +121,13 @@ fn pictures(data: &DataSummary) -> String {
         classes => format!(", {classes} classes"),
     };
     format!("{}, {} at {} pixels{grey}{classes}", data.name, data.count, data.resolution)
+}
+
+fn held_out_words(count: usize, share: f64) -> String {
+    match held_out(count, share) {
+        0 => String::new(),
+        count => format!(", {count} of them held out"),
+    }
 }
 
 /// Seconds as `4s`, `2m 05s` or `1h 02m`.

@@ -2,38 +2,62 @@
 
 use whelp::config::Length;
 use whelp::protocol::PictureKind;
-use whelp::recipes::ALL;
-use whelp::train::Trainer;
+use whelp::recipes::{ALL, Recipe};
+use whelp::train::{Trainer, step_bytes};
 use whelp::weights::count_parameters;
 
 use crate::failure::{Failure, Outcome};
 
+/// Of the pictures that the numbers are for.
+const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
+
+const HEADINGS: [&str; 7] = ["recipe", "pixels", "generator", "discriminator", "batch", "memory", "length"];
+
 pub fn recipes() -> Result<Outcome, Failure> {
-    println!(
-        "{:<10} {:>6} {:>12} {:>15} {:>6}  {:<10} summary",
-        "recipe", "pixels", "generator", "discriminator", "batch", "length"
-    );
-    for recipe in ALL {
-        let config = recipe.config().validate().map_err(Failure::fault)?;
-        let trainer = Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, &whelp::device::cpu());
-        let length = match config.train.length {
-            Length::Steps(n) => format!("{n} steps"),
-            Length::Epochs(n) => format!("{n} epochs"),
-            Length::Kimg(n) => format!("{n} kimg"),
-            Length::Seconds(n) => format!("{n} s"),
-            Length::Unlimited => "no end".to_owned(),
-        };
-        println!(
-            "{:<10} {:>6} {:>12} {:>15} {:>6}  {:<10} {}: {}",
-            recipe.name,
-            config.data.resolution,
-            count_parameters(&trainer.generator),
-            count_parameters(&trainer.discriminator),
-            config.train.batch,
-            length,
-            recipe.summary,
-            recipe.advice,
-        );
+    let rows = ALL.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].as_str()).chain([HEADINGS[column]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);
+    println!("{}  what it is", line(&HEADINGS.map(str::to_owned), &widths));
+    for (row, recipe) in rows.iter().zip(&ALL) {
+        println!("{}  {}: {}", line(row, &widths), recipe.summary, recipe.advice);
     }
+    println!(
+        "\ngenerator, discriminator: parameters. memory: about what a step holds, for colour pictures; the pictures \
+         themselves and the program come on top."
+    );
     Ok(Outcome::Done)
+}
+
+fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
+    let config = recipe.config().validate().map_err(Failure::fault)?;
+    let trainer = Trainer::new(&config, RGB, &whelp::device::cpu());
+    let parameters = [count_parameters(&trainer.generator), count_parameters(&trainer.discriminator)];
+    let length = match config.train.length {
+        Length::Steps(n) => format!("{n} steps"),
+        Length::Epochs(n) => format!("{n} epochs"),
+        Length::Kimg(n) => format!("{n} kimg"),
+        Length::Seconds(n) => format!("{n} s"),
+        Length::Unlimited => "no end".to_owned(),
+    };
+    Ok([
+        recipe.name.to_owned(),
+        config.data.resolution.to_string(),
+        parameters[0].to_string(),
+        parameters[1].to_string(),
+        config.train.batch.to_string(),
+        format!("{} MB", step_bytes(&config, RGB.channels, parameters).div_ceil(1_000_000)),
+        length,
+    ])
+}
+
+/// Words to the left, numbers to the right.
+fn line(cells: &[String; HEADINGS.len()], widths: &[usize; HEADINGS.len()]) -> String {
+    let is_word = |column: usize| [0, HEADINGS.len() - 1].contains(&column);
+    let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, &width))| {
+        if is_word(column) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+    });
+    padded.collect::<Vec<_>>().join("  ")
 }

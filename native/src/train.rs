@@ -16,10 +16,10 @@ use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
 use crate::cli::TrainArguments;
+use crate::data::read_data;
 use crate::failure::{Failure, Outcome};
-use crate::folder;
 use crate::info::read_checkpoint;
-use crate::progress::{RunDisplay, reading_bar};
+use crate::progress::RunDisplay;
 use crate::run_folder::RunFolder;
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
@@ -130,6 +130,9 @@ fn configure(arguments: &TrainArguments, mut config: RunConfig) -> Result<ValidC
     if let Some(length) = length {
         config.train.length = length;
     }
+    if arguments.exclude_flagged {
+        config.data.exclude_flagged = true;
+    }
     for assignment in &arguments.set {
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
@@ -185,16 +188,7 @@ fn load_data(
         }
         return builtin_dogs(preparation);
     };
-    if data == BUILTIN_DOGS {
-        return builtin_dogs(preparation);
-    }
-    let bar = reading_bar();
-    let loaded = folder::load(Path::new(data), preparation, &mut |done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    loaded.map_err(Failure::input)
+    read_data(data, preparation)
 }
 
 /// Tells what was done otherwise than asked and what was left out: all of it is in `events.jsonl`, a few on the screen.
@@ -203,6 +197,11 @@ fn report(data: &Dataset) {
     let summary = data.summary();
     for note in &summary.notes {
         eprintln!("note        {note}");
+    }
+    let report = data.report();
+    if report.flagged_count > 0 && !report.excludes_flagged {
+        let list = report.flags_in_words();
+        eprintln!("flagged     {list}: `whelp data check` names them, --exclude-flagged leaves them out");
     }
     if summary.skipped_count == 0 {
         return;

@@ -2,10 +2,11 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{AnnotationError, DataError, Dataset, DecodeError, Prepared, Target};
+use super::doctor::{self, Examined, Flag, Refused, Report};
+use super::{AnnotationError, Cut, DataError, Dataset, DecodeError, Prepared, Target};
 use crate::protocol::{DataSummary, Skipped};
 
-/// Collects prepared pictures in the order they are pushed; a file that failed is counted and named.
+/// Collects prepared pictures in the order of their files; a file that failed is counted and named.
 pub struct DatasetBuilder {
     chunks: Vec<Vec<u8>>,
     /// One for each picture, or none at all.
@@ -13,8 +14,14 @@ pub struct DatasetBuilder {
     /// Bytes of one picture.
     stride: usize,
     summary: DataSummary,
-    hash: Xxh3,
+    cut: Cut,
+    excludes_flagged: bool,
+    /// Files of which more is known than their pixels.
+    examined: Vec<Examined>,
+    refused: Vec<Refused>,
     uncropped: Uncropped,
+    /// Files so far.
+    files: usize,
 }
 
 /// Files that are whole although their boxes were asked for.
@@ -33,26 +40,37 @@ impl DatasetBuilder {
 
     /// For RGB pictures of `resolution` x `resolution` pixels, without labels, from the source called `name`.
     pub fn new(name: impl Into<String>, resolution: usize) -> Self {
-        Self::for_target(name, Target::rgb(resolution))
+        Self::for_cut(name, Cut::plain(Target::rgb(resolution)))
     }
 
     /// For pictures of one size and colour, without labels, from the source called `name`.
-    pub fn for_target(name: impl Into<String>, target: Target) -> Self {
-        let (resolution, channels) = (target.resolution, target.color.channels());
-        let summary = DataSummary { name: name.into(), resolution, channels, ..DataSummary::default() };
-        // XXH3 of 128 bits: specified, the same on every target, and fast enough in wasm to be free beside decoding.
-        // It tells data sets apart; nobody is kept from forging it, so no cryptographic hash is needed.
-        let mut hash = Xxh3::new();
-        for size in [summary.channels, summary.resolution] {
-            hash.update(&(size as u64).to_le_bytes());
+    pub fn for_cut(name: impl Into<String>, cut: Cut) -> Self {
+        let Target { resolution, color } = cut.target;
+        let summary =
+            DataSummary { name: name.into(), resolution, channels: color.channels(), ..DataSummary::default() };
+        Self {
+            chunks: Vec::new(),
+            labels: Vec::new(),
+            stride: cut.target.bytes(),
+            summary,
+            cut,
+            excludes_flagged: false,
+            examined: Vec::new(),
+            refused: Vec::new(),
+            uncropped: Uncropped::default(),
+            files: 0,
         }
-        let (chunks, labels) = (Vec::new(), Vec::new());
-        Self { chunks, labels, stride: target.bytes(), summary, hash, uncropped: Uncropped::default() }
     }
 
     /// Names the classes; with them, every picture needs a label. None mean that there are no labels.
     pub fn classes(mut self, classes: Vec<String>) -> Self {
         self.summary.classes = classes;
+        self
+    }
+
+    /// Whether files that the data doctor flags are left out.
+    pub fn excluding_flagged(mut self, excludes: bool) -> Self {
+        self.excludes_flagged = excludes;
         self
     }
 
@@ -75,30 +93,55 @@ impl DatasetBuilder {
     /// # Panics
     /// If the picture has another size than the data set's, or the label is of no class.
     pub fn push_labelled(&mut self, name: &str, label: Option<u32>, picture: Result<Vec<u8>, DecodeError>) {
+        let position = self.files;
+        self.files += 1;
         match picture {
-            Ok(pixels) => self.push_file(name, label, &[pixels]),
-            Err(reason) => self.skip(name, &reason),
+            Ok(pixels) => drop(self.push_pictures(position, name, label, &[pixels])),
+            Err(reason) => self.skip(position, name, &reason),
         }
     }
 
-    /// Adds all pictures that [`prepare_cropped`](super::prepare_cropped) made of the file called `name`.
+    /// Adds all pictures that [`prepare_cropped`](super::prepare_cropped) made of the file called `name`, which comes after
+    /// all that were added before.
     ///
     /// # Panics
     /// As [`DatasetBuilder::push_labelled`].
     pub fn push_cropped(&mut self, name: &str, label: Option<u32>, prepared: Result<Prepared, DecodeError>) {
-        let Prepared { pictures, uncropped } = match prepared {
+        self.push_at(self.files, name, label, prepared);
+    }
+
+    /// The same of files that come in another order than the data set is to have: the file belongs behind those of
+    /// smaller positions.
+    ///
+    /// # Panics
+    /// As [`DatasetBuilder::push_labelled`].
+    pub fn push_at(
+        &mut self,
+        position: usize,
+        name: &str,
+        label: Option<u32>,
+        prepared: Result<Prepared, DecodeError>,
+    ) {
+        self.files += 1;
+        let Prepared { pictures, uncropped, facts } = match prepared {
             Ok(prepared) => prepared,
-            Err(reason) => return self.skip(name, &reason),
+            Err(reason) => return self.skip(position, name, &reason),
         };
+        let first = self.summary.count;
+        if !self.push_pictures(position, name, label, &pictures) {
+            return;
+        }
+        let (name, count) = (name.to_owned(), pictures.len());
         self.uncropped.of += 1;
         if let Some(reason) = uncropped {
             self.uncropped.files += 1;
-            self.uncropped.first.get_or_insert_with(|| (name.to_owned(), reason));
+            self.uncropped.first.get_or_insert_with(|| (name.clone(), reason));
         }
-        self.push_file(name, label, &pictures);
+        self.examined.push(Examined { position, name, first, count, facts });
     }
 
-    fn push_file(&mut self, name: &str, label: Option<u32>, pictures: &[Vec<u8>]) {
+    /// False if the file is left out for want of a class.
+    fn push_pictures(&mut self, position: usize, name: &str, label: Option<u32>, pictures: &[Vec<u8>]) -> bool {
         let classes = self.summary.classes.len();
         match label {
             _ if classes == 0 => {}
@@ -106,9 +149,13 @@ impl DatasetBuilder {
                 assert!((label as usize) < classes, "label {label} is one of {classes} classes");
                 self.labels.extend(pictures.iter().map(|_| label));
             }
-            None => return self.skip(name, &DecodeError::NoClass),
+            None => {
+                self.skip(position, name, &DecodeError::NoClass);
+                return false;
+            }
         }
         pictures.iter().for_each(|pixels| self.push_pixels(pixels));
+        true
     }
 
     fn push_pixels(&mut self, pixels: &[u8]) {
@@ -116,15 +163,15 @@ impl DatasetBuilder {
         if self.summary.count.is_multiple_of(Dataset::CHUNK) {
             self.chunks.push(Vec::with_capacity(Dataset::CHUNK * self.stride));
         }
-        self.hash.update(pixels);
         self.chunks.last_mut().expect("one was just pushed if there was none").extend_from_slice(pixels);
         self.summary.count += 1;
     }
 
-    fn skip(&mut self, name: &str, reason: &DecodeError) {
+    fn skip(&mut self, position: usize, name: &str, reason: &DecodeError) {
         tracing::debug!(name, %reason, "skipped");
-        if self.summary.skipped.len() < DataSummary::SKIPPED_SHOWN {
-            self.summary.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_string() });
+        if self.refused.len() < Report::MOST_NAMED {
+            let file = Skipped { name: name.to_owned(), reason: reason.to_string() };
+            self.refused.push(Refused { position, file, kind: reason.kind() });
         }
         self.summary.skipped_count += 1;
     }
@@ -139,21 +186,78 @@ impl DatasetBuilder {
         self.summary.skipped_count
     }
 
-    /// The data set.
+    /// The data set, examined.
     ///
     /// # Errors
-    /// [`DataError::NoFiles`] if nothing was pushed, [`DataError::NoPictures`] if no file could be used.
+    /// [`DataError::NoFiles`] if nothing was pushed, [`DataError::NoPictures`] if no file could be used,
+    /// [`DataError::AllFlagged`] if all that could are left out.
     pub fn finish(mut self) -> Result<Dataset, DataError> {
+        self.refused.sort_by_key(|refused| refused.position);
+        let shown = self.refused.iter().take(DataSummary::SKIPPED_SHOWN);
+        self.summary.skipped = shown.map(|refused| refused.file.clone()).collect();
         if self.summary.count == 0 {
             return Err(self.nothing());
         }
+        self.examined.sort_by_key(|file| file.position);
+        let flags = doctor::examine(&self.examined, &self.cut);
+        self.arrange(&flags)?;
+        self.summary.fingerprint = self.fingerprint();
+        self.summary.notes.extend(std::mem::take(&mut self.uncropped).note());
+        let report = self.report(&flags);
+        self.summary.notes.extend(report.left_out());
         self.chunks.last_mut().expect("there is a picture").shrink_to_fit();
         self.labels.shrink_to_fit();
+        Ok(Dataset::new(self.chunks, self.labels, self.summary, report))
+    }
+
+    /// Puts the pictures into the order of their files, without those that are flagged if they are to be left out.
+    fn arrange(&mut self, flags: &[(Vec<Flag>, Option<usize>)]) -> Result<(), DataError> {
+        // Pictures that did not come with facts are in order, and never flagged.
+        if self.examined.iter().map(|file| file.count).sum::<usize>() < self.summary.count {
+            return Ok(());
+        }
+        let is_kept = |flags: &[Flag]| !self.excludes_flagged || flags.is_empty();
+        let of = |kept: bool| {
+            let files = self.examined.iter().zip(flags).filter(move |(_, (flags, _))| is_kept(flags) == kept);
+            files.flat_map(|(file, _)| file.first..file.first + file.count)
+        };
+        let mut order: Vec<usize> = of(true).collect();
+        let kept = order.len();
+        if kept == 0 {
+            return Err(DataError::AllFlagged { name: self.summary.name.clone(), files: self.examined.len() });
+        }
+        order.extend(of(false));
+        if !self.labels.is_empty() {
+            self.labels = order[..kept].iter().map(|index| self.labels[*index]).collect();
+        }
+        permute(&mut self.chunks, self.stride, &mut order);
+        self.chunks.truncate(kept.div_ceil(Dataset::CHUNK));
+        let last = kept - (self.chunks.len() - 1) * Dataset::CHUNK;
+        self.chunks.last_mut().expect("a picture is kept").truncate(last * self.stride);
+        self.summary.count = kept;
+        Ok(())
+    }
+
+    /// XXH3 of 128 bits: specified, the same on every target, and fast enough in wasm to be free beside decoding. It tells
+    /// data sets apart; nobody is kept from forging it, so no cryptographic hash is needed.
+    fn fingerprint(&self) -> String {
+        let mut hash = Xxh3::new();
+        for size in [self.summary.channels, self.summary.resolution] {
+            hash.update(&(size as u64).to_le_bytes());
+        }
+        self.chunks.iter().for_each(|chunk| hash.update(chunk));
         // Without labels nothing is added, so that such a set is the same as before there were any.
-        self.labels.iter().for_each(|label| self.hash.update(&label.to_le_bytes()));
-        self.summary.fingerprint = format!("xxh3-128:{:032x}", self.hash.digest128());
-        self.summary.notes.extend(self.uncropped.note());
-        Ok(Dataset::new(self.chunks, self.labels, self.summary))
+        self.labels.iter().for_each(|label| hash.update(&label.to_le_bytes()));
+        format!("xxh3-128:{:032x}", hash.digest128())
+    }
+
+    fn report(&self, flags: &[(Vec<Flag>, Option<usize>)]) -> Report {
+        let DataSummary { name, count, classes, skipped_count, .. } = &self.summary;
+        let sides: Vec<usize> = self.examined.iter().map(|file| file.facts.side).collect();
+        Report::new(name.clone(), *count, &self.examined, flags, self.excludes_flagged)
+            .with_refused(&self.refused, *skipped_count)
+            .with_classes(classes, &self.labels)
+            .judged(&self.cut, &sides)
     }
 
     fn nothing(self) -> DataError {
@@ -164,6 +268,37 @@ impl DatasetBuilder {
         let told = skipped.iter().take(Self::REASONS_TOLD);
         let reasons = told.map(|file| format!("{}: {}", file.name, file.reason)).collect::<Vec<_>>().join(" ");
         DataError::NoPictures { name, files, reasons }
+    }
+}
+
+/// Moves picture `order[i]` to place `i`, within the memory that is there. `order` is a permutation, and used up.
+fn permute(chunks: &mut [Vec<u8>], stride: usize, order: &mut [usize]) {
+    for start in 0..order.len() {
+        // Along the circle of places that `start` is in.
+        let mut place = start;
+        while order[place] != place {
+            let from = std::mem::replace(&mut order[place], place);
+            if order[from] != from {
+                swap_pictures(chunks, stride, place, from);
+            }
+            place = from;
+        }
+    }
+}
+
+fn swap_pictures(chunks: &mut [Vec<u8>], stride: usize, a: usize, b: usize) {
+    let (a, b) = (a.min(b), a.max(b));
+    let range = |index: usize| {
+        let start = index % Dataset::CHUNK * stride;
+        start..start + stride
+    };
+    let (low, high) = (a / Dataset::CHUNK, b / Dataset::CHUNK);
+    if low == high {
+        let (left, right) = chunks[low].split_at_mut(range(b).start);
+        left[range(a)].swap_with_slice(&mut right[..stride]);
+    } else {
+        let (left, right) = chunks.split_at_mut(high);
+        left[low][range(a)].swap_with_slice(&mut right[0][range(b)]);
     }
 }
 
@@ -178,6 +313,7 @@ impl Uncropped {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::facts::Facts;
 
     fn picture(value: u8) -> Result<Vec<u8>, DecodeError> {
         Ok(vec![value; 12])
@@ -263,10 +399,83 @@ mod tests {
         assert_eq!(builder.finish().unwrap().label(0), None);
     }
 
+    fn facts(content: u8) -> Facts {
+        Facts {
+            format: None,
+            content: content.into(),
+            width: 2,
+            height: 2,
+            side: 2,
+            is_grey: false,
+            is_blank: false,
+            has_profile: false,
+            look: u64::from(content).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+
+    fn file(value: u8) -> Result<Prepared, DecodeError> {
+        Ok(Prepared { pictures: vec![vec![value; 12]], uncropped: None, facts: facts(value) })
+    }
+
+    #[test]
+    fn files_that_come_in_another_order_are_put_into_theirs() {
+        let count = 2 * Dataset::CHUNK + 10;
+        let value = |position: usize| (position * 7 % 251) as u8;
+        let build = |order: &mut dyn Iterator<Item = usize>| {
+            let mut builder = DatasetBuilder::new("any", 2).classes(vec!["even".to_owned(), "odd".to_owned()]);
+            for position in order {
+                let name = format!("{position}");
+                match position {
+                    5 => builder.push_at(position, &name, None, Err(DecodeError::Empty)),
+                    9 => builder.push_at(position, &name, None, Err(DecodeError::NotAPicture)),
+                    _ => builder.push_at(position, &name, Some(position as u32 % 2), file(value(position))),
+                }
+            }
+            builder.finish().unwrap()
+        };
+        let straight = build(&mut (0..count));
+        // Coprime to the count, so that it meets every position.
+        let shuffled = build(&mut (0..count).map(|i| i * 5 % count));
+        assert_eq!(shuffled.summary(), straight.summary());
+        assert_eq!(shuffled.report(), straight.report());
+        for index in 0..straight.len() {
+            assert_eq!(
+                (shuffled.pixels(index), shuffled.label(index)),
+                (straight.pixels(index), straight.label(index))
+            );
+        }
+        assert_eq!(straight.pixels(5), [value(6); 12], "after the one that is none");
+    }
+
+    #[test]
+    fn flagged_files_are_left_out_if_asked() {
+        let build = |excludes: bool| {
+            let mut builder = DatasetBuilder::new("any", 2).excluding_flagged(excludes);
+            [1, 2, 1, 3, 2].iter().for_each(|value| builder.push_cropped(&format!("{value}"), None, file(*value)));
+            builder.finish().unwrap()
+        };
+        let (all, some) = (build(false), build(true));
+        assert_eq!((all.len(), all.report().flagged_count), (5, 2));
+        assert_eq!((some.len(), some.report().flagged_count), (3, 2));
+        assert_eq!((0..3).map(|index| some.pixels(index)[0]).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(some.summary().fingerprint, fingerprint(&[1, 2, 3]));
+        assert_eq!(some.report().flagged[0].like.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn nothing_but_flagged_files_is_an_error_that_says_so() {
+        let mut builder = DatasetBuilder::new("scans", 2).excluding_flagged(true);
+        let mut blank = file(1).unwrap();
+        blank.facts.is_blank = true;
+        builder.push_cropped("1.png", None, Ok(blank));
+        let sentence = builder.finish().unwrap_err().to_string();
+        assert!(sentence.starts_with("All 1 files of scans that can be used are flagged"), "{sentence}");
+    }
+
     #[test]
     fn pictures_without_boxes_are_told_of_once() {
         let mut builder = DatasetBuilder::new("any", 2);
-        let prepared = |uncropped| Ok(Prepared { pictures: vec![vec![1; 12]; 2], uncropped });
+        let prepared = |uncropped| Ok(Prepared { pictures: vec![vec![1; 12]; 2], uncropped, facts: facts(1) });
         builder.push_cropped("a.jpg", None, prepared(None));
         builder.push_cropped("b.jpg", None, prepared(Some(AnnotationError::Missing)));
         builder.push_cropped("c.jpg", None, prepared(Some(AnnotationError::NoBox)));
@@ -280,7 +489,7 @@ mod tests {
     #[test]
     fn a_grey_picture_has_one_channel() {
         let target = Target { resolution: 2, color: crate::data::Color::Grey };
-        let mut builder = DatasetBuilder::for_target("grey", target);
+        let mut builder = DatasetBuilder::for_cut("grey", Cut::plain(target));
         builder.push("x", Ok(vec![1, 2, 3, 4]));
         let data = builder.finish().unwrap();
         assert_eq!((data.channels(), data.pixels(0)), (1, &[1, 2, 3, 4][..]));

@@ -24,9 +24,10 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
         );
         return Err(DataError::BuiltIn { reason });
     }
-    let target = preparation.target(Layout::Plain);
+    let cut = preparation.cut(Layout::Plain);
+    let target = cut.target;
     let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
-    let mut builder = DatasetBuilder::for_target("Built-in dogs", target);
+    let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut);
     if preparation.crop != Crop::Whole {
         builder = builder.note("The built-in dogs have no boxes to crop to: the pictures are whole.".to_owned());
     }
@@ -47,7 +48,7 @@ mod tests {
     use crate::config::Channels;
 
     fn at(resolution: usize) -> Preparation {
-        Preparation { resolution, channels: Channels::Auto, crop: Crop::Whole }
+        Preparation::plain(resolution)
     }
 
     /// Tile `k` is flat, of the colour `(k, 2k, 3k)`, but for a white pixel in its corner.
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn they_can_be_grey_but_not_cropped() {
-        let preparation = Preparation { resolution: TILE, channels: Channels::Grey, crop: Crop::Box };
+        let preparation = Preparation { channels: Channels::Grey, crop: Crop::Box, ..Preparation::plain(TILE) };
         let data = dogs(&mosaic(2, 2), preparation).unwrap();
         assert_eq!((data.channels(), data.pixels(3)[1]), (1, 5), "0.299 * 3 + 0.587 * 6 + 0.114 * 9 = 5.4");
         assert_eq!(data.summary().notes.len(), 1);

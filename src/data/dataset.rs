@@ -1,5 +1,6 @@
 //! Prepared pictures in memory.
 
+use super::doctor::Report;
 use crate::protocol::DataSummary;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
@@ -15,6 +16,7 @@ pub struct Dataset {
     /// Bytes of one picture.
     stride: usize,
     summary: DataSummary,
+    report: Report,
 }
 
 impl Dataset {
@@ -22,11 +24,11 @@ impl Dataset {
     pub(super) const CHUNK: usize = 256;
 
     /// `chunks` and `labels` as the builder fills them, `summary` true of them.
-    pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary) -> Self {
+    pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
         let stride = summary.channels * summary.resolution * summary.resolution;
         debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
         debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
-        Self { chunks, labels, stride, summary }
+        Self { chunks, labels, stride, summary, report }
     }
 
     /// Pictures; at least one.
@@ -56,6 +58,21 @@ impl Dataset {
     /// Name, counts, classes, what was skipped, fingerprint.
     pub fn summary(&self) -> &DataSummary {
         &self.summary
+    }
+
+    /// Their bytes, in chunks of any number of whole pictures.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().map(Vec::as_slice)
+    }
+
+    /// One for each picture, or none at all.
+    pub(super) fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// What the data doctor found.
+    pub fn report(&self) -> &Report {
+        &self.report
     }
 
     /// Picture `index`, 0..=255.

@@ -2,11 +2,13 @@
 
 use std::io::Cursor;
 
+use image::codecs::gif::GifDecoder;
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{AnimationDecoder, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{DecodeError, Format, HEAD_BYTES, MAX_FILE_BYTES, Raster, jpeg};
+use crate::config::Frames;
 
 /// The largest picture that is decoded, in pixels: past every common camera.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -14,23 +16,80 @@ const MAX_PIXELS: u64 = 100_000_000;
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 /// Fewer pixels on a side are an icon or a tracking pixel, not a picture to learn from.
 const MIN_SIDE: u32 = 8;
+/// The most pictures of one animation that are used.
+const MAX_FRAMES: u64 = 1000;
+/// The most pixels of one animation that are decoded: a few seconds' work.
+const MAX_ANIMATION_PIXELS: u64 = 2 * MAX_PIXELS;
+
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    limits
+}
 
 /// Decodes the picture in `bytes`, the first one if there are several.
 ///
 /// # Errors
 /// Every [`DecodeError`] but `Unreadable` and `DecoderCrashed`.
 pub fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(DecodeError::TooManyBytes { limit_megabytes: MAX_FILE_BYTES >> 20 });
-    }
-    let format = Format::of(&bytes[..bytes.len().min(HEAD_BYTES)])?;
+    let format = format(bytes)?;
     match format {
         Format::Jpeg => jpeg::decode(bytes),
         Format::Png => with_image(bytes, format, ImageFormat::Png),
         Format::WebP => with_image(bytes, format, ImageFormat::WebP),
         Format::Gif => with_image(bytes, format, ImageFormat::Gif),
         Format::Bmp => with_image(bytes, format, ImageFormat::Bmp),
+        Format::Tiff => with_image(bytes, format, ImageFormat::Tiff),
     }
+}
+
+/// By content.
+///
+/// # Errors
+/// Those of [`Format::of`], and [`DecodeError::TooManyBytes`].
+pub(super) fn format(bytes: &[u8]) -> Result<Format, DecodeError> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(DecodeError::TooManyBytes { limit_megabytes: MAX_FILE_BYTES >> 20 });
+    }
+    Format::of(&bytes[..bytes.len().min(HEAD_BYTES)])
+}
+
+/// Decodes the pictures in `bytes` one after the other, so that only one is in memory.
+///
+/// # Errors
+/// Those of [`decode`]; an animation that breaks off is damaged, however many of its pictures were whole.
+pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Raster)) -> Result<(), DecodeError> {
+    if frames == Frames::First || format(bytes)? != Format::Gif {
+        take(decode(bytes)?);
+        return Ok(());
+    }
+    let damaged = |error: ImageError| DecodeError::damaged(Format::Gif, error);
+    let mut decoder = GifDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    decoder.set_limits(limits()).map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, 4)?;
+    // A few kilobytes can claim any number of pictures of any size.
+    let most = (MAX_ANIMATION_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, MAX_FRAMES) as usize;
+    for frame in decoder.into_frames().take(most) {
+        let samples = frame.map_err(damaged)?.into_buffer().into_raw();
+        take(Raster {
+            width: width as usize,
+            height: height as usize,
+            channels: 4,
+            bytes_per_sample: 1,
+            samples,
+            orientation: Orientation::NoTransforms,
+            has_profile: false,
+        });
+    }
+    Ok(())
+}
+
+/// Whether colours mean something else by this ICC profile than what a picture without one means: nearly all that are
+/// found describe sRGB, and name it in ASCII or in UTF-16.
+pub(super) fn is_foreign(profile: &[u8]) -> bool {
+    let has = |name: &[u8]| profile.windows(name.len()).any(|window| window == name);
+    !has(b"sRGB") && !has(b"s\0R\0G\0B")
 }
 
 /// Refuses pictures that are too small to learn from or too large to hold.
@@ -50,25 +109,35 @@ pub(super) fn check_size(width: u32, height: u32, bytes_per_pixel: usize) -> Res
 }
 
 fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result<Raster, DecodeError> {
-    let damaged = |error: ImageError| DecodeError::damaged(format, error);
+    let damaged = |error: ImageError| match error {
+        ImageError::Unsupported(_) => {
+            DecodeError::Unsupported { found: "a picture of a rare kind", advice: "save it as an ordinary PNG or JPEG" }
+        }
+        error => DecodeError::damaged(format, error),
+    };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
+    reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     check_size(width, height, color.bytes_per_pixel().into())?;
+    let bytes_per_sample = usize::from(color.bytes_per_pixel() / color.channel_count());
+    if bytes_per_sample > 2 {
+        let (found, advice) = ("a picture of floating-point numbers", "save it with 8 or 16 bits a channel");
+        return Err(DecodeError::Unsupported { found, advice });
+    }
     // A strange note on orientation is no reason to lose the picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let has_profile = decoder.icc_profile().is_ok_and(|profile| profile.is_some_and(|profile| is_foreign(&profile)));
     let mut samples = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut samples).map_err(damaged)?;
     Ok(Raster {
         width: width as usize,
         height: height as usize,
         channels: color.channel_count().into(),
-        bytes_per_sample: usize::from(color.bytes_per_pixel() / color.channel_count()),
+        bytes_per_sample,
         samples,
         orientation,
+        has_profile,
     })
 }

@@ -12,9 +12,9 @@ pub enum DecodeError {
     #[error("Its content is not that of a picture, whatever its name says: leave it out.")]
     NotAPicture,
     /// Recognised, but not among the formats that can be read.
-    #[error("It is {found}; only JPEG, PNG, WebP, GIF and BMP pictures can be read: {advice}.")]
+    #[error("It is {found}; only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read: {advice}.")]
     Unsupported {
-        /// With its article, e.g. "a TIFF picture".
+        /// With its article, e.g. "a HEIC picture".
         found: &'static str,
         /// What to do with it.
         advice: &'static str,
@@ -83,8 +83,8 @@ impl DecodeError {
 pub enum DataError {
     /// There were files, and none could be used.
     #[error(
-        "None of the {files} files in {name} is a picture that can be used. {reasons} \
-         Choose a folder, a zip or files with JPEG, PNG, WebP, GIF or BMP pictures."
+        "None of the {files} files in {name} is a picture that can be used. {reasons} Choose a folder, a zip or tar \
+         archive, or files with JPEG, PNG, WebP, GIF, BMP or TIFF pictures."
     )]
     NoPictures {
         /// The source.
@@ -94,8 +94,22 @@ pub enum DataError {
         /// The first few, each with its reason.
         reasons: String,
     },
+    /// The data doctor flagged every one, and they were to be left out.
+    #[error(
+        "All {files} files of {name} that can be used are flagged, so nothing is left when those are left out. Look at \
+         what is wrong with them, or set data.exclude_flagged=false."
+    )]
+    AllFlagged {
+        /// The source.
+        name: String,
+        /// Files that can be used.
+        files: usize,
+    },
     /// Nothing to look at.
-    #[error("There are no files in {name}. Choose a folder, a zip or files with JPEG, PNG, WebP, GIF or BMP pictures.")]
+    #[error(
+        "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, GIF, BMP or \
+         TIFF pictures."
+    )]
     NoFiles {
         /// The source.
         name: String,
@@ -110,7 +124,7 @@ pub enum DataError {
     },
     /// The archive's directory of entries cannot be read.
     #[error(
-        "{name} is not a zip archive that can be read ({reason}): it may be cut short or of another kind. \
+        "{name} is not an archive that can be read ({reason}): it may be cut short or of another kind. \
          Get a fresh copy, or unpack it and choose the folder."
     )]
     Archive {

@@ -182,7 +182,7 @@ impl<R: Read> IdxReader<R> {
         (name, reader): (&str, R),
         labels: Option<(&str, Vec<u8>)>,
     ) -> Result<Self, DataError> {
-        let target = plan.target;
+        let target = plan.cut.target;
         let mut file = IdxFile::open(name, reader, PICTURES)?;
         let (count, rows, columns) = (file.count()?, file.number()?, file.number()?);
         if rows.min(columns) < MIN_SIDE || rows.max(columns) > MAX_SIDE {
@@ -330,7 +330,7 @@ mod tests {
         IdxReader::open(&plan, source, (&names[0], pictures), labels)?.finish()
     }
 
-    const PREPARATION: Preparation = Preparation { resolution: 28, channels: Channels::Auto, crop: Crop::Whole };
+    const PREPARATION: Preparation = Preparation::plain(28);
 
     fn read(pictures: &[u8], labels: Option<&[u8]>) -> Result<Dataset, DataError> {
         read_as(PREPARATION, "digits", pictures, labels)
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn other_sizes_and_colour_are_as_asked_for() {
         let file = pictures(2, 10, 12);
-        let rgb = Preparation { resolution: 10, channels: Channels::Rgb, crop: Crop::Box };
+        let rgb = Preparation { channels: Channels::Rgb, crop: Crop::Box, ..Preparation::plain(10) };
         let data = read_as(rgb, "digits", &file, None).unwrap();
         let row: Vec<u8> = (2..12).collect(); // one column is cut off on each side, and the second picture is one brighter
         for channel in 0..3 {

@@ -12,7 +12,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::decode::check_size;
+use super::decode::{check_size, is_foreign};
 use super::{DecodeError, Format, Raster};
 
 /// Decodes a JPEG to grey or RGB.
@@ -39,7 +39,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
     decoder.decode_into(&mut samples).map_err(damaged)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    Ok(Raster { width, height, channels, bytes_per_sample: 1, samples, orientation })
+    let has_profile = decoder.icc_profile().is_some_and(|profile| is_foreign(&profile));
+    Ok(Raster { width, height, channels, bytes_per_sample: 1, samples, orientation, has_profile })
 }
 
 fn damaged(error: DecodeErrors) -> DecodeError {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{DataError, DatasetBuilder, IdxKind, Preparation, Target};
+use super::{Cut, DataError, DatasetBuilder, IdxKind, Preparation};
 use crate::config::Crop;
 
 /// How a source is laid out.
@@ -36,10 +36,9 @@ pub struct Plan {
     pub classes: Vec<String>,
     /// Files to read in this order; empty for [`Layout::Idx`], which says itself what to read.
     pub entries: Vec<Entry>,
-    /// What every picture becomes.
-    pub target: Target,
-    /// What is used of a picture with boxes.
-    pub crop: Crop,
+    /// What becomes of every file.
+    pub cut: Cut,
+    exclude_flagged: bool,
     notes: Vec<String>,
 }
 
@@ -83,7 +82,7 @@ impl Plan {
             plan.notes
                 .push(format!("{source} holds idx files: these were read, and the pictures beside them were not."));
         }
-        if found.is_some() && plan.crop != Crop::Whole {
+        if found.is_some() && plan.cut.crop != Crop::Whole {
             plan.notes.push("idx files have no boxes to crop to: their pictures are whole.".to_owned());
         }
         Ok(plan)
@@ -94,8 +93,8 @@ impl Plan {
             layout,
             classes: Vec::new(),
             entries: Vec::new(),
-            target: preparation.target(layout),
-            crop: preparation.crop,
+            cut: preparation.cut(layout),
+            exclude_flagged: preparation.exclude_flagged,
             notes: Vec::new(),
         }
     }
@@ -120,7 +119,7 @@ impl Plan {
             }
             let class = class_of(parts).and_then(|class| labels.get(class.as_str()).copied());
             let annotation = annotated_as(parts).and_then(|key| annotations.get(&key).copied());
-            plan.entries.push(Entry { index, class, annotation: annotation.filter(|_| plan.crop != Crop::Whole) });
+            plan.entries.push(Entry { index, class, annotation: annotation.filter(|_| plan.cut.crop != Crop::Whole) });
         }
         plan.classes = classes.into_iter().collect();
         plan
@@ -128,7 +127,8 @@ impl Plan {
 
     /// An empty data set of the kind that the plan describes, called `source`.
     pub fn builder(&self, source: &str) -> DatasetBuilder {
-        let builder = DatasetBuilder::for_target(source, self.target).classes(self.classes.clone());
+        let builder = DatasetBuilder::for_cut(source, self.cut).classes(self.classes.clone());
+        let builder = builder.excluding_flagged(self.exclude_flagged);
         self.notes.iter().fold(builder, |builder, note| builder.note(note.clone()))
     }
 }
@@ -231,8 +231,8 @@ fn annotated_as<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
 }
 
 /// Only a hint, by which folders are judged: whether a file is a picture is told by its content.
-fn has_picture_ending(name: &str) -> bool {
-    const ENDINGS: [&str; 7] = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp"];
+pub(super) fn has_picture_ending(name: &str) -> bool {
+    const ENDINGS: [&str; 9] = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
@@ -300,10 +300,9 @@ fn find_idx(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Channels;
     use crate::data::Color;
 
-    const PREPARATION: Preparation = Preparation { resolution: 32, channels: Channels::Auto, crop: Crop::Whole };
+    const PREPARATION: Preparation = Preparation::plain(32);
 
     fn owned(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -326,7 +325,7 @@ mod tests {
         assert_eq!(classes.layout, Layout::Classes);
         assert_eq!(classes.classes, ["cats", "dogs"]);
         assert_eq!(labels(&classes), [Some(0), Some(0), Some(1), Some(1), None, None]);
-        assert_eq!(classes.target.color, Color::Rgb);
+        assert_eq!(classes.cut.target.color, Color::Rgb);
     }
 
     #[test]
@@ -412,7 +411,7 @@ mod tests {
         ];
         let plan = idx_plan(&all).unwrap();
         assert_eq!(plan.layout, Layout::Idx { pictures: 3, labels: Some(5) }, "the unpacked file of the two");
-        assert_eq!(plan.target.color, Color::Grey);
+        assert_eq!(plan.cut.target.color, Color::Grey);
         assert!(plan.entries.is_empty() && plan.notes.is_empty());
         let test_set = idx_plan(&all[..3]).unwrap();
         assert_eq!(test_set.layout, Layout::Idx { pictures: 1, labels: Some(2) });

@@ -1,6 +1,6 @@
 //! From the bytes of files to a data set of `u8` pixels in memory.
 //!
-//! names → [`Plan`] → for each entry: bytes → [`Format::of`] (by content) → decode to a [`Raster`] → [`Raster::square`]
+//! [`Source`] (files, archives' entries) → names → [`Plan`] → for each entry: bytes → [`Format::of`] (by content) → decode to a [`Raster`] → [`Raster::square`]
 //! (oriented, cropped, RGB or grey) → [`Resizer`] → [`DatasetBuilder`] → [`Dataset`]. [`prepare_cropped`] is the middle of
 //! that in one call; [`IdxReader`] is its like for idx files. Nothing here opens a file or starts a thread: front ends hand
 //! in names, bytes and readers.
@@ -12,7 +12,9 @@ mod builtin;
 mod color;
 mod dataset;
 mod decode;
+mod doctor;
 mod error;
+mod facts;
 mod idx;
 mod jpeg;
 mod layout;
@@ -23,22 +25,30 @@ mod raster;
 mod read;
 mod resize;
 mod sniff;
+mod source;
+mod split;
 mod square;
+mod stored;
 
 pub use annotation::{AnnotationError, MAX_ANNOTATION_BYTES, read_annotation};
-pub use archive::Archive;
+pub use archive::{ARCHIVE_HEAD_BYTES, Archive, ArchiveKind};
 pub use builder::DatasetBuilder;
 pub use builtin::{TILE, dogs};
 pub use color::Color;
 pub use dataset::Dataset;
 pub use decode::decode;
+pub use doctor::{Count, Flag, FlagCount, Flagged, Report, Verdict};
 pub use error::{DataError, DecodeError};
+pub use facts::Facts;
 pub use idx::{IDX_HEAD_BYTES, IdxKind, IdxReader, read_idx_labels};
 pub use layout::{Entry, Layout, Plan, idx_candidates, is_idx_pair};
 pub use names::{is_ignorable, sanitized};
-pub use prepare::{Preparation, Prepared, Target, prepare, prepare_cropped, resize_square};
+pub use prepare::{Cut, Preparation, Prepared, Target, prepare, prepare_cropped, resize_square};
 pub use raster::Raster;
 pub use read::{MAX_FILE_BYTES, read_picture};
 pub use resize::{Filter, Resizer};
 pub use sniff::{Format, HEAD_BYTES};
-pub use square::{BoundingBox, Square};
+pub use source::{Item, Source};
+pub use split::{Split, held_out};
+pub use square::{Area, BoundingBox, Square};
+pub use stored::{SourceKey, StoredError, read_stored, write_stored};

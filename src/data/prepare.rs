@@ -1,12 +1,13 @@
 //! One file's bytes to pictures of a data set.
 
+use super::facts::Facts;
 use super::{
-    AnnotationError, BoundingBox, Color, DecodeError, Filter, Layout, Raster, Resizer, Square, annotation, decode,
+    AnnotationError, Area, BoundingBox, Color, DecodeError, Filter, Layout, Raster, Resizer, Square, annotation, decode,
 };
-use crate::config::{Channels, Crop, DataConfig};
+use crate::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
 
 /// What is asked of the pictures; the part of a [`DataConfig`] that decides their bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Preparation {
     /// Height and width, in pixels.
     pub resolution: usize,
@@ -14,24 +15,119 @@ pub struct Preparation {
     pub channels: Channels,
     /// What is used of a picture with boxes.
     pub crop: Crop,
+    /// What becomes of a whole picture that is not square.
+    pub framing: Framing,
+    /// What shines through, and lies beside padded pictures.
+    pub background: Background,
+    /// Which pictures of an animation are used.
+    pub frames: Frames,
+    /// Whether what the data doctor flags is left out.
+    pub exclude_flagged: bool,
 }
 
 impl From<&DataConfig> for Preparation {
     fn from(config: &DataConfig) -> Self {
-        Self { resolution: config.resolution, channels: config.channels, crop: config.crop }
+        let DataConfig { resolution, channels, crop, framing, background, frames, exclude_flagged, .. } = *config;
+        Self { resolution, channels, crop, framing, background, frames, exclude_flagged }
     }
 }
 
 impl Preparation {
-    /// What pictures out of a source of this layout become.
-    pub fn target(self, layout: Layout) -> Target {
+    /// The square at the centre of every picture, as the source has it.
+    pub const fn plain(resolution: usize) -> Self {
+        Self {
+            resolution,
+            channels: Channels::Auto,
+            crop: Crop::Whole,
+            framing: Framing::Center,
+            background: Background::White,
+            frames: Frames::First,
+            exclude_flagged: false,
+        }
+    }
+
+    /// What becomes of the files of a source of this layout.
+    pub fn cut(self, layout: Layout) -> Cut {
         let color = match (self.channels, layout) {
             (Channels::Rgb, _) => Color::Rgb,
             (Channels::Grey, _) | (Channels::Auto, Layout::Idx { .. }) => Color::Grey,
             (Channels::Auto, Layout::Plain | Layout::Classes | Layout::StanfordDogs) => Color::Rgb,
         };
-        Target { resolution: self.resolution, color }
+        let Self { resolution, crop, framing, background, frames, .. } = self;
+        Cut { target: Target { resolution, color }, crop, framing, background, frames }
     }
+}
+
+/// What becomes of every file of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// What every picture becomes.
+    pub target: Target,
+    /// What is used of a picture with boxes.
+    pub crop: Crop,
+    /// What becomes of a whole picture that is not square.
+    pub framing: Framing,
+    /// What shines through, and lies beside padded pictures.
+    pub background: Background,
+    /// Which pictures of an animation are used.
+    pub frames: Frames,
+}
+
+impl Cut {
+    /// The square at the centre, over white.
+    pub fn plain(target: Target) -> Self {
+        let Preparation { crop, framing, background, frames, .. } = Preparation::plain(target.resolution);
+        Self { target, crop, framing, background, frames }
+    }
+
+    /// Resizes one part of a picture, with Lanczos-3; a part that is not square is made to fit and padded, rounded as
+    /// Pillow's `ImageOps.pad` does it.
+    ///
+    /// # Shapes
+    /// - returns: `[channels, resolution, resolution]`
+    fn part(&self, raster: &Raster, area: Area) -> Vec<u8> {
+        let Target { resolution, color } = self.target;
+        let pixels = raster.area(area, color, self.background);
+        let Area { width, height, .. } = area;
+        let fitted = [width, height].map(|side| fitted(side, width.max(height), resolution));
+        let resizer = Resizer::rectangle([width, height], fitted, Filter::Lanczos);
+        let resized = match color {
+            Color::Rgb => resizer.resize::<3>(&pixels),
+            Color::Grey => resizer.resize::<1>(&pixels),
+        };
+        let interleaved = if fitted == [resolution; 2] { resized } else { self.padded(&resized, fitted) };
+        match color {
+            Color::Rgb => planes(&interleaved),
+            Color::Grey => interleaved,
+        }
+    }
+
+    /// Puts a picture of `[width, height]` pixels into the middle of a square.
+    fn padded(&self, pixels: &[u8], [width, height]: [usize; 2]) -> Vec<u8> {
+        let (side, channels) = (self.target.resolution, self.target.color.channels());
+        let [left, top] = [width, height].map(|size| ((side - size) as f64 / 2.0).round_ties_even() as usize);
+        let mut square = vec![self.background.level(); self.target.bytes()];
+        for (row, line) in pixels.chunks_exact(width * channels).enumerate() {
+            let start = ((top + row) * side + left) * channels;
+            square[start..start + line.len()].copy_from_slice(line);
+        }
+        square
+    }
+
+    /// What is used of a picture in which nobody marked anything.
+    fn areas(&self, raster: &Raster) -> Vec<Area> {
+        let (width, height) = raster.upright_size();
+        match self.framing {
+            Framing::Center => vec![Square::center(width, height).into()],
+            Framing::Pad => vec![raster.whole()],
+            Framing::Tiles => Square::tiles(width, height).into_iter().map(Area::from).collect(),
+        }
+    }
+}
+
+/// Of a side, when the longer one becomes `resolution`.
+fn fitted(side: usize, longer: usize, resolution: usize) -> usize {
+    ((side as f64 / longer as f64 * resolution as f64).round_ties_even() as usize).max(1)
 }
 
 /// What every picture of a data set is.
@@ -54,14 +150,6 @@ impl Target {
         self.color.channels() * self.resolution * self.resolution
     }
 
-    /// One square of `raster`, resized with Lanczos-3.
-    ///
-    /// # Shapes
-    /// - returns: `[channels, resolution, resolution]`
-    pub(super) fn cut(self, raster: &Raster, square: Square) -> Vec<u8> {
-        self.resize(&raster.square(square, self.color), &Resizer::new(square.side, self.resolution, Filter::Lanczos))
-    }
-
     /// # Shapes
     /// - `square`: what `resizer` takes, with this target's channels, interleaved
     /// - returns: `[channels, resolution, resolution]`
@@ -74,12 +162,14 @@ impl Target {
 }
 
 /// Pictures made of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
     /// At least one, each `[channels, resolution, resolution]`.
     pub pictures: Vec<Vec<u8>>,
     /// Why the picture is whole although its boxes were asked for.
     pub uncropped: Option<AnnotationError>,
+    /// What the data doctor wants to know.
+    pub facts: Facts,
 }
 
 /// Decodes, turns upright, crops to the square at the centre and resizes with Lanczos-3.
@@ -94,11 +184,11 @@ pub struct Prepared {
 /// Those of [`decode`].
 pub fn prepare(bytes: &[u8], target: Target) -> Result<Vec<u8>, DecodeError> {
     let raster = decode(bytes)?;
-    Ok(target.cut(&raster, raster.center()))
+    Ok(Cut::plain(target).part(&raster, raster.center().into()))
 }
 
-/// As [`prepare`], with the squares that `crop` asks for: those around the boxes of `annotation`, in its order, the one
-/// at the centre last.
+/// As [`prepare`], with the parts that `cut` asks for: the squares around the boxes of `annotation`, in its order, and
+/// what is used of the whole picture last.
 ///
 /// Without a box that can be used the picture is whole, and the result says why.
 ///
@@ -107,21 +197,27 @@ pub fn prepare(bytes: &[u8], target: Target) -> Result<Vec<u8>, DecodeError> {
 pub fn prepare_cropped(
     bytes: &[u8],
     annotation: Result<&[u8], AnnotationError>,
-    crop: Crop,
-    target: Target,
+    cut: &Cut,
 ) -> Result<Prepared, DecodeError> {
-    let raster = decode(bytes)?;
-    let (mut squares, uncropped) = match crop {
-        Crop::Whole => (Vec::new(), None),
-        Crop::Box | Crop::Both => match annotation.and_then(|xml| squares(xml, &raster)) {
-            Ok(squares) => (squares, None),
-            Err(reason) => (Vec::new(), Some(reason)),
-        },
-    };
-    if squares.is_empty() || crop == Crop::Both {
-        squares.push(raster.center());
-    }
-    Ok(Prepared { pictures: squares.into_iter().map(|square| target.cut(&raster, square)).collect(), uncropped })
+    let (mut pictures, mut uncropped, mut facts) = (Vec::new(), None, None);
+    decode::decode_each(bytes, cut.frames, |raster| {
+        let (mut areas, whole_because) = match cut.crop {
+            Crop::Whole => (Vec::new(), None),
+            Crop::Box | Crop::Both => match annotation.clone().and_then(|xml| squares(xml, &raster)) {
+                Ok(squares) => (squares.into_iter().map(Area::from).collect(), None),
+                Err(reason) => (Vec::new(), Some(reason)),
+            },
+        };
+        if areas.is_empty() || cut.crop == Crop::Both {
+            areas.extend(cut.areas(&raster));
+        }
+        let first = pictures.len();
+        pictures.extend(areas.iter().map(|area| cut.part(&raster, *area)));
+        uncropped = uncropped.take().or(whole_because);
+        facts.get_or_insert_with(|| Facts::new(bytes, &raster, &areas, &pictures[first], cut));
+    })?;
+    let facts = facts.expect("an animation without pictures is damaged");
+    Ok(Prepared { pictures, uncropped, facts })
 }
 
 /// A square for each box in the upright picture; at least one.
@@ -174,7 +270,8 @@ mod tests {
 
     /// Upper left pixels of the squares, which are of 10 x 10 pixels and therefore not resized.
     fn corners(xml: &str, crop: Crop) -> (Vec<[u8; 2]>, Option<AnnotationError>) {
-        let prepared = prepare_cropped(&picture(), Ok(xml.as_bytes()), crop, Target::rgb(10)).unwrap();
+        let cut = Cut { crop, ..Cut::plain(Target::rgb(10)) };
+        let prepared = prepare_cropped(&picture(), Ok(xml.as_bytes()), &cut).unwrap();
         (prepared.pictures.iter().map(|picture| [picture[0], picture[100]]).collect(), prepared.uncropped)
     }
 
@@ -198,9 +295,33 @@ mod tests {
             let outside = annotated("", &[[50, 50, 90, 90]]);
             assert_eq!(corners(&outside, crop), (whole.clone(), Some(AnnotationError::NoBox)));
             assert!(matches!(corners("<annotation>", crop).1, Some(AnnotationError::Malformed { .. })));
-            let missing = prepare_cropped(&picture(), Err(AnnotationError::Missing), crop, Target::rgb(10)).unwrap();
+            let cut = Cut { crop, ..Cut::plain(Target::rgb(10)) };
+            let missing = prepare_cropped(&picture(), Err(AnnotationError::Missing), &cut).unwrap();
             assert_eq!((missing.pictures.len(), missing.uncropped), (1, Some(AnnotationError::Missing)));
         }
+    }
+
+    fn framed(framing: Framing) -> Vec<Vec<u8>> {
+        let cut = Cut { framing, background: Background::Black, ..Cut::plain(Target::rgb(20)) };
+        prepare_cropped(&picture(), Err(AnnotationError::Missing), &cut).unwrap().pictures
+    }
+
+    #[test]
+    fn a_long_picture_is_framed_as_asked_for() {
+        let reds = |picture: &[u8]| [picture[0], picture[19]];
+        assert_eq!(framed(Framing::Center).iter().map(|p| reds(p)).collect::<Vec<_>>(), [[10, 29]]);
+        assert_eq!(framed(Framing::Tiles).iter().map(|p| reds(p)).collect::<Vec<_>>(), [[0, 19], [20, 39]]);
+        let padded = &framed(Framing::Pad)[0];
+        // Halved to 20 x 10 pixels, with five black rows above and below.
+        assert!(padded[..100].iter().all(|red| *red == 0) && padded[300..400].iter().all(|red| *red == 0));
+        assert_eq!((padded[100], padded[119]), (1, 38), "the whole width, two columns in one");
+    }
+
+    #[test]
+    fn sides_are_rounded_as_python_does_it() {
+        assert_eq!(fitted(3, 4, 10), 8, "7.5 to even");
+        assert_eq!(fitted(1, 4, 10), 2, "2.5 to even");
+        assert_eq!(fitted(1, 1000, 32), 1);
     }
 
     #[test]

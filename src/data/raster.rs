@@ -3,7 +3,8 @@
 use image::metadata::Orientation;
 
 use super::color::luma;
-use super::{Color, Square};
+use super::{Area, Color, Square};
+use crate::config::Background;
 
 /// A decoded picture: no conversion has been made yet, so that cropping comes before the expensive part.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Raster {
     pub samples: Vec<u8>,
     /// How to turn it upright.
     pub orientation: Orientation,
+    /// Whether its colours are meant for a profile other than sRGB, which is not applied.
+    pub has_profile: bool,
 }
 
 impl Raster {
@@ -32,7 +35,15 @@ impl Raster {
     /// If `samples` has another size.
     pub fn rgb8(width: usize, height: usize, samples: Vec<u8>) -> Self {
         assert_eq!(samples.len(), width * height * 3, "{width} x {height} RGB pixels");
-        Self { width, height, channels: 3, bytes_per_sample: 1, samples, orientation: Orientation::NoTransforms }
+        Self {
+            width,
+            height,
+            channels: 3,
+            bytes_per_sample: 1,
+            samples,
+            orientation: Orientation::NoTransforms,
+            has_profile: false,
+        }
     }
 
     /// A grey picture of 8 bits.
@@ -44,7 +55,15 @@ impl Raster {
     /// If `samples` has another size.
     pub fn grey8(width: usize, height: usize, samples: Vec<u8>) -> Self {
         assert_eq!(samples.len(), width * height, "{width} x {height} grey pixels");
-        Self { width, height, channels: 1, bytes_per_sample: 1, samples, orientation: Orientation::NoTransforms }
+        Self {
+            width,
+            height,
+            channels: 1,
+            bytes_per_sample: 1,
+            samples,
+            orientation: Orientation::NoTransforms,
+            has_profile: false,
+        }
     }
 
     /// Width and height of the upright picture, in pixels.
@@ -58,50 +77,63 @@ impl Raster {
         Square::center(width, height)
     }
 
-    /// A square of the upright picture, alpha laid over white.
+    /// All of the upright picture.
+    pub fn whole(&self) -> Area {
+        let (width, height) = self.upright_size();
+        Area { left: 0, top: 0, width, height }
+    }
+
+    /// A square of the upright picture over white: see [`Raster::area`].
+    pub fn square(&self, square: Square, color: Color) -> Vec<u8> {
+        self.area(square.into(), color, Background::White)
+    }
+
+    /// A part of the upright picture, alpha laid over the background.
     ///
     /// Turning comes before any resize, because the passes of a resize in 8 bits do not commute. Grey is made of colour
     /// here already, before the resize, as `Image.convert("L")` is commonly applied.
     ///
     /// # Shapes
-    /// - `square`: within [`Raster::upright_size`]
-    /// - returns: `[side, side, channels of color]`, interleaved
+    /// - `area`: within [`Raster::upright_size`]
+    /// - returns: `[height, width, channels of color]` of the area, interleaved
     ///
     /// # Panics
-    /// If `square` leaves the picture.
-    pub fn square(&self, square: Square, color: Color) -> Vec<u8> {
+    /// If `area` leaves the picture.
+    pub fn area(&self, area: Area, color: Color, background: Background) -> Vec<u8> {
         match color {
-            Color::Rgb => self.paint(square, |rgb| rgb),
-            Color::Grey => self.paint(square, |rgb| [luma(rgb)]),
+            Color::Rgb => self.paint(area, background.level(), |rgb| rgb),
+            Color::Grey => self.paint(area, background.level(), |rgb| [luma(rgb)]),
         }
     }
 
     /// `C` channels of every pixel, made of RGB.
-    fn paint<const C: usize>(&self, square: Square, color_from_rgb: impl Fn([u8; 3]) -> [u8; C]) -> Vec<u8> {
-        let (color, sample) = (color_from_rgb, |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes)));
+    fn paint<const C: usize>(&self, area: Area, ground: u8, color: impl Fn([u8; 3]) -> [u8; C]) -> Vec<u8> {
+        let sample = |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes));
+        let over = |value, alpha| over(ground, value, alpha);
         match (self.channels, self.bytes_per_sample) {
-            (1, 1) => self.gather(square, |[grey]| color([grey; 3])),
-            (2, 1) => self.gather(square, |[grey, alpha]| color([over_white(grey, alpha); 3])),
-            (3, 1) => self.gather(square, color),
-            (4, 1) => self.gather(square, |[r, g, b, alpha]| color([r, g, b].map(|value| over_white(value, alpha)))),
-            (1, _) => self.gather(square, |grey: [u8; 2]| color([sample(grey); 3])),
-            (2, _) => self.gather(square, |[g, h, a, b]| color([over_white(sample([g, h]), sample([a, b])); 3])),
-            (3, _) => self.gather(square, |[r, s, g, h, b, c]| color([[r, s], [g, h], [b, c]].map(sample))),
-            (_, _) => self.gather(square, |[r, s, g, h, b, c, a, d]| {
-                color([[r, s], [g, h], [b, c]].map(|value| over_white(sample(value), sample([a, d]))))
+            (1, 1) => self.gather(area, |[grey]| color([grey; 3])),
+            (2, 1) => self.gather(area, |[grey, alpha]| color([over(grey, alpha); 3])),
+            (3, 1) => self.gather(area, color),
+            (4, 1) => self.gather(area, |[r, g, b, alpha]| color([r, g, b].map(|value| over(value, alpha)))),
+            (1, _) => self.gather(area, |grey: [u8; 2]| color([sample(grey); 3])),
+            (2, _) => self.gather(area, |[g, h, a, b]| color([over(sample([g, h]), sample([a, b])); 3])),
+            (3, _) => self.gather(area, |[r, s, g, h, b, c]| color([[r, s], [g, h], [b, c]].map(sample))),
+            (_, _) => self.gather(area, |[r, s, g, h, b, c, a, d]| {
+                color([[r, s], [g, h], [b, c]].map(|value| over(sample(value), sample([a, d]))))
             }),
         }
     }
 
-    /// Walks the stored square in upright order; `BYTES` of a pixel become `C` channels.
+    /// Walks the stored area in upright order; `BYTES` of a pixel become `C` channels.
     fn gather<const BYTES: usize, const C: usize>(
         &self,
-        square: Square,
+        area: Area,
         color_from_pixel: impl Fn([u8; BYTES]) -> [u8; C],
     ) -> Vec<u8> {
-        let Square { left, top, side } = square;
+        let Area { left, top, .. } = area;
         let (width, height) = self.upright_size();
-        assert!(left + side <= width && top + side <= height, "{square:?} is within {width} x {height} pixels");
+        let is_inside = left + area.width <= width && top + area.height <= height;
+        assert!(is_inside, "{area:?} is within {width} x {height} pixels");
         let turn = Turn::new(self.orientation);
         let (x, y) = if turn.exchange { (top, left) } else { (left, top) };
         let x = if turn.reverse_x { self.width - 1 - x } else { x };
@@ -110,9 +142,9 @@ impl Raster {
         let down = if turn.reverse_y { -1 } else { 1 } * self.width as isize;
         let (step, line_step) = if turn.exchange { (down, right) } else { (right, down) };
         let (pixels, _) = self.samples.as_chunks::<BYTES>();
-        let mut gathered = vec![0; side * side * C];
+        let mut gathered = vec![0; area.width * area.height * C];
         let mut start = (y * self.width + x) as isize;
-        for line in gathered.chunks_exact_mut(side * C) {
+        for line in gathered.chunks_exact_mut(area.width * C) {
             let mut source = start;
             for color in line.as_chunks_mut::<C>().0 {
                 *color = color_from_pixel(pixels[source as usize]);
@@ -129,10 +161,10 @@ fn byte_from_16_bits(value: u16) -> u8 {
     ((u32::from(value) + 128) / 257) as u8
 }
 
-/// White shines through where alpha is less than 255; rounded to nearest.
-fn over_white(value: u8, alpha: u8) -> u8 {
-    let (value, alpha) = (u32::from(value), u32::from(alpha));
-    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+/// The ground shines through where alpha is less than 255; rounded to nearest.
+fn over(ground: u8, value: u8, alpha: u8) -> u8 {
+    let [ground, value, alpha] = [ground, value, alpha].map(u32::from);
+    ((value * alpha + ground * (255 - alpha) + 127) / 255) as u8
 }
 
 /// How the stored picture is read to come out upright: columns for rows, and each axis forwards or backwards.
@@ -164,7 +196,15 @@ mod tests {
 
     fn raster(width: usize, channels: usize, bytes_per_sample: usize, samples: Vec<u8>) -> Raster {
         let height = samples.len() / (width * channels * bytes_per_sample);
-        Raster { width, height, channels, bytes_per_sample, samples, orientation: Orientation::NoTransforms }
+        Raster {
+            width,
+            height,
+            channels,
+            bytes_per_sample,
+            samples,
+            orientation: Orientation::NoTransforms,
+            has_profile: false,
+        }
     }
 
     fn rgb(raster: &Raster) -> Vec<u8> {
@@ -222,6 +262,22 @@ mod tests {
         assert_eq!(reds(&raster(1, 2, 1, vec![0, 0])), [255]);
         assert_eq!(reds(&raster(1, 2, 1, vec![100, 128])), [177]); // 50.196 + 127
         assert_eq!(rgb(&raster(1, 4, 1, vec![10, 20, 30, 51])), [206, 208, 210]);
+    }
+
+    #[test]
+    fn another_background_shines_through_as_well() {
+        let picture = raster(1, 4, 1, vec![10, 20, 30, 51]);
+        let over = |background| picture.area(picture.whole(), Color::Rgb, background);
+        assert_eq!(over(Background::Black), [2, 4, 6]);
+        assert_eq!(over(Background::Grey), [104, 106, 108]);
+    }
+
+    #[test]
+    fn an_area_need_not_be_square() {
+        let picture = raster(5, 1, 1, (1..=10).collect());
+        let area = Area { left: 1, top: 1, width: 3, height: 1 };
+        assert_eq!(picture.area(area, Color::Grey, Background::White), [7, 8, 9]);
+        assert_eq!(picture.area(picture.whole(), Color::Grey, Background::White), (1..=10).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Antialiased resize of a square picture, byte for byte as Pillow does it.
+//! Antialiased resize, byte for byte as Pillow does it.
 //!
 //! Written here because `fast_image_resize` (6.1) does not do it: with its 16-bit coefficients and another order of the
 //! passes it is up to 11 levels from Pillow on an ordinary picture and 16 on one of full contrast (2 are allowed), with
@@ -50,9 +50,16 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { libm::sin(x * PI) / (x * PI) }
 }
 
-/// Resizes squares of one size to squares of another; the coefficients are computed once.
+/// Resizes pictures of one size to another; the coefficients are computed once.
 #[derive(Clone, Debug)]
 pub struct Resizer {
+    columns: Axis,
+    rows: Axis,
+}
+
+/// One direction of a resize.
+#[derive(Clone, Debug)]
+struct Axis {
     from: usize,
     to: usize,
     /// The window of the old line that each new pixel looks at.
@@ -62,12 +69,8 @@ pub struct Resizer {
     taps: usize,
 }
 
-impl Resizer {
-    /// Prepares for squares of side `from` to become squares of side `to`, both in pixels.
-    ///
-    /// # Panics
-    /// If a side is zero.
-    pub fn new(from: usize, to: usize, filter: Filter) -> Self {
+impl Axis {
+    fn new(from: usize, to: usize, filter: Filter) -> Self {
         assert!(from > 0 && to > 0, "a picture has at least one pixel: {from} to {to}");
         let scale = from as f64 / to as f64;
         let stretch = scale.max(1.0);
@@ -91,29 +94,54 @@ impl Resizer {
         Self { from, to, windows, coefficients, taps }
     }
 
+    fn changes_nothing(&self) -> bool {
+        self.from == self.to
+    }
+
+    fn targets(&self) -> impl Iterator<Item = (&Range<usize>, &[i32])> {
+        self.windows.iter().zip(self.coefficients.chunks_exact(self.taps))
+    }
+}
+
+impl Resizer {
+    /// Prepares for squares of side `from` to become squares of side `to`, both in pixels.
+    ///
+    /// # Panics
+    /// If a side is zero.
+    pub fn new(from: usize, to: usize, filter: Filter) -> Self {
+        let axis = Axis::new(from, to, filter);
+        Self { columns: axis.clone(), rows: axis }
+    }
+
+    /// Prepares for pictures of `[width, height]` to become others, all in pixels.
+    ///
+    /// # Panics
+    /// If a side is zero.
+    pub fn rectangle(from: [usize; 2], to: [usize; 2], filter: Filter) -> Self {
+        Self { columns: Axis::new(from[0], to[0], filter), rows: Axis::new(from[1], to[1], filter) }
+    }
+
     /// Resizes one picture of `C` interleaved channels.
     ///
-    /// Rows first, then columns, each pass rounded to nearest and clipped to 0..=255.
+    /// Along the rows first, then along the columns, each pass rounded to nearest and clipped to 0..=255.
     ///
     /// # Shapes
-    /// - `pixels`: `[from, from, C]`, row-major
-    /// - returns: `[to, to, C]`
+    /// - `pixels`: `[height, width, C]`, row-major, of the old size
+    /// - returns: the same of the new size
     ///
     /// # Panics
     /// If `pixels` has another size.
     pub fn resize<const C: usize>(&self, pixels: &[u8]) -> Vec<u8> {
-        assert_eq!(pixels.len(), self.from * self.from * C, "a square of side {} with {C} channels", self.from);
-        if self.from == self.to {
-            return pixels.to_vec();
-        }
-        let narrow = self.shrink_rows::<C>(pixels); // [from, to, C]
-        self.shrink_columns(&narrow, self.to * C) // [to, to, C]
+        let (width, height) = (self.columns.from, self.rows.from);
+        assert_eq!(pixels.len(), width * height * C, "{width} x {height} pixels with {C} channels");
+        let narrow = if self.columns.changes_nothing() { pixels.to_vec() } else { self.along_rows::<C>(pixels) };
+        if self.rows.changes_nothing() { narrow } else { self.along_columns(&narrow, self.columns.to * C) }
     }
 
-    fn shrink_rows<const C: usize>(&self, pixels: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.from * self.to * C);
-        for row in pixels.chunks_exact(self.from * C) {
-            for (window, coefficients) in self.windows.iter().zip(self.coefficients.chunks_exact(self.taps)) {
+    fn along_rows<const C: usize>(&self, pixels: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.rows.from * self.columns.to * C);
+        for row in pixels.chunks_exact(self.columns.from * C) {
+            for (window, coefficients) in self.columns.targets() {
                 let mut sums = [1 << (PRECISION_BITS - 1); C];
                 let pixels = row[window.start * C..window.end * C].chunks_exact(C);
                 for (pixel, coefficient) in pixels.zip(coefficients) {
@@ -128,10 +156,10 @@ impl Resizer {
     }
 
     /// `stride`: bytes of one row.
-    fn shrink_columns(&self, pixels: &[u8], stride: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.to * stride);
+    fn along_columns(&self, pixels: &[u8], stride: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.rows.to * stride);
         let mut sums = vec![0; stride];
-        for (window, coefficients) in self.windows.iter().zip(self.coefficients.chunks_exact(self.taps)) {
+        for (window, coefficients) in self.rows.targets() {
             sums.fill(1 << (PRECISION_BITS - 1));
             let rows = pixels[window.start * stride..window.end * stride].chunks_exact(stride);
             for (row, coefficient) in rows.zip(coefficients) {
@@ -158,10 +186,10 @@ mod tests {
         for (from, to) in [(180, 64), (20, 32), (33, 32), (8, 64), (1000, 32)] {
             for filter in [Filter::Lanczos, Filter::Bicubic] {
                 let resizer = Resizer::new(from, to, filter);
-                for row in resizer.coefficients.chunks_exact(resizer.taps) {
+                for (_, row) in resizer.columns.targets() {
                     let sum: i32 = row.iter().sum();
                     assert!(
-                        (sum - (1 << PRECISION_BITS)).unsigned_abs() <= resizer.taps as u32,
+                        (sum - (1 << PRECISION_BITS)).unsigned_abs() <= resizer.columns.taps as u32,
                         "{from} to {to}: {sum}"
                     );
                 }

@@ -1,12 +1,14 @@
 //! What a file is, by its first bytes: names and extensions lie.
 
+use serde::{Deserialize, Serialize};
+
 use super::DecodeError;
 
 /// Bytes from the start of a file that [`Format::of`] needs; fewer only if the file is shorter.
 pub const HEAD_BYTES: usize = 32;
 
 /// A picture format that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Format {
     /// Baseline and progressive; grey, YCbCr, RGB, CMYK.
     Jpeg,
@@ -18,6 +20,8 @@ pub enum Format {
     Gif,
     /// Windows bitmaps.
     Bmp,
+    /// Of whole numbers; the first page.
+    Tiff,
 }
 
 impl Format {
@@ -41,6 +45,8 @@ impl Format {
             Ok(Format::Gif)
         } else if at(0, b"BM") && BMP_HEADERS.iter().any(|size| at(14, &[*size, 0, 0, 0])) {
             Ok(Format::Bmp)
+        } else if at(0, b"II*\0") || at(0, b"MM\0*") {
+            Ok(Format::Tiff)
         } else {
             let known = FOREIGN.iter().find(|(offset, magic, ..)| at(*offset, magic));
             Err(known
@@ -56,6 +62,7 @@ impl Format {
             Format::WebP => "WebP",
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
         }
     }
 }
@@ -64,12 +71,10 @@ impl Format {
 const BMP_HEADERS: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
 
 const CONVERT: &str = "save it as one of these";
-const UNPACK: &str = "unpack it, or choose it by itself if it is a zip";
+const UNPACK: &str = "unpack it, or choose it by itself if it is a zip or a tar";
 
 /// Offset, magic bytes, what it is, what to do.
 const FOREIGN: &[(usize, &[u8], &str, &str)] = &[
-    (0, b"II*\0", "a TIFF picture", CONVERT),
-    (0, b"MM\0*", "a TIFF picture", CONVERT),
     (4, b"ftypavi", "an AVIF picture", CONVERT),
     (4, b"ftyphei", "a HEIC picture", CONVERT),
     (4, b"ftypmif1", "a HEIC picture", CONVERT),
@@ -86,6 +91,9 @@ const FOREIGN: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x1f\x8b", "an archive", UNPACK),
     (0, b"7z\xbc\xaf", "an archive", UNPACK),
     (0, b"Rar!", "an archive", UNPACK),
+    (0, b"BZh", "an archive", UNPACK),
+    (0, b"\xfd7zXZ\0", "an archive", UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "an archive", UNPACK),
 ];
 
 #[cfg(test)]
@@ -99,14 +107,15 @@ mod tests {
         assert_eq!(Format::of(b"RIFF\x10\0\0\0WAVEfmt "), Err(DecodeError::NotAPicture));
         assert_eq!(Format::of(b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"), Ok(Format::Bmp));
         assert_eq!(Format::of(b"BMW and other cars"), Err(DecodeError::NotAPicture));
+        assert_eq!(Format::of(b"MM\0*\0\0\0\x08"), Ok(Format::Tiff));
         assert_eq!(Format::of(b""), Err(DecodeError::Empty));
         assert_eq!(Format::of(b"\xff"), Err(DecodeError::NotAPicture));
     }
 
     #[test]
     fn relatives_are_named() {
-        let sentence = Format::of(b"II*\0\x08\0\0\0").unwrap_err().to_string();
-        assert!(sentence.starts_with("It is a TIFF picture; only JPEG"), "{sentence}");
+        let sentence = Format::of(b"8BPS\0\x01").unwrap_err().to_string();
+        assert!(sentence.starts_with("It is a Photoshop document; only ordinary JPEG"), "{sentence}");
         let sentence = Format::of(b"\0\0\0\x18ftypheic\0\0\0\0").unwrap_err().to_string();
         assert!(sentence.starts_with("It is a HEIC picture"), "{sentence}");
     }

@@ -1,4 +1,23 @@
-//! Which square of a picture is used: the one at its centre, or one around a box.
+//! Which part of a picture is used: the square at its centre, several, one around a box, or all of it.
+
+/// A part of an upright picture, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// First column.
+    pub left: usize,
+    /// First row.
+    pub top: usize,
+    /// Columns; at least one.
+    pub width: usize,
+    /// Rows; at least one.
+    pub height: usize,
+}
+
+impl From<Square> for Area {
+    fn from(Square { left, top, side }: Square) -> Self {
+        Self { left, top, width: side, height: side }
+    }
+}
 
 /// A square within an upright picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +35,23 @@ impl Square {
     pub fn center(width: usize, height: usize) -> Self {
         let side = width.min(height);
         Self { left: (width - side) / 2, top: (height - side) / 2, side }
+    }
+
+    /// As many squares side by side as a picture of `width` x `height` holds whole, from edge to edge: one, the one at the
+    /// centre, unless it is twice as long as it is short. At most 16, that a thread of a picture does not fill a data set.
+    pub fn tiles(width: usize, height: usize) -> Vec<Self> {
+        const MOST: usize = 16;
+        let center = Self::center(width, height);
+        let rest = width.max(height) - center.side;
+        let count = (width.max(height) / center.side).min(MOST);
+        if count == 1 {
+            return vec![center];
+        }
+        let tile = |index: usize| {
+            let along = (index * rest + (count - 1) / 2) / (count - 1);
+            if width > height { Self { left: along, ..center } } else { Self { top: along, ..center } }
+        };
+        (0..count).map(tile).collect()
     }
 }
 
@@ -79,6 +115,16 @@ mod tests {
         assert_eq!(square([90, 95, 100, 100], 100, 100), Some([90, 90, 10]), "moved off the lower edge");
         assert_eq!(square([10, 10, 190, 60], 200, 80), Some([60, 0, 80]), "no larger than the picture is high");
         assert_eq!(square([-50, -50, 50, 20], 100, 100), Some([0, 0, 50]), "what is outside does not count");
+    }
+
+    #[test]
+    fn tiles_reach_from_edge_to_edge() {
+        let lefts = |width| Square::tiles(width, 10).iter().map(|tile| tile.left).collect::<Vec<_>>();
+        assert_eq!(lefts(19), [4], "the one at the centre");
+        assert_eq!(lefts(20), [0, 10]);
+        assert_eq!(lefts(35), [0, 13, 25]);
+        assert_eq!(Square::tiles(10, 35)[1], Square { left: 0, top: 13, side: 10 });
+        assert_eq!(lefts(10_000).len(), 16);
     }
 
     #[test]

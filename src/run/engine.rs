@@ -188,7 +188,7 @@ impl Run {
         }
         // A person's clicks: a bound that is never reached unless something is wrong.
         let (sender, commands) = async_channel::bounded(1024);
-        let batches = Batches::new(data.clone(), config.seed, config.train.batch, config.data.horizontal_flip);
+        let batches = Batches::new(data.clone(), &config);
         let mark = Mark { step: trainer.step, secs: elapsed_secs };
         let run = Self {
             clock: Clock::new(elapsed_secs, trainer.nimg),
@@ -235,7 +235,7 @@ impl Run {
 
     /// Where the run stands.
     pub fn progress(&self) -> Progress {
-        self.clock.progress(self.trainer.step, self.trainer.nimg, self.data.len(), self.config.train.length)
+        self.clock.progress(self.trainer.step, self.trainer.nimg, self.batches.epoch_len(), self.config.train.length)
     }
 
     async fn begin(&mut self) -> Result<(), RunError> {
@@ -286,7 +286,7 @@ impl Run {
         let Trainer { step, nimg, .. } = self.trainer;
         match self.config.train.length {
             Length::Steps(n) => step >= n,
-            Length::Epochs(n) => nimg >= n * self.data.len() as u64,
+            Length::Epochs(n) => nimg >= n * self.batches.epoch_len() as u64,
             Length::Kimg(n) => nimg >= n * 1000,
             Length::Seconds(n) => self.clock.elapsed_secs() >= n as f64,
             Length::Unlimited => false,
@@ -318,7 +318,7 @@ impl Run {
 
     /// The newest pass through the data set that the last step completed, if its number is a multiple of `every`.
     fn epoch_just_completed(&self, every: u64) -> Option<u64> {
-        let complete = |nimg: u64| nimg / self.data.len() as u64 / every;
+        let complete = |nimg: u64| nimg / self.batches.epoch_len() as u64 / every;
         let now = complete(self.trainer.nimg);
         // A batch larger than the data set may complete several at once.
         (now > complete(self.trainer.nimg - self.config.train.batch as u64)).then_some(now * every)

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::data::Dataset;
+use crate::config::RunConfig;
+use crate::data::{Dataset, Split};
 use crate::random::{Random, Stream};
 
 /// Batches in a new random order every epoch. The last pictures of one epoch and the first of the next may share a
@@ -12,6 +13,8 @@ use crate::random::{Random, Stream};
 #[derive(Debug)]
 pub struct Batches {
     data: Arc<Dataset>,
+    /// Indices of the pictures that are not held out.
+    training: Vec<u32>,
     seed: u64,
     batch: usize,
     horizontal_flip: bool,
@@ -20,14 +23,21 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `batch` pictures.
-    pub fn new(data: Arc<Dataset>, seed: u64, batch: usize, horizontal_flip: bool) -> Self {
-        Self { data, seed, batch, horizontal_flip, order: None }
+    /// Batches as the configuration wants them.
+    pub fn new(data: Arc<Dataset>, config: &RunConfig) -> Self {
+        let (seed, batch, horizontal_flip) = (config.seed, config.train.batch, config.data.horizontal_flip);
+        let training = Split::new(data.len(), config.data.validation, seed).training;
+        Self { data, training, seed, batch, horizontal_flip, order: None }
+    }
+
+    /// Pictures of an epoch: all that are not held out.
+    pub fn epoch_len(&self) -> usize {
+        self.training.len()
     }
 
     /// Indices of the batch that follows after `nimg` images.
     pub fn indices(&mut self, nimg: u64) -> Vec<usize> {
-        let count = self.data.len() as u64;
+        let count = self.training.len() as u64;
         (nimg..nimg + self.batch as u64)
             .map(|position| {
                 let (epoch, place) = (position / count, (position % count) as usize);
@@ -36,7 +46,7 @@ impl Batches {
                     self.order = Some((epoch, order));
                 }
                 let (_, order) = self.order.as_ref().expect("drawn above");
-                order[place] as usize
+                self.training[order[place] as usize] as usize
             })
             .collect()
     }

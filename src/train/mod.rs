@@ -4,11 +4,13 @@ mod adam;
 pub mod augment;
 mod batches;
 mod ema;
+mod memory;
 mod schedule;
 mod trainer;
 
 pub use adam::{Adam, AdamConfig};
 pub use batches::{Batch, Batches};
 pub use ema::{Ema, ema_beta};
+pub use memory::step_bytes;
 pub use schedule::Schedule;
 pub use trainer::{Adaptive, NETWORKS, StepStats, Trainer};

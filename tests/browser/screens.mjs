@@ -1,6 +1,6 @@
 // Pictures of every state of the page, for docs/screens.md: the page in dist/ in a real browser, with a real worker.
 //
-//   node tests/browser/screens.mjs [CHECKPOINT]
+//   node tests/browser/screens.mjs [CHECKPOINT] [--only=STORY]...
 //
 // Without a checkpoint whose training goes on, the generated pictures are those of a few hundred steps.
 
@@ -12,7 +12,11 @@ import { chromium } from "@playwright/test";
 import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { indexedPng, png, withClasses, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
-import { DEFAULT, Whelp } from "./whelp.mjs";
+import { DEFAULT, Whelp, endGraphicsProcess } from "./whelp.mjs";
+
+const options = process.argv.slice(2);
+const checkpoint = options.find((option) => !option.startsWith("--"));
+const only = options.filter((option) => option.startsWith("--only=")).map((option) => option.slice("--only=".length));
 
 const FOLDER = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
 const WIDE = { width: 1280, height: 900 };
@@ -169,6 +173,34 @@ async function pictures(whelp, page) {
   await keepBoth(page, "error");
 }
 
+/** What people have, with everything that the check finds. */
+async function doctor(whelp, page) {
+  const entries = Array.from({ length: 24 }, (_, seed) => [`dogs/${seed}.png`, png(96, seed)]);
+  entries.push(["dogs/copy of 3.png", png(96, 3)], ["dogs/thumbnail.png", png(24, 40)]);
+  entries.push(["dogs/letter.jpg", Buffer.from("Dear aunt, here are the dogs.")]);
+  const file = path.join(scratch, "dogs.zip");
+  writeFileSync(file, zip(entries));
+  await whelp.open();
+  await whelp.part("pick-pictures").setInputFiles(file);
+  await whelp.part("data-check").locator("summary").click();
+  await show(page.locator(".pictures"));
+  await keepBoth(page, "check");
+}
+
+async function deviceLost(whelp, page) {
+  await whelp.open();
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.download(path.join(scratch, "before.safetensors"));
+  await endGraphicsProcess(page.context().browser());
+  await whelp.part("recover").waitFor();
+  await page.evaluate(() => scrollTo(0, 0));
+  await keep(page, "device-lost");
+  await whelp.part("recover").click();
+  await whelp.part("pause").waitFor();
+  await keep(page, "device-recovered");
+}
+
 async function settings(whelp, page) {
   await whelp.open();
   await whelp.unfold("train");
@@ -199,7 +231,6 @@ async function classes(whelp, page) {
 }
 
 async function training(whelp, page) {
-  const [checkpoint] = process.argv.slice(2);
   await whelp.open();
   if (checkpoint) {
     await whelp.openCheckpoint(checkpoint);
@@ -232,13 +263,22 @@ async function training(whelp, page) {
   await keepBoth(page, "checkpoint");
 }
 
+/** Each with the browser it is played in. */
+const STORIES = [
+  [firstVisit, WITH_WEBGPU],
+  [measuring, WITH_WEBGPU],
+  [deviceLost, WITH_WEBGPU],
+  [pictures, WITHOUT_WEBGPU],
+  [doctor, WITHOUT_WEBGPU],
+  [settings, WITHOUT_WEBGPU],
+  [classes, WITHOUT_WEBGPU],
+  [training, WITHOUT_WEBGPU],
+];
+
 try {
-  await visit(WITH_WEBGPU, {}, firstVisit);
-  await visit(WITH_WEBGPU, {}, measuring);
-  await visit(WITHOUT_WEBGPU, {}, pictures);
-  await visit(WITHOUT_WEBGPU, {}, settings);
-  await visit(WITHOUT_WEBGPU, {}, classes);
-  await visit(WITHOUT_WEBGPU, {}, training);
+  for (const [story, args] of STORIES) {
+    if (only.length === 0 || only.includes(story.name)) await visit(args, {}, story);
+  }
 } finally {
   await site.close();
   rmSync(scratch, { recursive: true });

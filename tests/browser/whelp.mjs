@@ -216,3 +216,11 @@ export async function processorUse(browser, seconds) {
   await session.detach();
   return ((after - before) * 1000) / (end - start);
 }
+
+/** Ends the browser's graphics process as a reset driver does; the browser starts another. */
+export async function endGraphicsProcess(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  process.kill(processInfo.find(({ type }) => type === "GPU").id, "SIGKILL");
+}

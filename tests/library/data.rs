@@ -8,10 +8,10 @@ use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use safetensors::SafeTensors;
-use whelp::config::{Channels, Crop, DataConfig};
+use whelp::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
 use whelp::data::{
-    AnnotationError, Archive, Color, DataError, Dataset, DecodeError, IdxReader, Layout, Plan, Preparation, Target,
-    prepare, prepare_cropped, read_idx_labels,
+    AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, IdxReader, Item, Layout, Plan, Preparation,
+    Source, Target, idx_candidates, prepare, prepare_cropped, read_idx_labels,
 };
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -48,7 +48,7 @@ fn is_jpeg(name: &str) -> bool {
 #[test]
 fn other_formats_are_pillows_to_the_byte() {
     let distances = distances("expected.safetensors", RGB, |name| !is_jpeg(name));
-    assert_eq!(distances.len(), 21);
+    assert_eq!(distances.len(), 26);
     for (name, distance) in distances {
         assert_eq!(distance, 0, "{name}");
     }
@@ -69,7 +69,7 @@ fn grey_is_pillows_to_the_byte() {
 #[test]
 fn jpegs_are_pillows_within_a_few_levels() {
     let distances = distances("expected.safetensors", RGB, is_jpeg);
-    assert_eq!(distances.len(), 13);
+    assert_eq!(distances.len(), 14);
     for (name, distance) in distances {
         println!("{name}: {distance}");
         assert!(distance <= 4, "{name}: {distance} levels off");
@@ -95,7 +95,9 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("empty.jpg", "The file is empty"),
         ("text.jpg", "Its content is not that of a picture"),
         ("random.png", "Its content is not that of a picture"),
-        ("picture.tiff", "It is a TIFF picture; only JPEG, PNG"),
+        ("truncated.tiff", damaged),
+        ("float.tiff", "It is a picture of a rare kind"),
+        ("document.psd", "It is a Photoshop document; only ordinary JPEG, PNG"),
     ];
     for (name, reason) in reasons {
         let sentence = prepare(&fixture(name), RGB).map(|_| ()).expect_err(name).to_string();
@@ -107,7 +109,7 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
 /// Cut anywhere at all, a file is refused or read; it never brings the program down.
 #[test]
 fn no_cut_and_no_flipped_byte_panics() {
-    for name in ["subsampled.jpg", "progressive.jpg", "palette.png", "lossy.webp", "transparent.gif", "palette.bmp"] {
+    for name in ["subsampled.jpg", "progressive.jpg", "palette.png", "lossy.webp", "transparent.gif", "rgb.tiff"] {
         let whole = fixture(name);
         for cut in 0..whole.len() {
             let _ = prepare(&whole[..cut], RGB);
@@ -123,27 +125,67 @@ fn preparation() -> Preparation {
 }
 
 /// Reads an archive as both front ends do.
-fn read(source: &str, bytes: Vec<u8>, preparation: Preparation) -> Result<Dataset, DataError> {
-    let mut archive = Archive::open(source, Cursor::new(bytes))?;
-    let idx = archive.idx_files();
-    let names = archive.names().to_vec();
-    let plan = Plan::new(source, &names, &idx, preparation)?;
+fn read(name: &str, bytes: Vec<u8>, preparation: Preparation) -> Result<Dataset, DataError> {
+    let mut source = Source::new(vec![(name.to_owned(), bytes)], |bytes| Some(Cursor::new(bytes.clone())))?;
+    let names = source.names().to_vec();
+    let idx: Vec<_> = idx_candidates(&names)
+        .filter_map(|index| Some((index, archive(&mut source, index).0.idx_kind(index)?)))
+        .collect();
+    let plan = Plan::new(name, &names, &idx, preparation)?;
     if let Layout::Idx { pictures, labels } = plan.layout {
         let labels = match labels {
-            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(index)?)?)),
+            Some(index) => {
+                let (archive, entry) = archive(&mut source, index);
+                Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(entry)?)?))
+            }
             None => None,
         };
-        return IdxReader::open(&plan, source, (&names[pictures], archive.reader(pictures)?), labels)?.finish();
+        let (archive, entry) = archive(&mut source, pictures);
+        return IdxReader::open(&plan, name, (&names[pictures], archive.reader(entry)?), labels)?.finish();
     }
-    let mut builder = plan.builder(source);
+    let mut builder = plan.builder(name);
     for entry in &plan.entries {
-        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
+        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| {
+            let (archive, entry) = archive(&mut source, index);
+            archive.annotation(entry)
+        });
         let annotation = annotation.as_deref().map_err(Clone::clone);
-        let picture = archive.picture(entry.index)?;
-        let prepared = picture.and_then(|bytes| prepare_cropped(&bytes, annotation, plan.crop, plan.target));
+        let (archive, place) = archive(&mut source, entry.index);
+        let prepared = archive.picture(place)?.and_then(|bytes| prepare_cropped(&bytes, annotation, &plan.cut));
         builder.push_cropped(&names[entry.index], entry.class, prepared);
     }
     builder.finish()
+}
+
+fn archive(source: &mut Source<Vec<u8>, Cursor<Vec<u8>>>, index: usize) -> (&mut Archive<Cursor<Vec<u8>>>, usize) {
+    match source.item(index) {
+        Item::Entry(archive, entry) => (archive, entry),
+        Item::File(_) | Item::Damaged(_) => panic!("all files are in the archive"),
+    }
+}
+
+/// Pixels that a cut makes of a fixture, one picture after the other.
+fn cut(name: &str, cut: &Cut) -> Vec<u8> {
+    prepare_cropped(&fixture(name), Err(AnnotationError::Missing), cut).unwrap().pictures.concat()
+}
+
+#[test]
+fn padded_pictures_and_frames_are_pillows() {
+    let padded = Cut { framing: Framing::Pad, background: Background::Black, ..Cut::plain(RGB) };
+    let frames = Cut { frames: Frames::All, ..Cut::plain(RGB) };
+    for (expected, how, count) in
+        [("expected_padded.safetensors", padded, 5), ("expected_frames.safetensors", frames, 1)]
+    {
+        let expected = fixture(expected);
+        let expected = SafeTensors::deserialize(&expected).unwrap();
+        assert_eq!(expected.len(), count);
+        for (name, want) in expected.tensors() {
+            let got = cut(&name, &how);
+            assert_eq!(got.len(), want.data().len(), "{name}");
+            let distance = got.iter().zip(want.data()).map(|(got, want)| got.abs_diff(*want)).max().unwrap();
+            assert!(distance <= if is_jpeg(&name) { 4 } else { 0 }, "{name}: {distance} levels off");
+        }
+    }
 }
 
 #[test]
@@ -177,7 +219,7 @@ fn a_damaged_zip_is_explained() {
     let whole = fixture("messy.zip");
     for cut in [0, 3, 100, whole.len() / 2, whole.len() - 30] {
         let sentence = open(&whole[..cut]).map(|_| ()).unwrap_err().to_string();
-        assert!(sentence.starts_with("messy.zip is not a zip archive that can be read"), "{sentence}");
+        assert!(sentence.starts_with("messy.zip is not an archive that can be read"), "{sentence}");
     }
     assert!(open(&fixture("rgb.png")).is_err());
 

@@ -8,6 +8,7 @@ mod data;
 mod golden;
 mod import;
 mod leaky_relu;
+mod properties;
 mod run;
 mod support;
 mod training;

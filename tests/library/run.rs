@@ -229,7 +229,9 @@ fn a_run_that_breaks_down_says_so_and_saves_nothing_broken() {
 
 #[test]
 fn a_batch_shows_every_picture_equally_often_across_epochs() {
-    let mut batches = whelp::train::Batches::new(pictures(10), 3, 4, false);
+    let mut config = tiny_config(1);
+    (config.seed, config.train.batch, config.data.horizontal_flip) = (3, 4, false);
+    let mut batches = whelp::train::Batches::new(pictures(10), &config);
     let mut shown = [0; 10];
     let mut first_epoch = Vec::new();
     for step in 0..5u64 {
@@ -241,8 +243,16 @@ fn a_batch_shows_every_picture_equally_often_across_epochs() {
     assert_eq!(shown, [2; 10]);
     assert_ne!(first_epoch[..10], first_epoch[10..]);
     // A function of the position alone: no state to lose.
-    let mut fresh = whelp::train::Batches::new(pictures(10), 3, 4, false);
+    let mut fresh = whelp::train::Batches::new(pictures(10), &config);
     assert_eq!(fresh.indices(8), first_epoch[8..12]);
+
+    config.data.validation = 0.2;
+    let held_out = whelp::data::Split::new(10, 0.2, 3).validation;
+    let mut rest = whelp::train::Batches::new(pictures(10), &config);
+    let mut shown: Vec<usize> = (0..4).flat_map(|step| rest.indices(step * 4)).collect();
+    shown.sort_unstable();
+    let expected = (0..10).filter(|index| !held_out.contains(index)).flat_map(|index| [index as usize; 2]);
+    assert_eq!((rest.epoch_len(), shown), (8, expected.collect::<Vec<_>>()));
 }
 
 /// A wrong gradient anywhere would keep a GAN from fitting ten smooth pictures even a little.

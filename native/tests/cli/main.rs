@@ -1,6 +1,8 @@
 //! The binary as people use it: real files, real processes, real signals.
 
+mod data;
 mod fashion;
+mod memory;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ const TINY: [&str; 10] = [
 
 fn whelp(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whelp"));
-    command.current_dir(folder).env_remove("RUST_BACKTRACE");
+    command.current_dir(folder).env_remove("RUST_BACKTRACE").env("WHELP_DATA_CACHE", "");
     command
 }
 

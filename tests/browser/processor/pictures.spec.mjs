@@ -120,7 +120,7 @@ test("what cannot be trained on is explained, and the pictures before it stay", 
   await drop(page, [folder]);
   await expect(whelp.part("error").last()).toContainText("None of the 1 files in letters is a picture");
   await whelp.part("pick-pictures").setInputFiles(torn);
-  await expect(whelp.part("error").last()).toContainText("torn.zip is not a zip archive that can be read");
+  await expect(whelp.part("error").last()).toContainText("torn.zip is not an archive that can be read");
   await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
   await expect(whelp.part("status")).toContainText("Ready to train on the built-in dogs");
 });

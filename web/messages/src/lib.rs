@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use whelp::config::{DataConfig, RunConfig};
+use whelp::data::Report;
 use whelp::protocol::{Command, DataSummary, Event, Grid, Progress, StepLosses};
 
 /// Page to worker.
@@ -19,6 +20,8 @@ pub enum Request {
     LoadData { id: u32, source: DataSource, data: DataConfig },
     /// Give up the `LoadData` under way; the data set before it stays. Answered by `DataCancelled`.
     CancelData { id: u32 },
+    /// Remove the prepared pictures that are kept in the browser. Answered by `Kept`.
+    ClearKept,
     /// Read a checkpoint (its file in `bytes`) without disturbing a run. Answered by `Opened` and a `Samples` event.
     OpenCheckpoint { name: String },
     /// Draw pictures from the opened checkpoint or the run, as [`Command::Sample`] does. Answered by a `Samples` event.
@@ -60,10 +63,16 @@ pub enum Reply {
     Data {
         id: u32,
         summary: DataSummary,
+        /// What the data doctor found.
+        report: Box<Report>,
         preview: Grid,
     },
     DataCancelled {
         id: u32,
+    },
+    /// Prepared pictures that are kept in the browser. Comes after pictures were read, and answers `ClearKept`.
+    Kept {
+        kept: Kept,
     },
     Opened {
         name: String,
@@ -89,6 +98,15 @@ pub enum Reply {
         about: About,
         message: String,
     },
+}
+
+/// Prepared pictures that a second start need not prepare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Data sets.
+    pub count: usize,
+    /// Of all of them.
+    pub bytes: u64,
 }
 
 /// Which device the worker is to use.

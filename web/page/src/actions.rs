@@ -192,6 +192,14 @@ impl Store {
         self.load(Source::BuiltinDogs);
     }
 
+    /// Reads the same pictures again, without those that the data doctor flags or with them.
+    pub fn exclude_flagged(self, exclude: bool) {
+        let mut config = self.config.get_untracked();
+        config.data.exclude_flagged = exclude;
+        self.show_settings(config);
+        self.load(self.source.get_value());
+    }
+
     /// Picked files: pictures, archives, a checkpoint among them perhaps.
     pub fn take_files(self, found: Vec<PathAndFile>) {
         let (checkpoints, pictures): (Vec<_>, Vec<_>) =
@@ -261,6 +269,11 @@ impl Store {
         self.next_load.set_value(id);
         self.loading.set(Some(Loading { id, name, stage }));
         id
+    }
+
+    /// Removes the prepared pictures from the browser's private file system; those in use stay in memory.
+    pub fn clear_kept(self) {
+        self.post(&Request::ClearKept, None, None);
     }
 
     /// Gives up what is being read; the pictures before it stay.

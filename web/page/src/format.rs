@@ -35,6 +35,14 @@ pub fn short(count: u64) -> String {
     }
 }
 
+/// A size on disk: `0.3 MB`, `34 MB`, `1,200 MB`.
+pub fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000_000 => format!("{:.1}{NB}MB", bytes as f64 / 1e6),
+        _ => format!("{}{NB}MB", full(bytes / 1_000_000)),
+    }
+}
+
 /// A speed: `310/s`, `4.2/s`, `0.35/s`; a dash while it is unknown.
 pub fn per_second(speed: f64) -> String {
     if !speed.is_finite() || speed <= 0.0 {
@@ -91,6 +99,12 @@ mod tests {
     #[test]
     fn counts_in_full_have_their_thousands_separated() {
         assert_eq!([0, 999, 1000, 2990, 1_234_567].map(full), ["0", "999", "1,000", "2,990", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_on_disk_are_short() {
+        let words = [300_000, 9_940_000, 34_000_000, 1_200_000_000].map(megabytes).map(plain);
+        assert_eq!(words, ["0.3 MB", "9.9 MB", "34 MB", "1,200 MB"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Store {
                     loading.stage = LoadStage::Reading { done, total, skipped };
                 }
             }),
-            Reply::Data { id, summary, preview } if self.is_loading(id) => {
+            Reply::Data { id, summary, report, preview } if self.is_loading(id) => {
                 let source = self.loading_source.get_value();
                 let is_builtin = matches!(source, Source::BuiltinDogs);
                 self.source.set_value(source);
@@ -38,8 +38,15 @@ impl Store {
                     self.notices.show(Tone::Info, note, &[]);
                 }
                 let preparation = self.loading_preparation.get_value();
-                self.data.set(Some(Data { summary, preview: with_pixels(preview, bytes), is_builtin, preparation }));
+                self.data.set(Some(Data {
+                    summary,
+                    report,
+                    preview: with_pixels(preview, bytes),
+                    is_builtin,
+                    preparation,
+                }));
             }
+            Reply::Kept { kept } => self.kept.set(kept),
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
             // Of a request that a newer one has replaced.
             Reply::Data { .. } | Reply::DataCancelled { .. } => {}

@@ -4,11 +4,11 @@ use leptos::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use web_sys::Blob;
 use whelp::config::RunConfig;
-use whelp::data::Preparation;
+use whelp::data::{Preparation, Report};
 use whelp::protocol::{DataSummary, FinishReason, Grid, Progress};
 use whelp::recipes;
 use whelp::validate::ConfigError;
-use whelp_messages::DeviceInfo;
+use whelp_messages::{DeviceInfo, Kept};
 
 use super::files::PathAndFile;
 use super::losses::LossSeries;
@@ -43,6 +43,8 @@ pub struct Store {
     pub drawing: RwSignal<Drawing>,
     pub data: RwSignal<Option<Data>>,
     pub loading: RwSignal<Option<Loading>>,
+    /// Prepared pictures in the browser's private file system.
+    pub kept: RwSignal<Kept>,
     /// A checkpoint that the worker holds open, not trained on yet.
     pub opened: RwSignal<Option<Opened>, LocalStorage>,
     /// A checkpoint is on its way to the worker.
@@ -180,6 +182,8 @@ pub struct Fresh {
 #[derive(Clone, Debug)]
 pub struct Data {
     pub summary: DataSummary,
+    /// What the data doctor found.
+    pub report: Box<Report>,
     pub preview: Grid,
     pub is_builtin: bool,
     /// What they were read as.
@@ -275,6 +279,7 @@ impl Store {
             drawing: RwSignal::new(Drawing::default()),
             data: RwSignal::new(None),
             loading: RwSignal::new(None),
+            kept: RwSignal::new(Kept::default()),
             opened: RwSignal::new_local(None),
             opening: RwSignal::new(false),
             latest: RwSignal::new_local(None),

@@ -7,12 +7,14 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File, FileReaderSync, Response};
 use whelp::data::{
-    self, AnnotationError, Archive, DataError, Dataset, DatasetBuilder, DecodeError, IDX_HEAD_BYTES, IdxKind,
-    IdxReader, Layout, Plan, Preparation, idx_candidates, is_ignorable, prepare_cropped, read_idx_labels,
+    self, ARCHIVE_HEAD_BYTES, AnnotationError, ArchiveKind, DataError, Dataset, DatasetBuilder, DecodeError, Entry,
+    IDX_HEAD_BYTES, IdxKind, IdxReader, Item, Layout, Plan, Preparation, Source, idx_candidates, is_ignorable,
+    prepare_cropped, read_idx_labels,
 };
 use whelp::platform::{Instant, yield_now};
 use whelp_messages::DataSource;
 
+use super::cache;
 use super::port::scope;
 
 /// Longest time without looking at requests, in milliseconds.
@@ -43,7 +45,7 @@ pub async fn load(
             })?;
             data::dogs(&png, preparation).map(Some).map_err(sentence)
         }
-        DataSource::Files { name } => load_files(&name, files, preparation, watch).await,
+        DataSource::Files { name } => load_or_recall(&name, files, preparation, watch).await,
     }
 }
 
@@ -51,90 +53,96 @@ fn sentence(error: DataError) -> String {
     error.to_string()
 }
 
-async fn load_files(
-    source: &str,
+type Files = Source<File, BlobReader>;
+
+/// What is kept of the same files, else what is made of them.
+async fn load_or_recall(
+    name: &str,
     mut files: Vec<(String, File)>,
     preparation: Preparation,
     watch: &impl Watch,
 ) -> Result<Option<Dataset>, String> {
     files.retain(|(path, _)| !is_ignorable(path));
-    // The order a computer's folder is read in, whatever order the browser lists it in.
+    // Browsers list a folder in any order.
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    if let [(path, file)] = &files[..]
-        && is_zip(file).await
-    {
-        let archive = Archive::open(path, BlobReader::new(file)?).map_err(sentence)?;
-        return load_archive(source, archive, preparation, watch).await;
+    let key = cache::key(name, &files, preparation);
+    if let Some(data) = cache::read(&key).await {
+        return Ok(Some(data));
     }
-    let names: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
+    let data = load_files(name, files, preparation, watch).await?;
+    if let Some(data) = &data {
+        cache::write(&key, data).await;
+    }
+    Ok(data)
+}
+
+async fn load_files(
+    name: &str,
+    files: Vec<(String, File)>,
+    preparation: Preparation,
+    watch: &impl Watch,
+) -> Result<Option<Dataset>, String> {
+    let mut source: Files = Source::new(files, open_archive).map_err(sentence)?;
+    let names = source.names().to_vec();
     let mut idx = Vec::new();
     for index in idx_candidates(&names) {
-        idx.extend(idx_kind(&files[index].1).await.map(|kind| (index, kind)));
+        let kind = match source.item(index) {
+            Item::File(file) => idx_kind(file).await,
+            Item::Entry(archive, index) => archive.idx_kind(index),
+            Item::Damaged(_) => None,
+        };
+        idx.extend(kind.map(|kind| (index, kind)));
     }
-    let plan = Plan::new(source, &names, &idx, preparation).map_err(sentence)?;
+    let plan = Plan::new(name, &names, &idx, preparation).map_err(sentence)?;
     if let Layout::Idx { pictures, labels } = plan.layout {
-        let reader = |index: usize| Ok::<_, String>((names[index].as_str(), BlobReader::new(&files[index].1)?));
-        let labels = labels.map(reader).transpose()?;
-        let read = |(name, reader)| Ok::<_, String>((name, read_idx_labels(name, reader).map_err(sentence)?));
-        let labels = labels.map(read).transpose()?;
-        return read_idx(IdxReader::open(&plan, source, reader(pictures)?, labels).map_err(sentence)?, watch).await;
+        let labels = match labels {
+            Some(index) => {
+                let labels = read_idx_labels(&names[index], open(&mut source, index)?).map_err(sentence)?;
+                Some((names[index].as_str(), labels))
+            }
+            None => None,
+        };
+        let pictures = (names[pictures].as_str(), open(&mut source, pictures)?);
+        return read_idx(IdxReader::open(&plan, name, pictures, labels).map_err(sentence)?, watch).await;
     }
-    let mut reading = Reading::new(&plan, source, watch);
-    for entry in &plan.entries {
-        let (path, file) = &files[entry.index];
-        // Among other files an archive's pictures stand where it does, and are of the class that it would be of.
-        if is_zip(file).await {
-            let mut archive = Archive::open(path, BlobReader::new(file)?).map_err(sentence)?;
-            reading.pace.total += archive.names().len().saturating_sub(1);
-            for index in 0..archive.names().len() {
-                let bytes = archive.picture(index).map_err(sentence)?;
-                let name = archive.names()[index].clone();
-                if !reading.take(&name, entry.class, bytes, Err(AnnotationError::Missing)).await {
-                    return Ok(None);
-                }
-            }
-        } else {
-            let annotation = match entry.annotation {
-                Some(index) => read_annotation(&files[index].1).await,
-                None => Err(AnnotationError::Missing),
-            };
-            if !reading.take(path, entry.class, read(file).await, annotation).await {
-                return Ok(None);
-            }
+    let mut reading = Reading::new(&plan, name, watch);
+    for position in source.reading_order(&plan.entries) {
+        let Entry { index, class, annotation } = plan.entries[position];
+        let bytes = match source.item(index) {
+            Item::File(file) => read(file).await,
+            Item::Entry(archive, index) => archive.picture(index).map_err(sentence)?,
+            Item::Damaged(reason) => Err(reason),
+        };
+        let annotation = match annotation.map(|index| source.item(index)) {
+            Some(Item::File(file)) => read_annotation(file).await,
+            Some(Item::Entry(archive, index)) => archive.annotation(index),
+            Some(Item::Damaged(reason)) => Err(AnnotationError::Unreadable { reason: reason.to_string() }),
+            None => Err(AnnotationError::Missing),
+        };
+        if !reading.take(position, &names[index], class, bytes, annotation).await {
+            return Ok(None);
         }
     }
     reading.builder.finish().map(Some).map_err(sentence)
 }
 
-async fn load_archive(
-    source: &str,
-    mut archive: Archive<BlobReader>,
-    preparation: Preparation,
-    watch: &impl Watch,
-) -> Result<Option<Dataset>, String> {
-    let idx = archive.idx_files();
-    let names = archive.names().to_vec();
-    let plan = Plan::new(source, &names, &idx, preparation).map_err(sentence)?;
-    if let Layout::Idx { pictures, labels } = plan.layout {
-        let labels = match labels {
-            Some(index) => {
-                let reader = archive.reader(index).map_err(sentence)?;
-                Some((names[index].as_str(), read_idx_labels(&names[index], reader).map_err(sentence)?))
-            }
-            None => None,
-        };
-        let pictures = (names[pictures].as_str(), archive.reader(pictures).map_err(sentence)?);
-        return read_idx(IdxReader::open(&plan, source, pictures, labels).map_err(sentence)?, watch).await;
+/// To read it through, if it is an archive.
+fn open_archive(file: &File) -> Option<BlobReader> {
+    let mut reader = BlobReader::new(file).ok()?;
+    let mut head = Vec::new();
+    reader.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    ArchiveKind::of(&head)?;
+    reader.rewind().ok()?;
+    Some(reader)
+}
+
+/// To be read through.
+fn open(source: &mut Files, index: usize) -> Result<Box<dyn Read + '_>, String> {
+    match source.item(index) {
+        Item::File(file) => Ok(Box::new(BlobReader::new(file)?)),
+        Item::Entry(archive, index) => Ok(Box::new(archive.reader(index).map_err(sentence)?)),
+        Item::Damaged(reason) => Err(reason.to_string()),
     }
-    let mut reading = Reading::new(&plan, source, watch);
-    for entry in &plan.entries {
-        let bytes = archive.picture(entry.index).map_err(sentence)?;
-        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| archive.annotation(index));
-        if !reading.take(&names[entry.index], entry.class, bytes, annotation).await {
-            return Ok(None);
-        }
-    }
-    reading.builder.finish().map(Some).map_err(sentence)
 }
 
 async fn read_idx(mut reader: IdxReader<impl Read>, watch: &impl Watch) -> Result<Option<Dataset>, String> {
@@ -161,14 +169,15 @@ impl<'a, W: Watch> Reading<'a, W> {
     /// Adds one file; false if the reading is cancelled.
     async fn take(
         &mut self,
+        position: usize,
         name: &str,
         class: Option<u32>,
         bytes: Result<Vec<u8>, DecodeError>,
         annotation: Result<Vec<u8>, AnnotationError>,
     ) -> bool {
         let annotation = annotation.as_deref().map_err(Clone::clone);
-        let prepared = bytes.and_then(|bytes| prepare_cropped(&bytes, annotation, self.plan.crop, self.plan.target));
-        self.builder.push_cropped(name, class, prepared);
+        let prepared = bytes.and_then(|bytes| prepare_cropped(&bytes, annotation, &self.plan.cut));
+        self.builder.push_at(position, name, class, prepared);
         self.pace.done(self.builder.skipped_count()).await
     }
 }
@@ -215,12 +224,6 @@ async fn read_annotation(file: &File) -> Result<Vec<u8>, AnnotationError> {
     let most = (data::MAX_ANNOTATION_BYTES + 1) as f64;
     let head = file.slice_with_f64_and_f64(0.0, most).map_err(|_| unreadable("the browser refused".to_owned()))?;
     data::read_annotation(&blob_bytes(&head).await.map_err(unreadable)?[..])
-}
-
-/// By content: `PK` and either an entry or the end of an empty archive.
-async fn is_zip(file: &File) -> bool {
-    let Ok(head) = file.slice_with_f64_and_f64(0.0, 4.0) else { return false };
-    matches!(blob_bytes(&head).await.as_deref(), Ok([b'P', b'K', 3 | 5, 4 | 6]))
 }
 
 async fn read(file: &File) -> Result<Vec<u8>, DecodeError> {

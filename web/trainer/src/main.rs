@@ -1,5 +1,6 @@
 //! The page's Web Worker: everything that computes. A device, a data set, an opened checkpoint and at most one run.
 
+mod cache;
 mod data;
 mod faults;
 mod gpu;

@@ -19,10 +19,10 @@ use whelp_messages::{About, DataSource, DeviceInfo, DevicePreference, Reply, Req
 use super::data::{self, Watch};
 use super::port::{Incoming, post};
 use super::suggest::{self, Suggestion};
-use super::{faults, gpu, starter};
+use super::{cache, faults, gpu, starter};
 
-/// Pictures in the strip of real ones.
-const PREVIEW: usize = 12;
+/// Pictures on the contact sheet; a fifth of them are in the strip.
+const PREVIEW: usize = 60;
 
 /// Most pictures drawn at once, as many as a grid may have.
 const MOST_DRAWN: usize = 1024;
@@ -74,6 +74,10 @@ pub async fn serve(requests: Receiver<Incoming>) {
                     session.loading.set(None);
                 }
             }
+            Request::ClearKept => {
+                cache::clear().await;
+                tell_kept().await;
+            }
             Request::OpenCheckpoint { name } => session.open_checkpoint(name, &bytes).await,
             Request::Generate { count, seed, class, truncation_psi } => {
                 let count = count.clamp(1, MOST_DRAWN);
@@ -93,6 +97,10 @@ fn fail(about: About, message: impl ToString) {
 fn ready(device: DeviceInfo, suggestion: Suggestion) {
     let Suggestion { config, reason } = suggestion;
     post(&Reply::Ready { device, suggested: Box::new(config), reason }, None);
+}
+
+async fn tell_kept() {
+    post(&Reply::Kept { kept: cache::kept().await }, None);
 }
 
 fn post_event(mut event: Event) {
@@ -157,6 +165,7 @@ impl Session {
         } else {
             self.loading.set(None);
             self.answer_data(id, loaded);
+            tell_kept().await;
         }
         self.measure().await;
     }
@@ -166,9 +175,9 @@ impl Session {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
-                let summary = dataset.summary().clone();
+                let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
                 *self.data.borrow_mut() = Some(Arc::new(dataset));
-                post(&Reply::Data { id, summary, preview }, Some(&pixels));
+                post(&Reply::Data { id, summary, report, preview }, Some(&pixels));
             }
             Ok(None) => post(&Reply::DataCancelled { id }, None),
             Err(message) => fail(About::Data, message),

@@ -2,6 +2,7 @@
 
 mod advanced;
 mod app;
+mod check;
 mod checkpoint;
 mod controls;
 mod drop_overlay;

@@ -1,28 +1,33 @@
 //! What is trained on: the built-in dogs, or what the visitor brings.
 
 use leptos::prelude::*;
+use whelp::data::held_out;
 
+use super::check::Check;
 use super::file_picker::{FilePicker, Pick};
 use super::problems::Problems;
 use super::strip::Strip;
 use crate::format;
 use crate::store::{Data, LoadStage, Loading, Store};
 
-/// What can be read, for the browser's file dialog. The last two are for idx files.
-const PICTURES_AND_ZIPS: &str =
-    "image/jpeg,image/png,image/webp,image/gif,image/bmp,.zip,application/zip,.gz,application/gzip";
+/// What can be read, for the browser's file dialog. The last two are for tar archives and idx files.
+const PICTURES_AND_ARCHIVES: &str = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,.zip,application/zip,\
+                                     .tar,application/x-tar,.tgz,.gz,application/gzip";
 
 #[component]
 pub fn Pictures() -> impl IntoView {
     let store = expect_context::<Store>();
-    let summary = move || store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), summary));
+    let share = move || store.config.with(|config| config.data.validation);
+    let summary = move || {
+        store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, share())))
+    };
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
     let is_loading = Memo::new(move |_| store.loading.with(Option::is_some));
     let invitation = move || {
         if store.phase.get().is_active() {
             "Pictures dropped now are for the next training."
         } else {
-            "Drop a folder, pictures or a zip anywhere on this page."
+            "Drop a folder, pictures, a zip or a tar anywhere on this page."
         }
     };
     view! {
@@ -36,14 +41,16 @@ pub fn Pictures() -> impl IntoView {
             </div>
             <Strip />
             <Problems />
+            <Check />
             <p class="hint">
                 {invitation} " " <span class="promise">"Your pictures stay on this device."</span>
             </p>
+            <Kept />
             <div class="buttons">
                 <FilePicker
-                    label="Pictures or zip…"
+                    label="Pictures or archive…"
                     id="pick-pictures"
-                    pick=Pick::Files { accept: PICTURES_AND_ZIPS }
+                    pick=Pick::Files { accept: PICTURES_AND_ARCHIVES }
                     on_pick=move |files| store.take_files(files)
                 />
                 <FilePicker
@@ -64,6 +71,27 @@ pub fn Pictures() -> impl IntoView {
                 </Show>
             </div>
         </section>
+    }
+}
+
+/// What stays on this device for the next visit, with a way to remove it.
+#[component]
+fn Kept() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let words = move || {
+        let kept = store.kept.get();
+        let sets = if kept.count == 1 { "1 prepared set".to_owned() } else { format!("{} prepared sets", kept.count) };
+        format!("{sets} of pictures kept for your next visit, {}. ", format::megabytes(kept.bytes))
+    };
+    view! {
+        <Show when=move || { store.kept.get().count > 0 }>
+            <p class="hint" data-testid="kept">
+                {words}
+                <button type="button" class="link" data-testid="clear-kept" on:click=move |_| store.clear_kept()>
+                    "Remove"
+                </button>
+            </p>
+        </Show>
     }
 }
 
@@ -89,9 +117,13 @@ fn LoadProgress() -> impl IntoView {
     }
 }
 
-fn summary(data: &Data) -> String {
+fn summary(data: &Data, share: f64) -> String {
     let summary = &data.summary;
-    format!("{} · {} · {} px", summary.name, format::pictures(summary.count as u64), summary.resolution)
+    let held_out = match held_out(summary.count, share) {
+        0 => String::new(),
+        count => format!(" · {} held out", format::full(count as u64)),
+    };
+    format!("{} · {} · {} px{held_out}", summary.name, format::pictures(summary.count as u64), summary.resolution)
 }
 
 fn words(loading: &Loading) -> String {

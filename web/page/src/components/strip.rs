@@ -19,7 +19,7 @@ pub fn Strip() -> impl IntoView {
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
         store.data.with(|data| {
-            let Some(preview) = data.as_ref().map(|data| first(&data.preview, COLUMNS)) else { return };
+            let Some(preview) = data.as_ref().map(|data| some(&data.preview, COLUMNS)) else { return };
             if draw::draw_grid(&canvas, &preview, COLUMNS, GAP).is_err() {
                 let text = "The preview of your pictures could not be drawn. Training is not affected.";
                 store.notices.show(Tone::Warning, text, &[]);
@@ -40,11 +40,36 @@ pub fn Strip() -> impl IntoView {
     }
 }
 
-/// The grid's first pictures; the pixels of the rest stay and are not drawn.
-fn first(grid: &Grid, count: usize) -> Grid {
-    let mut grid = grid.clone();
-    let rows = grid.count.min(count).div_ceil(grid.columns.max(1));
-    grid.pixels.truncate(rows * grid.tile * grid.width() * grid.channels);
-    grid.count = grid.count.min(count);
-    grid
+/// `count` pictures of the grid in one row, evenly spaced through it; all if there are fewer.
+fn some(grid: &Grid, count: usize) -> Grid {
+    let (tile, channels, width) = (grid.tile, grid.channels, grid.width());
+    let count = count.min(grid.count);
+    let mut row =
+        Grid { tile, columns: count, count, channels, pixels: Vec::with_capacity(count * tile * tile * channels) };
+    for line in 0..tile {
+        for slot in 0..count {
+            let index = slot * grid.count / count;
+            let (top, left) = (index / grid.columns * tile + line, index % grid.columns * tile);
+            let start = (top * width + left) * channels;
+            row.pixels.extend_from_slice(&grid.pixels[start..start + tile * channels]);
+        }
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_taken_evenly() {
+        // Five pictures of 2 x 2 grey pixels in three columns; each pixel is ten times its picture and its place.
+        let pixel = |row: usize, column: usize| (10 * (row / 2 * 3 + column / 2) + row % 2 * 2 + column % 2) as u8;
+        let pixels = (0..4).flat_map(|row| (0..6).map(move |column| pixel(row, column))).collect();
+        let grid = Grid { tile: 2, columns: 3, count: 5, channels: 1, pixels };
+        let two = some(&grid, 2);
+        assert_eq!((two.columns, two.count), (2, 2));
+        assert_eq!(two.pixels, [0, 1, 20, 21, 2, 3, 22, 23]);
+        assert_eq!(some(&grid, 12).count, 5);
+    }
 }

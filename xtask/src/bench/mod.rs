@@ -1,4 +1,7 @@
-//! Measuring: what a visitor has to download, how long it takes from click to first step, what R1 and R2 cost.
+//! Measuring: what a visitor has to download, how long it takes from click to first step, what R1 and R2 cost, how fast
+//! pictures are prepared.
+
+mod preparing;
 
 use crate::build;
 use crate::paths::Paths;
@@ -41,6 +44,10 @@ pub fn command() -> Result<ExitCode> {
     let mut measurements = page_weight(&paths.dist())?;
     steps.run("Measure R1 and R2 on the processor", || {
         measurements.push(penalty_ratio(&paths)?);
+        Ok(())
+    })?;
+    steps.run("Measure preparing pictures", || {
+        measurements.push(preparing::against_pillow(&paths)?);
         Ok(())
     })?;
     steps.run("Measure in the browser", || {

@@ -1,0 +1,216 @@
+//! What people drop: every fixture has its outcome, whatever it comes in.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
+use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::{refused, succeed, text, whelp};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+fn check(path: &Path, arguments: &[&str]) -> Value {
+    let output = succeed(
+        whelp(path.parent().unwrap()).args(["data", "check", "--json", "--resolution", "32"]).args(arguments).arg(path),
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The fixtures that are files of one source, copied so that nothing else is among them.
+fn messy(place: &TempDir) -> PathBuf {
+    let folder = place.path().join("messy");
+    for entry in fs::read_dir(fixtures()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        // Made for other tests, and the archive has one of its own.
+        if ["safetensors", "pth", "py", "zip", "json"].iter().any(|ending| name.ends_with(ending)) {
+            continue;
+        }
+        let target = folder.join(if name.starts_with("truncated") { format!("nested/deep er/{name}") } else { name });
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(path, target).unwrap();
+    }
+    fs::copy(fixtures().join("rgb.png"), folder.join("z copy of rgb.png")).unwrap();
+    fs::write(folder.join("notes ünïcode 犬.txt"), "no picture").unwrap();
+    fs::write(folder.join(".DS_Store"), "left behind").unwrap();
+    folder
+}
+
+/// By file: why it cannot be used, or its flags.
+fn outcomes(report: &Value) -> BTreeMap<String, String> {
+    let string = |value: &Value| value.as_str().unwrap().to_owned();
+    let skipped =
+        report["skipped"].as_array().unwrap().iter().map(|file| (string(&file["name"]), string(&file["reason"])));
+    let flags = |file: &Value| {
+        let flags: Vec<String> = file["flags"].as_array().unwrap().iter().map(string).collect();
+        let like = file["like"].as_str().map_or_else(String::new, |like| format!(" of {like}"));
+        format!("{}{like}", flags.join(", "))
+    };
+    let flagged = report["flagged"].as_array().unwrap().iter().map(|file| (string(&file["name"]), flags(file)));
+    skipped.chain(flagged).collect()
+}
+
+#[test]
+fn every_messy_file_has_its_outcome() {
+    let place = TempDir::new().unwrap();
+    let folder = messy(&place);
+    let report = check(&folder, &[]);
+    let expected: BTreeMap<String, String> =
+        serde_json::from_slice(&fs::read(fixtures().join("outcomes.json")).unwrap()).unwrap();
+    let found = outcomes(&report);
+    println!("{}", serde_json::to_string_pretty(&found).unwrap());
+    for (name, outcome) in &expected {
+        assert_eq!(found.get(name), Some(outcome), "{name}");
+    }
+    let more: Vec<_> = found.keys().filter(|name| !expected.contains_key(*name)).collect();
+    assert!(more.is_empty(), "{more:?}");
+    let refused = report["skipped"].as_array().unwrap().len();
+    let [files, usable, pictures] = ["files", "usable", "pictures"].map(|key| report[key].as_u64().unwrap() as usize);
+    assert_eq!((files, pictures), (usable + refused, usable));
+
+    let unflagged = check(&folder, &["--exclude-flagged"]);
+    let flagged = report["flagged_count"].as_u64().unwrap() as usize;
+    assert_eq!(unflagged["pictures"].as_u64().unwrap() as usize, usable - flagged);
+    assert_ne!(unflagged["fingerprint"], report["fingerprint"]);
+}
+
+/// Files below `folder` with their names relative to it.
+fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned(), path));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn archives_give_the_same_data_set_as_their_folder() {
+    let place = TempDir::new().unwrap();
+    let folder = messy(&place);
+    let mut files = files(&folder);
+    // Not in the order of their names.
+    files.reverse();
+
+    let zip = place.path().join("messy.zip");
+    let mut writer = ZipWriter::new(File::create(&zip).unwrap());
+    for (name, path) in &files {
+        writer.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
+        writer.write_all(&fs::read(path).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+
+    let tar = place.path().join("messy.tar");
+    let mut builder = tar::Builder::new(File::create(&tar).unwrap());
+    for (name, path) in &files {
+        builder.append_path_with_name(path, name).unwrap();
+    }
+    builder.finish().unwrap();
+    let packed = place.path().join("messy.tar.gz");
+    let mut encoder = GzEncoder::new(File::create(&packed).unwrap(), Compression::fast());
+    encoder.write_all(&fs::read(&tar).unwrap()).unwrap();
+    encoder.finish().unwrap();
+
+    let (expected, fingerprint) = (outcomes(&check(&folder, &[])), check(&folder, &[])["fingerprint"].clone());
+    for archive in [zip, tar, packed] {
+        let report = check(&archive, &[]);
+        assert_eq!(report["fingerprint"], fingerprint, "{}", archive.display());
+        assert_eq!(outcomes(&report), expected, "{}", archive.display());
+    }
+}
+
+#[test]
+fn an_entry_that_leads_out_of_its_archive_touches_nothing() {
+    let place = TempDir::new().unwrap();
+    let deep = place.path().join("a/b/c");
+    fs::create_dir_all(&deep).unwrap();
+    fs::copy(fixtures().join("messy.zip"), deep.join("messy.zip")).unwrap();
+    let before = files(place.path());
+    let report = check(&deep.join("messy.zip"), &[]);
+    assert!(report["usable"].as_u64().unwrap() > 0);
+    assert_eq!(files(place.path()), before);
+}
+
+#[test]
+fn the_report_reads_well_and_a_contact_sheet_is_drawn() {
+    let place = TempDir::new().unwrap();
+    let folder = messy(&place);
+    let sheet = place.path().join("sheet.png");
+    let output =
+        succeed(whelp(place.path()).args(["data", "check", "--resolution", "32", "--sheet"]).arg(&sheet).arg(&folder));
+    let said = text(&output.stdout);
+    for part in
+        ["cannot be used (", "are flagged", "formats: ", "sides in pixels: ", "Verdict: too few for more than a try"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let sheet = image::open(sheet).unwrap();
+    assert!(sheet.width() > 32 && sheet.width().is_multiple_of(32), "{}", sheet.width());
+}
+
+#[test]
+fn nonsense_is_refused_with_a_sentence() {
+    let place = TempDir::new().unwrap();
+    let check = |arguments: &[&str]| {
+        let mut command = whelp(place.path());
+        command.args(["data", "check"]).args(arguments).arg(fixtures());
+        refused(&mut command)
+    };
+    assert!(check(&["--resolution", "48"]).contains("data.resolution is 48; it accepts"));
+    assert!(check(&["--set", "train.batch=4"]).contains("only fields of data matter here"));
+    assert!(check(&["--set", "data.framing=wide"]).contains("it accepts center, pad or tiles"));
+    let mut missing = whelp(place.path());
+    assert!(refused(missing.args(["data", "check", "nowhere"])).contains("nowhere could not be read"));
+}
+
+#[test]
+fn prepared_pictures_are_kept_listed_rebuilt_and_cleared() {
+    let place = TempDir::new().unwrap();
+    let folder = messy(&place);
+    let cache = place.path().join("cache");
+    let cached = |arguments: &[&str]| {
+        let mut command: Command = whelp(place.path());
+        command.env("WHELP_DATA_CACHE", &cache).args(["data"]).args(arguments);
+        command
+    };
+    let check = || {
+        let output = succeed(cached(&["check", "--json"]).arg(&folder));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report, text(&output.stderr))
+    };
+    let (first, _) = check();
+    assert!(text(&succeed(&mut cached(&["cache"])).stdout).contains(": 1 data sets, "));
+    let (second, said) = check();
+    assert_eq!((&second, said.contains("prepared again")), (&first, false));
+
+    let file = files(&cache).pop().unwrap().1;
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let (third, said) = check();
+    assert!(said.contains("are prepared again: its content has changed"), "{said}");
+    assert_eq!(third, first);
+
+    fs::write(folder.join("one more.png"), fs::read(fixtures().join("rgba.png")).unwrap()).unwrap();
+    assert_ne!(check().0["fingerprint"], first["fingerprint"], "another file is another data set");
+    assert!(text(&succeed(&mut cached(&["cache", "--clear"])).stdout).starts_with("removed 2 data sets"));
+    assert!(files(&cache).is_empty());
+}

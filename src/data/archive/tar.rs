@@ -1,0 +1,167 @@
+//! Files of a tar archive, plain or packed with gzip, at the places where they lie.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use flate2::read::MultiGzDecoder;
+use tar::Header;
+
+use super::super::MAX_ANNOTATION_BYTES;
+use super::MAX_UNPACKED_BYTES;
+
+/// Bytes of a header, and of the blocks that everything comes in.
+const BLOCK: usize = 512;
+
+/// Where a header has its checksum.
+const CHECKSUM: Range<usize> = 148..156;
+
+/// Annotations that are kept in memory while a packed archive is listed, in bytes altogether: those of 120,000 pictures.
+const MAX_KEPT_BYTES: u64 = 256 << 20;
+
+/// An archive whose files are known.
+pub struct Tar<R> {
+    stream: Stream<R>,
+    files: Vec<File>,
+    /// Annotations of a packed archive by where they begin: they and their pictures lie far from each other, and going
+    /// back and forth would unpack everything again for every picture.
+    kept: HashMap<u64, Vec<u8>>,
+}
+
+/// Where a file lies in the unpacked archive.
+pub struct File {
+    pub name: String,
+    pub start: u64,
+    pub size: u64,
+}
+
+/// An unpacked archive, and where it is being read.
+enum Stream<R> {
+    Plain(R),
+    /// Can only be read forwards. None for a moment while it starts anew.
+    Packed(Option<MultiGzDecoder<R>>, u64),
+}
+
+/// Whether a file that begins like this is a tar archive: its first header's checksum holds.
+pub fn is_tar(head: &[u8]) -> bool {
+    let Some(header) = head.get(..BLOCK) else { return false };
+    let header = Header::from_byte_slice(header);
+    let bytes = header.as_bytes().iter().enumerate();
+    // The checksum itself counts as blanks.
+    let sum: u32 = bytes.map(|(i, byte)| if CHECKSUM.contains(&i) { 32 } else { u32::from(*byte) }).sum();
+    header.as_bytes()[0] != 0 && header.cksum().is_ok_and(|told| told == sum)
+}
+
+/// Whether it is one packed with gzip.
+pub fn is_packed_tar(head: &[u8]) -> bool {
+    let mut first = Vec::new();
+    // What is missing at the end of `head` is an error behind the bytes that matter.
+    let _ = MultiGzDecoder::new(head).take(BLOCK as u64).read_to_end(&mut first);
+    is_tar(&first)
+}
+
+impl<R: Read + Seek> Tar<R> {
+    /// Reads all headers; of a packed archive everything.
+    pub fn open(mut reader: R, is_packed: bool) -> io::Result<Self> {
+        reader.rewind()?;
+        if !is_packed {
+            let mut archive = tar::Archive::new(&mut reader);
+            let files = archive.entries_with_seek()?.filter_map(file_of).collect::<io::Result<_>>()?;
+            return Ok(Self { stream: Stream::Plain(reader), files, kept: HashMap::new() });
+        }
+        let (mut files, mut kept, mut kept_bytes) = (Vec::new(), HashMap::new(), 0);
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(&mut reader).take(MAX_UNPACKED_BYTES));
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let Some(file) = described(&entry) else { continue };
+            if is_annotation(&file.name) && file.size <= MAX_ANNOTATION_BYTES {
+                kept_bytes += file.size;
+                if kept_bytes <= MAX_KEPT_BYTES {
+                    let mut bytes = Vec::new();
+                    entry.read_to_end(&mut bytes)?;
+                    kept.insert(file.start, bytes);
+                }
+            }
+            files.push(file);
+        }
+        reader.rewind()?;
+        Ok(Self { stream: Stream::Packed(Some(MultiGzDecoder::new(reader)), 0), files, kept })
+    }
+
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// Whether going back costs nothing.
+    pub fn is_seekable(&self) -> bool {
+        matches!(self.stream, Stream::Plain(_))
+    }
+
+    /// The content of a file.
+    pub fn read(&mut self, start: u64, size: u64) -> io::Result<Box<dyn Read + '_>> {
+        if let Some(bytes) = self.kept.get(&start) {
+            return Ok(Box::new(&bytes[..]));
+        }
+        self.stream.go_to(start)?;
+        Ok(Box::new((&mut self.stream).take(size)))
+    }
+}
+
+/// Folders that hold annotations, as [`Plan`](crate::data::Plan) knows them.
+fn is_annotation(name: &str) -> bool {
+    let is_folder = |part: &str| part.eq_ignore_ascii_case("annotation") || part.eq_ignore_ascii_case("annotations");
+    name.split('/').any(is_folder)
+}
+
+fn file_of<R: Read>(entry: io::Result<tar::Entry<R>>) -> Option<io::Result<File>> {
+    entry.map(|entry| described(&entry)).transpose()
+}
+
+/// None of folders and links.
+fn described<R: Read>(entry: &tar::Entry<R>) -> Option<File> {
+    entry.header().entry_type().is_file().then(|| File {
+        name: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
+        start: entry.raw_file_position(),
+        size: entry.size(),
+    })
+}
+
+impl<R: Read + Seek> Stream<R> {
+    fn go_to(&mut self, start: u64) -> io::Result<()> {
+        match self {
+            Self::Plain(reader) => {
+                reader.seek(SeekFrom::Start(start))?;
+            }
+            Self::Packed(decoder, position) => {
+                if *position > start {
+                    if let Some(used) = decoder.take() {
+                        let mut reader = used.into_inner();
+                        reader.rewind()?;
+                        *decoder = Some(MultiGzDecoder::new(reader));
+                    }
+                    *position = 0;
+                }
+                let distance = start - *position;
+                if io::copy(&mut self.take(distance), &mut io::sink())? < distance {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(out),
+            Self::Packed(decoder, position) => {
+                let decoder =
+                    decoder.as_mut().ok_or_else(|| io::Error::other("it could not be read from its start"))?;
+                let count = decoder.read(out)?;
+                *position += count as u64;
+                Ok(count)
+            }
+        }
+    }
+}

@@ -1,0 +1,516 @@
+//! What is wrong with a folder of pictures, and what to do about it: flags on single files, counts of everything, advice.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use super::{Color, Cut, DecodeError};
+use crate::config::{Crop, Framing};
+use crate::protocol::Skipped;
+
+/// Everything that was found out about a source of pictures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The source.
+    pub name: String,
+    /// Files that were looked at.
+    pub files: usize,
+    /// Files that can be used, the flagged ones among them.
+    pub usable: usize,
+    /// Pictures of the data set: several of a file with boxes, say, and none of one that was left out as flagged.
+    pub pictures: usize,
+    /// Whether the flagged files were left out.
+    pub excludes_flagged: bool,
+    /// Files that cannot be used by kind of reason, the most frequent first.
+    pub outcomes: Vec<Count>,
+    /// Each of them with its reason; at most [`Report::MOST_NAMED`].
+    pub skipped: Vec<Skipped>,
+    /// Flagged files by flag. A file may have several.
+    pub flags: Vec<FlagCount>,
+    /// Each flagged file; at most [`Report::MOST_NAMED`].
+    pub flagged: Vec<Flagged>,
+    /// Flagged files, each counted once.
+    pub flagged_count: usize,
+    /// Usable files by format, the most frequent first.
+    pub formats: Vec<Count>,
+    /// Usable files by class, in the order of the classes.
+    pub classes: Vec<Count>,
+    /// Usable files by the length of what became a picture's side, in pixels, the shortest first.
+    pub sides: Vec<Count>,
+    /// Files with a colour profile other than sRGB, which was not applied.
+    pub profiles: usize,
+    /// In a word.
+    pub verdict: Verdict,
+    /// What to do, each a sentence.
+    pub advice: Vec<String>,
+}
+
+/// How many there are of something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Of what.
+    pub name: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// How many files have a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlagCount {
+    /// Which.
+    pub flag: Flag,
+    /// How many.
+    pub count: usize,
+}
+
+/// A file that can be used, and had perhaps better not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flagged {
+    /// Its name within the source.
+    pub name: String,
+    /// Why; at least one.
+    pub flags: Vec<Flag>,
+    /// The file that it is a duplicate of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+}
+
+/// What can be wrong with a usable file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// The very bytes of an earlier file.
+    Duplicate,
+    /// It looks like an earlier one: the same picture in another size or compression, a burst of photographs.
+    NearDuplicate,
+    /// Less than the data set's resolution: it was enlarged.
+    Small,
+    /// So long that the square at its centre shows little of it.
+    Long,
+    /// All of one colour.
+    Blank,
+    /// Without colours where nearly all others have them.
+    GreyAmongColor,
+}
+
+impl Flag {
+    /// Every flag.
+    pub const ALL: [Self; 6] =
+        [Self::Duplicate, Self::NearDuplicate, Self::Small, Self::Long, Self::Blank, Self::GreyAmongColor];
+
+    /// For people, as in "3 duplicates".
+    pub fn label(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Duplicate, 1) => "duplicate",
+            (Self::Duplicate, _) => "duplicates",
+            (Self::NearDuplicate, 1) => "near duplicate",
+            (Self::NearDuplicate, _) => "near duplicates",
+            (Self::Small, _) => "too small",
+            (Self::Long, _) => "very long",
+            (Self::Blank, _) => "blank",
+            (Self::GreyAmongColor, _) => "grey among coloured",
+        }
+    }
+}
+
+/// Whether a training is worth starting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Too few pictures for more than a try.
+    #[default]
+    TooFew,
+    /// It works, with care.
+    Few,
+    /// Nothing stands in the way.
+    Ready,
+}
+
+impl Verdict {
+    /// For people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::TooFew => "too few for more than a try",
+            Self::Few => "few, but it works",
+            Self::Ready => "ready to train",
+        }
+    }
+
+    const FEW: usize = 100;
+    const READY: usize = 1000;
+
+    fn of(pictures: usize) -> Self {
+        match pictures {
+            0..Self::FEW => Self::TooFew,
+            Self::FEW..Self::READY => Self::Few,
+            _ => Self::Ready,
+        }
+    }
+}
+
+/// A file that became pictures.
+#[derive(Clone, Debug)]
+pub(super) struct Examined {
+    /// In the order of the source.
+    pub position: usize,
+    pub name: String,
+    /// The first of its pictures, as they came.
+    pub first: usize,
+    /// Its pictures.
+    pub count: usize,
+    pub facts: Facts,
+}
+
+/// A file that did not.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub position: usize,
+    pub file: Skipped,
+    pub kind: &'static str,
+}
+
+impl DecodeError {
+    /// What it is counted as.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotAPicture => "not a picture",
+            Self::Unsupported { .. } => "of another format",
+            Self::TooManyBytes { .. } | Self::TooManyPixels { .. } => "too large",
+            Self::TooSmall { .. } => "far too small",
+            Self::Damaged { .. } => "damaged",
+            Self::Unreadable { .. } => "unreadable",
+            Self::NoClass => "in no class",
+            Self::DecoderCrashed => "crashed the decoder",
+        }
+    }
+}
+
+/// A picture more than this many times as long as it is short is [`Flag::Long`].
+const LONG: f64 = 2.5;
+
+/// Bits in which the looks of near duplicates differ at most. Fewer than [`LOOK_BYTES`], which [`Looks`] relies on.
+const NEAR_BITS: u32 = 4;
+
+/// Above this share of grey files they are no strays.
+const GREY_SHARE: f64 = 0.2;
+
+/// More files than this are not compared with each other: it would take minutes.
+const MOST_COMPARED: usize = 300_000;
+
+/// The flags of each file, and which earlier one it is like. `files` in the order of the source.
+pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<usize>)> {
+    let grey = files.iter().filter(|file| file.facts.is_grey).count();
+    let is_grey_odd = cut.target.color == Color::Rgb && (grey as f64) <= GREY_SHARE * files.len() as f64;
+    let is_center = cut.framing == Framing::Center && cut.crop == Crop::Whole;
+    let (mut contents, mut looks) = (HashMap::new(), Looks::default());
+    let mut examine = |(index, file): (usize, &Examined)| {
+        let facts = &file.facts;
+        let mut flags = Vec::new();
+        let mut like = None;
+        if let Some(first) = contents.get(&facts.content) {
+            flags.push(Flag::Duplicate);
+            like = Some(*first);
+        } else {
+            contents.insert(facts.content, index);
+            // Blank pictures all look alike, and have a flag of their own.
+            if !facts.is_blank && files.len() <= MOST_COMPARED {
+                like = looks.find_or_insert(facts.look, index);
+                flags.extend(like.map(|_| Flag::NearDuplicate));
+            }
+        }
+        let (longer, shorter) = (facts.width.max(facts.height), facts.width.min(facts.height));
+        let others = [
+            (facts.side < cut.target.resolution, Flag::Small),
+            (is_center && longer as f64 > LONG * shorter as f64, Flag::Long),
+            (facts.is_blank, Flag::Blank),
+            (facts.is_grey && is_grey_odd && !facts.is_blank, Flag::GreyAmongColor),
+        ];
+        flags.extend(others.iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| *flag));
+        (flags, like)
+    };
+    files.iter().enumerate().map(&mut examine).collect()
+}
+
+const LOOK_BYTES: usize = 8;
+
+/// Looks that were found so far, by each of their bytes: two that differ in fewer bits than they have bytes agree in at
+/// least one byte, so only those that do are compared.
+#[derive(Default)]
+struct Looks {
+    by_byte: HashMap<(usize, u8), Vec<(u64, usize)>>,
+}
+
+impl Looks {
+    /// The first file that looks like this, else remembers it.
+    fn find_or_insert(&mut self, look: u64, index: usize) -> Option<usize> {
+        let keys = || look.to_le_bytes().into_iter().enumerate().take(LOOK_BYTES);
+        let near = |(other, _): &&(u64, usize)| (look ^ other).count_ones() <= NEAR_BITS;
+        let found = keys().filter_map(|key| self.by_byte.get(&key)?.iter().find(near)).map(|(_, index)| *index).min();
+        if found.is_none() {
+            keys().for_each(|key| self.by_byte.entry(key).or_default().push((look, index)));
+        }
+        found
+    }
+}
+
+impl Report {
+    /// More names than this help nobody, and a hostile archive has any number of them.
+    pub const MOST_NAMED: usize = 10_000;
+
+    /// `files` in the order of the source, with what [`examine`] said of them; `pictures` of the data set.
+    pub(super) fn new(
+        name: String,
+        pictures: usize,
+        files: &[Examined],
+        examined: &[(Vec<Flag>, Option<usize>)],
+        excludes_flagged: bool,
+    ) -> Self {
+        let counted = |flag: &Flag| examined.iter().filter(|(flags, _)| flags.contains(flag)).count();
+        let flags = Flag::ALL.into_iter().map(|flag| FlagCount { flag, count: counted(&flag) });
+        let flagged = files.iter().zip(examined).filter(|(_, (flags, _))| !flags.is_empty());
+        let flagged = flagged.map(|(file, (flags, like))| Flagged {
+            name: file.name.clone(),
+            flags: flags.clone(),
+            like: like.map(|index| files[index].name.clone()),
+        });
+        Self {
+            name,
+            // Of pictures that do not come in files of their own nothing else is known.
+            usable: if files.is_empty() { pictures } else { files.len() },
+            files: if files.is_empty() { pictures } else { files.len() },
+            pictures,
+            excludes_flagged,
+            flags: flags.filter(|flag| flag.count > 0).collect(),
+            flagged_count: flagged.clone().count(),
+            flagged: flagged.take(Self::MOST_NAMED).collect(),
+            formats: by_frequency(files.iter().filter_map(|file| Some(file.facts.format?.name()))),
+            sides: sides(files),
+            profiles: files.iter().filter(|file| file.facts.has_profile).count(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the files that could not be used.
+    pub(super) fn with_refused(mut self, refused: &[Refused], count: usize) -> Self {
+        self.files += count;
+        self.outcomes = by_frequency(refused.iter().map(|refused| refused.kind));
+        self.skipped = refused.iter().map(|refused| refused.file.clone()).collect();
+        self
+    }
+
+    /// Adds how many pictures each class has.
+    pub(super) fn with_classes(mut self, names: &[String], labels: &[u32]) -> Self {
+        let mut counts = vec![0; names.len()];
+        labels.iter().for_each(|label| counts[*label as usize] += 1);
+        self.classes = names.iter().zip(counts).map(|(name, count)| Count { name: name.clone(), count }).collect();
+        self
+    }
+
+    /// Adds verdict and advice.
+    pub(super) fn judged(mut self, cut: &Cut, sides: &[usize]) -> Self {
+        let unflagged =
+            if self.excludes_flagged { self.pictures } else { self.pictures - self.flagged_count.min(self.pictures) };
+        self.verdict = Verdict::of(unflagged);
+        self.advice = [
+            self.on_flagged(),
+            on_number(unflagged),
+            on_resolution(cut, sides),
+            on_flips(unflagged),
+            self.on_classes(),
+            self.on_profiles(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        self
+    }
+
+    /// "3 duplicates, 1 blank"; empty if nothing is flagged.
+    pub fn flags_in_words(&self) -> String {
+        let words = self.flags.iter().map(|FlagCount { flag, count }| format!("{count} {}", flag.label(*count)));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What was left out as flagged, if anything was.
+    pub(super) fn left_out(&self) -> Option<String> {
+        (self.flagged_count > 0 && self.excludes_flagged)
+            .then(|| format!("Left out as flagged: {}.", self.flags_in_words()))
+    }
+
+    fn on_flagged(&self) -> Option<String> {
+        (self.flagged_count > 0 && !self.excludes_flagged)
+            .then(|| format!("Flagged: {}. Look at them, or leave them out.", self.flags_in_words()))
+    }
+
+    fn on_classes(&self) -> Option<String> {
+        const LOPSIDED: usize = 10;
+        let largest = self.classes.iter().max_by_key(|class| class.count)?;
+        let smallest = self.classes.iter().min_by_key(|class| class.count)?;
+        (largest.count > LOPSIDED * smallest.count.max(1)).then(|| {
+            format!(
+                "The classes are lopsided: {} has {} pictures, {} has {}. What is rare will look worse.",
+                largest.name, largest.count, smallest.name, smallest.count
+            )
+        })
+    }
+
+    fn on_profiles(&self) -> Option<String> {
+        let count = self.profiles;
+        (count > 0).then(|| {
+            format!("Colour profiles other than sRGB are not applied: the colours of {count} of them may be off.")
+        })
+    }
+}
+
+fn on_number(pictures: usize) -> Option<String> {
+    // Karras et al. 2020 (arXiv:2006.06676), figure 1: without augmentation a discriminator learns 2,000 to 20,000 pictures
+    // by heart.
+    let advice = match pictures {
+        0..Verdict::FEW => {
+            "So few are learnt by heart. Add more; until then set augment.adaptive, and expect little variety."
+        }
+        Verdict::FEW..Verdict::READY => "These are few: set augment.adaptive, so that they are not learnt by heart.",
+        Verdict::READY..20_000 => "The default recipe's augmentation fits this number.",
+        _ => "These are plenty: augmentation may be weak, e.g. schedule.augment_p=0.1.",
+    };
+    Some(advice.to_owned())
+}
+
+/// Sides that a data set can have, the largest first; 28 is MNIST's alone.
+const RESOLUTIONS: [usize; 3] = [128, 64, 32];
+
+/// Share of the files that have to be large enough.
+const LARGE_ENOUGH: f64 = 0.9;
+
+fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
+    if sides.is_empty() {
+        return None;
+    }
+    let share =
+        |resolution: usize| sides.iter().filter(|side| **side >= resolution).count() as f64 / sides.len() as f64;
+    let best = RESOLUTIONS.into_iter().find(|resolution| share(*resolution) >= LARGE_ENOUGH).unwrap_or(32);
+    let now = cut.target.resolution;
+    Some(match best.cmp(&now) {
+        std::cmp::Ordering::Less => format!("Most of them are too small for {now} pixels: set data.resolution={best}."),
+        std::cmp::Ordering::Equal => format!("They suit {now} pixels."),
+        std::cmp::Ordering::Greater => format!("They are large enough for {best} pixels (data.resolution={best})."),
+    })
+}
+
+fn on_flips(pictures: usize) -> Option<String> {
+    (pictures < 20_000).then(|| {
+        "data.horizontal_flip shows each mirrored half of the time: good for most photographs, wrong for writing."
+            .to_owned()
+    })
+}
+
+fn by_frequency<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Count> {
+    let mut counts = BTreeMap::new();
+    names.for_each(|name| *counts.entry(name).or_insert(0) += 1);
+    let mut counts: Vec<Count> =
+        counts.into_iter().map(|(name, count)| Count { name: name.to_owned(), count }).collect();
+    counts.sort_by_key(|count| std::cmp::Reverse(count.count));
+    counts
+}
+
+/// Lower ends of the classes of sizes, in pixels.
+const SIDES: [usize; 8] = [8, 32, 64, 128, 256, 512, 1024, 2048];
+
+fn sides(files: &[Examined]) -> Vec<Count> {
+    let bin = |(i, from): (usize, &usize)| {
+        let (to, name) = match SIDES.get(i + 1) {
+            Some(to) => (*to, format!("{from} to {}", to - 1)),
+            None => (usize::MAX, format!("{from} and more")),
+        };
+        Count { name, count: files.iter().filter(|file| (*from..to).contains(&file.facts.side)).count() }
+    };
+    SIDES.iter().enumerate().map(bin).filter(|bin| bin.count > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Format, Target};
+
+    fn file(index: usize, change: impl FnOnce(&mut Facts)) -> Examined {
+        let mut facts = Facts {
+            format: Some(Format::Jpeg),
+            content: index as u128,
+            width: 100,
+            height: 100,
+            side: 100,
+            is_grey: false,
+            is_blank: false,
+            has_profile: false,
+            // Far apart from each other.
+            look: (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        };
+        change(&mut facts);
+        Examined { position: index, name: format!("{index}.jpg"), first: index, count: 1, facts }
+    }
+
+    fn flags(files: &[Examined]) -> Vec<Vec<Flag>> {
+        examine(files, &Cut::plain(Target::rgb(64))).into_iter().map(|(flags, _)| flags).collect()
+    }
+
+    #[test]
+    fn each_fault_has_its_flag() {
+        let mut files: Vec<Examined> = (0..20).map(|index| file(index, |_| ())).collect();
+        files.push(file(20, |facts| facts.content = 3));
+        files.push(file(21, |facts| facts.look = files[4].facts.look ^ 0b1011));
+        files.push(file(22, |facts| facts.side = 63));
+        files.push(file(23, |facts| facts.width = 251));
+        files.push(file(24, |facts| (facts.is_blank, facts.is_grey) = (true, true)));
+        files.push(file(25, |facts| facts.is_grey = true));
+        let found = flags(&files);
+        assert!(found[..20].iter().all(Vec::is_empty), "{found:?}");
+        let expected = Flag::ALL.map(|flag| vec![flag]);
+        assert_eq!(found[20..], expected);
+        let likes: Vec<_> = examine(&files, &Cut::plain(Target::rgb(64))).into_iter().map(|(_, like)| like).collect();
+        assert_eq!((likes[20], likes[21]), (Some(3), Some(4)));
+    }
+
+    #[test]
+    fn duplicates_of_a_duplicate_are_of_the_first() {
+        let files: Vec<_> = (0..3).map(|index| file(index, |facts| facts.look = 0xff << index)).collect();
+        let likes: Vec<_> = examine(&files, &Cut::plain(Target::rgb(64))).into_iter().map(|(_, like)| like).collect();
+        assert_eq!(likes, [None, Some(0), Some(0)], "two and four bits apart");
+    }
+
+    #[test]
+    fn what_is_usual_is_no_fault() {
+        let grey: Vec<_> = (0..10).map(|index| file(index, |facts| facts.is_grey = index < 3)).collect();
+        assert!(flags(&grey).iter().all(Vec::is_empty), "three of ten are no strays");
+        let long = [file(0, |facts| facts.width = 1000)];
+        for cut in [
+            Cut { framing: Framing::Pad, ..Cut::plain(Target::rgb(64)) },
+            Cut { crop: Crop::Box, ..Cut::plain(Target::rgb(64)) },
+        ] {
+            assert!(examine(&long, &cut)[0].0.is_empty());
+        }
+    }
+
+    #[test]
+    fn looks_are_found_by_any_byte_that_agrees() {
+        let mut looks = Looks::default();
+        assert_eq!(looks.find_or_insert(0, 0), None);
+        for changed in [0x0101_0101_u64, 0x0101_0101_0000_0000, 0xf000_0000_0000_0000] {
+            assert_eq!(looks.find_or_insert(changed, 9), Some(0), "{changed:x}");
+        }
+        assert_eq!(looks.find_or_insert(0x0101_0101_0100_0000, 9), None, "five bits");
+    }
+
+    #[test]
+    fn advice_names_settings() {
+        let sides = vec![100; 10];
+        let cut = Cut::plain(Target::rgb(32));
+        assert_eq!(on_resolution(&cut, &sides).unwrap(), "They are large enough for 64 pixels (data.resolution=64).");
+        let cut = Cut::plain(Target::rgb(128));
+        assert!(on_resolution(&cut, &sides).unwrap().ends_with("set data.resolution=64."));
+        for (count, verdict) in [(99, Verdict::TooFew), (100, Verdict::Few), (1000, Verdict::Ready)] {
+            assert_eq!(Verdict::of(count), verdict);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+// A graphics device that goes away under a training: drivers are reset, laptops change from one card to the other.
+
+import { expect, test } from "../fixtures.mjs";
+import { endGraphicsProcess } from "../whelp.mjs";
+
+test("a lost graphics device costs nothing that a checkpoint holds, and training goes on", async ({ browser, whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.download(info.outputPath("before.safetensors"));
+  const kept = await whelp.seen();
+
+  await endGraphicsProcess(browser);
+  await expect(whelp.part("error")).toContainText("graphics device");
+  await expect(whelp.part("error")).toContainText("is kept");
+  await expect(whelp.part("status")).not.toContainText("Training");
+
+  await whelp.part("recover").click();
+  await expect(whelp.part("pause")).toBeVisible({ timeout: 120_000 });
+  await expect.poll(() => whelp.seen(), { timeout: 240_000 }).toBeGreaterThan(kept);
+  const { discriminator, generator } = await whelp.losses();
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+  await expect(whelp.part("device")).toContainText("WebGPU");
+  await expect(whelp.part("error")).toHaveCount(0);
+});
