@@ -21,8 +21,11 @@ export const test = base.extend({
   /** Addresses that were asked for, by the page or by its worker. */
   requested: async ({}, use) => use([]),
 
+  /** What a test expects to find among the faults: it adds patterns. */
+  expectedFaults: async ({}, use) => use([]),
+
   /** Fails the test, once it has ended, on an error in the console, an exception, a crash or a request elsewhere. */
-  page: async ({ page, baseURL, requested }, use) => {
+  page: async ({ page, baseURL, requested, expectedFaults }, use) => {
     const faults = [];
     page.on("console", (message) => {
       if (message.type() === "error") faults.push(`console: ${message.text()}`);
@@ -39,7 +42,8 @@ export const test = base.extend({
       if (!isLocal && !isOurs) faults.push(`request to another origin: ${url}`);
     });
     await use(page);
-    expect(faults, "faults of the page while the test ran").toEqual([]);
+    const isExpected = (fault) => expectedFaults.some((pattern) => pattern.test(fault));
+    expect(faults.filter((fault) => !isExpected(fault)), "faults of the page while the test ran").toEqual([]);
   },
 
   /** The page, to be driven as a visitor would. */

@@ -58,7 +58,7 @@ pub struct Archive<R> {
 
 enum Content<R> {
     Zip(ZipArchive<R>),
-    Tar(Tar<R>),
+    Tar(Box<Tar<R>>),
 }
 
 impl<R: Read + Seek> Archive<R> {
@@ -70,9 +70,13 @@ impl<R: Read + Seek> Archive<R> {
         let name = name.into();
         let failed = |reason: String| DataError::Archive { name: name.clone(), reason };
         let head = head(&mut reader).map_err(|error| failed(error.to_string()))?;
+        let tar = |reader, is_packed| {
+            let tar = Tar::open(reader, is_packed).map_err(|error| error.to_string())?;
+            Ok(Content::Tar(Box::new(tar)))
+        };
         let content = match ArchiveKind::of(&head) {
-            Some(ArchiveKind::Tar) => Tar::open(reader, false).map(Content::Tar).map_err(|error| error.to_string()),
-            Some(ArchiveKind::TarGz) => Tar::open(reader, true).map(Content::Tar).map_err(|error| error.to_string()),
+            Some(ArchiveKind::Tar) => tar(reader, false),
+            Some(ArchiveKind::TarGz) => tar(reader, true),
             // What is neither is refused in its words.
             Some(ArchiveKind::Zip) | None => {
                 ZipArchive::new(reader).map(Content::Zip).map_err(|error| error.to_string())

@@ -39,7 +39,7 @@ pub struct File {
 enum Stream<R> {
     Plain(R),
     /// Can only be read forwards. None for a moment while it starts anew.
-    Packed(Option<MultiGzDecoder<R>>, u64),
+    Packed(Option<Box<MultiGzDecoder<R>>>, u64),
 }
 
 /// Whether a file that begins like this is a tar archive: its first header's checksum holds.
@@ -85,7 +85,7 @@ impl<R: Read + Seek> Tar<R> {
             files.push(file);
         }
         reader.rewind()?;
-        Ok(Self { stream: Stream::Packed(Some(MultiGzDecoder::new(reader)), 0), files, kept })
+        Ok(Self { stream: Stream::Packed(Some(Box::new(MultiGzDecoder::new(reader))), 0), files, kept })
     }
 
     pub fn files(&self) -> &[File] {
@@ -137,7 +137,7 @@ impl<R: Read + Seek> Stream<R> {
                     if let Some(used) = decoder.take() {
                         let mut reader = used.into_inner();
                         reader.rewind()?;
-                        *decoder = Some(MultiGzDecoder::new(reader));
+                        *decoder = Some(Box::new(MultiGzDecoder::new(reader)));
                     }
                     *position = 0;
                 }

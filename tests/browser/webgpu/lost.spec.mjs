@@ -3,7 +3,8 @@
 import { expect, test } from "../fixtures.mjs";
 import { endGraphicsProcess } from "../whelp.mjs";
 
-test("a lost graphics device costs nothing that a checkpoint holds, and training goes on", async ({ browser, whelp }, info) => {
+test("a lost graphics device costs nothing that a checkpoint holds, and training goes on", async ({ browser, expectedFaults, whelp }, info) => {
+  expectedFaults.push(/the wgpu device was lost/);
   await whelp.open();
   await whelp.chooseSize(4, 4);
   await whelp.train();
@@ -13,7 +14,7 @@ test("a lost graphics device costs nothing that a checkpoint holds, and training
   await endGraphicsProcess(browser);
   await expect(whelp.part("error")).toContainText("graphics device");
   await expect(whelp.part("error")).toContainText("is kept");
-  await expect(whelp.part("status")).not.toContainText("Training");
+  await expect(whelp.part("status")).toContainText("Training ended by a fault");
 
   await whelp.part("recover").click();
   await expect(whelp.part("pause")).toBeVisible({ timeout: 120_000 });
