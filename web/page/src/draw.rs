@@ -1,7 +1,7 @@
 //! Grids of pictures onto a canvas, pixel for pixel. The style sheet enlarges them, crisply.
 
 use wasm_bindgen::{Clamped, JsCast, JsValue};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use web_sys::{CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData};
 use whelp::protocol::Grid;
 
 /// Draws `grid` with `gap` transparent pixels between its pictures, in `columns` columns.
@@ -15,8 +15,13 @@ pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: u
     let extent = |pictures: usize| (pictures * (grid.tile + gap) - gap) as u32;
     canvas.set_width(extent(columns));
     canvas.set_height(extent(grid.count.div_ceil(columns)));
-    let context: CanvasRenderingContext2d =
-        canvas.get_context("2d")?.ok_or("this browser has no canvas to draw on")?.unchecked_into();
+    // In ordinary memory: what the graphics device holds is gone when the device is lost.
+    let options = ContextAttributes2d::new();
+    options.set_will_read_frequently(true);
+    let context: CanvasRenderingContext2d = canvas
+        .get_context_with_context_options("2d", &options)?
+        .ok_or("this browser has no canvas to draw on")?
+        .unchecked_into();
     let tile = grid.tile as f64;
     for index in 0..grid.count {
         let (from_x, from_y) = position(index, grid.columns, grid.tile);

@@ -99,6 +99,20 @@ fn ready(device: DeviceInfo, suggestion: Suggestion) {
     post(&Reply::Ready { device, suggested: Box::new(config), reason }, None);
 }
 
+/// A sentence about what the graphics stack logged.
+fn graphics_fault(fault: &str) -> String {
+    if fault.contains("device was lost") {
+        "The graphics device was lost: its driver was started anew, the computer slept, or another program took all of \
+         its memory. Go on from the last checkpoint."
+            .to_owned()
+    } else {
+        format!(
+            "The graphics device refused to compute ({fault}). Go on from the last checkpoint; if it happens again, lower \
+             the batch or the width."
+        )
+    }
+}
+
 async fn tell_kept() {
     post(&Reply::Kept { kept: cache::kept().await }, None);
 }
@@ -288,11 +302,7 @@ impl Session {
     async fn follow(self: Rc<Self>, mut run: Run) {
         while let Some(event) = run.next().await {
             if let Some(fault) = faults::take_graphics_fault() {
-                let message = format!(
-                    "The graphics device refused to compute ({fault}). Go on from the last checkpoint; if it happens \
-                     again, lower the batch or the width."
-                );
-                post_event(Event::Failed { kind: FailureKind::Device, message });
+                post_event(Event::Failed { kind: FailureKind::Device, message: graphics_fault(&fault) });
                 break;
             }
             self.keep_last(&event);
