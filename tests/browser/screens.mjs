@@ -189,8 +189,10 @@ async function doctor(whelp, page) {
 
 async function deviceLost(whelp, page) {
   await whelp.open();
-  await whelp.chooseSize(4, 4);
+  await whelp.chooseSize(8, 16);
   await whelp.train();
+  // Past grey.
+  await whelp.gridAfter(90, 10 * MINUTE);
   await whelp.download(path.join(scratch, "before.safetensors"));
   await endGraphicsProcess(page.context().browser());
   await whelp.part("recover").waitFor();
