@@ -108,7 +108,27 @@ pub(super) fn check_size(width: u32, height: u32, bytes_per_pixel: usize) -> Res
     Ok(())
 }
 
+/// Width and height that the header of a PNG or a BMP claims. Where addresses have 32 bits their decoders refuse large
+/// pictures before they tell the size, and for another reason than elsewhere.
+fn claimed_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
+    let at = |offset: usize| bytes.get(offset..)?.first_chunk::<4>().copied();
+    match format {
+        Format::Png => Some((u32::from_be_bytes(at(16)?), u32::from_be_bytes(at(20)?))),
+        // Of all headers but the oldest; upside down if the height is negative.
+        Format::Bmp if bytes.get(14) != Some(&12) => {
+            let [width, height] = [at(18)?, at(22)?].map(i32::from_le_bytes);
+            Some((width.unsigned_abs(), height.unsigned_abs()))
+        }
+        Format::Bmp | Format::Jpeg | Format::WebP | Format::Gif | Format::Tiff => None,
+    }
+}
+
 fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result<Raster, DecodeError> {
+    if let Some((width, height)) = claimed_size(bytes, format)
+        && u64::from(width) * u64::from(height) > MAX_PIXELS
+    {
+        return Err(DecodeError::TooManyPixels { width, height, limit_megapixels: MAX_PIXELS / 1_000_000 });
+    }
     let damaged = |error: ImageError| match error {
         ImageError::Unsupported(_) => {
             DecodeError::Unsupported { found: "a picture of a rare kind", advice: "save it as an ordinary PNG or JPEG" }

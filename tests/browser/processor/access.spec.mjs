@@ -67,7 +67,8 @@ test("every control is reached with Tab, and the focus is seen", async ({ page, 
     expect((await focused(page)).id).toBe(id);
   }
   await page.keyboard.press("Enter");
-  for (const id of ["setting-resolution", "setting-channels", "setting-crop", "setting-horizontal-flip", "section-model"]) {
+  const fields = ["resolution", "channels", "crop", "framing", "background", "frames", "exclude-flagged", "validation", "horizontal-flip"];
+  for (const id of [...fields.map((field) => `setting-${field}`), "section-model"]) {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toMatchObject({ id, isRinged: true });
   }

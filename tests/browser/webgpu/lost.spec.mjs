@@ -16,7 +16,8 @@ test("a lost graphics device costs nothing that a checkpoint holds, and training
   await expect(whelp.part("error")).toContainText("The graphics device was lost");
   await expect(whelp.part("error")).toContainText("is kept");
   await expect(whelp.part("status")).toContainText("Training ended by a fault");
-  expect((await whelp.grid()).colours, "pictures that stay on show").toBeGreaterThanOrEqual(drawn.colours);
+  const colours = async () => (await whelp.grid()).colours;
+  await expect.poll(colours, { message: "pictures that stay on show" }).toBeGreaterThanOrEqual(drawn.colours);
 
   await whelp.part("recover").click();
   await expect(whelp.part("pause")).toBeVisible({ timeout: 120_000 });

@@ -3,6 +3,7 @@
 use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
 use leptos::prelude::*;
 use std::collections::VecDeque;
+use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
@@ -225,6 +226,10 @@ impl Store {
 
     fn run_failed(self, kind: FailureKind, message: String) {
         self.phase.set(Phase::Broken);
+        if kind == FailureKind::Device {
+            // A lost graphics device takes what canvases show with it; the browser needs a moment to find another one.
+            set_timeout(move || self.draw_again(), Duration::from_secs(2));
+        }
         self.wants_download.set(false);
         let kept = self.rescue_untracked().map(|saved| kept_sentence(&saved));
         let remedies: &[Remedy] = match (kind, &kept) {
@@ -233,6 +238,13 @@ impl Store {
             (FailureKind::Input | FailureKind::Diverged, None) => &[],
         };
         self.notices.show(Tone::Error, [message, kept.unwrap_or_default()].join(" "), remedies);
+    }
+
+    /// The same pictures and numbers once more.
+    fn draw_again(self) {
+        self.samples.notify();
+        self.data.notify();
+        self.losses.notify();
     }
 
     /// The browser tells that the worker could not be loaded or broke. Its words help only those who know programs.
