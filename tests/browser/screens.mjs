@@ -192,10 +192,12 @@ async function deviceLost(whelp, page) {
   await whelp.chooseSize(8, 16);
   await whelp.train();
   // Past grey.
-  await whelp.gridAfter(90, 10 * MINUTE);
+  await whelp.gridAfter(45, 10 * MINUTE);
   await whelp.download(path.join(scratch, "before.safetensors"));
   await endGraphicsProcess(page.context().browser());
   await whelp.part("recover").waitFor();
+  // The browser needs a moment to find another device to draw with.
+  await page.waitForTimeout(4000);
   await page.evaluate(() => scrollTo(0, 0));
   await keep(page, "device-lost");
   await whelp.part("recover").click();
