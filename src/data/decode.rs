@@ -70,7 +70,9 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
     check_size(width, height, 4)?;
     // A few kilobytes can claim any number of pictures of any size.
     let most = (MAX_ANIMATION_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, MAX_FRAMES) as usize;
+    let mut is_empty = true;
     for frame in decoder.into_frames().take(most) {
+        is_empty = false;
         let samples = frame.map_err(damaged)?.into_buffer().into_raw();
         take(Raster {
             width: width as usize,
@@ -82,7 +84,7 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
             has_profile: false,
         });
     }
-    Ok(())
+    if is_empty { Err(DecodeError::damaged(Format::Gif, "it ends before its first picture")) } else { Ok(()) }
 }
 
 /// Whether colours mean something else by this ICC profile than what a picture without one means: nearly all that are

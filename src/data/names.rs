@@ -16,9 +16,11 @@ const SYSTEM: [&str; 7] =
 ///
 /// Nothing is ever written under this name; it only has to be fit to be shown and sorted.
 pub fn sanitized(name: &str) -> String {
-    let parts = name.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | "..") && !part.ends_with(':'));
+    // First of all, or what is left of a part may be one of those that have to go.
     let visible = |part: &str| part.chars().filter(|letter| !letter.is_control()).collect::<String>();
-    parts.map(visible).collect::<Vec<_>>().join("/")
+    let parts = name.split(['/', '\\']).map(visible);
+    let is_plain = |part: &String| !matches!(part.as_str(), "" | "." | "..") && !part.ends_with(':');
+    parts.filter(is_plain).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -42,5 +44,6 @@ mod tests {
         assert_eq!(sanitized(r"C:\dogs\..\rex.jpg"), "dogs/rex.jpg");
         assert_eq!(sanitized("nested/deep er/犬.jpg"), "nested/deep er/犬.jpg");
         assert_eq!(sanitized("re\u{1b}[2Jx.jpg"), "re[2Jx.jpg");
+        assert_eq!(sanitized("\u{3}/.\u{1}./x.jpg"), "x.jpg");
     }
 }

@@ -216,7 +216,7 @@ pub fn prepare_cropped(
         uncropped = uncropped.take().or(whole_because);
         facts.get_or_insert_with(|| Facts::new(bytes, &raster, &areas, &pictures[first], cut));
     })?;
-    let facts = facts.expect("an animation without pictures is damaged");
+    let facts = facts.expect("there is a picture, or an error");
     Ok(Prepared { pictures, uncropped, facts })
 }
 

@@ -170,6 +170,19 @@ fn cut(name: &str, cut: &Cut) -> Vec<u8> {
 }
 
 #[test]
+fn an_animation_without_pictures_is_damaged() {
+    let whole = fixture("animated.gif");
+    // The header and the palette, and nothing behind them.
+    let palette = 13 + 3 * (2 << (whole[10] & 7));
+    let frames = Cut { frames: Frames::All, ..Cut::plain(RGB) };
+    for ending in [&b""[..], &b";"[..]] {
+        let bytes = [&whole[..palette], ending].concat();
+        let sentence = prepare_cropped(&bytes, Err(AnnotationError::Missing), &frames).unwrap_err().to_string();
+        assert!(sentence.starts_with("The GIF data is damaged or cut short"), "{sentence}");
+    }
+}
+
+#[test]
 fn padded_pictures_and_frames_are_pillows() {
     let padded = Cut { framing: Framing::Pad, background: Background::Black, ..Cut::plain(RGB) };
     let frames = Cut { frames: Frames::All, ..Cut::plain(RGB) };
