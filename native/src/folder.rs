@@ -52,7 +52,9 @@ pub fn load(
     let named = files.into_iter().map(|file| (file.name.clone(), file)).collect();
     let mut source = Source::new(named, Found::archive)?;
     let data = load_source(&name, &mut source, preparation, on_progress)?;
-    if let Some((cache, key)) = kept {
+    if let Some((cache, key)) = kept
+        && data.report().is_lasting()
+    {
         cache.write(&key, &data);
     }
     Ok(data)
@@ -130,13 +132,12 @@ fn load_source(
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Dataset, DataError> {
     let names = source.names().to_vec();
-    let kind = |index: usize| match source.item(index) {
+    let mut kind = |index: usize| match source.item(index) {
         Item::File(file) => file.idx_kind(),
         Item::Entry(archive, index) => archive.idx_kind(index),
         Item::Damaged(_) => None,
     };
     let candidates: Vec<usize> = idx_candidates(&names).collect();
-    let mut kind = kind;
     let idx: Vec<_> = candidates.into_iter().filter_map(|index| Some((index, kind(index)?))).collect();
     let plan = Plan::new(name, &names, &idx, preparation)?;
     if let Layout::Idx { pictures, labels } = plan.layout {

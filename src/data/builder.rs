@@ -96,7 +96,9 @@ impl DatasetBuilder {
         let position = self.files;
         self.files += 1;
         match picture {
-            Ok(pixels) => drop(self.push_pictures(position, name, label, &[pixels])),
+            Ok(pixels) => {
+                self.push_pictures(position, name, label, &[pixels]);
+            }
             Err(reason) => self.skip(position, name, &reason),
         }
     }

@@ -170,6 +170,8 @@ pub(super) struct Refused {
     pub kind: &'static str,
 }
 
+const UNREADABLE: &str = "unreadable";
+
 impl DecodeError {
     /// What it is counted as.
     pub(super) fn kind(&self) -> &'static str {
@@ -180,7 +182,7 @@ impl DecodeError {
             Self::TooManyBytes { .. } | Self::TooManyPixels { .. } => "too large",
             Self::TooSmall { .. } => "far too small",
             Self::Damaged { .. } => "damaged",
-            Self::Unreadable { .. } => "unreadable",
+            Self::Unreadable { .. } => UNREADABLE,
             Self::NoClass => "in no class",
             Self::DecoderCrashed => "crashed the decoder",
         }
@@ -190,7 +192,7 @@ impl DecodeError {
 /// A picture more than this many times as long as it is short is [`Flag::Long`].
 const LONG: f64 = 2.5;
 
-/// Bits in which the looks of near duplicates differ at most. Fewer than [`LOOK_BYTES`], which [`Looks`] relies on.
+/// Bits in which the looks of near duplicates differ at most. Fewer than a look has bytes, which [`Looks`] relies on.
 const NEAR_BITS: u32 = 4;
 
 /// Above this share of grey files they are no strays.
@@ -233,8 +235,6 @@ pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<u
     files.iter().enumerate().map(&mut examine).collect()
 }
 
-const LOOK_BYTES: usize = 8;
-
 /// Looks that were found so far, by each of their bytes: two that differ in fewer bits than they have bytes agree in at
 /// least one byte, so only those that do are compared.
 #[derive(Default)]
@@ -245,7 +245,7 @@ struct Looks {
 impl Looks {
     /// The first file that looks like this, else remembers it.
     fn find_or_insert(&mut self, look: u64, index: usize) -> Option<usize> {
-        let keys = || look.to_le_bytes().into_iter().enumerate().take(LOOK_BYTES);
+        let keys = || look.to_le_bytes().into_iter().enumerate();
         let near = |(other, _): &&(u64, usize)| (look ^ other).count_ones() <= NEAR_BITS;
         let found = keys().filter_map(|key| self.by_byte.get(&key)?.iter().find(near)).map(|(_, index)| *index).min();
         if found.is_none() {
@@ -325,6 +325,11 @@ impl Report {
         .flatten()
         .collect();
         self
+    }
+
+    /// Whether the same files give the same data set the next time: one that could not be read may be readable then.
+    pub fn is_lasting(&self) -> bool {
+        self.outcomes.iter().all(|outcome| outcome.name != UNREADABLE)
     }
 
     /// "3 duplicates, 1 blank"; empty if nothing is flagged.
@@ -490,6 +495,18 @@ mod tests {
         ] {
             assert!(examine(&long, &cut)[0].0.is_empty());
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_to_be_kept() {
+        let refused = |reason: DecodeError| Refused {
+            position: 0,
+            file: Skipped { name: "x".to_owned(), reason: reason.to_string() },
+            kind: reason.kind(),
+        };
+        let report = |reason| Report::default().with_refused(&[refused(reason)], 1);
+        assert!(report(DecodeError::Empty).is_lasting());
+        assert!(!report(DecodeError::Unreadable { reason: "no permission".to_owned() }).is_lasting());
     }
 
     #[test]

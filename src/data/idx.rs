@@ -330,10 +330,12 @@ mod tests {
         IdxReader::open(&plan, source, (&names[0], pictures), labels)?.finish()
     }
 
-    const PREPARATION: Preparation = Preparation::plain(28);
+    fn preparation() -> Preparation {
+        Preparation::plain(28)
+    }
 
     fn read(pictures: &[u8], labels: Option<&[u8]>) -> Result<Dataset, DataError> {
-        read_as(PREPARATION, "digits", pictures, labels)
+        read_as(preparation(), "digits", pictures, labels)
     }
 
     fn reason(pictures: &[u8], labels: Option<&[u8]>) -> String {
@@ -379,7 +381,7 @@ mod tests {
             assert_eq!(data.pixels(1)[channel * 100..][..10], row);
         }
         assert!(data.summary().notes[0].starts_with("idx files have no boxes"), "{:?}", data.summary().notes);
-        let large = read_as(Preparation { resolution: 32, ..PREPARATION }, "digits", &file, None).unwrap();
+        let large = read_as(Preparation { resolution: 32, ..preparation() }, "digits", &file, None).unwrap();
         assert_eq!(large.pixels(0).len(), 32 * 32);
     }
 
@@ -387,7 +389,7 @@ mod tests {
     fn fashion_mnist_is_known_by_its_labels_or_its_name() {
         let pictures = pictures(16, 28, 28);
         let names = |source: &str, given: &[u8; 16]| {
-            let data = read_as(PREPARATION, source, &pictures, Some(&labels(given))).unwrap();
+            let data = read_as(preparation(), source, &pictures, Some(&labels(given))).unwrap();
             data.summary().classes.clone()
         };
         assert_eq!(names("anything", &FASHION_BEGINNINGS[0]), FASHION);
@@ -441,7 +443,7 @@ mod tests {
         let packed = gzip(&bomb);
         assert!((60_000..1_000_000).contains(&packed.len()), "{}", packed.len());
         let mut rest = &packed[..];
-        let plan = Plan::new("bomb", &["x".to_owned()], &[(0, IdxKind::Pictures)], PREPARATION).unwrap();
+        let plan = Plan::new("bomb", &["x".to_owned()], &[(0, IdxKind::Pictures)], preparation()).unwrap();
         assert_eq!(plan.layout, Layout::Idx { pictures: 0, labels: None });
         let reader = IdxReader::open(&plan, "bomb", ("x", &mut rest), None).unwrap();
         let sentence = reader.finish().unwrap_err().to_string();

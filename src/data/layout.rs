@@ -302,14 +302,16 @@ mod tests {
     use super::*;
     use crate::data::Color;
 
-    const PREPARATION: Preparation = Preparation::plain(32);
+    fn preparation() -> Preparation {
+        Preparation::plain(32)
+    }
 
     fn owned(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn plan(names: &[&str]) -> Plan {
-        Plan::new("source", &owned(names), &[], PREPARATION).unwrap()
+        Plan::new("source", &owned(names), &[], preparation()).unwrap()
     }
 
     fn labels(plan: &Plan) -> Vec<Option<u32>> {
@@ -334,8 +336,8 @@ mod tests {
         assert_eq!(plan(&["cats/1.jpg", "cats/2.jpg"]).layout, Layout::Plain);
         assert_eq!(plan(&["1", "2"]).layout, Layout::Plain);
         let hoard: Vec<String> = (0..=MAX_CLASSES).map(|day| format!("{day:04}/1.jpg")).collect();
-        assert_eq!(Plan::new("source", &hoard, &[], PREPARATION).unwrap().layout, Layout::Plain);
-        assert_eq!(Plan::new("source", &hoard[1..], &[], PREPARATION).unwrap().classes.len(), MAX_CLASSES);
+        assert_eq!(Plan::new("source", &hoard, &[], preparation()).unwrap().layout, Layout::Plain);
+        assert_eq!(Plan::new("source", &hoard[1..], &[], preparation()).unwrap().classes.len(), MAX_CLASSES);
     }
 
     #[test]
@@ -372,7 +374,7 @@ mod tests {
             for images in ["Images", "images"] {
                 let place = |name: &&str| format!("{prefix}{}", name.replace("Images", images));
                 let names: Vec<String> = STANFORD.iter().map(place).collect();
-                let plan = Plan::new("source", &names, &[], Preparation { crop: Crop::Box, ..PREPARATION }).unwrap();
+                let plan = Plan::new("source", &names, &[], Preparation { crop: Crop::Box, ..preparation() }).unwrap();
                 let found: Vec<_> = plan.entries.iter().map(|entry| entry.annotation).collect();
                 assert_eq!(found, [Some(0), Some(2), None, None], "{prefix}{images}");
             }
@@ -396,7 +398,7 @@ mod tests {
             _ => None,
         };
         let idx: Vec<_> = idx_candidates(&names).filter_map(|index| Some((index, kind(index)?))).collect();
-        Plan::new("source", &names, &idx, PREPARATION)
+        Plan::new("source", &names, &idx, preparation())
     }
 
     #[test]

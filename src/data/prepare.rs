@@ -33,17 +33,9 @@ impl From<&DataConfig> for Preparation {
 }
 
 impl Preparation {
-    /// The square at the centre of every picture, as the source has it.
-    pub const fn plain(resolution: usize) -> Self {
-        Self {
-            resolution,
-            channels: Channels::Auto,
-            crop: Crop::Whole,
-            framing: Framing::Center,
-            background: Background::White,
-            frames: Frames::First,
-            exclude_flagged: false,
-        }
+    /// What a new configuration asks for, at another resolution.
+    pub fn plain(resolution: usize) -> Self {
+        Self { resolution, ..Self::from(&DataConfig::default()) }
     }
 
     /// What becomes of the files of a source of this layout.

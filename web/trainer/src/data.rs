@@ -70,7 +70,9 @@ async fn load_or_recall(
         return Ok(Some(data));
     }
     let data = load_files(name, files, preparation, watch).await?;
-    if let Some(data) = &data {
+    if let Some(data) = &data
+        && data.report().is_lasting()
+    {
         cache::write(&key, data).await;
     }
     Ok(data)
