@@ -1,8 +1,11 @@
 //! Batch normalisation: Ioffe & Szegedy 2015, arXiv:1502.03167.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::module::batch_norm as batch_norm_by;
 use burn::tensor::{Device, Tensor};
+
+use crate::ops::batch_norm;
 
 /// Added to the variance; PyTorch's value.
 const EPSILON: f64 = 1e-5;
@@ -44,7 +47,16 @@ impl BatchNorm {
     /// - `input`: `[batch, channels, height, width]`
     /// - returns: the same
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        if input.is_autodiff() { self.forward_train(input) } else { self.forward_inference(input) }
+        self.forward_leaky_relu(input, 1.0)
+    }
+
+    /// [`BatchNorm::forward`], then `x` where x > 0, else `slope x`, without a pass over memory for it.
+    pub fn forward_leaky_relu(&self, input: Tensor<4>, slope: f32) -> Tensor<4> {
+        if input.is_autodiff() {
+            self.forward_train(input, slope)
+        } else {
+            leaky_relu(self.forward_inference(input), slope.into())
+        }
     }
 
     /// Normalises by the running statistics wherever `input` is.
@@ -54,20 +66,19 @@ impl BatchNorm {
     /// - returns: the same
     pub fn forward_inference(&self, input: Tensor<4>) -> Tensor<4> {
         let (mean, var) = (self.running_mean.value_sync(), self.running_var.value_sync());
-        batch_norm(input, self.gamma.val(), self.beta.val(), mean, var, EPSILON)
+        batch_norm_by(input, self.gamma.val(), self.beta.val(), mean, var, EPSILON)
     }
 
-    fn forward_train(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward_train(&self, input: Tensor<4>, slope: f32) -> Tensor<4> {
         let [n, _, h, w] = input.dims();
         let count = (n * h * w) as f64;
         // A single value has no unbiased variance; the batch is at least 2, so this is about robustness alone.
         let unbias = count / (count - 1.0).max(1.0);
-        let batch = batch_norm_train(input, self.gamma.val(), self.beta.val(), EPSILON);
-        let follow = |running: &RunningState<Tensor<1>>, new: Tensor<1>| {
-            running.update((running.value_sync() * (1.0 - MOMENTUM) + new.detach() * MOMENTUM).detach());
-        };
-        follow(&self.running_mean, batch.mean);
-        follow(&self.running_var, batch.variance * unbias);
-        batch.output
+        let (output, affine) = batch_norm(input, self.gamma.val(), self.beta.val(), EPSILON as f32, slope);
+        let (mean, var) = (self.running_mean.value_sync(), self.running_var.value_sync());
+        let (mean, var) = affine.follow(mean, var, MOMENTUM as f32, unbias as f32);
+        self.running_mean.update(mean.autodiff());
+        self.running_var.update(var.autodiff());
+        output
     }
 }

@@ -4,7 +4,6 @@
 //! `blocks.0.conv.weight`, `blocks.0.norm.gamma`, and so on.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::{BatchNorm, LEAK};
@@ -73,7 +72,7 @@ impl Generator {
         self.blocks.iter().fold(z.reshape([batch, latent, 1, 1]), |x, block| {
             let x = block.conv.forward(x);
             match &block.norm {
-                Some(norm) => relu(norm.forward(x)),
+                Some(norm) => norm.forward_leaky_relu(x, 0.0),
                 None => x.tanh(),
             }
         })
@@ -153,7 +152,7 @@ impl Discriminator {
             let x = match &block.norm {
                 None => block.conv.forward_leaky_relu(x, LEAK),
                 Some(norm) if self.is_norm_last => norm.forward(block.conv.forward_leaky_relu(x, LEAK).value).into(),
-                Some(norm) => Dual::from(norm.forward(block.conv.forward(x).value)).leaky_relu(LEAK.into()),
+                Some(norm) => norm.forward_leaky_relu(block.conv.forward(x).value, LEAK).into(),
             };
             dropout.apply(x)
         });

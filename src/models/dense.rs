@@ -62,7 +62,7 @@ fn through(layers: &[Linear], x: Dual<2>, dropout: &mut Dropout) -> Dual<2> {
     let last = layers.len() - 1;
     layers.iter().enumerate().fold(x, |x, (i, layer)| {
         let x = layer.forward(x);
-        if i == last { x } else { dropout.apply(x.leaky_relu(LEAK.into())) }
+        if i == last { x } else { dropout.apply(x.leaky_relu(LEAK)) }
     })
 }
 
@@ -96,7 +96,7 @@ impl UpsampleGenerator {
     /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
-        let x = self.dense.forward(z.into()).leaky_relu(LEAK.into()).value;
+        let x = self.dense.forward(z.into()).leaky_relu(LEAK).value;
         let [_, values] = x.dims();
         let x = x.reshape([batch, values / (self.start * self.start), self.start, self.start]);
         let x = self.blocks.iter().fold(x, |x, conv| conv.forward_leaky_relu(nearest_up(x).into(), LEAK).value);

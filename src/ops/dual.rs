@@ -9,6 +9,8 @@ use std::ops::Add;
 
 use burn::tensor::Tensor;
 
+use super::leaky_relu_tangent;
+
 /// A tensor and, while a directional derivative is taken, its tangent of the same shape.
 #[derive(Clone, Debug)]
 pub struct Dual<const D: usize> {
@@ -55,14 +57,10 @@ impl<const D: usize> Dual<D> {
     }
 
     /// `x` where x > 0, else `slope x`. The tangent is multiplied by the slope at the value.
-    pub fn leaky_relu(self, slope: f64) -> Self {
-        let Some(tangent) = self.tangent else {
-            return Self { value: burn::tensor::activation::leaky_relu(self.value, slope), tangent: None };
-        };
-        // One mask for both; its own derivative is 0 wherever it has one.
-        let positive = self.value.clone().detach().greater_elem(0.0).float();
-        let slopes = positive * (1.0 - slope) + slope;
-        Self { value: self.value * slopes.clone(), tangent: Some(tangent * slopes) }
+    pub fn leaky_relu(self, slope: f32) -> Self {
+        let tangent = self.tangent.map(|tangent| leaky_relu_tangent(tangent, self.value.clone(), slope));
+        // Of the value itself it is what it is of a change: a LeakyReLU multiplies by its slope.
+        Self { value: leaky_relu_tangent(self.value.clone(), self.value, slope), tangent }
     }
 }
 

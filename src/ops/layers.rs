@@ -61,7 +61,7 @@ impl Conv {
     /// [`Conv::forward`], then `x` where x > 0, else `slope x`: one step less than each by itself.
     pub fn forward_leaky_relu(&self, input: Dual<4>, slope: f32) -> Dual<4> {
         let Some(bias) = &self.bias else {
-            return self.forward(input).leaky_relu(slope.into());
+            return self.forward(input).leaky_relu(slope);
         };
         let value = leaky_relu(self.convolve(input.value, None), bias.val(), slope);
         let tangent =

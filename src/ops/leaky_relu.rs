@@ -5,7 +5,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 /// `y = x + bias` where that is positive, else `slope (x + bias)`.
@@ -26,7 +26,7 @@ pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
 ///
 /// # Shapes
 /// Both the same.
-pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
+pub fn leaky_relu_tangent<const D: usize>(t: Tensor<D>, y: Tensor<D>, slope: f32) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::leaky_relu_gate(t.into_dispatch(), y.into_dispatch(), slope))
 }
 
@@ -38,30 +38,14 @@ pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
 )]
 pub trait LeakyReluBackend: Backend {
     /// See [`leaky_relu`].
-    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-        let [channels] = bias.shape().dims();
-        let bias = Self::float_reshape(bias, [1, channels, 1, 1].into());
-        Self::leaky_relu(Self::float_add(x, bias), slope.into())
-    }
+    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
 
     /// See [`leaky_relu_tangent`].
-    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-        let dtype = burn::backend::get_or_init_device_settings::<Self>(&y.device()).bool_dtype;
-        let negative = Self::float_lower_equal_elem(y, 0.0.into(), dtype);
-        let damped = Self::float_mul_scalar(t.clone(), slope.into());
-        Self::float_mask_where(t, negative, damped)
-    }
+    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
 
     /// Sums of each channel: `[channels]`.
-    fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [_, channels, _, _] = x.shape().dims();
-        let sums = Self::float_sum_dim(Self::float_sum_dim(Self::float_sum_dim(x, 3), 2), 0);
-        Self::float_reshape(sums, [channels].into())
-    }
+    fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
-
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-impl LeakyReluBackend for burn::backend::Cube {}
 
 #[cfg(feature = "flex")]
 mod cpu {
@@ -70,7 +54,7 @@ mod cpu {
 
     use super::LeakyReluBackend;
     use crate::ops::flex::{tensor, values};
-    use crate::ops::parallel::{CHUNK, collect_chunks, for_each_chunk};
+    use crate::ops::parallel::{CHUNK, collect_chunks, for_each_chunk, zip};
 
     impl LeakyReluBackend for Flex {
         fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
@@ -101,18 +85,8 @@ mod cpu {
 
         fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
             let (t, y) = (t.to_contiguous(), y.to_contiguous());
-            let shape: [usize; 4] = t.layout().shape().dims();
-            let (t, y) = (values(&t), values(&y));
-            // SAFETY: the parts of t and y are as long as what is written.
-            let gated = unsafe {
-                collect_chunks(t.len(), CHUNK, |index, part| {
-                    let [t, y] = [t, y].map(|values| &values[index * CHUNK..][..part.len()]);
-                    for (value, (t, y)) in part.iter_mut().zip(t.iter().zip(y)) {
-                        value.write(*t * if *y > 0.0 { 1.0 } else { slope });
-                    }
-                })
-            };
-            tensor(gated, shape)
+            let gated = zip([values(&t), values(&y)], |[t, y]| t * if y > 0.0 { 1.0 } else { slope });
+            tensor(gated, t.layout().shape().clone())
         }
 
         fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -140,6 +114,80 @@ mod cpu {
             }
         }
         sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu {
+    use burn::backend::Cube;
+    use burn::backend::tensor::FloatTensor;
+    use burn_cubecl::cubecl;
+    use cubecl::prelude::*;
+
+    use super::LeakyReluBackend;
+    use crate::ops::gpu::{
+        UNITS, add_up, channel_sizes, cube_per_channel, empty_like, input, output, place_in_channel, unit_per_value,
+    };
+
+    #[cube(launch_unchecked)]
+    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], area: u32, channels: u32, slope: f32) {
+        if ABSOLUTE_POS < x.len() {
+            let sum = x[ABSOLUTE_POS] + bias[(ABSOLUTE_POS as u32 / area % channels) as usize];
+            y[ABSOLUTE_POS] = select(sum > 0.0f32, sum, sum * slope);
+        }
+    }
+
+    #[cube(launch_unchecked)]
+    fn gate(t: &[f32], y: &[f32], gated: &mut [f32], slope: f32) {
+        if ABSOLUTE_POS < t.len() {
+            let t = t[ABSOLUTE_POS];
+            gated[ABSOLUTE_POS] = select(y[ABSOLUTE_POS] > 0.0f32, t, t * slope);
+        }
+    }
+
+    /// A cube for each channel.
+    #[cube(launch_unchecked)]
+    fn sums(x: &[f32], to: &mut [f32], area: u32, count: u32, channels: u32) {
+        let mut parts = Shared::<[f32]>::new_slice(UNITS);
+        let mut total = 0.0f32;
+        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
+            total += x[place_in_channel(at, CUBE_POS_X, area, channels)];
+        }
+        let total = add_up(total, &mut parts);
+        if UNIT_POS_X == 0 {
+            to[CUBE_POS_X as usize] = total;
+        }
+    }
+
+    impl LeakyReluBackend for Cube {
+        fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let [area, _, channels] = channel_sizes(&x);
+            let y = empty_like(&x, x.meta.shape().clone());
+            let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
+            let ([x, bias], to) = ([x, bias].map(input), output(&y));
+            // SAFETY: the kernel stops at the input's end.
+            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, area, channels, slope) };
+            y
+        }
+
+        fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let gated = empty_like(&t, t.meta.shape().clone());
+            let (client, (cubes, cube)) = (t.client.clone(), unit_per_value(&t));
+            let ([t, y], to) = ([t, y].map(input), output(&gated));
+            // SAFETY: the kernel stops at the input's end, and y is as long.
+            unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope) };
+            gated
+        }
+
+        fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
+            let [area, count, channels] = channel_sizes(&x);
+            let total = empty_like(&x, [channels as usize]);
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let (x, to) = (input(x), output(&total));
+            // SAFETY: the kernel reads the maps of its channel only.
+            unsafe { sums::launch_unchecked(&client, cubes, cube, x, to, area, count, channels) };
+            total
+        }
     }
 }
 

@@ -1,6 +1,9 @@
-//! What burn lacks: fast convolutions, directional derivatives that can be differentiated again, and resampling whose gradient every backend
-//! has.
+//! What burn lacks: fast convolutions, layers that pass over memory once, directional derivatives that can be
+//! differentiated again, and resampling whose gradient every backend has.
 
+mod adam;
+mod average;
+mod batch_norm;
 #[cfg(feature = "flex")]
 mod blur;
 mod convolution;
@@ -8,12 +11,17 @@ mod dropout;
 mod dual;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 mod layers;
 mod leaky_relu;
 #[cfg(feature = "flex")]
 mod parallel;
 mod resample;
 
+pub use adam::{AdamStep, adam};
+pub use average::moving_average;
+pub use batch_norm::{Affine, batch_norm};
 pub use convolution::{Convolution, conv_transpose2d, conv2d};
 pub use dropout::Dropout;
 pub use dual::Dual;

@@ -34,6 +34,18 @@ pub unsafe fn collect_chunks(
     values
 }
 
+/// `f` of the values at each place of slices that are all as long.
+pub fn zip<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Send + Sync) -> Vec<f32> {
+    let part = |index: usize, part: &mut [MaybeUninit<f32>]| {
+        let values = values.map(|values| &values[index * CHUNK..][..part.len()]);
+        for (at, result) in part.iter_mut().enumerate() {
+            result.write(f(values.map(|values| values[at])));
+        }
+    };
+    // SAFETY: every value of a part is written.
+    unsafe { collect_chunks(values[0].len(), CHUNK, part) }
+}
+
 /// How many parts are worked on at the same time.
 pub fn threads() -> usize {
     #[cfg(feature = "flex-native")]

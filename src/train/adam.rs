@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 
+use crate::ops::{AdamStep, adam};
 use crate::weights::{self, DeviceTensor, Path};
 
 /// Adam's constants.
@@ -94,13 +95,17 @@ impl Adam {
             m: gradient.zeros_like(),
             v: gradient.zeros_like(),
         });
-        let m = moments.m.clone() * beta1 + gradient.clone() * (1.0 - beta1);
-        let v = moments.v.clone() * beta2 + gradient.square() * (1.0 - beta2);
-        moments.m = m.clone();
-        moments.v = v.clone();
-        let m_hat = m / (1.0 - beta1.powf(self.time as f64));
-        let v_hat = v / (1.0 - beta2.powf(self.time as f64));
-        value - m_hat / (v_hat.sqrt() + eps) * lr
+        let betas = [beta1, beta2];
+        let step = AdamStep {
+            betas: betas.map(|beta| beta as f32),
+            shares: betas.map(|beta| (1.0 - beta) as f32),
+            corrections: betas.map(|beta| (1.0 - beta.powf(self.time as f64)) as f32),
+            lr: lr as f32,
+            eps: eps as f32,
+        };
+        let [value, m, v] = adam([value, moments.m.clone(), moments.v.clone()], gradient, step);
+        (moments.m, moments.v) = (m, v);
+        value
     }
 }
 

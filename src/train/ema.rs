@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::ops::moving_average;
 use crate::weights::{self, is_buffer};
 
 /// Decay per step for a half-life counted in images: `β = 0.5 ^ (batch / max(half_life_nimg, 1e-8))`.
@@ -34,7 +35,7 @@ impl<M: Module> Ema<M> {
         let live: HashMap<String, Tensor<1>> = weights::collect(live).into_iter().map(|t| (t.name, t.values)).collect();
         self.replace(|name, _, average| {
             let value = live[name].clone();
-            Some(if is_buffer(name) { value } else { value.clone() + (average.clone() - value) * beta })
+            Some(if is_buffer(name) { value } else { moving_average(average.clone(), value, beta as f32) })
         });
     }
 

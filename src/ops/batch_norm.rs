@@ -1,0 +1,610 @@
+//! Batch norm and the LeakyReLU after it: two passes over memory forward and two backward, where their formulas take two
+//! dozen.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
+use burn::tensor::Tensor;
+
+/// What batch norm does to each channel, `y = scale · x + shift`, and of what it was made: `[5, channels]`, rows
+/// [`Affine::MEAN`] to [`Affine::SHIFT`].
+#[derive(Clone, Debug)]
+pub struct Affine(Tensor<2>);
+
+impl Affine {
+    const MEAN: usize = 0;
+    /// Biased.
+    const VARIANCE: usize = 1;
+    /// `1 / √(variance + ε)`
+    const INVERSE: usize = 2;
+    /// `γ · inverse`
+    const SCALE: usize = 3;
+    /// `β - mean · scale`
+    const SHIFT: usize = 4;
+    const ROWS: usize = 5;
+
+    /// `(running mean, running variance)` moved towards the batch's by `momentum`, the variance unbiased by the factor
+    /// `unbias`. No autodiff.
+    ///
+    /// # Shapes
+    /// - `mean`, `variance`: `[channels]`
+    /// - returns: the same
+    pub fn follow(&self, mean: Tensor<1>, variance: Tensor<1>, momentum: f32, unbias: f32) -> (Tensor<1>, Tensor<1>) {
+        let affine = self.0.clone().without_autodiff().into_dispatch();
+        let [mean, variance] = [mean, variance].map(|running| running.without_autodiff().into_dispatch());
+        let (mean, variance) = Dispatch::follow(affine, mean, variance, momentum, unbias);
+        (Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
+    }
+}
+
+/// `y = f(γ (x - μ)/√(σ² + ε) + β)` with the batch's own μ and σ² of each channel (Ioffe & Szegedy 2015, arXiv:1502.03167,
+/// algorithm 1), and with `f` a LeakyReLU: ReLU where `slope` is 0, nothing where it is 1.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+/// - `gamma`, `beta`: `[channels]`
+/// - returns: the same as `x`, and what was done to it
+pub fn batch_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32, slope: f32) -> (Tensor<4>, Affine) {
+    let (y, affine) =
+        Dispatch::batch_norm_leaky_relu(x.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch(), epsilon, slope);
+    (Tensor::from_dispatch(y), Affine(Tensor::from_dispatch(affine)))
+}
+
+/// What is differentiated as a whole.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Autodiff,
+)]
+pub trait BatchNormBackend: Backend {
+    /// See [`batch_norm`]: `(y, affine)`.
+    fn batch_norm_leaky_relu(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// What a backend computes. `affine` is an [`Affine`]; the LeakyReLU's slope comes with all that passes it.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+)]
+pub trait AffineBackend: Backend {
+    /// The [`Affine`] of `x`.
+    fn channel_affine(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+
+    /// `f(scale · x + shift)`
+    fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+
+    /// `(∂γ, ∂β)` of `y`'s gradient.
+    fn affine_parameter_gradients(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        affine: FloatTensor<Self>,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `∂x = scale · [∂ - ∂β/M - x̂ ∂γ/M]`, where ∂ is the gradient before the LeakyReLU and M the values of a channel.
+    fn affine_input_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        affine: FloatTensor<Self>,
+        gamma_gradient: FloatTensor<Self>,
+        beta_gradient: FloatTensor<Self>,
+        slope: f32,
+    ) -> FloatTensor<Self>;
+
+    /// See [`Affine::follow`].
+    fn follow(
+        affine: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        momentum: f32,
+        unbias: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+#[cfg(feature = "flex")]
+impl BatchNormBackend for burn::backend::Flex {
+    fn batch_norm_leaky_relu(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        normalize::<Self>(x, gamma, beta, epsilon, slope)
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl BatchNormBackend for burn::backend::Cube {
+    fn batch_norm_leaky_relu(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        normalize::<Self>(x, gamma, beta, epsilon, slope)
+    }
+}
+
+fn normalize<B: AffineBackend>(
+    x: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    epsilon: f32,
+    slope: f32,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let affine = B::channel_affine(x.clone(), gamma, beta, epsilon);
+    (B::affine_leaky_relu(x, affine.clone(), slope), affine)
+}
+
+#[cfg(feature = "flex")]
+mod cpu {
+    use burn::backend::Flex;
+    use burn::backend::tensor::FloatTensor;
+
+    use super::{Affine, AffineBackend};
+    use crate::ops::flex::{tensor, values};
+    use crate::ops::parallel::{CHUNK, collect_chunks, for_each_chunk};
+
+    impl AffineBackend for Flex {
+        fn channel_affine(
+            x: FloatTensor<Self>,
+            gamma: FloatTensor<Self>,
+            beta: FloatTensor<Self>,
+            epsilon: f32,
+        ) -> FloatTensor<Self> {
+            let [batch, channels, height, width] = x.layout().shape().dims();
+            let area = height * width;
+            let count = (batch * area) as f32;
+            let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.to_contiguous());
+            let [x, gamma, beta] = [&x, &gamma, &beta].map(values);
+            let mut columns = vec![[0.0; Affine::ROWS]; channels];
+            for_each_chunk(&mut columns, 1, |channel, column| {
+                let maps = || (0..batch).map(|image| &x[(image * channels + channel) * area..][..area]);
+                let mean = maps().map(|map| sum([map], |[x]| x)).sum::<f32>() / count;
+                let variance = maps().map(|map| sum([map], |[x]| (x - mean) * (x - mean))).sum::<f32>() / count;
+                let inverse = (variance + epsilon).sqrt().recip();
+                let scale = gamma[channel] * inverse;
+                column[0] = [mean, variance, inverse, scale, beta[channel] - mean * scale];
+            });
+            let rows = (0..Affine::ROWS).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+            tensor(rows, [Affine::ROWS, channels])
+        }
+
+        fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let shape: [usize; 4] = x.layout().shape().dims();
+            let [_, channels, height, width] = shape;
+            let (x, affine) = (x.to_contiguous(), values(&affine).to_vec());
+            let [scale, shift] = [Affine::SCALE, Affine::SHIFT].map(|row| &affine[row * channels..][..channels]);
+            let y = per_map([values(&x)], height * width, |map| {
+                let (scale, shift) = (scale[map % channels], shift[map % channels]);
+                move |[x]| leaky_relu(scale * x + shift, slope)
+            });
+            tensor(y, shape)
+        }
+
+        fn affine_parameter_gradients(
+            x: FloatTensor<Self>,
+            gradient: FloatTensor<Self>,
+            affine: FloatTensor<Self>,
+            slope: f32,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+            let [batch, channels, height, width] = x.layout().shape().dims();
+            let area = height * width;
+            let [x, gradient] = [x, gradient].map(|tensor| tensor.to_contiguous());
+            let [x, gradient, affine] = [&x, &gradient, &affine].map(values);
+            let mut sums = vec![[0.0; 2]; channels];
+            for_each_chunk(&mut sums, 1, |channel, sums| {
+                let [mean, inverse, scale, shift] = [Affine::MEAN, Affine::INVERSE, Affine::SCALE, Affine::SHIFT]
+                    .map(|row| affine[row * channels + channel]);
+                for image in 0..batch {
+                    let map = [x, gradient].map(|values| &values[(image * channels + channel) * area..][..area]);
+                    let before = |x: f32, gradient: f32| gate(gradient, scale * x + shift, slope);
+                    sums[0][0] += sum(map, |[x, gradient]| before(x, gradient) * ((x - mean) * inverse));
+                    sums[0][1] += sum(map, |[x, gradient]| before(x, gradient));
+                }
+            });
+            let [gamma, beta] = [0, 1].map(|part| sums.iter().map(|sums| sums[part]).collect());
+            (tensor(gamma, [channels]), tensor(beta, [channels]))
+        }
+
+        fn affine_input_gradient(
+            x: FloatTensor<Self>,
+            gradient: FloatTensor<Self>,
+            affine: FloatTensor<Self>,
+            gamma_gradient: FloatTensor<Self>,
+            beta_gradient: FloatTensor<Self>,
+            slope: f32,
+        ) -> FloatTensor<Self> {
+            let shape: [usize; 4] = x.layout().shape().dims();
+            let [batch, channels, height, width] = shape;
+            let area = height * width;
+            let count = (batch * area) as f32;
+            let [x, gradient] = [x, gradient].map(|tensor| tensor.to_contiguous());
+            let [affine, gamma, beta] = [&affine, &gamma_gradient, &beta_gradient].map(values);
+            let to_x = per_map([values(&x), values(&gradient)], area, |map| {
+                let channel = map % channels;
+                let [mean, inverse, scale, shift] = [Affine::MEAN, Affine::INVERSE, Affine::SCALE, Affine::SHIFT]
+                    .map(|row| affine[row * channels + channel]);
+                let (gamma, beta) = (gamma[channel] / count, beta[channel] / count);
+                move |[x, gradient]| {
+                    let before = gate(gradient, scale * x + shift, slope);
+                    scale * (before - beta - (x - mean) * inverse * gamma)
+                }
+            });
+            tensor(to_x, shape)
+        }
+
+        fn follow(
+            affine: FloatTensor<Self>,
+            mean: FloatTensor<Self>,
+            variance: FloatTensor<Self>,
+            momentum: f32,
+            unbias: f32,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+            let [mean, variance] = [mean, variance].map(|tensor| tensor.to_contiguous());
+            let [affine, mean, variance] = [&affine, &mean, &variance].map(values);
+            let channels = mean.len();
+            let moved = |running: &[f32], row: usize, factor: f32| {
+                let batch = &affine[row * channels..][..channels];
+                let value = |(running, batch): (&f32, &f32)| running * (1.0 - momentum) + batch * factor * momentum;
+                tensor(running.iter().zip(batch).map(value).collect(), [channels])
+            };
+            (moved(mean, Affine::MEAN, 1.0), moved(variance, Affine::VARIANCE, unbias))
+        }
+    }
+
+    fn leaky_relu(x: f32, slope: f32) -> f32 {
+        if x > 0.0 { x } else { slope * x }
+    }
+
+    /// What a LeakyReLU of `x` lets through of its gradient.
+    fn gate(gradient: f32, x: f32, slope: f32) -> f32 {
+        gradient * if x > 0.0 { 1.0 } else { slope }
+    }
+
+    /// The sum of `f` over all places, in lanes, as a sum in order could not be vectorised.
+    fn sum<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
+        const LANES: usize = 16;
+        let mut sums = [0.0; LANES];
+        let chunks = values.map(|values| values.as_chunks::<LANES>().0);
+        for chunk in 0..chunks[0].len() {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                *sum += f(chunks.map(|chunks| chunks[chunk][lane]));
+            }
+        }
+        let rest = values.map(|values| values.as_chunks::<LANES>().1);
+        let rest = (0..rest[0].len()).map(|at| f(rest.map(|rest| rest[at])));
+        sums.into_iter().sum::<f32>() + rest.sum::<f32>()
+    }
+
+    /// A value for each place of maps of `area` values; `of_map` makes the function for one of them.
+    fn per_map<const N: usize, F: Fn([f32; N]) -> f32>(
+        values: [&[f32]; N],
+        area: usize,
+        of_map: impl Fn(usize) -> F + Send + Sync,
+    ) -> Vec<f32> {
+        let maps = (CHUNK / area).max(1);
+        // SAFETY: every place of every map is written.
+        unsafe {
+            collect_chunks(values[0].len(), maps * area, |index, part| {
+                for (map, target) in part.chunks_mut(area).enumerate() {
+                    let map = index * maps + map;
+                    let f = of_map(map);
+                    let values = values.map(|values| &values[map * area..][..area]);
+                    for (at, target) in target.iter_mut().enumerate() {
+                        target.write(f(values.map(|values| values[at])));
+                    }
+                }
+            })
+        }
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu {
+    use burn::backend::Cube;
+    use burn::backend::tensor::FloatTensor;
+    use burn_cubecl::cubecl;
+    use cubecl::prelude::*;
+
+    use super::{Affine, AffineBackend};
+    use crate::ops::gpu::{
+        UNITS, add_up, channel_sizes, cube_per_channel, empty_like, input, output, place_in_channel, unit_per_value,
+    };
+
+    #[cube]
+    fn gate(gradient: f32, x: f32, slope: f32) -> f32 {
+        select(x > 0.0f32, gradient, gradient * slope)
+    }
+
+    /// A cube for each channel.
+    #[cube(launch_unchecked)]
+    fn affine_of(
+        x: &[f32],
+        gamma: &[f32],
+        beta: &[f32],
+        affine: &mut [f32],
+        area: u32,
+        count: u32,
+        channels: u32,
+        epsilon: f32,
+    ) {
+        let channel = CUBE_POS_X;
+        let mut parts = Shared::<[f32]>::new_slice(UNITS);
+        let mut total = 0.0f32;
+        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
+            total += x[place_in_channel(at, channel, area, channels)];
+        }
+        let mean = add_up(total, &mut parts) / f32::cast_from(count);
+        let mut squares = 0.0f32;
+        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
+            let centred = x[place_in_channel(at, channel, area, channels)] - mean;
+            squares += centred * centred;
+        }
+        let variance = add_up(squares, &mut parts) / f32::cast_from(count);
+        if UNIT_POS_X == 0 {
+            let inverse = 1.0f32 / (variance + epsilon).sqrt();
+            let scale = gamma[channel as usize] * inverse;
+            affine[channel as usize] = mean;
+            affine[(channels + channel) as usize] = variance;
+            affine[(2u32 * channels + channel) as usize] = inverse;
+            affine[(3u32 * channels + channel) as usize] = scale;
+            affine[(4u32 * channels + channel) as usize] = beta[channel as usize] - mean * scale;
+        }
+    }
+
+    /// A unit for each value.
+    #[cube(launch_unchecked)]
+    fn apply(x: &[f32], affine: &[f32], y: &mut [f32], area: u32, channels: u32, slope: f32) {
+        if ABSOLUTE_POS < x.len() {
+            let channel = ABSOLUTE_POS as u32 / area % channels;
+            let scale = affine[(3u32 * channels + channel) as usize];
+            let value = scale * x[ABSOLUTE_POS] + affine[(4u32 * channels + channel) as usize];
+            y[ABSOLUTE_POS] = gate(value, value, slope);
+        }
+    }
+
+    /// A cube for each channel.
+    #[cube(launch_unchecked)]
+    fn parameter_gradients(
+        x: &[f32],
+        gradient: &[f32],
+        affine: &[f32],
+        to_gamma: &mut [f32],
+        to_beta: &mut [f32],
+        area: u32,
+        count: u32,
+        channels: u32,
+        slope: f32,
+    ) {
+        let channel = CUBE_POS_X;
+        let mut parts = Shared::<[f32]>::new_slice(UNITS);
+        let mean = affine[channel as usize];
+        let inverse = affine[(2u32 * channels + channel) as usize];
+        let scale = affine[(3u32 * channels + channel) as usize];
+        let shift = affine[(4u32 * channels + channel) as usize];
+        let mut gamma = 0.0f32;
+        let mut beta = 0.0f32;
+        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
+            let index = place_in_channel(at, channel, area, channels);
+            let value = x[index];
+            let before = gate(gradient[index], scale * value + shift, slope);
+            gamma += before * (value - mean) * inverse;
+            beta += before;
+        }
+        let gamma = add_up(gamma, &mut parts);
+        let beta = add_up(beta, &mut parts);
+        if UNIT_POS_X == 0 {
+            to_gamma[channel as usize] = gamma;
+            to_beta[channel as usize] = beta;
+        }
+    }
+
+    /// A unit for each value.
+    #[cube(launch_unchecked)]
+    fn input_gradient(
+        x: &[f32],
+        gradient: &[f32],
+        affine: &[f32],
+        gamma: &[f32],
+        beta: &[f32],
+        to_x: &mut [f32],
+        area: u32,
+        count: u32,
+        channels: u32,
+        slope: f32,
+    ) {
+        if ABSOLUTE_POS < x.len() {
+            let channel = ABSOLUTE_POS as u32 / area % channels;
+            let mean = affine[channel as usize];
+            let inverse = affine[(2u32 * channels + channel) as usize];
+            let scale = affine[(3u32 * channels + channel) as usize];
+            let shift = affine[(4u32 * channels + channel) as usize];
+            let value = x[ABSOLUTE_POS];
+            let before = gate(gradient[ABSOLUTE_POS], scale * value + shift, slope);
+            let common = beta[channel as usize] + (value - mean) * inverse * gamma[channel as usize];
+            to_x[ABSOLUTE_POS] = scale * (before - common / f32::cast_from(count));
+        }
+    }
+
+    /// A unit for each channel.
+    #[cube(launch_unchecked)]
+    fn moved(
+        affine: &[f32],
+        mean: &[f32],
+        variance: &[f32],
+        new_mean: &mut [f32],
+        new_variance: &mut [f32],
+        momentum: f32,
+        unbias: f32,
+    ) {
+        let channels = mean.len();
+        if ABSOLUTE_POS < channels {
+            let keep = 1.0f32 - momentum;
+            new_mean[ABSOLUTE_POS] = mean[ABSOLUTE_POS] * keep + affine[ABSOLUTE_POS] * momentum;
+            let batch = affine[channels + ABSOLUTE_POS] * unbias;
+            new_variance[ABSOLUTE_POS] = variance[ABSOLUTE_POS] * keep + batch * momentum;
+        }
+    }
+
+    impl AffineBackend for Cube {
+        fn channel_affine(
+            x: FloatTensor<Self>,
+            gamma: FloatTensor<Self>,
+            beta: FloatTensor<Self>,
+            epsilon: f32,
+        ) -> FloatTensor<Self> {
+            let [area, count, channels] = channel_sizes(&x);
+            let affine = empty_like(&x, [Affine::ROWS, channels as usize]);
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let ([x, gamma, beta], to) = ([x, gamma, beta].map(input), output(&affine));
+            // SAFETY: the kernel reads the maps of its channel only.
+            unsafe {
+                affine_of::launch_unchecked(&client, cubes, cube, x, gamma, beta, to, area, count, channels, epsilon);
+            }
+            affine
+        }
+
+        fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+            let [area, _, channels] = channel_sizes(&x);
+            let y = empty_like(&x, x.meta.shape().clone());
+            let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
+            let ([x, affine], to) = ([x, affine].map(input), output(&y));
+            // SAFETY: the kernel stops at the input's end.
+            unsafe { apply::launch_unchecked(&client, cubes, cube, x, affine, to, area, channels, slope) };
+            y
+        }
+
+        fn affine_parameter_gradients(
+            x: FloatTensor<Self>,
+            gradient: FloatTensor<Self>,
+            affine: FloatTensor<Self>,
+            slope: f32,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+            let [area, count, channels] = channel_sizes(&x);
+            let [gamma, beta] = [0, 1].map(|_| empty_like(&x, [channels as usize]));
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let [x, gradient, affine] = [x, gradient, affine].map(input);
+            let (to_gamma, to_beta) = (output(&gamma), output(&beta));
+            // SAFETY: the kernel reads the maps of its channel only.
+            unsafe {
+                parameter_gradients::launch_unchecked(
+                    &client, cubes, cube, x, gradient, affine, to_gamma, to_beta, area, count, channels, slope,
+                );
+            }
+            (gamma, beta)
+        }
+
+        fn affine_input_gradient(
+            x: FloatTensor<Self>,
+            gradient: FloatTensor<Self>,
+            affine: FloatTensor<Self>,
+            gamma_gradient: FloatTensor<Self>,
+            beta_gradient: FloatTensor<Self>,
+            slope: f32,
+        ) -> FloatTensor<Self> {
+            let [area, count, channels] = channel_sizes(&x);
+            let to_x = empty_like(&x, x.meta.shape().clone());
+            let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
+            let [x, gradient, affine, gamma, beta] = [x, gradient, affine, gamma_gradient, beta_gradient].map(input);
+            let to = output(&to_x);
+            // SAFETY: the kernel stops at the input's end.
+            unsafe {
+                input_gradient::launch_unchecked(
+                    &client, cubes, cube, x, gradient, affine, gamma, beta, to, area, count, channels, slope,
+                );
+            }
+            to_x
+        }
+
+        fn follow(
+            affine: FloatTensor<Self>,
+            mean: FloatTensor<Self>,
+            variance: FloatTensor<Self>,
+            momentum: f32,
+            unbias: f32,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+            let (client, (cubes, cube)) = (mean.client.clone(), unit_per_value(&mean));
+            let channels = mean.meta.num_elements();
+            let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels]));
+            let [affine, mean, variance] = [affine, mean, variance].map(input);
+            let (to_mean, to_variance) = (output(&new_mean), output(&new_variance));
+            // SAFETY: the kernel stops at the last channel.
+            unsafe {
+                moved::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    affine,
+                    mean,
+                    variance,
+                    to_mean,
+                    to_variance,
+                    momentum,
+                    unbias,
+                );
+            }
+            (new_mean, new_variance)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct BatchNormLeakyRelu;
+
+impl<B: AffineBackend> Backward<B, 3> for BatchNormLeakyRelu {
+    /// What was normalised, what was done to it, and the slope.
+    type State = (FloatTensor<B>, FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, gamma_node, beta_node] = ops.parents;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let (x, affine, slope) = ops.state;
+        let (gamma, beta) = B::affine_parameter_gradients(x.clone(), gradient.clone(), affine.clone(), slope);
+        if let Some(node) = x_node {
+            let to_x = B::affine_input_gradient(x, gradient, affine, gamma.clone(), beta.clone(), slope);
+            gradients.register::<B>(node.id, to_x);
+        }
+        if let Some(node) = gamma_node {
+            gradients.register::<B>(node.id, gamma);
+        }
+        if let Some(node) = beta_node {
+            gradients.register::<B>(node.id, beta);
+        }
+    }
+}
+
+impl<B: AffineBackend, C: CheckpointStrategy> BatchNormBackend for Autodiff<B, C> {
+    fn batch_norm_leaky_relu(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let prep = BatchNormLeakyRelu.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        let (y, affine) = normalize::<B>(x.clone(), gamma.into_primitive(), beta.into_primitive(), epsilon, slope);
+        let y = match prep {
+            OpsKind::Tracked(prep) => prep.finish((x, affine.clone(), slope), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        };
+        (y, FloatTensor::<Self>::new(affine))
+    }
+}
