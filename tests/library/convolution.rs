@@ -1,16 +1,26 @@
-//! Our convolutions against burn's, on shapes that no network has.
+//! Our convolutions against burn's on the CPU, on shapes that no network has.
 
 use burn::tensor::module as reference;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
+use whelp::device::cpu;
 use whelp::ops::{Convolution, conv_transpose2d, conv2d};
 use whelp::random::{Random, Stream};
+
+use crate::golden::on_devices;
+
+on_devices! {
+    convolutions_agree => convolutions_agree_with_burns_on_the_cpu, convolutions_agree_with_burns_on_a_gpu;
+    transposed_convolutions_agree =>
+        transposed_convolutions_agree_with_burns_on_the_cpu, transposed_convolutions_agree_with_burns_on_a_gpu;
+    products_agree => convolutions_of_whole_maps_agree_with_burns_on_the_cpu, convolutions_of_whole_maps_agree_with_burns_on_a_gpu;
+}
 
 /// Kernel, stride, padding.
 const MOVES: [(usize, usize, usize); 10] =
     [(3, 1, 1), (4, 2, 1), (1, 1, 0), (4, 1, 0), (5, 2, 2), (3, 2, 1), (2, 2, 0), (1, 2, 0), (4, 1, 3), (4, 3, 1)];
 /// Groups, channels in and out.
-const CHANNELS: [(usize, usize, usize); 4] = [(1, 3, 5), (2, 34, 40), (3, 48, 48), (1, 17, 33)];
+const CHANNELS: [(usize, usize, usize); 5] = [(1, 3, 5), (2, 34, 40), (3, 48, 48), (1, 17, 33), (6, 6, 6)];
 const SIZES: [[usize; 2]; 4] = [[5, 7], [8, 8], [4, 4], [9, 21]];
 
 fn every_case(check: impl Fn(usize, Convolution, [usize; 2], [usize; 2])) {
@@ -23,12 +33,12 @@ fn every_case(check: impl Fn(usize, Convolution, [usize; 2], [usize; 2])) {
     }
 }
 
-#[test]
-fn convolutions_agree_with_burns() {
+fn convolutions_agree(device: &Device) {
     every_case(|kernel, convolution, [channels_in, channels_out], [height, width]| {
         let Convolution { stride, padding, groups } = convolution;
         let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups);
         agree(
+            device,
             &format!("{kernel}x{kernel} {convolution:?} over {height}x{width}"),
             [3, channels_in, height, width],
             [channels_out, channels_in / groups, kernel, kernel],
@@ -38,13 +48,13 @@ fn convolutions_agree_with_burns() {
     });
 }
 
-#[test]
-fn transposed_convolutions_agree_with_burns() {
+fn transposed_convolutions_agree(device: &Device) {
     every_case(|kernel, convolution, [channels_in, channels_out], [height, width]| {
         let Convolution { stride, padding, groups } = convolution;
         let output_padding = stride - 1;
         let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [output_padding; 2], [1; 2], groups);
         agree(
+            device,
             &format!("transposed {kernel}x{kernel} {convolution:?} over {height}x{width}"),
             [3, channels_in, height, width],
             [channels_in, channels_out / groups, kernel, kernel],
@@ -54,16 +64,47 @@ fn transposed_convolutions_agree_with_burns() {
     });
 }
 
+/// Kernels that cover their input, whose sums are products of matrices.
+fn products_agree(device: &Device) {
+    let convolution = Convolution { stride: 1, padding: 0, groups: 1 };
+    for (kernel, [channels_in, channels_out], batch) in [(4, [37, 1], 5), (4, [100, 24], 3), (3, [2, 70], 17)] {
+        agree(
+            device,
+            &format!("{kernel}x{kernel} over as much"),
+            [batch, channels_in, kernel, kernel],
+            [channels_out, channels_in, kernel, kernel],
+            |x, weight| conv2d(x, weight, None, convolution),
+            |x, weight| reference::conv2d(x, weight, None, ConvOptions::new([1; 2], [0; 2], [1; 2], 1)),
+        );
+        agree(
+            device,
+            &format!("transposed {kernel}x{kernel} over one pixel"),
+            [batch, channels_out, 1, 1],
+            [channels_out, channels_in, kernel, kernel],
+            |y, weight| conv_transpose2d(y, weight, None, convolution, 0),
+            |y, weight| {
+                reference::conv_transpose2d(
+                    y,
+                    weight,
+                    None,
+                    ConvTransposeOptions::new([1; 2], [0; 2], [0; 2], [1; 2], 1),
+                )
+            },
+        );
+    }
+}
+
 /// Output and both gradients, where a gradient of the output that differs from pixel to pixel comes in.
 fn agree(
+    device: &Device,
     case: &str,
     x_shape: [usize; 4],
     weight_shape: [usize; 4],
     ours: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
     burns: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
 ) {
-    let device = whelp::device::cpu().autodiff();
-    let parts = |convolve: &dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4>| {
+    let parts = |device: &Device, convolve: &dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4>| {
+        let device = device.clone().autodiff();
         let x = normals(x_shape, 0, &device).require_grad();
         let weight = normals(weight_shape, 1, &device).require_grad();
         let output = convolve(x.clone(), weight.clone());
@@ -71,8 +112,9 @@ fn agree(
         let gradients = (output.clone() * upstream).sum().backward();
         [output.into_data(), x.grad(&gradients).unwrap().into_data(), weight.grad(&gradients).unwrap().into_data()]
     };
-    for (part, (ours, burns)) in
-        ["output", "input gradient", "weight gradient"].iter().zip(parts(&ours).into_iter().zip(parts(&burns)))
+    for (part, (ours, burns)) in ["output", "input gradient", "weight gradient"]
+        .iter()
+        .zip(parts(device, &ours).into_iter().zip(parts(&cpu(), &burns)))
     {
         assert_eq!(ours.shape(), burns.shape(), "{part} of {case}");
         let [ours, burns] = [ours, burns].map(|data| data.try_into_vec::<f32>().unwrap());

@@ -60,6 +60,21 @@ impl Geometry {
         }
     }
 
+    /// The same sums as those of single pixels, where the kernel covers all of the input: a product of matrices. The values
+    /// lie in the same order.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    pub fn as_product(&self) -> Option<Self> {
+        let Convolution { padding, groups, .. } = self.convolution;
+        let is_product = padding == 0 && groups == 1 && self.kernel == self.input;
+        is_product.then(|| Self {
+            convolution: Convolution { stride: 1, padding, groups },
+            channels: [self.channels[0] * self.area(), self.channels[1]],
+            kernel: [1, 1],
+            input: [1, 1],
+            ..*self
+        })
+    }
+
     /// Channels in and out of one group.
     pub fn group_channels(&self) -> [usize; 2] {
         self.channels.map(|channels| channels / self.convolution.groups)

@@ -9,6 +9,8 @@ mod blocks;
 #[cfg(feature = "flex")]
 mod cpu;
 mod geometry;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 #[cfg(feature = "flex")]
 mod kernel;
 
@@ -94,21 +96,6 @@ pub trait ConvolutionBackend: Backend {
 
     /// `∂⟨y, w * x⟩ / ∂w`
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self>;
-}
-
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-impl ConvolutionBackend for burn::backend::Cube {
-    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        with_burn::convolve::<Self>(x, weight, geometry)
-    }
-
-    fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        with_burn::convolve_transposed::<Self>(y, weight, geometry)
-    }
-
-    fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        with_burn::correlate::<Self>(x, y, geometry)
-    }
 }
 
 /// With the kernels that burn brings.

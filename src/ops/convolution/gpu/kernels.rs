@@ -1,0 +1,429 @@
+//! The inner loops on graphics devices: implicit matrix products (Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep
+//! Learning", arXiv:1410.0759, section 3).
+//!
+//! All three sums of a convolution are `target[row][column] = Σ_k matrix[row][k] · windows[k][column]`, where a column is a
+//! pixel and k a tap (or the other way round), and the windows are never written down: what they hold is found by
+//! three-digit numbers. A cube makes one tile of the target, a unit a part of it, in registers.
+//!
+//! There are two ways. On hardware a cube brings pieces of both factors into its shared memory, from which every unit takes
+//! what it needs ([`product`]). Where a processor imitates a graphics device, its own caches do that; there, what a read
+//! costs is going from lane to lane, shared memory or not, and parts have to be large instead ([`product_in_registers`]).
+
+use super::cubecl;
+use cubecl::prelude::*;
+
+/// What [`product`] is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Rows and columns of the target that one unit sums.
+    pub part: [usize; 2],
+    /// Units below and beside each other in a cube.
+    pub units: [usize; 2],
+    /// How much of the sum is made at a time. With shared memory it divides the number of units and is a multiple of
+    /// [`UNROLL`].
+    pub depth: usize,
+    /// Whether cubes of the third axis are phases: see [`Windows::stride`].
+    pub has_phases: bool,
+}
+
+/// Products between two checks of a loop.
+pub const UNROLL: usize = 4;
+
+/// Where [`product`] finds its factors, in values. Digits are lowest first: of k they are column and row of a window and a
+/// map, or the like.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+pub struct Windows {
+    /// Size of the target.
+    pub rows: u32,
+    pub columns: u32,
+    /// Size of the sum, and how much of it one cube takes: a share is rounded up to a multiple of the tile's depth.
+    pub length: u32,
+    pub share: u32,
+    pub shares: u32,
+    /// How many values the two lower digits of k have.
+    pub k_width: u32,
+    pub k_height: u32,
+    /// How many values the two lower digits of a column have.
+    pub column_width: u32,
+    pub column_height: u32,
+    /// What a step of k's digits is in the matrix, and what a row is.
+    pub matrix_k0: u32,
+    pub matrix_k1: u32,
+    pub matrix_k2: u32,
+    pub matrix_row: u32,
+    /// What a step of k's lower digits is in pixels, and of the highest one in values.
+    pub window_step: u32,
+    pub window_map: u32,
+    /// What a step of a column's lower digits is in pixels, and of the highest one in values.
+    pub column_step: u32,
+    pub column_map: u32,
+    /// Where the first window starts, in pixels from the first on both axes.
+    pub origin: u32,
+    /// Size of a map that windows are cut out of; what lies outside is 0.
+    pub map_height: u32,
+    pub map_width: u32,
+    /// What a step of a column's digits is in the target, and what a row is.
+    pub target_0: u32,
+    pub target_1: u32,
+    pub target_2: u32,
+    pub target_row: u32,
+    /// Values from one group to the next in the factors and the target, and from one share's sums to the next.
+    pub matrix_group: u32,
+    pub window_group: u32,
+    pub target_group: u32,
+    pub target_share: u32,
+    /// With phases: a column is every `stride`-th pixel of the target on both axes, and meets every `stride`-th row and
+    /// column of the kernel. `padding`, the kernel's and the target's size say which ones.
+    pub stride: u32,
+    pub padding: u32,
+    pub kernel_height: u32,
+    pub kernel_width: u32,
+    pub target_height: u32,
+    pub target_width: u32,
+}
+
+/// What the third axis of the cubes chooses: a group, and perhaps every `stride`-th pixel of its target.
+#[derive(CubeType, Clone, Copy)]
+struct Phase {
+    group: u32,
+    /// The first pixel of the target.
+    row: u32,
+    column: u32,
+    /// How many values the lower digits of k have, and all of k.
+    k_width: u32,
+    k_height: u32,
+    length: u32,
+    /// Where the first value of the matrix lies, and the first window starts.
+    matrix: u32,
+    top: u32,
+    left: u32,
+}
+
+#[cube]
+fn phase_of(at: &Windows, cube: u32, #[comptime] has_phases: bool) -> Phase {
+    if comptime!(has_phases) {
+        let phases = at.stride * at.stride;
+        let group = cube / phases;
+        let row = cube % phases / at.stride;
+        let column = cube % phases % at.stride;
+        // The first row and column of the kernel that meet this phase; the others follow `stride` apart.
+        let kernel_row = (row + at.padding) % at.stride;
+        let kernel_column = (column + at.padding) % at.stride;
+        let k_height = (at.kernel_height + at.stride - 1u32 - kernel_row) / at.stride;
+        let k_width = (at.kernel_width + at.stride - 1u32 - kernel_column) / at.stride;
+        Phase {
+            group,
+            row,
+            column,
+            k_width,
+            k_height,
+            length: at.length * k_height * k_width,
+            matrix: group * at.matrix_group + kernel_row * at.kernel_width + kernel_column,
+            top: (row + at.padding) / at.stride,
+            left: (column + at.padding) / at.stride,
+        }
+    } else {
+        Phase {
+            group: cube,
+            row: 0u32.runtime(),
+            column: 0u32.runtime(),
+            k_width: at.k_width,
+            k_height: at.k_height,
+            length: at.length,
+            matrix: cube * at.matrix_group,
+            top: at.origin,
+            left: at.origin,
+        }
+    }
+}
+
+/// A column's windows: where they start in a map, and which map is the first. Negative places wrap around, and are outside
+/// of every map; so are all of a column that there is not.
+#[derive(CubeType, Clone, Copy)]
+struct Window {
+    top: u32,
+    left: u32,
+    map: u32,
+}
+
+#[cube]
+fn window_of(at: &Windows, phase: &Phase, column: u32) -> Window {
+    let rest = column / at.column_width;
+    let top = rest % at.column_height * at.column_step + phase.top;
+    Window {
+        top: select(column < at.columns, top, 0x4000_0000u32),
+        left: column % at.column_width * at.column_step + phase.left,
+        map: phase.group * at.window_group + rest / at.column_height * at.column_map,
+    }
+}
+
+/// What a window has at k, or 0 where `is_k` is not.
+#[cube]
+fn value_of(windows: &[f32], at: &Windows, window: &Window, k: &Digits, is_k: bool) -> f32 {
+    let y = window.top + k.middle * at.window_step;
+    let x = window.left + k.low * at.window_step;
+    let is_there = is_k & (y < at.map_height) & (x < at.map_width);
+    let place = window.map + k.high * at.window_map + y * at.map_width + x;
+    select(is_there, windows[select(is_there, place, 0u32) as usize], 0.0f32)
+}
+
+/// A number whose two lower digits have as many values as a phase says.
+#[derive(CubeType, Clone, Copy)]
+struct Digits {
+    low: u32,
+    middle: u32,
+    high: u32,
+}
+
+#[cube]
+fn digits_of(number: u32, phase: &Phase) -> Digits {
+    let rest = number / phase.k_width;
+    Digits { low: number % phase.k_width, middle: rest % phase.k_height, high: rest / phase.k_height }
+}
+
+#[cube]
+fn following(digits: &Digits, phase: &Phase) -> Digits {
+    let low = digits.low + 1u32;
+    let is_full = low == phase.k_width;
+    let middle = digits.middle + select(is_full, 1u32, 0u32);
+    let are_full = middle == phase.k_height;
+    Digits {
+        low: select(is_full, 0u32, low),
+        middle: select(are_full, 0u32, middle),
+        high: digits.high + select(are_full, 1u32, 0u32),
+    }
+}
+
+/// Writes what a unit has summed: rows from `first_row` on and columns from `first_column` on, `tile.units` apart.
+#[cube]
+fn write(
+    target: &mut [f32],
+    totals: &Sequence<RuntimeCell<f32>>,
+    at: &Windows,
+    phase: &Phase,
+    share: u32,
+    first_row: u32,
+    first_column: u32,
+    #[comptime] tile: Tile,
+) {
+    #[unroll]
+    for j in 0..comptime!(tile.part[1]) {
+        let column = first_column + comptime!((j * tile.units[1]) as u32);
+        let rest = column / at.column_width;
+        let (low, middle) = (column % at.column_width, rest % at.column_height);
+        let mut place = low * at.target_0 + middle * at.target_1 + rest / at.column_height * at.target_2;
+        let mut is_there = column < at.columns;
+        if comptime!(tile.has_phases) {
+            let (row, column) = (middle * at.stride + phase.row, low * at.stride + phase.column);
+            is_there &= (row < at.target_height) & (column < at.target_width);
+            place += phase.row * at.target_width + phase.column;
+        }
+        if is_there {
+            place += phase.group * at.target_group + share * at.target_share;
+            #[unroll]
+            for i in 0..comptime!(tile.part[0]) {
+                let row = first_row + comptime!((i * tile.units[0]) as u32);
+                if row < at.rows {
+                    let total = &totals[comptime!(i * tile.part[1] + j)];
+                    target[(place + row * at.target_row) as usize] = total.read();
+                }
+            }
+        }
+    }
+}
+
+/// Adds a product to a sum as two operations: cubecl would make one fused operation of a product that is used once, which
+/// software devices imitate at many times the cost, and which hardware's compilers make by themselves.
+#[cube]
+fn add_product(sum: f32, a: f32, b: f32) -> f32 {
+    let product = a * b;
+    let _second_use = product + product;
+    sum + product
+}
+
+/// # Shapes
+/// Cubes: columns, rows, groups times shares times phases.
+#[cube(launch_unchecked)]
+pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows, #[comptime] tile: Tile) {
+    let tile_rows = comptime!((tile.part[0] * tile.units[0]) as u32);
+    let tile_columns = comptime!((tile.part[1] * tile.units[1]) as u32);
+    let units = comptime!((tile.units[0] * tile.units[1]) as u32);
+    let depth = comptime!(tile.depth as u32);
+    // Rows that all units together bring into shared memory at a time.
+    let rows_at_once = comptime!((tile.units[0] * tile.units[1] / tile.depth) as u32);
+
+    let share = CUBE_POS_Z % at.shares;
+    let phase = phase_of(&at, CUBE_POS_Z / at.shares, tile.has_phases);
+    let first_row = CUBE_POS_Y * tile_rows;
+    let first_column = CUBE_POS_X * tile_columns;
+    // What this unit brings into shared memory: one k of the matrix, and some columns of the windows.
+    let own_k = UNIT_POS_X % depth;
+    let own_row = UNIT_POS_X / depth;
+    let mut own_windows = Sequence::<Window>::new();
+    #[unroll]
+    for j in 0..comptime!(tile.part[1] / tile.units[0]) {
+        own_windows.push(window_of(&at, &phase, first_column + UNIT_POS_X + comptime!(j as u32) * units));
+    }
+
+    // What it sums. Not an array: indices would put it into memory.
+    let unit_row = UNIT_POS_X / comptime!(tile.units[1] as u32);
+    let unit_column = UNIT_POS_X % comptime!(tile.units[1] as u32);
+    let mut totals = Sequence::<RuntimeCell<f32>>::new();
+    #[unroll]
+    for _ in 0..comptime!(tile.part[0] * tile.part[1]) {
+        totals.push(RuntimeCell::<f32>::new(0.0f32));
+    }
+
+    let mut matrix_piece = Shared::<[f32]>::new_slice(comptime!(tile.depth * tile.part[0] * tile.units[0]));
+    let mut window_piece = Shared::<[f32]>::new_slice(comptime!(tile.depth * tile.part[1] * tile.units[1]));
+    let begin = share * at.share;
+    let end = u32::min(begin + at.share, phase.length);
+    let start = digits_of(begin, &phase);
+    let low = RuntimeCell::<u32>::new(start.low);
+    let middle = RuntimeCell::<u32>::new(start.middle);
+    let high = RuntimeCell::<u32>::new(start.high);
+    for piece in 0..select(end > begin, (end - begin).div_ceil(depth), 0u32) {
+        let first_k = begin + piece * depth;
+        let digits = digits_of(first_k + own_k, &phase);
+        let place =
+            phase.matrix + digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
+        #[unroll]
+        for turn in 0..comptime!((tile.part[0] * tile.depth).div_ceil(tile.units[1])) {
+            let row = own_row + comptime!(turn as u32) * rows_at_once;
+            let is_there = (first_k + own_k < end) & (first_row + row < at.rows);
+            let value = matrix[select(is_there, place + (first_row + row) * at.matrix_row, 0u32) as usize];
+            if row < tile_rows {
+                matrix_piece[(own_k * tile_rows + row) as usize] = select(is_there, value, 0.0f32);
+            }
+        }
+        for k in 0..depth {
+            let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
+            #[unroll]
+            for j in 0..comptime!(tile.part[1] / tile.units[0]) {
+                let place = k * tile_columns + UNIT_POS_X + comptime!(j as u32) * units;
+                window_piece[place as usize] = value_of(windows, &at, &own_windows[j], &digits, first_k + k < end);
+            }
+            let next = following(&digits, &phase);
+            low.store(next.low);
+            middle.store(next.middle);
+            high.store(next.high);
+        }
+        sync_cube();
+        for step in 0..comptime!((tile.depth / UNROLL) as u32) {
+            #[unroll]
+            for k in 0..UNROLL {
+                let k = step * comptime!(UNROLL as u32) + comptime!(k as u32);
+                let mut factors = Sequence::<f32>::new();
+                #[unroll]
+                for i in 0..comptime!(tile.part[0]) {
+                    let row = unit_row + comptime!((i * tile.units[0]) as u32);
+                    factors.push(matrix_piece[(k * tile_rows + row) as usize]);
+                }
+                #[unroll]
+                for j in 0..comptime!(tile.part[1]) {
+                    let column = unit_column + comptime!((j * tile.units[1]) as u32);
+                    let value = window_piece[(k * tile_columns + column) as usize];
+                    #[unroll]
+                    for i in 0..comptime!(tile.part[0]) {
+                        let total = &totals[comptime!(i * tile.part[1] + j)];
+                        total.store(add_product(total.read(), factors[i], value));
+                    }
+                }
+            }
+        }
+        sync_cube();
+    }
+    write(target, &totals, &at, &phase, share, first_row + unit_row, first_column + unit_column, tile);
+}
+
+/// # Shapes
+/// Cubes: as for [`product`].
+#[cube(launch_unchecked)]
+pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows, #[comptime] tile: Tile) {
+    let depth = comptime!(tile.depth as u32);
+    let share = CUBE_POS_Z % at.shares;
+    let phase = phase_of(&at, CUBE_POS_Z / at.shares, tile.has_phases);
+    let unit_row = UNIT_POS_X / comptime!(tile.units[1] as u32);
+    let unit_column = UNIT_POS_X % comptime!(tile.units[1] as u32);
+    let first_row = CUBE_POS_Y * comptime!((tile.part[0] * tile.units[0]) as u32) + unit_row;
+    let first_column = CUBE_POS_X * comptime!((tile.part[1] * tile.units[1]) as u32) + unit_column;
+
+    let mut own_windows = Sequence::<Window>::new();
+    #[unroll]
+    for j in 0..comptime!(tile.part[1]) {
+        own_windows.push(window_of(&at, &phase, first_column + comptime!((j * tile.units[1]) as u32)));
+    }
+    let mut own_rows = Sequence::<u32>::new();
+    #[unroll]
+    for i in 0..comptime!(tile.part[0]) {
+        let row = u32::min(first_row + comptime!((i * tile.units[0]) as u32), at.rows - 1u32);
+        own_rows.push(phase.matrix + row * at.matrix_row);
+    }
+    let mut totals = Sequence::<RuntimeCell<f32>>::new();
+    #[unroll]
+    for _ in 0..comptime!(tile.part[0] * tile.part[1]) {
+        totals.push(RuntimeCell::<f32>::new(0.0f32));
+    }
+
+    let begin = share * at.share;
+    let end = u32::min(begin + at.share, phase.length);
+    let start = digits_of(begin, &phase);
+    let low = RuntimeCell::<u32>::new(start.low);
+    let middle = RuntimeCell::<u32>::new(start.middle);
+    let high = RuntimeCell::<u32>::new(start.high);
+    for piece in 0..select(end > begin, (end - begin).div_ceil(depth), 0u32) {
+        let mut factors = Sequence::<f32>::new();
+        let mut values = Sequence::<f32>::new();
+        #[unroll]
+        for k in 0..comptime!(tile.depth) {
+            let is_k = begin + piece * depth + comptime!(k as u32) < end;
+            let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
+            #[unroll]
+            for j in 0..comptime!(tile.part[1]) {
+                values.push(value_of(windows, &at, &own_windows[j], &digits, is_k));
+            }
+            let place = digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
+            #[unroll]
+            for i in 0..comptime!(tile.part[0]) {
+                factors.push(matrix[select(is_k, own_rows[i] + place, 0u32) as usize]);
+            }
+            let next = following(&digits, &phase);
+            low.store(next.low);
+            middle.store(next.middle);
+            high.store(next.high);
+        }
+        #[unroll]
+        for i in 0..comptime!(tile.part[0]) {
+            #[unroll]
+            for j in 0..comptime!(tile.part[1]) {
+                let total = &totals[comptime!(i * tile.part[1] + j)];
+                let mut sums = Sequence::<f32>::new();
+                sums.push(total.read());
+                #[unroll]
+                for k in 0..comptime!(tile.depth) {
+                    let factor = factors[comptime!(k * tile.part[0] + i)];
+                    sums.push(add_product(sums[k], factor, values[comptime!(k * tile.part[1] + j)]));
+                }
+                total.store(sums[comptime!(tile.depth)]);
+            }
+        }
+    }
+    write(target, &totals, &at, &phase, share, first_row, first_column, tile);
+}
+
+/// `target[i] = Σ_share parts[share][i]`
+///
+/// # Shapes
+/// - `parts`: `[shares, count]`
+/// - `target`: `[count]`
+#[cube(launch_unchecked)]
+pub fn add_shares(parts: &[f32], target: &mut [f32], count: u32, shares: u32) {
+    if ABSOLUTE_POS < count as usize {
+        let index = ABSOLUTE_POS as u32;
+        let mut total = 0.0f32;
+        for share in 0..shares {
+            total += parts[(share * count + index) as usize];
+        }
+        target[index as usize] = total;
+    }
+}
