@@ -1,7 +1,9 @@
 //! Measuring: what a visitor has to download, how long it takes from click to first step, what R1 and R2 cost, how fast
-//! pictures are prepared.
+//! a step is and pictures are prepared, beside others.
 
 mod preparing;
+mod python;
+mod pytorch;
 
 use crate::build;
 use crate::paths::Paths;
@@ -46,6 +48,10 @@ pub fn command() -> Result<ExitCode> {
         measurements.push(penalty_ratio(&paths)?);
         Ok(())
     })?;
+    steps.run("Measure steps against PyTorch", || {
+        measurements.extend(pytorch::steps(&paths)?);
+        Ok(())
+    })?;
     steps.run("Measure preparing pictures", || {
         measurements.push(preparing::against_pillow(&paths)?);
         Ok(())
@@ -75,7 +81,8 @@ fn penalty_ratio(paths: &Paths) -> Result<Measurement> {
     ];
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
-        ratios.push(images_per_sec(paths, &OFF)? / images_per_sec(paths, &[])?);
+        let speed = |options: &[&str]| images_per_sec(paths, "r3gan-small", 9, options);
+        ratios.push(speed(&OFF)? / speed(&[])?);
     }
     ratios.sort_by(f64::total_cmp);
     let value = format!("{:.2} times (limit {PENALTY_LIMIT}; {ROUNDS} pairs, {ratios:.2?})", ratios[ROUNDS / 2]);
@@ -83,11 +90,12 @@ fn penalty_ratio(paths: &Paths) -> Result<Measurement> {
 }
 
 /// Speed of a short training on the processor.
-fn images_per_sec(paths: &Paths, options: &[&str]) -> Result<f64> {
+fn images_per_sec(paths: &Paths, recipe: &str, steps: usize, options: &[&str]) -> Result<f64> {
     let folder = paths.target.join("bench-run");
     let _ = std::fs::remove_dir_all(&folder);
     let mut command = tool(build::program(paths), paths);
-    command.args(["train", "--recipe", "r3gan-small", "--steps", "9", "--device", "cpu", "--json", "--out"]);
+    let steps = steps.to_string();
+    command.args(["train", "--recipe", recipe, "--steps", &steps, "--device", "cpu", "--json", "--out"]);
     let events = capture(command.arg(&folder).args(options))?;
     let ticks = events.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let speed = ticks.filter_map(|event| event["progress"]["images_per_sec"].as_f64()).next_back();

@@ -1,11 +1,11 @@
 //! Preparing 20,000 pictures, against Pillow doing the same work on as many threads.
 
-use super::Measurement;
+use super::{Measurement, python};
 use crate::build;
 use crate::paths::Paths;
 use crate::process::{capture, run, tool};
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ const PICTURES: usize = 20_000;
 
 /// Both are run in turn, so that a busy machine slows both.
 pub fn against_pillow(paths: &Paths) -> Result<Measurement> {
-    let python = python(paths)?;
+    let python = python::with_package("pillow", "PIL", PILLOW, paths)?;
     let script = paths.target.join("bench-pillow.py");
     std::fs::write(&script, SCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
     let folder = paths.target.join("bench-pictures");
@@ -55,17 +55,4 @@ fn our_seconds(paths: &Paths, folder: &Path) -> Result<f64> {
     let report: serde_json::Value = serde_json::from_str(&report).context("the check printed no JSON")?;
     anyhow::ensure!(report["pictures"] == PICTURES, "{} pictures were prepared", report["pictures"]);
     Ok(seconds)
-}
-
-/// A Python of our own with Pillow in it.
-fn python(paths: &Paths) -> Result<PathBuf> {
-    let folder = paths.tools.join(format!("pillow-{PILLOW}"));
-    let python = folder.join("bin/python");
-    let has_pillow = |python: &Path| capture(Command::new(python).args(["-c", "import PIL"])).is_ok();
-    if !python.is_file() || !has_pillow(&python) {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            .context("Python with its venv module is needed to compare with Pillow (Debian: python3-venv)")?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &format!("pillow=={PILLOW}")]))?;
-    }
-    Ok(python)
 }

@@ -1,0 +1,57 @@
+//! A training step on the processor, against PyTorch's of the same networks.
+
+use super::{Measurement, images_per_sec, python};
+use crate::paths::Paths;
+use crate::process::capture;
+use anyhow::{Context, Result};
+use std::process::Command;
+
+const PYTORCH: &str = "2.12.1";
+
+/// What the other side of the comparison is.
+const SCRIPT: &str = include_str!("pytorch.py");
+
+/// Width, batch, and how many times PyTorch's time a step may take.
+const SIZES: [(usize, usize, f64); 2] = [(32, 16, 1.5), (64, 32, 1.2)];
+
+const ROUNDS: usize = 3;
+
+const STEPS: usize = 20;
+
+/// Both are run in turn, so that a busy machine slows both.
+pub fn steps(paths: &Paths) -> Result<Vec<Measurement>> {
+    let python = python::with_package("torch", "torch", PYTORCH, paths)?;
+    let script = paths.target.join("bench-pytorch.py");
+    std::fs::write(&script, SCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
+    let threads = std::thread::available_parallelism()?.get();
+    SIZES
+        .into_iter()
+        .map(|(width, batch, limit)| {
+            let sizes = [width, batch, threads, STEPS].map(|size| size.to_string());
+            let settings = [
+                format!("model.generator_width={width}"),
+                format!("model.discriminator_width={width}"),
+                format!("train.batch={batch}"),
+            ];
+            let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+            let mut ratios = Vec::new();
+            for _ in 0..ROUNDS {
+                let ours = batch as f64 / images_per_sec(paths, "dcgan64", STEPS, &settings)?;
+                let said = capture(Command::new(&python).arg(&script).args(&sizes))?;
+                let theirs: f64 = said.trim().parse().with_context(|| format!("PyTorch's steps said {said:?}"))?;
+                ratios.push((ours / theirs, ours, theirs));
+            }
+            ratios.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+            let (ratio, ours, theirs) = ratios[ROUNDS / 2];
+            let all: Vec<f64> = ratios.iter().map(|(ratio, ..)| *ratio).collect();
+            Ok(Measurement {
+                name: format!(
+                    "a step of dcgan64 of width {width}, batch {batch}, CPU, against PyTorch's on {threads} threads"
+                ),
+                value: format!(
+                    "{ratio:.2} times (limit {limit}; {ROUNDS} pairs, {all:.2?}); {ours:.3} s, {theirs:.3} s"
+                ),
+            })
+        })
+        .collect()
+}
