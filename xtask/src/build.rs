@@ -2,11 +2,12 @@
 
 use crate::checkouts::forget_other_checkouts;
 use crate::paths::Paths;
-use crate::process::{cargo, run, tool};
+use crate::process::{cargo, run, run_into, tool};
 use crate::setup::{self, CargoTool, wasm_target::WasmRust};
 use crate::steps::Steps;
 use crate::wasm_opt::{self, Effort};
 use anyhow::{Context, Result};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -30,17 +31,18 @@ pub fn command() -> Result<ExitCode> {
 /// Compiles the page's two programs, one by one: together, cargo would unify their features and burn would get into the
 /// page. Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
 pub fn compile_page(paths: &Paths) -> Result<()> {
-    compile_wasm(&["whelp-page"], paths)?;
-    compile_wasm(&["whelp-trainer"], paths)
+    run(&mut compile_wasm(&["whelp-page"], paths)?)?;
+    run(&mut compile_wasm(&["whelp-trainer"], paths)?)
 }
 
-/// The page, and the checks of golden files that run in a browser.
-pub fn compile_page_and_checks(paths: &Paths) -> Result<()> {
-    compile_wasm(&["whelp-page"], paths)?;
-    compile_wasm(&["whelp-trainer", "whelp-golden"], paths)?;
+/// The page, and the checks of golden files that run in a browser. What is said meanwhile goes into a file.
+pub fn compile_page_and_checks(log: &File, paths: &Paths) -> Result<()> {
+    run_into(log, &mut compile_wasm(&["whelp-page"], paths)?)?;
+    run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], paths)?)?;
     let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
     let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
-    run(command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths)).arg(compiled))
+    command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths)).arg(compiled);
+    run_into(log, &mut command)
 }
 
 /// The folder of the checks of golden files that run in a browser.
@@ -48,13 +50,13 @@ pub fn golden_program(paths: &Paths) -> PathBuf {
     paths.target.join("golden-page")
 }
 
-fn compile_wasm(packages: &[&str], paths: &Paths) -> Result<()> {
+fn compile_wasm(packages: &[&str], paths: &Paths) -> Result<Command> {
     forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
     command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "--bins"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     wasm_rust()?.apply(&mut command, Vec::new())?;
-    run(&mut command)
+    Ok(command)
 }
 
 /// Runs wasm-bindgen and wasm-opt and collects the page's files.

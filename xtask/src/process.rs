@@ -3,6 +3,7 @@
 use crate::paths::Paths;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -65,6 +66,12 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("`{}` failed ({status})", describe(command));
     }
     Ok(())
+}
+
+/// Like [`run`], with all output into a file.
+pub fn run_into(log: &File, command: &mut Command) -> Result<()> {
+    let into_log = || log.try_clone().context("the log cannot be shared");
+    run(command.stdin(Stdio::null()).stdout(into_log()?).stderr(into_log()?))
 }
 
 /// Runs to the end and returns what it wrote to its standard output; an error carries what it wrote beside it.

@@ -7,7 +7,7 @@ use crate::count::Count;
 use crate::paths::Paths;
 use crate::process::{cargo, run_watched, tool};
 use crate::setup::{self, browser};
-use crate::steps::Steps;
+use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail, ensure};
 use std::process::{Command, ExitCode};
@@ -26,12 +26,25 @@ pub fn command() -> Result<ExitCode> {
     let paths = Paths::find()?;
     let mut run = TestRun::default();
     run.count.failed += setup::everything(&paths, &mut run.steps)?;
-    run.step("Check formatting", || check::formatting(&paths));
-    run.step("Run clippy, with CUDA compiled in", || check::lints(&paths));
-    run.tests("Run the native tests", |count| native_tests(&paths, count));
-    run.tests("Run the page's unit tests", |count| page_tests(&paths, count));
-    run.tests("Run xtask's own tests", |count| own_tests(&paths, count));
-    run.step("Compile the page, and golden checks for it", || build::compile_page_and_checks(&paths));
+    // Before anything is compiled: it may not change what another step reads.
+    forget_other_checkouts(&paths)?;
+    let log_path = paths.target.join("page-build.log");
+    let log = std::fs::File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
+    std::thread::scope(|scope| {
+        // Neither this nor the steps beside it keep all processors busy: there are crates that everything waits for.
+        let page = scope.spawn(|| build::compile_page_and_checks(&log, &paths));
+        println!("The page is compiled meanwhile; what that says comes when it is waited for.");
+        run.step("Check formatting", || check::formatting(&paths));
+        run.step("Run clippy, with CUDA compiled in", || check::lints(&paths));
+        run.tests("Run the native tests", |count| native_tests(&paths, count));
+        run.tests("Run the page's unit tests", |count| page_tests(&paths, count));
+        run.tests("Run xtask's own tests", |count| own_tests(&paths, count));
+        run.step("Wait for the page, and golden checks for it, to be compiled", || {
+            let compiled = with_clock("compiling", || page.join());
+            print!("{}", std::fs::read_to_string(&log_path).unwrap_or_default());
+            compiled.unwrap_or_else(|_| bail!("compiling the page was given up: see above"))
+        });
+    });
     run.step("Bundle the page into dist/", || build::bundle_page(Effort::Quick, &paths));
     run.tests("Run the browser tests", |count| browser_tests(&paths, count));
     run.steps.print_table();
@@ -69,7 +82,6 @@ const REQUIRE_FASHION_MNIST_VARIABLE: &str = "WHELP_REQUIRE_FASHION_MNIST";
 /// In the release profile, because burn without optimisation is too slow to test. This compiles the terminal program too:
 /// building it by itself first would unify other features and compile what they share a second time.
 fn native_tests(paths: &Paths, count: &mut Count) -> Result<()> {
-    forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
     command.args(["test", "--release", "--no-fail-fast"]).args(NATIVE_PACKAGES);
     command.envs([REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE].map(|name| (name, "1")));
