@@ -134,6 +134,25 @@ function idx(kind, sizes, content) {
   return Buffer.concat([header, content]);
 }
 
+test("reading can be cancelled, and the pictures before it stay", async ({ page, whelp }, info) => {
+  await whelp.open();
+  const [large, small] = [info.outputPath("large.zip"), info.outputPath("small.zip")];
+  const distinct = Array.from({ length: 20 }, (_, seed) => png(180, seed));
+  writeFileSync(large, zip(Array.from({ length: 10_000 }, (_, i) => [`${i}.png`, distinct[i % distinct.length]])));
+  writeFileSync(small, zip(distinct.map((bytes, i) => [`${i}.png`, bytes])));
+  await whelp.part("pick-pictures").setInputFiles(small);
+  await expect(whelp.part("data-summary")).toContainText("20 pictures");
+
+  await whelp.part("pick-pictures").setInputFiles(large);
+  await page.locator(".words").filter({ hasText: /^[1-9][\d,]* of 10,000 read/ }).waitFor();
+  await whelp.part("cancel-data").click();
+  await expect(whelp.part("cancel-data")).toHaveCount(0);
+  await expect(whelp.part("data-summary")).toContainText("20 pictures");
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.stop();
+});
+
 test("MNIST's files are read with their labels, and trained on in grey", async ({ page, whelp }, info) => {
   const pixels = Buffer.from(Array.from({ length: 20 * 28 * 28 }, (_, at) => (at * 7) % 256));
   const files = [
