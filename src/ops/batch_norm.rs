@@ -189,7 +189,7 @@ mod cpu {
         fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
             let shape: [usize; 4] = x.layout().shape().dims();
             let [_, channels, height, width] = shape;
-            let (x, affine) = (x.to_contiguous(), values(&affine).to_vec());
+            let (x, affine) = (x.to_contiguous(), values(&affine));
             let [scale, shift] = [Affine::SCALE, Affine::SHIFT].map(|row| &affine[row * channels..][..channels]);
             let y = per_map([values(&x)], height * width, |map| {
                 let (scale, shift) = (scale[map % channels], shift[map % channels]);

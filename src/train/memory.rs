@@ -51,7 +51,8 @@ fn layers(config: &RunConfig, channels: usize) -> [Vec<Layer>; 2] {
     layers
 }
 
-/// What the convolution, batch norm and the activation each leave behind.
+/// Numbers for each that a layer with batch norm makes: the norm's input, its result after the activation, and what of that
+/// a process had in memory besides (`tests/cli/memory.rs` of the program).
 const NORMALISED: usize = 3;
 
 fn dcgan(model: &ModelConfig, side: usize) -> [Vec<Layer>; 2] {

@@ -232,15 +232,6 @@ fn write(
     }
 }
 
-/// Adds a product to a sum as two operations: cubecl would make one fused operation of a product that is used once, which
-/// software devices imitate at many times the cost, and which hardware's compilers make by themselves.
-#[cube]
-fn add_product(sum: f32, a: f32, b: f32) -> f32 {
-    let product = a * b;
-    let _second_use = product + product;
-    sum + product
-}
-
 /// # Shapes
 /// Cubes: columns, rows, groups times shares times phases.
 #[cube(launch_unchecked)]
@@ -326,7 +317,7 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
                     #[unroll]
                     for i in 0..comptime!(tile.part[0]) {
                         let total = &totals[comptime!(i * tile.part[1] + j)];
-                        total.store(add_product(total.read(), factors[i], value));
+                        total.store(total.read() + factors[i] * value);
                     }
                 }
             }
@@ -402,7 +393,7 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
                 #[unroll]
                 for k in 0..comptime!(tile.depth) {
                     let factor = factors[comptime!(k * tile.part[0] + i)];
-                    sums.push(add_product(sums[k], factor, values[comptime!(k * tile.part[1] + j)]));
+                    sums.push(sums[k] + factor * values[comptime!(k * tile.part[1] + j)]);
                 }
                 total.store(sums[comptime!(tile.depth)]);
             }
