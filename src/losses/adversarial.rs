@@ -2,14 +2,14 @@
 //!
 //! r and f are logits of real and generated pictures, all means over the batch; sources stand with [`Loss`].
 
-use burn::tensor::{Tensor, activation::log_sigmoid};
+use burn::tensor::Tensor;
 
 use crate::config::Loss;
+use crate::ops::cross_entropy;
 
-/// `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`.
+/// `log(1 + exp x)`
 fn softplus(x: Tensor<1>) -> Tensor<1> {
-    // = -log(sigmoid(-x)); burn's log_sigmoid subtracts the maximum before it exponentiates.
-    log_sigmoid(x.neg()).neg()
+    cross_entropy(x, 0.0)
 }
 
 /// `BCE(l, y) = mean(softplus(l) - y l)`, stable for logits of any size.
@@ -19,7 +19,7 @@ fn softplus(x: Tensor<1>) -> Tensor<1> {
 /// - `target`: the label y of all of them, in [0, 1]
 /// - returns: `[1]`
 pub fn bce_with_logits(logits: Tensor<1>, target: f64) -> Tensor<1> {
-    (softplus(logits.clone()) - logits.mul_scalar(target)).mean()
+    cross_entropy(logits, target as f32).mean()
 }
 
 /// The discriminator's loss.

@@ -67,9 +67,10 @@ mod cpu {
             let AdamStep { betas, shares, corrections, lr, eps } = step;
             let [p, m, v, gradient] = [p, m, v, gradient].map(|tensor| tensor.to_contiguous());
             let [p, m, v, gradient] = [&p, &m, &v, &gradient].map(values);
-            let m = zip([m, gradient], |[m, g]| m * betas[0] + g * shares[0]);
-            let v = zip([v, gradient], |[v, g]| v * betas[1] + g * g * shares[1]);
-            let p = zip([p, &m, &v], |[p, m, v]| p - m / corrections[0] / ((v / corrections[1]).sqrt() + eps) * lr);
+            let m = zip([m, gradient], move |[m, g]| m * betas[0] + g * shares[0]);
+            let v = zip([v, gradient], move |[v, g]| v * betas[1] + g * g * shares[1]);
+            let p =
+                zip([p, &m, &v], move |[p, m, v]| p - m / corrections[0] / ((v / corrections[1]).sqrt() + eps) * lr);
             let [p, m, v] = [p, m, v].map(|values| {
                 let length = values.len();
                 tensor(values, [length])

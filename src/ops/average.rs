@@ -27,8 +27,9 @@ impl AverageBackend for burn::backend::Flex {
     fn moving_average(average: FloatTensor<Self>, value: FloatTensor<Self>, beta: f32) -> FloatTensor<Self> {
         use super::flex::{tensor, values};
         let [average, value] = [average, value].map(|tensor| tensor.to_contiguous());
-        let moved =
-            super::parallel::zip([&average, &value].map(values), |[average, value]| value + beta * (average - value));
+        let moved = super::parallel::zip([&average, &value].map(values), move |[average, value]| {
+            value + beta * (average - value)
+        });
         tensor(moved, value.layout().shape().clone())
     }
 }

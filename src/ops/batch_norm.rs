@@ -159,7 +159,7 @@ mod cpu {
 
     use super::{Affine, AffineBackend};
     use crate::ops::flex::{tensor, values};
-    use crate::ops::parallel::{CHUNK, collect_chunks, for_each_chunk};
+    use crate::ops::parallel::{for_each_chunk, sums, zip_maps};
 
     impl AffineBackend for Flex {
         fn channel_affine(
@@ -176,8 +176,9 @@ mod cpu {
             let mut columns = vec![[0.0; Affine::ROWS]; channels];
             for_each_chunk(&mut columns, 1, |channel, column| {
                 let maps = || (0..batch).map(|image| &x[(image * channels + channel) * area..][..area]);
-                let mean = maps().map(|map| sum([map], |[x]| x)).sum::<f32>() / count;
-                let variance = maps().map(|map| sum([map], |[x]| (x - mean) * (x - mean))).sum::<f32>() / count;
+                let mean = maps().map(|map| sums([map], |[x]| [x])[0]).sum::<f32>() / count;
+                let square = move |[x]: [f32; 1]| [(x - mean) * (x - mean)];
+                let variance = maps().map(|map| sums([map], square)[0]).sum::<f32>() / count;
                 let inverse = (variance + epsilon).sqrt().recip();
                 let scale = gamma[channel] * inverse;
                 column[0] = [mean, variance, inverse, scale, beta[channel] - mean * scale];
@@ -191,7 +192,7 @@ mod cpu {
             let [_, channels, height, width] = shape;
             let (x, affine) = (x.to_contiguous(), values(&affine));
             let [scale, shift] = [Affine::SCALE, Affine::SHIFT].map(|row| &affine[row * channels..][..channels]);
-            let y = per_map([values(&x)], height * width, |map| {
+            let y = zip_maps([values(&x)], height * width, |map| {
                 let (scale, shift) = (scale[map % channels], shift[map % channels]);
                 move |[x]| leaky_relu(scale * x + shift, slope)
             });
@@ -208,18 +209,22 @@ mod cpu {
             let area = height * width;
             let [x, gradient] = [x, gradient].map(|tensor| tensor.to_contiguous());
             let [x, gradient, affine] = [&x, &gradient, &affine].map(values);
-            let mut sums = vec![[0.0; 2]; channels];
-            for_each_chunk(&mut sums, 1, |channel, sums| {
+            let mut totals = vec![[0.0; 2]; channels];
+            for_each_chunk(&mut totals, 1, |channel, totals| {
                 let [mean, inverse, scale, shift] = [Affine::MEAN, Affine::INVERSE, Affine::SCALE, Affine::SHIFT]
                     .map(|row| affine[row * channels + channel]);
                 for image in 0..batch {
                     let map = [x, gradient].map(|values| &values[(image * channels + channel) * area..][..area]);
-                    let before = |x: f32, gradient: f32| gate(gradient, scale * x + shift, slope);
-                    sums[0][0] += sum(map, |[x, gradient]| before(x, gradient) * ((x - mean) * inverse));
-                    sums[0][1] += sum(map, |[x, gradient]| before(x, gradient));
+                    let parts = sums(map, move |[x, gradient]| {
+                        let before = gate(gradient, scale * x + shift, slope);
+                        [before * ((x - mean) * inverse), before]
+                    });
+                    for (total, part) in totals[0].iter_mut().zip(parts) {
+                        *total += part;
+                    }
                 }
             });
-            let [gamma, beta] = [0, 1].map(|part| sums.iter().map(|sums| sums[part]).collect());
+            let [gamma, beta] = [0, 1].map(|part| totals.iter().map(|totals| totals[part]).collect());
             (tensor(gamma, [channels]), tensor(beta, [channels]))
         }
 
@@ -237,7 +242,7 @@ mod cpu {
             let count = (batch * area) as f32;
             let [x, gradient] = [x, gradient].map(|tensor| tensor.to_contiguous());
             let [affine, gamma, beta] = [&affine, &gamma_gradient, &beta_gradient].map(values);
-            let to_x = per_map([values(&x), values(&gradient)], area, |map| {
+            let to_x = zip_maps([values(&x), values(&gradient)], area, |map| {
                 let channel = map % channels;
                 let [mean, inverse, scale, shift] = [Affine::MEAN, Affine::INVERSE, Affine::SCALE, Affine::SHIFT]
                     .map(|row| affine[row * channels + channel]);
@@ -276,43 +281,6 @@ mod cpu {
     /// What a LeakyReLU of `x` lets through of its gradient.
     fn gate(gradient: f32, x: f32, slope: f32) -> f32 {
         gradient * if x > 0.0 { 1.0 } else { slope }
-    }
-
-    /// The sum of `f` over all places, in lanes, as a sum in order could not be vectorised.
-    fn sum<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
-        const LANES: usize = 16;
-        let mut sums = [0.0; LANES];
-        let chunks = values.map(|values| values.as_chunks::<LANES>().0);
-        for chunk in 0..chunks[0].len() {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum += f(chunks.map(|chunks| chunks[chunk][lane]));
-            }
-        }
-        let rest = values.map(|values| values.as_chunks::<LANES>().1);
-        let rest = (0..rest[0].len()).map(|at| f(rest.map(|rest| rest[at])));
-        sums.into_iter().sum::<f32>() + rest.sum::<f32>()
-    }
-
-    /// A value for each place of maps of `area` values; `of_map` makes the function for one of them.
-    fn per_map<const N: usize, F: Fn([f32; N]) -> f32>(
-        values: [&[f32]; N],
-        area: usize,
-        of_map: impl Fn(usize) -> F + Send + Sync,
-    ) -> Vec<f32> {
-        let maps = (CHUNK / area).max(1);
-        // SAFETY: every place of every map is written.
-        unsafe {
-            collect_chunks(values[0].len(), maps * area, |index, part| {
-                for (map, target) in part.chunks_mut(area).enumerate() {
-                    let map = index * maps + map;
-                    let f = of_map(map);
-                    let values = values.map(|values| &values[map * area..][..area]);
-                    for (at, target) in target.iter_mut().enumerate() {
-                        target.write(f(values.map(|values| values[at])));
-                    }
-                }
-            })
-        }
     }
 }
 

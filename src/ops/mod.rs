@@ -4,9 +4,9 @@
 mod adam;
 mod average;
 mod batch_norm;
-#[cfg(feature = "flex")]
 mod blur;
 mod convolution;
+mod cross_entropy;
 mod dropout;
 mod dual;
 #[cfg(feature = "flex")]
@@ -22,7 +22,8 @@ mod resample;
 pub use adam::{AdamStep, adam};
 pub use average::moving_average;
 pub use batch_norm::{Affine, batch_norm};
-pub use convolution::{Convolution, conv_transpose2d, conv2d};
+pub use convolution::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
+pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};

@@ -1,6 +1,9 @@
-//! All threads there are, where there are any: natively. What comes out does not depend on how many.
+//! All threads there are, where there are any: natively. What comes out does not depend on how many. Loops over floats
+//! are compiled for each kind of vectors that a processor may have.
 
 use std::mem::MaybeUninit;
+
+use pulp::Arch;
 
 /// Values that are worth a thread's while.
 pub const CHUNK: usize = 16 * 1024;
@@ -35,15 +38,60 @@ pub unsafe fn collect_chunks(
 }
 
 /// `f` of the values at each place of slices that are all as long.
-pub fn zip<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Send + Sync) -> Vec<f32> {
-    let part = |index: usize, part: &mut [MaybeUninit<f32>]| {
-        let values = values.map(|values| &values[index * CHUNK..][..part.len()]);
-        for (at, result) in part.iter_mut().enumerate() {
-            result.write(f(values.map(|values| values[at])));
+pub fn zip<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Copy + Send + Sync) -> Vec<f32> {
+    zip_maps(values, CHUNK, |_| f)
+}
+
+/// A value for each place of maps of `area` values; `of_map` makes the function for one of them.
+pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
+    values: [&[f32]; N],
+    area: usize,
+    of_map: impl Fn(usize) -> F + Send + Sync,
+) -> Vec<f32> {
+    let maps = (CHUNK / area).max(1);
+    // SAFETY: every place of every map is written.
+    unsafe {
+        collect_chunks(values[0].len(), maps * area, |index, part| {
+            for (map, target) in part.chunks_mut(area).enumerate() {
+                let map = index * maps + map;
+                let values = values.map(|values| &values[map * area..][..target.len()]);
+                // A copy of what it holds: what lies behind a reference could change with every value written.
+                let f = of_map(map);
+                Arch::new().dispatch(move || {
+                    for (at, target) in target.iter_mut().enumerate() {
+                        target.write(f(values.map(|values| values[at])));
+                    }
+                });
+            }
+        })
+    }
+}
+
+/// The sums of what `f` makes of the values at each place of slices that are all as long. In lanes, as a sum in order could
+/// not be vectorised.
+pub fn sums<const N: usize, const K: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> [f32; K] + Copy) -> [f32; K] {
+    const LANES: usize = 16;
+    Arch::new().dispatch(move || {
+        let mut sums = [[0.0; LANES]; K];
+        let chunks = values.map(|values| values.as_chunks::<LANES>().0);
+        for chunk in 0..chunks[0].len() {
+            let chunk = chunks.map(|chunks| chunks[chunk]);
+            for lane in 0..LANES {
+                let parts = f(chunk.map(|values| values[lane]));
+                for (sums, part) in sums.iter_mut().zip(parts) {
+                    sums[lane] += part;
+                }
+            }
         }
-    };
-    // SAFETY: every value of a part is written.
-    unsafe { collect_chunks(values[0].len(), CHUNK, part) }
+        let rest = values.map(|values| values.as_chunks::<LANES>().1);
+        let mut totals = sums.map(|sums| sums.iter().sum());
+        for at in 0..rest[0].len() {
+            for (total, part) in totals.iter_mut().zip(f(rest.map(|rest| rest[at]))) {
+                *total += part;
+            }
+        }
+        totals
+    })
 }
 
 /// How many parts are worked on at the same time.

@@ -21,7 +21,8 @@ const MOVES: [(usize, usize, usize); 10] =
     [(3, 1, 1), (4, 2, 1), (1, 1, 0), (4, 1, 0), (5, 2, 2), (3, 2, 1), (2, 2, 0), (1, 2, 0), (4, 1, 3), (4, 3, 1)];
 /// Groups, channels in and out.
 const CHANNELS: [(usize, usize, usize); 5] = [(1, 3, 5), (2, 34, 40), (3, 48, 48), (1, 17, 33), (6, 6, 6)];
-const SIZES: [[usize; 2]; 4] = [[5, 7], [8, 8], [4, 4], [9, 21]];
+/// The last two are wide enough for vectors of neighbouring pixels.
+const SIZES: [[usize; 2]; 6] = [[5, 7], [8, 8], [4, 4], [9, 21], [5, 16], [4, 32]];
 
 fn every_case(check: impl Fn(usize, Convolution, [usize; 2], [usize; 2])) {
     for (kernel, stride, padding) in MOVES {

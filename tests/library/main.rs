@@ -10,6 +10,7 @@ mod golden;
 mod import;
 mod leaky_relu;
 mod properties;
+mod resample;
 mod run;
 mod support;
 mod training;

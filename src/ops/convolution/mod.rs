@@ -5,14 +5,10 @@
 
 mod autodiff;
 #[cfg(feature = "flex")]
-mod blocks;
-#[cfg(feature = "flex")]
 mod cpu;
 mod geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
-#[cfg(feature = "flex")]
-mod kernel;
 
 use burn::backend::Backend;
 use burn::backend::Dispatch;
@@ -71,6 +67,26 @@ pub fn conv_transpose2d(
     let geometry = Geometry::transposed(input.dims(), weight.dims(), convolution, output_padding);
     let output = Dispatch::convolve_transposed(input.into_dispatch(), weight.into_dispatch(), geometry);
     with_bias(Tensor::from_dispatch(output), bias)
+}
+
+/// What a weight's gradient is: `∂⟨y, conv2d(input, weight)⟩ / ∂weight`. No autodiff.
+///
+/// # Shapes
+/// - `input`: `[batch, channels_in, height, width]`
+/// - `y`: as the output
+/// - `weight`: the result's shape, `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+///
+/// # Panics
+/// Where the shapes do not fit each other.
+pub fn conv2d_weight_gradient(
+    input: Tensor<4>,
+    y: Tensor<4>,
+    weight: [usize; 4],
+    convolution: Convolution,
+) -> Tensor<4> {
+    let geometry = Geometry::forward(input.dims(), weight, convolution);
+    assert_eq!(y.dims(), geometry.output_shape(), "a gradient of the output");
+    Tensor::from_dispatch(Dispatch::correlate(input.into_dispatch(), y.into_dispatch(), geometry))
 }
 
 fn with_bias(output: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {

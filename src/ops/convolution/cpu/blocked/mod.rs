@@ -1,19 +1,18 @@
-//! The three sums on flex. An image's channels are brought into blocks while they are in the cache, summed there, and
-//! brought back.
+//! Any convolution. An image's channels are brought into blocks while they are in the cache, summed there, and brought
+//! back.
+
+mod kernel;
+mod layout;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
-use burn::backend::Flex;
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::tensor::DType;
+use kernel::{Products, Sum};
+use layout::Frame;
 
-use super::blocks::{self, Frame};
-use super::geometry::Geometry;
-use super::kernel::{LANES, Products, Sum};
-use super::{Convolution, ConvolutionBackend, with_burn};
-use crate::ops::flex::{tensor, values};
+use super::vectors::LANES;
+use crate::ops::convolution::Convolution;
+use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
 
 /// Values that a thread should have in its cache at once: 512 KiB.
@@ -25,39 +24,6 @@ thread_local! {
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
-impl ConvolutionBackend for Flex {
-    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::convolve::<Self>(x, weight, geometry);
-        }
-        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
-        let sums = Pass::forward(&geometry, values(&weight)).run(values(&x));
-        tensor(sums, geometry.output_shape())
-    }
-
-    fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&y, &geometry) {
-            return with_burn::convolve_transposed::<Self>(y, weight, geometry);
-        }
-        let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
-        let sums = Pass::transposed(&geometry, values(&weight)).run(values(&y));
-        tensor(sums, geometry.input_shape())
-    }
-
-    fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::correlate::<Self>(x, y, geometry);
-        }
-        let (x, y) = (x.to_contiguous(), y.to_contiguous());
-        tensor(weight_gradient(&geometry, values(&x), values(&y)), geometry.weight_shape())
-    }
-}
-
-/// Depthwise convolutions would leave all lanes of a block but one empty.
-fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
-    tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
-}
-
 /// The input of a convolution in the plane that its kernel moves over.
 fn frame(geometry: &Geometry) -> Frame {
     let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
@@ -66,7 +32,7 @@ fn frame(geometry: &Geometry) -> Frame {
 }
 
 /// A sum over taps and channels for every pixel of a result.
-struct Pass {
+pub struct Pass {
     batch: usize,
     groups: usize,
     /// In and out, of one group.
@@ -103,7 +69,8 @@ struct AxisPhase {
 }
 
 impl Pass {
-    fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
+    /// For the result of the convolution.
+    pub fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
         let Geometry { convolution: Convolution { stride, groups, .. }, kernel, output, .. } = *geometry;
         let channels @ [depth, _] = geometry.group_channels();
         let source = frame(geometry);
@@ -119,8 +86,8 @@ impl Pass {
         Self { batch: geometry.batch, groups, channels, source, target: output, stride, spread: 1, phases: vec![phase] }
     }
 
-    /// Each of the `stride²` phases of the result is a convolution of stride 1, with some of the kernel's positions.
-    fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
+    /// For the gradient of the convolution's input. Each of the `stride²` phases of the result is a convolution of stride 1, with some of the kernel's positions.
+    pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
         let Geometry { convolution: Convolution { stride, padding, groups }, kernel, input, output, .. } = *geometry;
         let [depth, channels_out] = geometry.group_channels();
         // input i + padding = output o · stride + kernel k
@@ -175,9 +142,9 @@ impl Pass {
     /// # Shapes
     /// - `source`: `[batch, groups · channels in, height, width]`
     /// - returns: the same of the result
-    fn run(&self, source: &[f32]) -> Vec<f32> {
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
         let [channels_in, channels_out] = self.channels;
-        let plane = self.source.plane() * blocks::count(channels_in);
+        let plane = self.source.plane() * layout::count(channels_in);
         let image = self.groups * channels_out * self.target[0] * self.target[1];
         // Small images share a pass over the weights.
         let images = (CACHED / plane.max(1)).clamp(1, self.batch.div_ceil(threads()));
@@ -195,7 +162,7 @@ impl Pass {
                 for (image, plane) in planes.chunks_mut(plane).enumerate() {
                     self.copy_in(group, &source[image * source_image..][..source_image], plane);
                 }
-                for block in 0..blocks::count(channels_out) {
+                for block in 0..layout::count(channels_out) {
                     for (plane, target) in planes.chunks(plane).zip(target.chunks_mut(image)) {
                         self.sum(group, block, plane, &mut sums, target);
                     }
@@ -228,7 +195,7 @@ impl Pass {
                 depth,
                 plane: self.source.plane(),
                 taps: &phase.taps,
-                weights: &phase.weights[(group * blocks::count(channels_out) + block) * size..][..size],
+                weights: &phase.weights[(group * layout::count(channels_out) + block) * size..][..size],
                 row: self.stride * self.source.padded[1] * LANES,
                 stride: self.stride,
                 step: [self.spread * self.target[1] * LANES, self.spread * LANES],
@@ -238,7 +205,7 @@ impl Pass {
         }
         let lanes = LANES.min(channels_out - block * LANES);
         let maps = &mut image[(group * channels_out + block * LANES) * area..][..lanes * area];
-        blocks::copy_out(sums, area, maps);
+        layout::copy_out(sums, area, maps);
     }
 }
 
@@ -253,7 +220,7 @@ fn pack(
 ) -> Vec<f32> {
     let group_size = weight.len() / groups;
     let mut packed =
-        Vec::with_capacity(groups * blocks::count(channels_out) * channels_in * positions.clone().count() * LANES);
+        Vec::with_capacity(groups * layout::count(channels_out) * channels_in * positions.clone().count() * LANES);
     for weight in weight.chunks(group_size) {
         for out in (0..channels_out).step_by(LANES) {
             for first in (0..channels_in).step_by(LANES) {
@@ -269,14 +236,16 @@ fn pack(
     packed
 }
 
+/// `∂⟨y, w * x⟩ / ∂w`
+///
 /// # Shapes
 /// - `x`: `[batch, channels in, height, width]`
 /// - `y`: the same of the output
 /// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
-fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
+pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
     let Geometry { convolution: Convolution { stride, groups, .. }, batch, kernel, output, .. } = *geometry;
     let [channels_in, channels_out] = geometry.group_channels();
-    let [blocks_in, blocks_out] = [channels_in, channels_out].map(blocks::count);
+    let [blocks_in, blocks_out] = [channels_in, channels_out].map(layout::count);
     let frame = frame(geometry);
     let bare = Frame::bare(output);
     let (x, y) = (in_blocks(x, channels_in, frame), in_blocks(y, channels_out, bare));
@@ -321,7 +290,7 @@ fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
 /// `[image][group][block][plane]`, of maps that hold `channels` channels per group.
 fn in_blocks(maps: &[f32], channels: usize, frame: Frame) -> Vec<f32> {
     let area = frame.size[0] * frame.size[1];
-    let blocks = blocks::count(channels);
+    let blocks = layout::count(channels);
     let mut planes = vec![0.0; maps.len() / (channels * area) * blocks * frame.plane()];
     for_each_chunk(&mut planes, frame.plane(), |index, plane| {
         let (group, block) = (index / blocks, index % blocks);

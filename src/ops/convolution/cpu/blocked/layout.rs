@@ -3,7 +3,7 @@
 use std::array::from_fn;
 use std::mem::MaybeUninit;
 
-use super::kernel::LANES;
+use crate::ops::convolution::cpu::vectors::LANES;
 
 /// Blocks that `channels` fill, the last one perhaps in part.
 pub fn count(channels: usize) -> usize {

@@ -6,8 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Channels of a block: one vector of AVX-512, two of AVX, four of NEON and of WebAssembly.
-pub const LANES: usize = 16;
+use crate::ops::convolution::cpu::vectors::{LANES, load, store};
 
 /// A plane of one block of output channels, and where its inputs lie.
 #[derive(Clone, Copy, Debug)]
@@ -58,25 +57,6 @@ impl Sum<'_> {
             }
         }
     }
-}
-
-/// `V` vectors that hold one pixel of a block.
-type Pixel<S, const V: usize> = [<S as Simd>::f32s; V];
-
-/// # Safety
-/// `LANES` values from `from` on can be read, and `V` vectors hold as many.
-#[inline(always)]
-unsafe fn load<S: Simd, const V: usize>(from: *const f32) -> Pixel<S, V> {
-    // SAFETY: vectors of floats are plain data; the caller vouches for their number.
-    unsafe { from.cast::<Pixel<S, V>>().read_unaligned() }
-}
-
-/// # Safety
-/// `LANES` values from `to` on can be written, and `V` vectors hold as many.
-#[inline(always)]
-unsafe fn store<S: Simd, const V: usize>(to: *mut f32, pixel: Pixel<S, V>) {
-    // SAFETY: as in `load`.
-    unsafe { to.cast::<Pixel<S, V>>().write_unaligned(pixel) }
 }
 
 struct Run<'a> {

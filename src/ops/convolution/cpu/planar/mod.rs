@@ -1,0 +1,231 @@
+//! Convolutions of stride 1 over maps that are wide enough to fill vectors: nothing is brought into another order, and
+//! what a 1x1 convolution reads is not even copied.
+
+mod kernel;
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+
+use kernel::{Rows, TILE};
+
+use super::vectors::LANES;
+use crate::ops::convolution::Convolution;
+use crate::ops::convolution::geometry::Geometry;
+use crate::ops::parallel::{collect_chunks, for_each_chunk};
+
+/// Images whose weight gradient one thread adds up: a constant, so that the sums do not depend on the threads.
+const IMAGES: usize = 4;
+
+thread_local! {
+    /// The padded maps of the convolution before, kept because new memory has to be cleared.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Where maps lie in planes that are larger by zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Frame {
+    /// Height and width of a map.
+    size: [usize; 2],
+    /// Zeros above and on the left.
+    before: [usize; 2],
+    /// Height and width of a plane; where it is too small, the map is cut off.
+    padded: [usize; 2],
+}
+
+impl Frame {
+    fn area(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    fn plane(&self) -> usize {
+        self.padded[0] * self.padded[1]
+    }
+
+    /// The maps as they are, where they need no zeros; else copies of them in `planes`.
+    fn pad<'a>(&self, maps: &'a [f32], planes: &'a mut Vec<f32>) -> &'a [f32] {
+        if self.padded == self.size && self.before == [0, 0] {
+            return maps;
+        }
+        planes.resize(maps.len() / self.area() * self.plane(), 0.0);
+        for (map, plane) in maps.chunks(self.area()).zip(planes.chunks_mut(self.plane())) {
+            self.copy(map, plane);
+        }
+        planes
+    }
+
+    fn copy(&self, map: &[f32], plane: &mut [f32]) {
+        let [above, left] = self.before;
+        let columns = self.size[1].min(self.padded[1] - left);
+        for (y, row) in plane.chunks_mut(self.padded[1]).enumerate() {
+            match y.checked_sub(above).filter(|y| *y < self.size[0]) {
+                Some(y) => {
+                    row[..left].fill(0.0);
+                    row[left..][..columns].copy_from_slice(&map[y * self.size[1]..][..columns]);
+                    row[left + columns..].fill(0.0);
+                }
+                None => row.fill(0.0),
+            }
+        }
+    }
+}
+
+/// Moves a kernel of stride 1 over the maps of one group of one image.
+#[derive(Clone, Debug)]
+pub struct Planar {
+    /// Channels in of one group.
+    channels: usize,
+    source: Frame,
+    /// Height and width of the result, as runs of pixels see it: without padding, a map is one row.
+    size: [usize; 2],
+    step: usize,
+    /// Where each tap of each channel finds its input.
+    places: Vec<usize>,
+}
+
+impl Planar {
+    /// For the result of the convolution, if it is one for vectors of neighbouring pixels.
+    pub fn forward(geometry: &Geometry) -> Option<Self> {
+        let Geometry { convolution: Convolution { padding, .. }, kernel, input, output, .. } = *geometry;
+        let padded = [0, 1].map(|axis| output[axis] + kernel[axis] - 1);
+        let frame = Frame { size: input, before: [padding; 2], padded };
+        let [channels, _] = geometry.group_channels();
+        Self::new(geometry, channels, frame, output, |position| position)
+    }
+
+    /// For the gradient of the convolution's input, likewise: the same with the kernel turned round.
+    pub fn transposed(geometry: &Geometry) -> Option<Self> {
+        let Geometry { convolution: Convolution { padding, .. }, kernel, input, output, .. } = *geometry;
+        let padded = [0, 1].map(|axis| input[axis] + kernel[axis] - 1);
+        let before = kernel.map(|kernel| kernel.checked_sub(1 + padding));
+        let [Some(above), Some(left)] = before else {
+            return None;
+        };
+        let frame = Frame { size: output, before: [above, left], padded };
+        let [_, channels] = geometry.group_channels();
+        Self::new(geometry, channels, frame, input, |[y, x]| [kernel[0] - 1 - y, kernel[1] - 1 - x])
+    }
+
+    fn new(
+        geometry: &Geometry,
+        channels: usize,
+        source: Frame,
+        size: [usize; 2],
+        position: impl Fn([usize; 2]) -> [usize; 2],
+    ) -> Option<Self> {
+        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, .. } = *geometry;
+        let is_pointwise = kernel == [1, 1] && padding == 0;
+        let size = if is_pointwise { [1, size[0] * size[1]] } else { size };
+        if stride != 1 || !size[1].is_multiple_of(LANES) || size.contains(&0) {
+            return None;
+        }
+        let step = source.padded[1];
+        let taps = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
+        let taps: Vec<usize> = taps.map(position).map(|[y, x]| y * step + x).collect();
+        let places = (0..channels).flat_map(|channel| taps.iter().map(move |tap| channel * source.plane() + tap));
+        let places = places.collect();
+        Some(Self { channels, source, size, step, places })
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows { size: self.size, places: &self.places, step: self.step }
+    }
+
+    /// The maps of the result of one image.
+    fn area(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// # Shapes
+    /// - `weights`: `[groups, channels out / TILE, rows, TILE]`, rounded up
+    /// - `source`: `[batch, groups, channels in, height, width]`
+    /// - returns: `[batch, groups, channels out, height, width]`
+    fn run(&self, weights: &[f32], source: &[f32], [groups, channels_out]: [usize; 2]) -> Vec<f32> {
+        let maps = self.channels * self.source.area();
+        let result = channels_out * self.area();
+        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
+            let mut planes = SCRATCH.take();
+            let source = source[index * groups * maps..].chunks(maps);
+            let weights = weights.chunks(weights.len() / groups);
+            for ((maps, weights), target) in source.zip(weights).zip(target.chunks_mut(result)) {
+                self.rows().multiply(weights, self.source.pad(maps, &mut planes), target);
+            }
+            SCRATCH.set(planes);
+        };
+        // SAFETY: all runs of all channels of all groups are written.
+        unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
+    }
+
+    /// `y = w * x`, of what is [`Planar::forward`].
+    ///
+    /// # Shapes
+    /// As the geometry says.
+    pub fn convolve(&self, geometry: &Geometry, weight: &[f32], x: &[f32]) -> Vec<f32> {
+        let [_, channels_out] = geometry.group_channels();
+        let count = self.places.len();
+        let weights = pack(geometry, [count, channels_out], |group, row, channel| {
+            weight[(group * channels_out + channel) * count + row]
+        });
+        self.run(&weights, x, [geometry.convolution.groups, channels_out])
+    }
+
+    /// `∂⟨y, w * x⟩ / ∂x`, of what is [`Planar::transposed`].
+    ///
+    /// # Shapes
+    /// As the geometry says.
+    pub fn convolve_transposed(&self, geometry: &Geometry, weight: &[f32], y: &[f32]) -> Vec<f32> {
+        let [depth, channels_out] = geometry.group_channels();
+        let area = geometry.area();
+        let weights = pack(geometry, [self.places.len(), depth], |group, row, channel| {
+            weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
+        });
+        self.run(&weights, y, [geometry.convolution.groups, depth])
+    }
+
+    /// `∂⟨y, w * x⟩ / ∂w`, of what is [`Planar::forward`].
+    ///
+    /// # Shapes
+    /// As the geometry says.
+    pub fn correlate(&self, geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
+        let groups = geometry.convolution.groups;
+        let [_, channels_out] = geometry.group_channels();
+        let [maps, gradient] = [self.channels * self.source.area(), channels_out * self.area()];
+        let sums = channels_out * self.places.len();
+        let mut parts = vec![0.0; geometry.batch.div_ceil(IMAGES) * groups * sums];
+        for_each_chunk(&mut parts, groups * sums, |index, part| {
+            let mut planes = SCRATCH.take();
+            let first = index * IMAGES;
+            for image in first..geometry.batch.min(first + IMAGES) {
+                let x = x[image * groups * maps..].chunks(maps);
+                let y = y[image * groups * gradient..].chunks(gradient);
+                for ((x, y), sums) in x.zip(y).zip(part.chunks_mut(sums)) {
+                    self.rows().add_products(self.source.pad(x, &mut planes), y, sums);
+                }
+            }
+            SCRATCH.set(planes);
+        });
+        let (total, others) = parts.split_at_mut(groups * sums);
+        for part in others.chunks(groups * sums) {
+            for (total, value) in total.iter_mut().zip(part) {
+                *total += value;
+            }
+        }
+        parts.truncate(groups * sums);
+        parts
+    }
+}
+
+/// The weights of all groups in the order in which they are used, zeros where a tile has no channel.
+fn pack(geometry: &Geometry, [rows, channels]: [usize; 2], weight: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
+    let groups = geometry.convolution.groups;
+    let tiles = channels.div_ceil(TILE);
+    let mut packed = Vec::with_capacity(groups * tiles * rows * TILE);
+    for group in 0..groups {
+        for first in (0..tiles).map(|tile| tile * TILE) {
+            for row in 0..rows {
+                let value = |channel| if channel < channels { weight(group, row, channel) } else { 0.0 };
+                packed.extend((first..first + TILE).map(value));
+            }
+        }
+    }
+    packed
+}
