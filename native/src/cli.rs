@@ -28,6 +28,8 @@ pub enum Subcommand {
     Info(InfoArguments),
     /// List the named recipes
     Recipes,
+    /// Tell what a training step costs on a device: time, and kernels launched
+    Profile(ProfileArguments),
     /// Look at pictures before training
     #[command(subcommand)]
     Data(DataSubcommand),
@@ -142,6 +144,31 @@ pub struct GenerateArguments {
     /// What computes
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
+}
+
+#[derive(Args, Debug)]
+pub struct ProfileArguments {
+    /// Named recipe (see `whelp recipes`)
+    #[arg(long, value_name = "NAME", default_value = "r3gan-small")]
+    pub recipe: String,
+    /// Pictures a step
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Steps to measure, after a first one
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub steps: u32,
+    /// What computes
+    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Set any field of the configuration, e.g. model.generator_width=32
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Tell how fast each of the convolutions of DCGAN for 64 pixels is instead, at the recipe's width and batch
+    #[arg(long)]
+    pub convolutions: bool,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

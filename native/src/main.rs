@@ -12,6 +12,7 @@ mod import;
 mod info;
 mod picture_files;
 mod png;
+mod profile;
 mod progress;
 mod pytorch;
 mod recipes;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Subcommand::Export(arguments) => export::export(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
+        Subcommand::Profile(arguments) => profile::profile(&arguments),
         Subcommand::Data(DataSubcommand::Check(arguments)) => data::check(&arguments),
         Subcommand::Data(DataSubcommand::Cache(arguments)) => cache::command(&arguments),
     });

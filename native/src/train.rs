@@ -133,10 +133,16 @@ fn configure(arguments: &TrainArguments, mut config: RunConfig) -> Result<ValidC
     if arguments.exclude_flagged {
         config.data.exclude_flagged = true;
     }
-    for assignment in &arguments.set {
+    assign(&mut config, &arguments.set)?;
+    config.validate().map_err(Failure::input)
+}
+
+/// What `--set` says.
+pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Failure> {
+    for assignment in assignments {
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
-    config.validate().map_err(Failure::input)
+    Ok(())
 }
 
 /// `--out`, else the resumed run's own folder, else a new one.

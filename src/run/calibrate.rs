@@ -1,15 +1,11 @@
 //! How large a network this device trains in reasonable time: tried out, not guessed from its name.
 
-use burn::tensor::{Tensor, TensorData};
-
+use super::trial::Trial;
 use crate::config::RunConfig;
 use crate::device::{DeviceError, OpenDevice};
 use crate::platform::Instant;
 use crate::protocol::PictureKind;
-use crate::random::{Random, Stream};
 use crate::recipes::r3gan::{SIZES, Size};
-use crate::train::{Batch, Trainer};
-use crate::weights::read_values;
 
 /// The slowest that is worth waiting for: a million images in less than six hours.
 const IMAGES_PER_SEC: f64 = 50.0;
@@ -76,31 +72,11 @@ pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevic
 async fn speed(config: &RunConfig, kind: PictureKind, size: Size, device: &OpenDevice) -> Result<f64, DeviceError> {
     let mut config = config.clone();
     size.apply(&mut config);
-    let mut trainer = Trainer::new(&config, kind, &device.device);
-    step(&mut trainer, &config, kind, device).await?;
+    let mut trial = Trial::new(&config, kind, &device.device);
+    trial.step().await?;
     let started = Instant::now();
     for _ in 0..STEPS {
-        step(&mut trainer, &config, kind, device).await?;
+        trial.step().await?;
     }
     Ok((STEPS * size.batch) as f64 / started.elapsed().as_secs_f64().max(1e-6))
-}
-
-/// One step on noise, waited for.
-async fn step(
-    trainer: &mut Trainer,
-    config: &RunConfig,
-    kind: PictureKind,
-    device: &OpenDevice,
-) -> Result<(), DeviceError> {
-    let (batch, side) = (config.train.batch, config.data.resolution);
-    let numbers = |stream, count| Random::new(0, stream, trainer.nimg).normals(count);
-    let real = numbers(Stream::Data, batch * kind.channels * side * side);
-    let z = numbers(Stream::Latents, batch * config.model.latent);
-    let classes = (config.model.conditional && kind.classes > 0).then(|| Tensor::zeros([batch], &device.device));
-    let stats = trainer.step(Batch {
-        real: Tensor::from_data(TensorData::new(real, [batch, kind.channels, side, side]), &device.device),
-        classes,
-        z: Tensor::from_data(TensorData::new(z, [batch, config.model.latent]), &device.device),
-    });
-    read_values([stats.loss_d, stats.loss_g]).await.map(drop)
 }

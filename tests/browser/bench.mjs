@@ -7,10 +7,16 @@ import { chromium } from "@playwright/test";
 import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { png, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
+import * as tensorflow from "./tensorflow.mjs";
 import { Whelp } from "./whelp.mjs";
 
-const WIDTH = 16;
-const BATCH = 16;
+/** What is trained on each device. */
+const SMALL = { recipe: "dcgan32", width: 16, batch: 16 };
+
+/** What is compared with TensorFlow.js; some of its steps take longer than a minute. */
+const COMPARED = { recipe: "dcgan64", width: 32, batch: 16 };
+
+const OTHERS_STEPS = 2;
 
 /** Losses are told on every fourth step, counted from the first: this many tellings are timed. */
 const TICKS = 3;
@@ -32,31 +38,59 @@ function watchLosses(page) {
   });
 }
 
-async function measure(device, args, site) {
+/** Opens the page on a device. */
+async function open(device, args, site) {
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage();
   page.setDefaultTimeout(8 * MINUTE);
   const whelp = new Whelp(page);
-
   const start = performance.now();
   await page.goto(site.origin);
   await whelp.part("device").filter({ hasText: /WebGPU|CPU/ }).waitFor();
-  report(device, "from page load to a device that is ready", (performance.now() - start) / 1000, "s");
+  const readyAfter = (performance.now() - start) / 1000;
   await whelp.part("data-summary").filter({ hasText: "Built-in dogs" }).waitFor();
   const shown = await whelp.part("device").textContent();
   if (!shown.includes(device === "CPU" ? "CPU" : "WebGPU")) throw new Error(`measured on the wrong device: ${shown}`);
+  return { browser, page, whelp, readyAfter };
+}
 
-  await whelp.chooseSize(WIDTH, BATCH);
+/** Trains, and tells how long the first step and each of the others took, in seconds. */
+async function train({ page, whelp }, { recipe, width, batch }) {
+  await whelp.chooseSize(width, batch, { recipe });
   await watchLosses(page);
   await whelp.part("train").click();
   await page.waitForFunction((ticks) => window.ticks.length > ticks, TICKS);
   const { clicked, ticks } = await page.evaluate(() => ({ clicked: window.clicked, ticks: window.ticks }));
   const [first, last] = [ticks[0], ticks.at(-1)];
-  report(device, "from click to first step", (first.at - clicked) / 1000, "s");
-  const steps = last.step - first.step;
-  report(device, `a step of width ${WIDTH}, batch ${BATCH}`, (last.at - first.at) / 1000 / steps, "s");
-  report(device, "the worker's memory", (await whelp.workerMemory()) / 1e6, "MB");
+  return { firstStep: (first.at - clicked) / 1000, step: (last.at - first.at) / 1000 / (last.step - first.step) };
+}
+
+async function measure(device, args, site) {
+  const opened = await open(device, args, site);
+  report(device, "from page load to a device that is ready", opened.readyAfter, "s");
+  const { firstStep, step } = await train(opened, SMALL);
+  report(device, "from click to first step", firstStep, "s");
+  report(device, `a step of ${SMALL.recipe} of width ${SMALL.width}, batch ${SMALL.batch}`, step, "s");
+  report(device, "the worker's memory", (await opened.whelp.workerMemory()) / 1e6, "MB");
+  await opened.browser.close();
+}
+
+/** The same step here and in TensorFlow.js, one after the other. */
+async function compare(device, args, site) {
+  const opened = await open(device, args, site);
+  const { step } = await train(opened, COMPARED);
+  await opened.browser.close();
+  const browser = await chromium.launch({ executablePath, args });
+  const page = await browser.newPage();
+  // An address of its own: the page allows no other scripts.
+  await page.goto(`${site.origin}/nothing`);
+  const seconds = await tensorflow.stepSeconds(page, { ...COMPARED, count: OTHERS_STEPS });
   await browser.close();
+  const theirs = seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
+  const name = `a step of ${COMPARED.recipe} of width ${COMPARED.width}, batch ${COMPARED.batch}`;
+  report(device, name, step, "s");
+  report(device, `${name} in TensorFlow.js`, theirs, "s");
+  report(device, "TensorFlow.js takes as many times as long", theirs / step, "times (target 20)");
 }
 
 /** Pictures of 180 x 180 pixels in an archive, many of them the same: each is decoded all the same. */
@@ -94,6 +128,7 @@ try {
   await preparing(site);
   await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
   await measure("CPU", WITHOUT_WEBGPU, site);
+  if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);
 } finally {
   await site.close();
 }

@@ -3,6 +3,7 @@
 mod data;
 mod fashion;
 mod memory;
+mod profile;
 
 use std::fs;
 use std::path::{Path, PathBuf};

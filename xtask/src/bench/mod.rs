@@ -4,6 +4,7 @@
 mod preparing;
 mod python;
 mod pytorch;
+mod tensorflow;
 
 use crate::build;
 use crate::paths::Paths;
@@ -27,6 +28,9 @@ const WEIGHT_LIMIT_BYTES: u64 = 6_000_000;
 /// How many times a step's time R1 and R2 may cost.
 const PENALTY_LIMIT: f64 = 2.2;
 
+/// Kernels that a step of DCGAN for 64 pixels may launch.
+const LAUNCH_LIMIT: u64 = 180;
+
 /// One line of the table.
 struct Measurement {
     name: String,
@@ -46,6 +50,12 @@ pub fn command() -> Result<ExitCode> {
     let mut measurements = page_weight(&paths.dist())?;
     steps.run("Measure R1 and R2 on the processor", || {
         measurements.push(penalty_ratio(&paths)?);
+        Ok(())
+    })?;
+    steps.run("Count launches and time convolutions", || {
+        measurements.extend(launches(&paths)?);
+        measurements.extend(convolutions(&paths)?);
+        measurements.push(one_thread(&paths)?);
         Ok(())
     })?;
     steps.run("Measure steps against PyTorch", || {
@@ -87,6 +97,57 @@ fn penalty_ratio(paths: &Paths) -> Result<Measurement> {
     ratios.sort_by(f64::total_cmp);
     let value = format!("{:.2} times (limit {PENALTY_LIMIT}; {ROUNDS} pairs, {ratios:.2?})", ratios[ROUNDS / 2]);
     Ok(Measurement { name: "a step of r3gan-small with R1 and R2 against one without, CPU".to_owned(), value })
+}
+
+/// What `whelp profile` tells of networks of width 32 and batches of 16.
+fn profile(paths: &Paths, arguments: &[&str], threads: Option<&str>) -> Result<serde_json::Value> {
+    const SIZE: [&str; 7] =
+        ["--json", "--batch", "16", "--set", "model.generator_width=32", "--set", "model.discriminator_width=32"];
+    let mut command = tool(build::program(paths), paths);
+    command.arg("profile").args(SIZE).args(arguments);
+    if let Some(threads) = threads {
+        command.env("RAYON_NUM_THREADS", threads);
+    }
+    Ok(serde_json::from_str(&capture(&mut command)?)?)
+}
+
+/// Kernels that a step launches on a graphics device: any device, as their number does not depend on its speed.
+fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
+    let count = |recipe: &str, limit: &str| -> Result<Measurement> {
+        let profile = profile(paths, &["--recipe", recipe, "--device", "vulkan", "--steps", "2"], None)?;
+        let launches = profile["launches"].as_object().context("the profile tells no launches")?;
+        let count: u64 = launches.values().filter_map(serde_json::Value::as_u64).sum();
+        let name = format!("kernels launched by a step of {recipe} of width 32, batch 16");
+        Ok(Measurement { name, value: format!("{count}{limit}") })
+    };
+    Ok(vec![count("dcgan64", &format!(" (limit {LAUNCH_LIMIT})"))?, count("r3gan-small", "")?])
+}
+
+/// How fast each of DCGAN's convolutions is, on the processor and on the graphics device there is.
+fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
+    let mut measurements = Vec::new();
+    for device in ["cpu", "vulkan"] {
+        let profile = profile(paths, &["--recipe", "dcgan64", "--device", device, "--convolutions"], None)?;
+        for speeds in profile.as_array().context("the profile tells no convolutions")? {
+            let part = |key: &str| speeds[key].as_f64().with_context(|| format!("no {key} in {speeds}"));
+            let (forward, input, weight) = (part("forward")?, part("input_gradient")?, part("weight_gradient")?);
+            measurements.push(Measurement {
+                name: format!("convolution of {} by {}, stride 2, {device}", speeds["input"], speeds["weight"]),
+                value: format!("forward {forward:.1}, input gradient {input:.1}, weight gradient {weight:.1} GFLOP/s"),
+            });
+        }
+    }
+    Ok(measurements)
+}
+
+/// What the page's processor fallback is compared with: it has one thread too.
+fn one_thread(paths: &Paths) -> Result<Measurement> {
+    let arguments = ["--recipe", "dcgan32", "--device", "cpu"];
+    let width = ["--set", "model.generator_width=16", "--set", "model.discriminator_width=16"];
+    let profile = profile(paths, &[arguments, width].concat(), Some("1"))?;
+    let secs = profile["step_secs"].as_f64().context("the profile tells no time")?;
+    let name = "a step of dcgan32 of width 16, batch 16, the terminal program on one thread".to_owned();
+    Ok(Measurement { name, value: format!("{secs:.3} s") })
 }
 
 /// Speed of a short training on the processor.
@@ -159,6 +220,7 @@ fn in_the_browser(paths: &Paths) -> Result<Vec<Measurement>> {
     let chromium = browser::find_browser().context("there is no browser to measure with")?;
     let mut command = tool("node", paths);
     command.arg(BROWSER_BENCH).env(browser::BROWSER_VARIABLE, chromium);
+    command.env("WHELP_TENSORFLOW", tensorflow::packages(paths)?);
     let output = with_clock("measuring", || capture(&mut command))?;
     output.lines().filter(|line| line.starts_with('{')).map(read_measurement).collect()
 }

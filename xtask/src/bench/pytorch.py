@@ -1,6 +1,6 @@
-"""One step of a DCGAN of 64 pixels in PyTorch on the CPU: the median of several, in seconds.
+"""One training step in PyTorch on the CPU: the median of several, in seconds.
 
-usage: pytorch.py WIDTH BATCH THREADS STEPS
+usage: pytorch.py RECIPE WIDTH BATCH THREADS STEPS
 """
 
 import statistics
@@ -11,54 +11,162 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-width, batch, threads, steps = (int(argument) for argument in sys.argv[1:])
+recipe = sys.argv[1]
+width, batch, threads, steps = (int(argument) for argument in sys.argv[2:])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 
 
-def up(inputs, outputs, stride, padding):
-    return [nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)]
+def dcgan64():
+    """The networks of PyTorch's tutorial, trained with binary cross entropy."""
+
+    def up(inputs, outputs, stride, padding):
+        conv = nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False)
+        return [conv, nn.BatchNorm2d(outputs), nn.ReLU(True)]
+
+    def down(inputs, outputs):
+        conv = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)
+        return [conv, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, True)]
+
+    generator = nn.Sequential(
+        nn.Unflatten(1, (100, 1, 1)),
+        *up(100, 8 * width, 1, 0),
+        *up(8 * width, 4 * width, 2, 1),
+        *up(4 * width, 2 * width, 2, 1),
+        *up(2 * width, width, 2, 1),
+        nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, width, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2, True),
+        *down(width, 2 * width),
+        *down(2 * width, 4 * width),
+        *down(4 * width, 8 * width),
+        nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False),
+    )
+
+    def loss(pictures, wanted):
+        return F.binary_cross_entropy_with_logits(discriminator(pictures).flatten(), torch.full((batch,), wanted))
+
+    def judge(real, fake):
+        return loss(real, 1.0) + loss(fake, 0.0)
+
+    return generator, discriminator, judge, lambda _, fake: loss(fake, 1.0), (100, 64)
 
 
-def down(inputs, outputs):
-    return [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, True)]
+FILTER = torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([1.0, 2.0, 1.0]))[None, None] / 16
 
 
-generator = nn.Sequential(
-    *up(100, 8 * width, 1, 0),
-    *up(8 * width, 4 * width, 2, 1),
-    *up(4 * width, 2 * width, 2, 1),
-    *up(2 * width, width, 2, 1),
-    nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False),
-    nn.Tanh(),
-)
-discriminator = nn.Sequential(
-    nn.Conv2d(3, width, 4, 2, 1, bias=False),
-    nn.LeakyReLU(0.2, True),
-    *down(width, 2 * width),
-    *down(2 * width, 4 * width),
-    *down(4 * width, 8 * width),
-    nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False),
-)
+class Halve(nn.Module):
+    def forward(self, x):
+        return F.conv2d(x, FILTER.expand(x.shape[1], 1, 3, 3), stride=2, padding=1, groups=x.shape[1])
+
+
+class Double(nn.Module):
+    def forward(self, x):
+        kernel = 4 * FILTER.expand(x.shape[1], 1, 3, 3)
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1, output_padding=1, groups=x.shape[1])
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        inner = 2 * width
+        self.inside = nn.Sequential(
+            nn.Conv2d(width, inner, 1),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(inner, inner, 3, padding=1, groups=inner // 16),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(inner, width, 1, bias=False),
+        )
+
+    def forward(self, x):
+        return x + self.inside(x)
+
+
+class Basis(nn.Module):
+    def __init__(self, latent, width):
+        super().__init__()
+        self.basis = nn.Parameter(torch.randn(width, 4, 4))
+        self.linear = nn.Linear(latent, width, bias=False)
+
+    def forward(self, z):
+        return self.linear(z)[:, :, None, None] * self.basis
+
+
+class Last(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.depthwise = nn.Parameter(torch.randn(width, 4, 4) / 4)
+        self.linear = nn.Linear(width, 1, bias=False)
+
+    def forward(self, x):
+        return self.linear((x * self.depthwise).sum((2, 3)))
+
+
+def r3gan():
+    """R3GAN of 32 pixels; R1 and R2 are differentiated twice."""
+    wide, latent, gamma = 2 * width, 64, 0.05
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, width, 1, bias=False),
+        Block(width),
+        Halve(),
+        nn.Conv2d(width, wide, 1, bias=False),
+        Block(wide),
+        Halve(),
+        Block(wide),
+        Halve(),
+        Block(wide),
+        Last(wide),
+    )
+    generator = nn.Sequential(
+        Basis(latent, wide),
+        Block(wide),
+        Double(),
+        Block(wide),
+        Double(),
+        Block(wide),
+        nn.Conv2d(wide, width, 1, bias=False),
+        Double(),
+        Block(width),
+        nn.Conv2d(width, 3, 1, bias=False),
+    )
+
+    def penalised(pictures):
+        pictures = pictures.detach().requires_grad_(True)
+        logits = discriminator(pictures)
+        (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+        return logits, gamma / 2 * gradient.square().sum((1, 2, 3)).mean()
+
+    def judge(real, fake):
+        (real, r1), (fake, r2) = penalised(real), penalised(fake)
+        return F.softplus(fake - real).mean() + r1 + r2
+
+    def draw(real, fake):
+        with torch.no_grad():
+            real = discriminator(real)
+        return F.softplus(real - discriminator(fake)).mean()
+
+    return generator, discriminator, judge, draw, (latent, 32)
+
+
+generator, discriminator, judge, draw, (latent, side) = {"dcgan64": dcgan64, "r3gan-small": r3gan}[recipe]()
 adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (generator, discriminator)]
-real = torch.rand(batch, 3, 64, 64) * 2 - 1
+real = torch.rand(batch, 3, side, side) * 2 - 1
 average = [parameter.detach().clone() for parameter in generator.parameters()]
 
 
-def loss(pictures, wanted):
-    return F.binary_cross_entropy_with_logits(discriminator(pictures).flatten(), torch.full((batch,), wanted))
-
-
 def step():
-    fake = generator(torch.randn(batch, 100, 1, 1))
+    fake = generator(torch.randn(batch, latent))
     adams[1].zero_grad()
-    (loss(real, 1.0) + loss(fake.detach(), 0.0)).backward()
+    judge(real, fake.detach()).backward()
     adams[1].step()
     adams[0].zero_grad()
     # Nobody uses the discriminator's own gradients here.
     for parameter in discriminator.parameters():
         parameter.requires_grad_(False)
-    loss(fake, 1.0).backward()
+    draw(real, fake).backward()
     for parameter in discriminator.parameters():
         parameter.requires_grad_(True)
     adams[0].step()

@@ -11,8 +11,28 @@ const PYTORCH: &str = "2.12.1";
 /// What the other side of the comparison is.
 const SCRIPT: &str = include_str!("pytorch.py");
 
-/// Width, batch, and how many times PyTorch's time a step may take.
-const SIZES: [(usize, usize, f64); 2] = [(32, 16, 1.5), (64, 32, 1.2)];
+/// What is compared.
+struct Case {
+    recipe: &'static str,
+    width: usize,
+    batch: usize,
+    /// How many times PyTorch's time a step may take.
+    limit: f64,
+    /// What the recipe has and PyTorch's side has not.
+    without: &'static [&'static str],
+}
+
+const CASES: [Case; 3] = [
+    Case { recipe: "dcgan64", width: 32, batch: 16, limit: 1.5, without: &[] },
+    Case { recipe: "dcgan64", width: 64, batch: 32, limit: 1.2, without: &[] },
+    Case {
+        recipe: "r3gan-small",
+        width: 16,
+        batch: 32,
+        limit: 1.2,
+        without: &["augment.color", "augment.translation", "augment.cutout", "augment.flip"],
+    },
+];
 
 const ROUNDS: usize = 3;
 
@@ -24,20 +44,21 @@ pub fn steps(paths: &Paths) -> Result<Vec<Measurement>> {
     let script = paths.target.join("bench-pytorch.py");
     std::fs::write(&script, SCRIPT).with_context(|| format!("cannot write {}", script.display()))?;
     let threads = std::thread::available_parallelism()?.get();
-    SIZES
+    CASES
         .into_iter()
-        .map(|(width, batch, limit)| {
+        .map(|Case { recipe, width, batch, limit, without }| {
             let sizes = [width, batch, threads, STEPS].map(|size| size.to_string());
-            let settings = [
+            let mut settings = vec![
                 format!("model.generator_width={width}"),
                 format!("model.discriminator_width={width}"),
                 format!("train.batch={batch}"),
             ];
+            settings.extend(without.iter().map(|name| format!("{name}=false")));
             let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
             let mut ratios = Vec::new();
             for _ in 0..ROUNDS {
-                let ours = batch as f64 / images_per_sec(paths, "dcgan64", STEPS, &settings)?;
-                let said = capture(Command::new(&python).arg(&script).args(&sizes))?;
+                let ours = batch as f64 / images_per_sec(paths, recipe, STEPS, &settings)?;
+                let said = capture(Command::new(&python).arg(&script).arg(recipe).args(&sizes))?;
                 let theirs: f64 = said.trim().parse().with_context(|| format!("PyTorch's steps said {said:?}"))?;
                 ratios.push((ours / theirs, ours, theirs));
             }
@@ -46,7 +67,7 @@ pub fn steps(paths: &Paths) -> Result<Vec<Measurement>> {
             let all: Vec<f64> = ratios.iter().map(|(ratio, ..)| *ratio).collect();
             Ok(Measurement {
                 name: format!(
-                    "a step of dcgan64 of width {width}, batch {batch}, CPU, against PyTorch's on {threads} threads"
+                    "a step of {recipe} of width {width}, batch {batch}, CPU, against PyTorch's on {threads} threads"
                 ),
                 value: format!(
                     "{ratio:.2} times (limit {limit}; {ROUNDS} pairs, {all:.2?}); {ours:.3} s, {theirs:.3} s"

@@ -1,10 +1,14 @@
 //! What computes: choosing it, opening it, and trying it out before anything depends on it.
 
+mod launches;
+
 use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
+
+pub use launches::Launches;
 
 use crate::ops::{Convolution, conv2d};
 use crate::random::{Random, Stream};

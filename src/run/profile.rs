@@ -1,0 +1,136 @@
+//! What a training step costs on a device.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Serialize;
+
+use super::trial::Trial;
+use crate::config::RunConfig;
+use crate::device::{DeviceError, Launches, OpenDevice};
+use crate::ops::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
+use crate::platform::Instant;
+use crate::protocol::PictureKind;
+use crate::random::{Random, Stream};
+
+/// What was counted and measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The first step, which compiles kernels and tries out which of them are fastest, in seconds.
+    pub first_step_secs: f64,
+    /// The median of the others.
+    pub step_secs: f64,
+    /// Images a second, by that median.
+    pub images_per_sec: f64,
+    /// Kernels that the last step launched on the graphics device, by their names.
+    pub launches: BTreeMap<String, u64>,
+}
+
+impl Profile {
+    /// Launches of a step, of all kernels together.
+    pub fn total_launches(&self) -> u64 {
+        self.launches.values().sum()
+    }
+}
+
+/// Makes a first step and then `steps`, each waited for, on random pictures of this kind. No other work may be under way on
+/// graphics devices: its launches would count.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed.
+///
+/// # Panics
+/// Where `steps` is 0.
+pub async fn profile(
+    config: &RunConfig,
+    kind: PictureKind,
+    device: &OpenDevice,
+    steps: usize,
+) -> Result<Profile, DeviceError> {
+    let mut trial = Trial::new(config, kind, &device.device);
+    let started = Instant::now();
+    trial.step().await?;
+    let first_step_secs = started.elapsed().as_secs_f64();
+    let launches = Launches::watch();
+    let mut secs = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        launches.take();
+        let started = Instant::now();
+        trial.step().await?;
+        secs.push(started.elapsed().as_secs_f64());
+    }
+    secs.sort_by(f64::total_cmp);
+    let step_secs = secs[steps / 2];
+    let images_per_sec = config.train.batch as f64 / step_secs.max(1e-6);
+    Ok(Profile { first_step_secs, step_secs, images_per_sec, launches: launches.take() })
+}
+
+/// How fast one of the discriminator's convolutions is, in GFLOP/s, where a product and its sum are two FLOP.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConvolutionSpeed {
+    /// `[batch, channels in, height, width]`
+    pub input: [usize; 4],
+    /// `[channels out, channels in, kernel height, kernel width]`
+    pub weight: [usize; 4],
+    /// The output.
+    pub forward: f64,
+    /// The input's gradient, which is also what a transposed convolution computes.
+    pub input_gradient: f64,
+    /// The weight's gradient.
+    pub weight_gradient: f64,
+}
+
+/// Times the convolutions of DCGAN for 64 pixels, of 4x4 with stride 2 and padding 1, each by itself. It blocks, which no
+/// browser allows.
+///
+/// # Errors
+/// [`DeviceError::Lost`] if the device failed.
+pub fn profile_convolutions(width: usize, batch: usize, device: &Device) -> Result<Vec<ConvolutionSpeed>, DeviceError> {
+    const KERNEL: usize = 4;
+    let convolution = Convolution { stride: 2, padding: 1, groups: 1 };
+    let channels = [3, width, 2 * width, 4 * width, 8 * width];
+    let layers = channels.windows(2).zip([64, 32, 16, 8]);
+    layers
+        .map(|(channels, side)| {
+            let input = [batch, channels[0], side, side];
+            let weight = [channels[1], channels[0], KERNEL, KERNEL];
+            let output = [batch, channels[1], side / 2, side / 2];
+            let flop = 2.0 * (output.iter().product::<usize>() * channels[0] * KERNEL * KERNEL) as f64;
+            let [x, w, y] = [input, weight, output].map(|shape| noise(shape, device));
+            let gflops = |work: &dyn Fn() -> Tensor<4>| Ok(flop / secs(device, work)? / 1e9);
+            Ok(ConvolutionSpeed {
+                input,
+                weight,
+                forward: gflops(&|| conv2d(x.clone(), w.clone(), None, convolution))?,
+                input_gradient: gflops(&|| conv_transpose2d(y.clone(), w.clone(), None, convolution, 0))?,
+                weight_gradient: gflops(&|| conv2d_weight_gradient(x.clone(), y.clone(), weight, convolution))?,
+            })
+        })
+        .collect()
+}
+
+fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values = Random::new(0, Stream::Data, 0).normals(shape.iter().product());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The least time that `work` took, of as many runs as fit half a second, and of three at least.
+fn secs(device: &Device, work: &dyn Fn() -> Tensor<4>) -> Result<f64, DeviceError> {
+    let timed = || {
+        let started = Instant::now();
+        let _result = work();
+        device.sync().map_err(DeviceError::lost)?;
+        Ok(started.elapsed().as_secs_f64())
+    };
+    let mut total = timed()?;
+    let mut least = f64::INFINITY;
+    for run in 0.. {
+        if run >= 3 && total > 0.5 {
+            break;
+        }
+        let secs = timed()?;
+        total += secs;
+        least = least.min(secs);
+    }
+    Ok(least)
+}
