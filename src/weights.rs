@@ -66,9 +66,8 @@ pub fn is_buffer(name: &str) -> bool {
 
 /// Every float tensor of a module, in the order of its fields, batch-norm statistics included.
 pub fn collect<M: Module>(module: &M) -> Vec<DeviceTensor> {
-    // A training batch norm keeps its newest statistics aside (burn's RunningState); valid() folds them in.
     let mut visitor = Collect::default();
-    module.valid().visit(&mut visitor);
+    module.visit(&mut visitor);
     visitor.tensors
 }
 

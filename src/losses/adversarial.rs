@@ -5,11 +5,11 @@
 use burn::tensor::Tensor;
 
 use crate::config::Loss;
-use crate::ops::cross_entropy;
+use crate::ops::mean_cross_entropy;
 
-/// `log(1 + exp x)`
-fn softplus(x: Tensor<1>) -> Tensor<1> {
-    cross_entropy(x, 0.0)
+/// `mean log(1 + exp x)`
+fn mean_softplus(x: Tensor<1>) -> Tensor<1> {
+    mean_cross_entropy(x, 0.0)
 }
 
 /// `BCE(l, y) = mean(softplus(l) - y l)`, stable for logits of any size.
@@ -19,7 +19,7 @@ fn softplus(x: Tensor<1>) -> Tensor<1> {
 /// - `target`: the label y of all of them, in [0, 1]
 /// - returns: `[1]`
 pub fn bce_with_logits(logits: Tensor<1>, target: f64) -> Tensor<1> {
-    cross_entropy(logits, target as f32).mean()
+    mean_cross_entropy(logits, target as f32)
 }
 
 /// The discriminator's loss.
@@ -43,10 +43,10 @@ pub fn discriminator_loss(loss: Loss, label_smoothing: f64, real: Tensor<1>, fak
         Loss::Hinge => (real.neg() + 1.0).clamp_min(0.0).mean() + (fake + 1.0).clamp_min(0.0).mean(),
         Loss::Wasserstein => fake.mean() - real.mean(),
         Loss::Lsgan => ((real - 1.0).square().mean() + fake.square().mean()) * 0.5,
-        Loss::Relativistic => softplus(fake - real).mean(),
+        Loss::Relativistic => mean_softplus(fake - real),
         Loss::RelativisticAvg => {
             let (mean_real, mean_fake) = (real.clone().mean(), fake.clone().mean());
-            softplus(mean_fake - real).mean() + softplus(fake - mean_real).mean()
+            mean_softplus(mean_fake - real) + mean_softplus(fake - mean_real)
         }
     }
 }
@@ -69,10 +69,10 @@ pub fn generator_loss(loss: Loss, real: Tensor<1>, fake: Tensor<1>) -> Tensor<1>
         Loss::Bce => bce_with_logits(fake, 1.0),
         Loss::Hinge | Loss::Wasserstein => fake.mean().neg(),
         Loss::Lsgan => (fake - 1.0).square().mean() * 0.5,
-        Loss::Relativistic => softplus(real - fake).mean(),
+        Loss::Relativistic => mean_softplus(real - fake),
         Loss::RelativisticAvg => {
             let (mean_real, mean_fake) = (real.clone().mean(), fake.clone().mean());
-            softplus(mean_real - fake).mean() + softplus(real - mean_fake).mean()
+            mean_softplus(mean_real - fake) + mean_softplus(real - mean_fake)
         }
     }
 }

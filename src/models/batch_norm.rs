@@ -1,17 +1,18 @@
 //! Batch normalisation: Ioffe & Szegedy 2015, arXiv:1502.03167.
 
-use burn::module::{Module, Param, RunningState};
+use burn::module::{Module, Param};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::module::batch_norm as batch_norm_by;
 use burn::tensor::{Device, Tensor};
 
-use crate::ops::batch_norm;
+use super::running::Running;
+use crate::ops::{Normalization, batch_norm};
 
 /// Added to the variance; PyTorch's value.
 const EPSILON: f64 = 1e-5;
 
 /// Share of the newest batch in the running statistics; PyTorch's value.
-const MOMENTUM: f64 = 0.1;
+const MOMENTUM: f32 = 0.1;
 
 /// `y = γ (x - μ) / √(σ² + ε) + β` over batch, rows and columns of each channel.
 ///
@@ -24,8 +25,8 @@ pub struct BatchNorm {
     pub gamma: Param<Tensor<1>>,
     /// Shift, `[channels]`.
     pub beta: Param<Tensor<1>>,
-    running_mean: RunningState<Tensor<1>>,
-    running_var: RunningState<Tensor<1>>,
+    running_mean: Running,
+    running_var: Running,
 }
 
 impl BatchNorm {
@@ -36,8 +37,8 @@ impl BatchNorm {
         Self {
             gamma: Param::from_tensor(ones()),
             beta: Param::from_tensor(zeros()),
-            running_mean: RunningState::new(zeros()),
-            running_var: RunningState::new(ones()),
+            running_mean: Running::new(zeros()),
+            running_var: Running::new(ones()),
         }
     }
 
@@ -65,20 +66,18 @@ impl BatchNorm {
     /// - `input`: `[batch, channels, height, width]`
     /// - returns: the same
     pub fn forward_inference(&self, input: Tensor<4>) -> Tensor<4> {
-        let (mean, var) = (self.running_mean.value_sync(), self.running_var.value_sync());
+        let (mean, var) = (self.running_mean.value(), self.running_var.value());
         batch_norm_by(input, self.gamma.val(), self.beta.val(), mean, var, EPSILON)
     }
 
     fn forward_train(&self, input: Tensor<4>, slope: f32) -> Tensor<4> {
-        let [n, _, h, w] = input.dims();
-        let count = (n * h * w) as f64;
-        // A single value has no unbiased variance; the batch is at least 2, so this is about robustness alone.
-        let unbias = count / (count - 1.0).max(1.0);
-        let (output, affine) = batch_norm(input, self.gamma.val(), self.beta.val(), EPSILON as f32, slope);
-        let (mean, var) = (self.running_mean.value_sync(), self.running_var.value_sync());
-        let (mean, var) = affine.follow(mean, var, MOMENTUM as f32, unbias as f32);
-        self.running_mean.update(mean.autodiff());
-        self.running_var.update(var.autodiff());
+        let normalization = Normalization { epsilon: EPSILON as f32, momentum: MOMENTUM, slope };
+        let running = [&self.running_mean, &self.running_var];
+        let (output, moved) =
+            batch_norm(input, self.gamma.val(), self.beta.val(), running.map(Running::value), normalization);
+        for (running, moved) in running.into_iter().zip(moved) {
+            running.set(moved);
+        }
         output
     }
 }

@@ -6,6 +6,7 @@ pub mod dense;
 mod init;
 mod network;
 pub mod r3gan;
+mod running;
 
 pub use batch_norm::BatchNorm;
 pub use init::{Scheme, initialize};

@@ -9,10 +9,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// What batch norm does to each channel, `y = scale · x + shift`, and of what it was made: `[5, channels]`, rows
-/// [`Affine::MEAN`] to [`Affine::SHIFT`].
-#[derive(Clone, Debug)]
-pub struct Affine(Tensor<2>);
+/// Rows of what batch norm does to each channel, `y = scale · x + shift`, and of what it was made: `[5, channels]`.
+struct Affine;
 
 impl Affine {
     const MEAN: usize = 0;
@@ -25,32 +23,46 @@ impl Affine {
     /// `β - mean · scale`
     const SHIFT: usize = 4;
     const ROWS: usize = 5;
+}
 
-    /// `(running mean, running variance)` moved towards the batch's by `momentum`, the variance unbiased by the factor
-    /// `unbias`. No autodiff.
-    ///
-    /// # Shapes
-    /// - `mean`, `variance`: `[channels]`
-    /// - returns: the same
-    pub fn follow(&self, mean: Tensor<1>, variance: Tensor<1>, momentum: f32, unbias: f32) -> (Tensor<1>, Tensor<1>) {
-        let affine = self.0.clone().without_autodiff().into_dispatch();
-        let [mean, variance] = [mean, variance].map(|running| running.without_autodiff().into_dispatch());
-        let (mean, variance) = Dispatch::follow(affine, mean, variance, momentum, unbias);
-        (Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
-    }
+/// The constants of a batch norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    /// ε, added to the variance.
+    pub epsilon: f32,
+    /// The share of the newest batch in the running statistics.
+    pub momentum: f32,
+    /// Of the LeakyReLU after it: ReLU where it is 0, nothing where it is 1.
+    pub slope: f32,
 }
 
 /// `y = f(γ (x - μ)/√(σ² + ε) + β)` with the batch's own μ and σ² of each channel (Ioffe & Szegedy 2015, arXiv:1502.03167,
-/// algorithm 1), and with `f` a LeakyReLU: ReLU where `slope` is 0, nothing where it is 1.
+/// algorithm 1), and with `f` a LeakyReLU; and the running mean and variance, moved towards the batch's, the variance unbiased
+/// as PyTorch's: σ² M/(M-1) for M values of a channel.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
 /// - `gamma`, `beta`: `[channels]`
-/// - returns: the same as `x`, and what was done to it
-pub fn batch_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32, slope: f32) -> (Tensor<4>, Affine) {
-    let (y, affine) =
-        Dispatch::batch_norm_leaky_relu(x.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch(), epsilon, slope);
-    (Tensor::from_dispatch(y), Affine(Tensor::from_dispatch(affine)))
+/// - `running`: mean and variance, `[channels]` each, without autodiff
+/// - returns: the same as `x`, and the same as `running`
+pub fn batch_norm(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    running: [Tensor<1>; 2],
+    normalization: Normalization,
+) -> (Tensor<4>, [Tensor<1>; 2]) {
+    let [gamma, beta] = [gamma, beta].map(Tensor::into_dispatch);
+    let [mean, variance] = running.map(|running| running.autodiff().into_dispatch());
+    let (y, mean, variance) =
+        Dispatch::batch_norm_leaky_relu(x.into_dispatch(), gamma, beta, mean, variance, normalization);
+    (Tensor::from_dispatch(y), [mean, variance].map(|running| Tensor::from_dispatch(running).without_autodiff()))
+}
+
+/// How many times the biased variance of so many values the unbiased one is. A single value has none.
+fn unbias(count: u32) -> f32 {
+    let count = count as f32;
+    count / (count - 1.0).max(1.0)
 }
 
 /// What is differentiated as a whole.
@@ -60,14 +72,15 @@ pub fn batch_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32,
     Autodiff,
 )]
 pub trait BatchNormBackend: Backend {
-    /// See [`batch_norm`]: `(y, affine)`.
+    /// See [`batch_norm`]: `(y, running mean, running variance)`.
     fn batch_norm_leaky_relu(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        normalization: Normalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// What a backend computes. `affine` is an [`Affine`]; the LeakyReLU's slope comes with all that passes it.
@@ -76,13 +89,15 @@ pub trait BatchNormBackend: Backend {
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
 )]
 pub trait AffineBackend: Backend {
-    /// The [`Affine`] of `x`.
+    /// The [`Affine`] of `x`, and the running mean and variance.
     fn channel_affine(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f32,
-    ) -> FloatTensor<Self>;
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        normalization: Normalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// `f(scale · x + shift)`
     fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
@@ -104,15 +119,6 @@ pub trait AffineBackend: Backend {
         beta_gradient: FloatTensor<Self>,
         slope: f32,
     ) -> FloatTensor<Self>;
-
-    /// See [`Affine::follow`].
-    fn follow(
-        affine: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        variance: FloatTensor<Self>,
-        momentum: f32,
-        unbias: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 #[cfg(feature = "flex")]
@@ -121,10 +127,12 @@ impl BatchNormBackend for burn::backend::Flex {
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        normalize::<Self>(x, gamma, beta, epsilon, slope)
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        normalization: Normalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (affine, mean, variance) = Self::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
+        (Self::affine_leaky_relu(x, affine, normalization.slope), mean, variance)
     }
 }
 
@@ -134,22 +142,13 @@ impl BatchNormBackend for burn::backend::Cube {
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        normalize::<Self>(x, gamma, beta, epsilon, slope)
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        normalization: Normalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (affine, mean, variance) = Self::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
+        (Self::affine_leaky_relu(x, affine, normalization.slope), mean, variance)
     }
-}
-
-fn normalize<B: AffineBackend>(
-    x: FloatTensor<B>,
-    gamma: FloatTensor<B>,
-    beta: FloatTensor<B>,
-    epsilon: f32,
-    slope: f32,
-) -> (FloatTensor<B>, FloatTensor<B>) {
-    let affine = B::channel_affine(x.clone(), gamma, beta, epsilon);
-    (B::affine_leaky_relu(x, affine.clone(), slope), affine)
 }
 
 #[cfg(feature = "flex")]
@@ -157,7 +156,7 @@ mod cpu {
     use burn::backend::Flex;
     use burn::backend::tensor::FloatTensor;
 
-    use super::{Affine, AffineBackend};
+    use super::{Affine, AffineBackend, Normalization, unbias};
     use crate::ops::flex::{tensor, values};
     use crate::ops::parallel::{for_each_chunk, sums, zip_maps};
 
@@ -166,13 +165,18 @@ mod cpu {
             x: FloatTensor<Self>,
             gamma: FloatTensor<Self>,
             beta: FloatTensor<Self>,
-            epsilon: f32,
-        ) -> FloatTensor<Self> {
+            running_mean: FloatTensor<Self>,
+            running_variance: FloatTensor<Self>,
+            normalization: Normalization,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+            let Normalization { epsilon, momentum, .. } = normalization;
             let [batch, channels, height, width] = x.layout().shape().dims();
             let area = height * width;
+            let unbias = unbias((batch * area) as u32);
             let count = (batch * area) as f32;
             let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.to_contiguous());
             let [x, gamma, beta] = [&x, &gamma, &beta].map(values);
+            let running = [running_mean, running_variance].map(|tensor| tensor.to_contiguous());
             let mut columns = vec![[0.0; Affine::ROWS]; channels];
             for_each_chunk(&mut columns, 1, |channel, column| {
                 let maps = || (0..batch).map(|image| &x[(image * channels + channel) * area..][..area]);
@@ -184,7 +188,14 @@ mod cpu {
                 column[0] = [mean, variance, inverse, scale, beta[channel] - mean * scale];
             });
             let rows = (0..Affine::ROWS).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-            tensor(rows, [Affine::ROWS, channels])
+            let follow = |running: &FloatTensor<Self>, row: usize, factor: f32| {
+                let newest = columns.iter().map(|column| column[row] * factor);
+                let moved = values(running).iter().zip(newest);
+                tensor(moved.map(|(old, new)| old * (1.0 - momentum) + new * momentum).collect(), [channels])
+            };
+            let [mean, variance] = &running;
+            let (mean, variance) = (follow(mean, Affine::MEAN, 1.0), follow(variance, Affine::VARIANCE, unbias));
+            (tensor(rows, [Affine::ROWS, channels]), mean, variance)
         }
 
         fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
@@ -254,24 +265,6 @@ mod cpu {
             });
             tensor(to_x, shape)
         }
-
-        fn follow(
-            affine: FloatTensor<Self>,
-            mean: FloatTensor<Self>,
-            variance: FloatTensor<Self>,
-            momentum: f32,
-            unbias: f32,
-        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-            let [mean, variance] = [mean, variance].map(|tensor| tensor.to_contiguous());
-            let [affine, mean, variance] = [&affine, &mean, &variance].map(values);
-            let channels = mean.len();
-            let moved = |running: &[f32], row: usize, factor: f32| {
-                let batch = &affine[row * channels..][..channels];
-                let value = |(running, batch): (&f32, &f32)| running * (1.0 - momentum) + batch * factor * momentum;
-                tensor(running.iter().zip(batch).map(value).collect(), [channels])
-            };
-            (moved(mean, Affine::MEAN, 1.0), moved(variance, Affine::VARIANCE, unbias))
-        }
     }
 
     fn leaky_relu(x: f32, slope: f32) -> f32 {
@@ -291,7 +284,7 @@ mod gpu {
     use burn_cubecl::cubecl;
     use cubecl::prelude::*;
 
-    use super::{Affine, AffineBackend};
+    use super::{Affine, AffineBackend, Normalization, unbias};
     use crate::ops::gpu::{
         UNITS, add_up, channel_sizes, cube_per_channel, empty_like, input, output, place_in_channel, unit_per_value,
     };
@@ -307,11 +300,17 @@ mod gpu {
         x: &[f32],
         gamma: &[f32],
         beta: &[f32],
+        running_mean: &[f32],
+        running_variance: &[f32],
         affine: &mut [f32],
+        new_mean: &mut [f32],
+        new_variance: &mut [f32],
         area: u32,
         count: u32,
         channels: u32,
         epsilon: f32,
+        momentum: f32,
+        unbias: f32,
     ) {
         let channel = CUBE_POS_X;
         let mut parts = Shared::<[f32]>::new_slice(UNITS);
@@ -334,6 +333,9 @@ mod gpu {
             affine[(2u32 * channels + channel) as usize] = inverse;
             affine[(3u32 * channels + channel) as usize] = scale;
             affine[(4u32 * channels + channel) as usize] = beta[channel as usize] - mean * scale;
+            let channel = channel as usize;
+            new_mean[channel] = running_mean[channel] * (1.0f32 - momentum) + mean * momentum;
+            new_variance[channel] = running_variance[channel] * (1.0f32 - momentum) + variance * unbias * momentum;
         }
     }
 
@@ -411,42 +413,46 @@ mod gpu {
         }
     }
 
-    /// A unit for each channel.
-    #[cube(launch_unchecked)]
-    fn moved(
-        affine: &[f32],
-        mean: &[f32],
-        variance: &[f32],
-        new_mean: &mut [f32],
-        new_variance: &mut [f32],
-        momentum: f32,
-        unbias: f32,
-    ) {
-        let channels = mean.len();
-        if ABSOLUTE_POS < channels {
-            let keep = 1.0f32 - momentum;
-            new_mean[ABSOLUTE_POS] = mean[ABSOLUTE_POS] * keep + affine[ABSOLUTE_POS] * momentum;
-            let batch = affine[channels + ABSOLUTE_POS] * unbias;
-            new_variance[ABSOLUTE_POS] = variance[ABSOLUTE_POS] * keep + batch * momentum;
-        }
-    }
-
     impl AffineBackend for Cube {
         fn channel_affine(
             x: FloatTensor<Self>,
             gamma: FloatTensor<Self>,
             beta: FloatTensor<Self>,
-            epsilon: f32,
-        ) -> FloatTensor<Self> {
+            mean: FloatTensor<Self>,
+            variance: FloatTensor<Self>,
+            normalization: Normalization,
+        ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+            let Normalization { epsilon, momentum, .. } = normalization;
             let [area, count, channels] = channel_sizes(&x);
             let affine = empty_like(&x, [Affine::ROWS, channels as usize]);
+            let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels as usize]));
             let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
-            let ([x, gamma, beta], to) = ([x, gamma, beta].map(input), output(&affine));
-            // SAFETY: the kernel reads the maps of its channel only.
+            let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(input);
+            let [to, to_mean, to_variance] = [&affine, &new_mean, &new_variance].map(output);
+            // SAFETY: the kernel reads and writes what belongs to its channel only. Eight buffers are as many as every
+            // device has.
             unsafe {
-                affine_of::launch_unchecked(&client, cubes, cube, x, gamma, beta, to, area, count, channels, epsilon);
+                affine_of::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    x,
+                    gamma,
+                    beta,
+                    mean,
+                    variance,
+                    to,
+                    to_mean,
+                    to_variance,
+                    area,
+                    count,
+                    channels,
+                    epsilon,
+                    momentum,
+                    unbias(count),
+                );
             }
-            affine
+            (affine, new_mean, new_variance)
         }
 
         fn affine_leaky_relu(x: FloatTensor<Self>, affine: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
@@ -500,36 +506,6 @@ mod gpu {
             }
             to_x
         }
-
-        fn follow(
-            affine: FloatTensor<Self>,
-            mean: FloatTensor<Self>,
-            variance: FloatTensor<Self>,
-            momentum: f32,
-            unbias: f32,
-        ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-            let (client, (cubes, cube)) = (mean.client.clone(), unit_per_value(&mean));
-            let channels = mean.meta.num_elements();
-            let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels]));
-            let [affine, mean, variance] = [affine, mean, variance].map(input);
-            let (to_mean, to_variance) = (output(&new_mean), output(&new_variance));
-            // SAFETY: the kernel stops at the last channel.
-            unsafe {
-                moved::launch_unchecked(
-                    &client,
-                    cubes,
-                    cube,
-                    affine,
-                    mean,
-                    variance,
-                    to_mean,
-                    to_variance,
-                    momentum,
-                    unbias,
-                );
-            }
-            (new_mean, new_variance)
-        }
     }
 }
 
@@ -563,16 +539,18 @@ impl<B: AffineBackend, C: CheckpointStrategy> BatchNormBackend for Autodiff<B, C
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        normalization: Normalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let prep = BatchNormLeakyRelu.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound().stateful();
-        let x = x.into_primitive();
-        let (y, affine) = normalize::<B>(x.clone(), gamma.into_primitive(), beta.into_primitive(), epsilon, slope);
+        let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(|tensor| tensor.into_primitive());
+        let (affine, mean, variance) = B::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
+        let y = B::affine_leaky_relu(x.clone(), affine.clone(), normalization.slope);
         let y = match prep {
-            OpsKind::Tracked(prep) => prep.finish((x, affine.clone(), slope), y),
+            OpsKind::Tracked(prep) => prep.finish((x, affine, normalization.slope), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         };
-        (y, FloatTensor::<Self>::new(affine))
+        (y, FloatTensor::<Self>::new(mean), FloatTensor::<Self>::new(variance))
     }
 }

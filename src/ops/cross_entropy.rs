@@ -1,4 +1,4 @@
-//! Binary cross entropy in one launch each way, where its formula takes ten on a graphics device.
+//! Binary cross entropy in one launch each way, where its formula takes a dozen on a graphics device.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -8,15 +8,15 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// Of each logit x with the label t: `softplus(x) - t x = -[t log σ(x) + (1 - t) log(1 - σ(x))]`, by
-/// `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`, which is stable for logits of any size. With t = 0 it is softplus.
+/// The mean, over all logits x, of `softplus(x) - t x = -[t log σ(x) + (1 - t) log(1 - σ(x))]` with the label t, by
+/// `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`, which is stable for logits of any size. With t = 0 it is that of softplus.
 ///
 /// # Shapes
 /// - `logits`: `[batch]`
 /// - `target`: in [0, 1]
-/// - returns: `[batch]`
-pub fn cross_entropy(logits: Tensor<1>, target: f32) -> Tensor<1> {
-    Tensor::from_dispatch(Dispatch::cross_entropy(logits.into_dispatch(), target))
+/// - returns: `[1]`
+pub fn mean_cross_entropy(logits: Tensor<1>, target: f32) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::mean_cross_entropy(logits.into_dispatch(), target))
 }
 
 /// What a backend computes.
@@ -26,10 +26,10 @@ pub fn cross_entropy(logits: Tensor<1>, target: f32) -> Tensor<1> {
     Autodiff,
 )]
 pub trait CrossEntropyBackend: Backend {
-    /// See [`cross_entropy`].
-    fn cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self>;
+    /// See [`mean_cross_entropy`].
+    fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self>;
 
-    /// `gradient · (σ(x) - t)`
+    /// `gradient · (σ(x) - t) / batch`, with the gradient of the mean: `[1]`.
     fn cross_entropy_gradient(logits: FloatTensor<Self>, gradient: FloatTensor<Self>, target: f32)
     -> FloatTensor<Self>;
 }
@@ -41,13 +41,13 @@ mod cpu {
 
     use super::CrossEntropyBackend;
     use crate::ops::flex::{tensor, values};
-    use crate::ops::parallel::zip;
 
     impl CrossEntropyBackend for Flex {
-        fn cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
+        fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
             let logits = logits.to_contiguous();
-            let losses = zip([values(&logits)], move |[x]| x.max(0.0) - target * x + (-x.abs()).exp().ln_1p());
-            tensor(losses, logits.layout().shape().clone())
+            let logits = values(&logits);
+            let sum: f32 = logits.iter().map(|x| x.max(0.0) - target * x + (-x.abs()).exp().ln_1p()).sum();
+            tensor(vec![sum / logits.len() as f32], [1])
         }
 
         fn cross_entropy_gradient(
@@ -56,12 +56,14 @@ mod cpu {
             target: f32,
         ) -> FloatTensor<Self> {
             let [logits, gradient] = [logits, gradient].map(|tensor| tensor.to_contiguous());
-            let to_logits = zip([&logits, &gradient].map(values), move |[x, gradient]| {
+            let (logits, gradient) = (values(&logits), values(&gradient)[0]);
+            let share = gradient / logits.len() as f32;
+            let to_logit = |x: &f32| {
                 let tail = (-x.abs()).exp();
-                let sigmoid = if x >= 0.0 { 1.0 } else { tail } / (1.0 + tail);
-                gradient * (sigmoid - target)
-            });
-            tensor(to_logits, logits.layout().shape().clone())
+                let sigmoid = if *x >= 0.0 { 1.0 } else { tail } / (1.0 + tail);
+                share * (sigmoid - target)
+            };
+            tensor(logits.iter().map(to_logit).collect(), [logits.len()])
         }
     }
 }
@@ -74,34 +76,41 @@ mod gpu {
     use cubecl::prelude::*;
 
     use super::CrossEntropyBackend;
-    use crate::ops::gpu::{empty_like, input, output, unit_per_value};
+    use crate::ops::gpu::{UNITS, add_up, cube_per_channel, empty_like, input, output, unit_per_value};
 
+    /// One cube.
     #[cube(launch_unchecked)]
-    fn losses(logits: &[f32], to: &mut [f32], target: f32) {
-        if ABSOLUTE_POS < logits.len() {
-            let x = logits[ABSOLUTE_POS];
-            to[ABSOLUTE_POS] = f32::max(x, 0.0f32) - target * x + (1.0f32 + (-x.abs()).exp()).ln();
+    fn mean(logits: &[f32], to: &mut [f32], count: u32, target: f32) {
+        let mut parts = Shared::<[f32]>::new_slice(UNITS);
+        let mut total = 0.0f32;
+        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
+            let x = logits[at as usize];
+            total += f32::max(x, 0.0f32) - target * x + (1.0f32 + (-x.abs()).exp()).ln();
+        }
+        let total = add_up(total, &mut parts);
+        if UNIT_POS_X == 0 {
+            to[0] = total / f32::cast_from(count);
         }
     }
 
     #[cube(launch_unchecked)]
-    fn gradients(logits: &[f32], gradient: &[f32], to: &mut [f32], target: f32) {
+    fn gradients(logits: &[f32], gradient: &[f32], to: &mut [f32], target: f32, share: f32) {
         if ABSOLUTE_POS < logits.len() {
             let x = logits[ABSOLUTE_POS];
             let tail = (-x.abs()).exp();
             let sigmoid = select(x >= 0.0f32, 1.0f32, tail) / (1.0f32 + tail);
-            to[ABSOLUTE_POS] = gradient[ABSOLUTE_POS] * (sigmoid - target);
+            to[ABSOLUTE_POS] = gradient[0] * share * (sigmoid - target);
         }
     }
 
     impl CrossEntropyBackend for Cube {
-        fn cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
-            let of_each = empty_like(&logits, logits.meta.shape().clone());
-            let (client, (cubes, cube)) = (logits.client.clone(), unit_per_value(&logits));
-            let (logits, to) = (input(logits), output(&of_each));
-            // SAFETY: the kernel stops at the logits' end.
-            unsafe { losses::launch_unchecked(&client, cubes, cube, logits, to, target) };
-            of_each
+        fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
+            let (loss, count) = (empty_like(&logits, [1]), logits.meta.num_elements() as u32);
+            let (client, (cubes, cube)) = (logits.client.clone(), cube_per_channel(1));
+            let (logits, to) = (input(logits), output(&loss));
+            // SAFETY: the kernel reads the logits only.
+            unsafe { mean::launch_unchecked(&client, cubes, cube, logits, to, count, target) };
+            loss
         }
 
         fn cross_entropy_gradient(
@@ -111,18 +120,19 @@ mod gpu {
         ) -> FloatTensor<Self> {
             let to_logits = empty_like(&logits, logits.meta.shape().clone());
             let (client, (cubes, cube)) = (logits.client.clone(), unit_per_value(&logits));
+            let share = 1.0 / logits.meta.num_elements() as f32;
             let ([logits, gradient], to) = ([logits, gradient].map(input), output(&to_logits));
-            // SAFETY: the kernel stops at the logits' end, and the gradient is as long.
-            unsafe { gradients::launch_unchecked(&client, cubes, cube, logits, gradient, to, target) };
+            // SAFETY: the kernel stops at the logits' end.
+            unsafe { gradients::launch_unchecked(&client, cubes, cube, logits, gradient, to, target, share) };
             to_logits
         }
     }
 }
 
 #[derive(Debug)]
-struct CrossEntropy;
+struct MeanCrossEntropy;
 
-impl<B: CrossEntropyBackend> Backward<B, 1> for CrossEntropy {
+impl<B: CrossEntropyBackend> Backward<B, 1> for MeanCrossEntropy {
     type State = (FloatTensor<B>, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -136,14 +146,14 @@ impl<B: CrossEntropyBackend> Backward<B, 1> for CrossEntropy {
 }
 
 impl<B: CrossEntropyBackend, C: CheckpointStrategy> CrossEntropyBackend for Autodiff<B, C> {
-    fn cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
-        match CrossEntropy.prepare::<C>([logits.node()]).compute_bound().stateful() {
+    fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
+        match MeanCrossEntropy.prepare::<C>([logits.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let logits = logits.into_primitive();
-                let output = B::cross_entropy(logits.clone(), target);
+                let output = B::mean_cross_entropy(logits.clone(), target);
                 prep.finish((logits, target), output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::cross_entropy(logits.into_primitive(), target)),
+            OpsKind::UnTracked(prep) => prep.finish(B::mean_cross_entropy(logits.into_primitive(), target)),
         }
     }
 

@@ -21,9 +21,9 @@ mod resample;
 
 pub use adam::{AdamStep, adam};
 pub use average::moving_average;
-pub use batch_norm::{Affine, batch_norm};
+pub use batch_norm::{Normalization, batch_norm};
 pub use convolution::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};
