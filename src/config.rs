@@ -148,6 +148,13 @@ pub struct ModelConfig {
     pub conditional: bool,
 }
 
+impl ModelConfig {
+    /// Whether what the discriminator says of a picture depends, by batch norm, on the others of its batch.
+    pub fn has_discriminator_norm(&self) -> bool {
+        self.architecture == Architecture::Dcgan && self.discriminator_norm != Norm::None
+    }
+}
+
 /// Family of generator and discriminator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

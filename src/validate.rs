@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::{Architecture, Norm, RunConfig};
+use crate::config::{Architecture, RunConfig};
 use crate::fields::{self, FIELDS};
 
 /// Why a configuration is refused.
@@ -102,10 +102,9 @@ impl RunConfig {
         }
         check(!is_r3gan || model.dropout == 0.0, "model.dropout", model.dropout, "0 with model.architecture r3gan")?;
         check(is_r3gan || !model.conditional, "model.conditional", true, "false but with model.architecture r3gan")?;
-        let has_norm = model.architecture == Architecture::Dcgan && model.discriminator_norm != Norm::None;
         for (field, gamma) in [("r1_gamma", train.r1_gamma), ("r2_gamma", train.r2_gamma)] {
             check(
-                gamma == 0.0 || !has_norm,
+                gamma == 0.0 || !model.has_discriminator_norm(),
                 &format!("train.{field}"),
                 gamma,
                 "0 while model.discriminator_norm is a batch norm, which has no gradient of its own for each picture",

@@ -121,6 +121,17 @@ pub trait AffineBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
+/// `([y, affine], running mean, running variance)`; `of_channels` are γ, β and the running mean and variance before.
+fn normalize<B: AffineBackend>(
+    x: FloatTensor<B>,
+    of_channels: [FloatTensor<B>; 4],
+    normalization: Normalization,
+) -> ([FloatTensor<B>; 2], FloatTensor<B>, FloatTensor<B>) {
+    let [gamma, beta, mean, variance] = of_channels;
+    let (affine, mean, variance) = B::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
+    ([B::affine_leaky_relu(x, affine.clone(), normalization.slope), affine], mean, variance)
+}
+
 #[cfg(feature = "flex")]
 impl BatchNormBackend for burn::backend::Flex {
     fn batch_norm_leaky_relu(
@@ -131,8 +142,8 @@ impl BatchNormBackend for burn::backend::Flex {
         variance: FloatTensor<Self>,
         normalization: Normalization,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (affine, mean, variance) = Self::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
-        (Self::affine_leaky_relu(x, affine, normalization.slope), mean, variance)
+        let ([y, _], mean, variance) = normalize::<Self>(x, [gamma, beta, mean, variance], normalization);
+        (y, mean, variance)
     }
 }
 
@@ -146,8 +157,8 @@ impl BatchNormBackend for burn::backend::Cube {
         variance: FloatTensor<Self>,
         normalization: Normalization,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (affine, mean, variance) = Self::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
-        (Self::affine_leaky_relu(x, affine, normalization.slope), mean, variance)
+        let ([y, _], mean, variance) = normalize::<Self>(x, [gamma, beta, mean, variance], normalization);
+        (y, mean, variance)
     }
 }
 
@@ -545,8 +556,7 @@ impl<B: AffineBackend, C: CheckpointStrategy> BatchNormBackend for Autodiff<B, C
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let prep = BatchNormLeakyRelu.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound().stateful();
         let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(|tensor| tensor.into_primitive());
-        let (affine, mean, variance) = B::channel_affine(x.clone(), gamma, beta, mean, variance, normalization);
-        let y = B::affine_leaky_relu(x.clone(), affine.clone(), normalization.slope);
+        let ([y, affine], mean, variance) = normalize::<B>(x.clone(), [gamma, beta, mean, variance], normalization);
         let y = match prep {
             OpsKind::Tracked(prep) => prep.finish((x, affine, normalization.slope), y),
             OpsKind::UnTracked(prep) => prep.finish(y),

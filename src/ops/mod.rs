@@ -17,7 +17,9 @@ mod layers;
 mod leaky_relu;
 #[cfg(feature = "flex")]
 mod parallel;
+mod recolor;
 mod resample;
+mod warp;
 
 pub use adam::{AdamStep, adam};
 pub use average::moving_average;
@@ -28,4 +30,6 @@ pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};
 pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
+pub use recolor::{recolor, recolor_tangent};
 pub use resample::{blur_down, blur_up, nearest_up};
+pub use warp::{Warp, Warps, warp};

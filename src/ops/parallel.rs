@@ -8,6 +8,12 @@ use pulp::Arch;
 /// Values that are worth a thread's while.
 pub const CHUNK: usize = 16 * 1024;
 
+/// Does it with the widest vectors that the processor has: what `work` calls is compiled for them only where it is inlined.
+#[inline(always)]
+pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(work)
+}
+
 /// Works on parts of `values` of `size` each, the last one perhaps smaller.
 #[cfg(feature = "flex-native")]
 pub fn for_each_chunk<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
@@ -57,7 +63,7 @@ pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
                 let values = values.map(|values| &values[map * area..][..target.len()]);
                 // A copy of what it holds: what lies behind a reference could change with every value written.
                 let f = of_map(map);
-                Arch::new().dispatch(move || {
+                vectorized(move || {
                     for (at, target) in target.iter_mut().enumerate() {
                         target.write(f(values.map(|values| values[at])));
                     }
@@ -71,7 +77,7 @@ pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
 /// not be vectorised.
 pub fn sums<const N: usize, const K: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> [f32; K] + Copy) -> [f32; K] {
     const LANES: usize = 16;
-    Arch::new().dispatch(move || {
+    vectorized(move || {
         let mut sums = [[0.0; LANES]; K];
         let chunks = values.map(|values| values.as_chunks::<LANES>().0);
         for chunk in 0..chunks[0].len() {

@@ -78,12 +78,24 @@ struct DiscriminatorStats {
     penalties: [Option<Tensor<1>>; 2],
 }
 
-/// One kind of pictures in the discriminator's phase: real or generated.
+/// Pictures in the discriminator's phase.
 struct Judged {
     /// `[batch]`
     logits: Tensor<1>,
-    /// What to add to the loss for its gradient; and the penalty's true value. `[1]` each.
-    penalty: Option<(Tensor<1>, Tensor<1>)>,
+    /// Of each picture, `[batch]` each: how the logit moves with its own gradient, and that gradient's squared norm.
+    steepness: Option<(Tensor<1>, Tensor<1>)>,
+}
+
+impl Judged {
+    /// Two kinds of pictures that were judged together.
+    fn halves(self) -> [Self; 2] {
+        let [count] = self.logits.dims();
+        [0, 1].map(|half| {
+            let half = |values: &Tensor<1>| values.clone().narrow(0, half * count / 2, count / 2);
+            let steepness = self.steepness.as_ref().map(|(tangent, norms)| (half(tangent), half(norms)));
+            Self { logits: half(&self.logits), steepness }
+        })
+    }
 }
 
 impl Trainer {
@@ -154,16 +166,23 @@ impl Trainer {
     ) -> DiscriminatorStats {
         let schedule = Schedule::at(&self.config, self.nimg);
         let mut random = self.random(Stream::AugmentDiscriminator, self.nimg);
-        // Two passes, not one of both: batch norm must not mix the statistics of real and generated pictures.
-        let real = self.judge(real, classes.clone(), schedule.r1_gamma, &mut random, 0);
-        let fake = self.judge(fake, classes, schedule.r2_gamma, &mut random, 1);
+        let gammas = [schedule.r1_gamma, schedule.r2_gamma];
+        let [real, fake] = if self.judges_together(gammas) {
+            let classes = classes.map(|classes| Tensor::cat(vec![classes.clone(), classes], 0));
+            self.judge(Tensor::cat(vec![real, fake], 0), classes, gammas[0] > 0.0, &mut random, 0).halves()
+        } else {
+            let real = self.judge(real, classes.clone(), gammas[0] > 0.0, &mut random, 0);
+            [real, self.judge(fake, classes, gammas[1] > 0.0, &mut random, 1)]
+        };
         let train = &self.config.train;
         let loss = discriminator_loss(train.loss, train.label_smoothing, real.logits.clone(), fake.logits.clone());
         let mut shown = loss.clone().without_autodiff();
         let mut total = loss;
-        let penalties = [real.penalty, fake.penalty].map(|penalty| {
-            let (surrogate, value) = penalty?;
-            total = total.clone() + surrogate;
+        let [of_real, of_fake] = [real.steepness, fake.steepness];
+        let penalties = [(of_real, gammas[0]), (of_fake, gammas[1])].map(|(steepness, gamma)| {
+            let (tangent, norms) = steepness?;
+            let value = norms.mean() * (gamma / 2.0);
+            total = total.clone() + penalty(gamma, tangent);
             shown = shown.clone() + value.clone();
             Some(value)
         });
@@ -173,29 +192,38 @@ impl Trainer {
         DiscriminatorStats { logits_real, logits_fake, loss_d: shown, penalties }
     }
 
-    /// Alters and judges pictures; with `gamma` above 0 also says how steep the judgement is.
+    /// Whether one pass over real and generated pictures together says the same as one over each, with the same work in half
+    /// as many steps: not where the discriminator's opinion of one picture depends on the others, nor where only some are
+    /// penalised.
+    fn judges_together(&self, gammas: [f64; 2]) -> bool {
+        let model = &self.config.model;
+        let looks_around = model.has_discriminator_norm() || model.minibatch_stddev || model.dropout > 0.0;
+        !looks_around && (gammas[0] > 0.0) == (gammas[1] > 0.0)
+    }
+
+    /// Alters and judges pictures, and says how steep the judgement is, if that `is_penalised`.
     fn judge(
         &self,
         images: Tensor<4>,
         classes: Option<Tensor<1, Int>>,
-        gamma: f64,
+        is_penalised: bool,
         random: &mut Random,
         pass: u64,
     ) -> Judged {
         let factors = self.factors(&images, random);
-        if gamma == 0.0 {
+        if !is_penalised {
             let images = factors.apply(images.autodiff().into());
             let logits = self.discriminator.forward(images, classes, &mut self.dropout(pass)).value;
-            return Judged { logits, penalty: None };
+            return Judged { logits, steepness: None };
         }
         let frozen = self.discriminator.clone().no_grad();
         let gradient = input_gradient(images.clone(), |images| {
             frozen.forward(factors.apply(images.into()), classes.clone(), &mut self.dropout(pass)).value
         });
-        let value = squared_norms(gradient.clone()).mean() * (gamma / 2.0);
+        let norms = squared_norms(gradient.clone());
         let moving = factors.apply(Dual::moving(images.autodiff(), gradient.autodiff()));
         let Dual { value: logits, tangent } = self.discriminator.forward(moving, classes, &mut self.dropout(pass));
-        Judged { logits, penalty: tangent.map(|tangent| (penalty(gamma, tangent), value)) }
+        Judged { logits, steepness: tangent.map(|tangent| (tangent, norms)) }
     }
 
     /// `(logits of generated pictures, loss)`, before the update that it makes.
@@ -264,5 +292,40 @@ impl Trainer {
 
     fn random(&self, stream: Stream, position: u64) -> Random {
         Random::new(self.config.seed, stream, position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::config::AugmentConfig;
+    use crate::weights::read_values;
+
+    #[test]
+    fn pictures_are_judged_together_as_by_themselves() {
+        let mut config = crate::recipes::find("r3gan-small").unwrap().config();
+        (config.model.generator_width, config.model.discriminator_width) = (4, 4);
+        config.augment = AugmentConfig::default();
+        let trainer = Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, &crate::device::cpu());
+        assert!(trainer.judges_together([0.1, 0.2]) && !trainer.judges_together([0.1, 0.0]));
+        let pictures = |kind| {
+            let values = Random::new(2, Stream::Data, kind).normals(3 * 3 * 32 * 32);
+            Tensor::<4>::from_data(TensorData::new(values, [3, 3, 32, 32]), &crate::device::cpu())
+        };
+        let judge = |images| trainer.judge(images, None, true, &mut Random::new(0, Stream::Data, 0), 0);
+        let together = judge(Tensor::cat(vec![pictures(0), pictures(1)], 0)).halves();
+        let apart = [0, 1].map(|kind| judge(pictures(kind)));
+        let values = |judged: Judged| {
+            let (tangent, norms) = judged.steepness.unwrap();
+            block_on(read_values([judged.logits, tangent, norms])).unwrap().concat()
+        };
+        for (together, apart) in together.into_iter().zip(apart) {
+            for (together, apart) in values(together).iter().zip(values(apart)) {
+                assert!((together - apart).abs() <= 1e-5 * apart.abs().max(1e-3), "{together} and {apart}");
+            }
+        }
     }
 }

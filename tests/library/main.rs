@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods)] // these tests run where there are files and threads
 
+mod augment;
 mod batch_norm;
 mod checkpoint;
 mod convolution;

@@ -1,9 +1,10 @@
 //! Differentiable augmentation with given factors: pictures and their gradients.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use whelp::train::augment::{Factors, Geometry, brightness, contrast, cutout_mask, saturation};
+use burn::tensor::{Device, Tensor};
+use whelp::ops::{Warp, Warps};
+use whelp::train::augment::{Factors, on_device};
 
-use super::file::Golden;
+use super::file::{Golden, values};
 use super::on_devices;
 
 on_devices! {
@@ -13,31 +14,46 @@ on_devices! {
 fn diffaugment_matches(device: &Device) {
     for golden in Golden::load_all("diffaugment") {
         let device = &device.clone().autodiff();
-        let factor = |name: &str| golden.tensor::<1>(name, device);
-        let pairs: Vec<(i64, i64)> =
-            golden.integers("cutout_centre").chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        let half = [golden.number("/cutout_half_height") as i64, golden.number("/cutout_half_width") as i64];
-        let shape = golden.shape("input");
-        let mask = cutout_mask(&pairs, half, [shape[2], shape[3]], device);
-        let shifts = golden.integers("translation");
-        let column = |at: usize| {
-            let values: Vec<f32> = shifts.chunks_exact(2).map(|pair| pair[at] as f32).collect();
-            Tensor::<1>::from_data(TensorData::new(values, [pairs.len()]), device)
+        let numbers = |name: &str| values(golden.tensor::<1>(name, device));
+        let [brightness, saturation, contrast] = ["brightness", "saturation", "contrast"].map(numbers);
+        let count = brightness.len();
+        let colors = |is_on: [bool; 3]| {
+            let picture = |at: usize| {
+                let neutral = [0.0, 1.0, 1.0];
+                let drawn = [brightness[at], saturation[at], contrast[at]];
+                std::array::from_fn(|factor| if is_on[factor] { drawn[factor] } else { neutral[factor] })
+            };
+            Some(on_device::<3>(&(0..count).map(picture).collect::<Vec<_>>(), device))
         };
-        let geometry = Geometry::translation(column(0), column(1));
-        let all = Factors {
-            brightness: Some(factor("brightness")),
-            saturation: Some(factor("saturation")),
-            contrast: Some(factor("contrast")),
-            geometry: Some(geometry.clone()),
-            mask: Some(mask.clone()),
+        let half = ["height", "width"].map(|side| golden.number(&format!("/cutout_half_{side}")) as f32);
+        let pairs = |name: &str| -> Vec<[f32; 2]> {
+            golden.integers(name).chunks_exact(2).map(|pair| [pair[0] as f32, pair[1] as f32]).collect()
         };
-        check(&golden, device, "brightness", |x| brightness(x, factor("brightness")));
-        check(&golden, device, "saturation", |x| saturation(x, factor("saturation")));
-        check(&golden, device, "contrast", |x| contrast(x, factor("contrast")));
-        check(&golden, device, "translation", |x| geometry.apply(x));
-        check(&golden, device, "cutout", |x| x * mask.clone());
-        check(&golden, device, "composed", |x| all.apply(x.into()).value);
+        let (shifts, centres) = (pairs("translation"), pairs("cutout_centre"));
+        let warps = |is_moved: bool, is_cut: bool| {
+            let warp = |(shift, cut): (&[f32; 2], &[f32; 2])| {
+                let mut warp = Warp::NONE;
+                if is_moved {
+                    (warp.y_shift, warp.x_shift) = (shift[0], shift[1]);
+                }
+                if is_cut {
+                    (warp.cut, warp.half) = (*cut, half);
+                }
+                warp
+            };
+            Some(Warps::new(&shifts.iter().zip(&centres).map(warp).collect::<Vec<_>>(), device))
+        };
+        let cases = [
+            ("brightness", Factors { colors: colors([true, false, false]), warps: None }),
+            ("saturation", Factors { colors: colors([false, true, false]), warps: None }),
+            ("contrast", Factors { colors: colors([false, false, true]), warps: None }),
+            ("translation", Factors { colors: None, warps: warps(true, false) }),
+            ("cutout", Factors { colors: None, warps: warps(false, true) }),
+            ("composed", Factors { colors: colors([true; 3]), warps: warps(true, true) }),
+        ];
+        for (name, factors) in cases {
+            check(&golden, device, name, |x| factors.apply(x.into()).value);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The inner loops over maps as they lie in memory, on the CPU: a vector holds neighbouring pixels of one channel.
 //!
-//! With stride 1 a convolution is the product of the weights and a matrix whose rows are the input, moved by one tap of one
-//! channel each. The matrix is never made: a row is where its first value lies. (Chetlur et al. 2014, "cuDNN: Efficient
-//! Primitives for Deep Learning", arXiv:1410.0759, section 3, for the product; Dukhan 2019, "The Indirect Convolution
-//! Algorithm", arXiv:1907.02129, for the rows.)
+//! A convolution is the product of the weights and a matrix whose rows are the input, moved by one tap of one channel each.
+//! The matrix is never made: a row is where its first value lies. (Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep
+//! Learning", arXiv:1410.0759, section 3, for the product; Dukhan 2019, "The Indirect Convolution Algorithm",
+//! arXiv:1907.02129, for the rows.)
 
 use std::mem::MaybeUninit;
 

@@ -1,5 +1,5 @@
-//! Convolutions of stride 1 over maps that are wide enough to fill vectors: nothing is brought into another order, and
-//! what a 1x1 convolution reads is not even copied.
+//! Convolutions over maps that are wide enough to fill vectors: nothing but columns that a stride keeps apart is brought into
+//! another order, and what a 1x1 convolution reads is not even copied.
 
 mod kernel;
 
@@ -21,15 +21,17 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Where maps lie in planes that are larger by zeros.
+/// Where maps lie in planes that are larger by zeros. With a stride, a plane is one of `stride²` parts, each of the pixels that
+/// one tap meets: a step of the kernel is a step to the next pixel in all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
     /// Height and width of a map.
     size: [usize; 2],
     /// Zeros above and on the left.
     before: [usize; 2],
-    /// Height and width of a plane; where it is too small, the map is cut off.
-    padded: [usize; 2],
+    stride: usize,
+    /// Height and width of one part; where all together are too small, the map is cut off.
+    part: [usize; 2],
 }
 
 impl Frame {
@@ -38,12 +40,18 @@ impl Frame {
     }
 
     fn plane(&self) -> usize {
-        self.padded[0] * self.padded[1]
+        self.stride * self.stride * self.part[0] * self.part[1]
+    }
+
+    /// Where a tap finds the input of the first output pixel.
+    fn place(&self, [y, x]: [usize; 2]) -> usize {
+        let part = y % self.stride * self.stride + x % self.stride;
+        (part * self.part[0] + y / self.stride) * self.part[1] + x / self.stride
     }
 
     /// The maps as they are, where they need no zeros; else copies of them in `planes`.
     fn pad<'a>(&self, maps: &'a [f32], planes: &'a mut Vec<f32>) -> &'a [f32] {
-        if self.padded == self.size && self.before == [0, 0] {
+        if self.part == self.size && self.before == [0, 0] && self.stride == 1 {
             return maps;
         }
         planes.resize(maps.len() / self.area() * self.plane(), 0.0);
@@ -54,22 +62,39 @@ impl Frame {
     }
 
     fn copy(&self, map: &[f32], plane: &mut [f32]) {
-        let [above, left] = self.before;
-        let columns = self.size[1].min(self.padded[1] - left);
-        for (y, row) in plane.chunks_mut(self.padded[1]).enumerate() {
-            match y.checked_sub(above).filter(|y| *y < self.size[0]) {
-                Some(y) => {
-                    row[..left].fill(0.0);
-                    row[left..][..columns].copy_from_slice(&map[y * self.size[1]..][..columns]);
-                    row[left + columns..].fill(0.0);
+        for (index, part) in plane.chunks_mut(self.part[0] * self.part[1]).enumerate() {
+            let (first_row, first_column) = (index / self.stride, index % self.stride);
+            for (y, row) in part.chunks_mut(self.part[1]).enumerate() {
+                let y = (y * self.stride + first_row).checked_sub(self.before[0]);
+                match y.filter(|y| *y < self.size[0]) {
+                    Some(y) => self.copy_row(&map[y * self.size[1]..][..self.size[1]], first_column, row),
+                    None => row.fill(0.0),
                 }
-                None => row.fill(0.0),
             }
         }
     }
+
+    fn copy_row(&self, source: &[f32], first_column: usize, row: &mut [f32]) {
+        // The first place of the row that a pixel of the source comes to, and that pixel.
+        let start = self.before[1].saturating_sub(first_column).div_ceil(self.stride).min(row.len());
+        let (zeros, values) = row.split_at_mut(start);
+        zeros.fill(0.0);
+        let first = (start * self.stride + first_column).saturating_sub(self.before[1]);
+        let source = source.get(first..).unwrap_or_default();
+        let count = source.len().div_ceil(self.stride).min(values.len());
+        let (values, zeros) = values.split_at_mut(count);
+        if self.stride == 1 {
+            values.copy_from_slice(&source[..count]);
+        } else {
+            for (value, pixel) in values.iter_mut().zip(source.iter().step_by(self.stride)) {
+                *value = *pixel;
+            }
+        }
+        zeros.fill(0.0);
+    }
 }
 
-/// Moves a kernel of stride 1 over the maps of one group of one image.
+/// Moves a kernel over the maps of one group of one image.
 #[derive(Clone, Debug)]
 pub struct Planar {
     /// Channels in of one group.
@@ -85,22 +110,26 @@ pub struct Planar {
 impl Planar {
     /// For the result of the convolution, if it is one for vectors of neighbouring pixels.
     pub fn forward(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { padding, .. }, kernel, input, output, .. } = *geometry;
-        let padded = [0, 1].map(|axis| output[axis] + kernel[axis] - 1);
-        let frame = Frame { size: input, before: [padding; 2], padded };
+        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
         let [channels, _] = geometry.group_channels();
+        // Columns apart cost more than lanes that are empty, but where most of them are.
+        if stride > 1 && 2 * channels > LANES {
+            return None;
+        }
+        let part = [0, 1].map(|axis| output[axis] + kernel[axis].div_ceil(stride) - 1);
+        let frame = Frame { size: input, before: [padding; 2], stride, part };
         Self::new(geometry, channels, frame, output, |position| position)
     }
 
     /// For the gradient of the convolution's input, likewise: the same with the kernel turned round.
     pub fn transposed(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { padding, .. }, kernel, input, output, .. } = *geometry;
-        let padded = [0, 1].map(|axis| input[axis] + kernel[axis] - 1);
+        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
         let before = kernel.map(|kernel| kernel.checked_sub(1 + padding));
-        let [Some(above), Some(left)] = before else {
+        let ([Some(above), Some(left)], 1) = (before, stride) else {
             return None;
         };
-        let frame = Frame { size: output, before: [above, left], padded };
+        let part = [0, 1].map(|axis| input[axis] + kernel[axis] - 1);
+        let frame = Frame { size: output, before: [above, left], stride, part };
         let [_, channels] = geometry.group_channels();
         Self::new(geometry, channels, frame, input, |[y, x]| [kernel[0] - 1 - y, kernel[1] - 1 - x])
     }
@@ -113,14 +142,14 @@ impl Planar {
         position: impl Fn([usize; 2]) -> [usize; 2],
     ) -> Option<Self> {
         let Geometry { convolution: Convolution { stride, padding, .. }, kernel, .. } = *geometry;
-        let is_pointwise = kernel == [1, 1] && padding == 0;
+        let is_pointwise = kernel == [1, 1] && padding == 0 && stride == 1;
         let size = if is_pointwise { [1, size[0] * size[1]] } else { size };
-        if stride != 1 || !size[1].is_multiple_of(LANES) || size.contains(&0) {
+        if !size[1].is_multiple_of(LANES) || size.contains(&0) {
             return None;
         }
-        let step = source.padded[1];
+        let step = source.part[1];
         let taps = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
-        let taps: Vec<usize> = taps.map(position).map(|[y, x]| y * step + x).collect();
+        let taps: Vec<usize> = taps.map(position).map(|tap| source.place(tap)).collect();
         let places = (0..channels).flat_map(|channel| taps.iter().map(move |tap| channel * source.plane() + tap));
         let places = places.collect();
         Some(Self { channels, source, size, step, places })
