@@ -87,30 +87,19 @@ impl Dataset {
         &self.chunks[index / Self::CHUNK][start..start + self.stride]
     }
 
-    /// Writes picture `index` as the networks see it: `x/127.5 - 1`, in [-1, 1], left and right exchanged if `mirror`.
+    /// Writes picture `index`, left and right exchanged if `mirror`.
     ///
     /// # Shapes
     /// - `out`: `[channels, resolution, resolution]`
     ///
     /// # Panics
     /// If there are not that many pictures, or `out` has another size.
-    pub fn fill_unit(&self, index: usize, mirror: bool, out: &mut [f32]) {
-        let pixels = self.pixels(index);
-        assert_eq!(out.len(), pixels.len(), "one picture is written");
-        let rows = pixels.chunks_exact(self.resolution()).zip(out.chunks_exact_mut(self.resolution()));
-        for (row, out) in rows {
-            if mirror {
-                out.iter_mut().zip(row.iter().rev()).for_each(|(unit, pixel)| *unit = unit_from_pixel(*pixel));
-            } else {
-                out.iter_mut().zip(row).for_each(|(unit, pixel)| *unit = unit_from_pixel(*pixel));
-            }
+    pub fn copy_pixels(&self, index: usize, mirror: bool, out: &mut [u8]) {
+        out.copy_from_slice(self.pixels(index));
+        if mirror {
+            out.chunks_exact_mut(self.resolution()).for_each(<[u8]>::reverse);
         }
     }
-}
-
-/// 0..=255 to [-1, 1].
-fn unit_from_pixel(pixel: u8) -> f32 {
-    f32::from(pixel) / 127.5 - 1.0
 }
 
 #[cfg(test)]
@@ -132,17 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn units_span_minus_one_to_one_and_mirror_by_row() {
+    fn pictures_are_mirrored_row_by_row() {
         let mut builder = DatasetBuilder::new("one", 2);
         builder.push("a", Ok(vec![0, 255, 51, 102, 1, 2, 3, 4, 5, 6, 7, 8]));
         let data = builder.finish().unwrap();
-        let mut out = [0.0; 12];
-        data.fill_unit(0, false, &mut out);
-        assert_eq!(out[..4], [-1.0, 1.0, 51.0 / 127.5 - 1.0, 102.0 / 127.5 - 1.0]);
-        let plain = out;
-        data.fill_unit(0, true, &mut out);
-        for row in 0..6 {
-            assert_eq!((out[row * 2], out[row * 2 + 1]), (plain[row * 2 + 1], plain[row * 2]));
-        }
+        let mut out = [0; 12];
+        data.copy_pixels(0, false, &mut out);
+        assert_eq!(out, data.pixels(0));
+        data.copy_pixels(0, true, &mut out);
+        assert_eq!(out, [255, 0, 102, 51, 2, 1, 4, 3, 6, 5, 8, 7]);
     }
 }

@@ -17,6 +17,7 @@ mod layers;
 mod leaky_relu;
 #[cfg(feature = "flex")]
 mod parallel;
+mod pixels;
 mod recolor;
 mod resample;
 mod warp;
@@ -30,6 +31,7 @@ pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};
 pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
+pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
 pub use resample::{blur_down, blur_up, nearest_up};
 pub use warp::{Warp, Warps, warp};

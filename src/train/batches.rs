@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::data::{Dataset, Split};
+use crate::ops::from_pixels;
 use crate::random::{Random, Stream};
 
 /// Batches in a new random order every epoch. The last pictures of one epoch and the first of the next may share a
@@ -57,12 +58,12 @@ impl Batches {
         let size = channels * resolution * resolution;
         let mut coins = Random::new(self.seed, Stream::Augment, nimg);
         let indices = self.indices(nimg);
-        let mut values = vec![0f32; self.batch * size];
-        for (index, image) in indices.iter().zip(values.chunks_exact_mut(size)) {
+        let mut pixels = vec![0; self.batch * size];
+        for (index, image) in indices.iter().zip(pixels.chunks_exact_mut(size)) {
             let mirror = self.horizontal_flip && coins.coin();
-            self.data.fill_unit(*index, mirror, image);
+            self.data.copy_pixels(*index, mirror, image);
         }
-        let real = Tensor::from_data(TensorData::new(values, [self.batch, channels, resolution, resolution]), device);
+        let real = from_pixels(&pixels, [self.batch, channels, resolution, resolution], device);
         let z = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
         let z = Tensor::from_data(TensorData::new(z, [self.batch, latent]), device);
         let labels: Option<Vec<i32>> = indices.iter().map(|index| Some(self.data.label(*index)? as i32)).collect();

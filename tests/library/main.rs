@@ -10,6 +10,7 @@ mod data;
 mod golden;
 mod import;
 mod leaky_relu;
+mod pixels;
 mod properties;
 mod resample;
 mod run;
