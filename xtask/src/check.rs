@@ -5,7 +5,7 @@ use crate::paths::Paths;
 use crate::process::{cargo, run};
 use crate::steps::Steps;
 use anyhow::{Result, bail};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// `cargo xtask check`: what can be said without running anything.
 pub fn command() -> Result<ExitCode> {
@@ -24,12 +24,18 @@ pub fn formatting(paths: &Paths) -> Result<()> {
     run(cargo(paths).args(["fmt", "--all", "--check"]))
 }
 
-/// One pass over all crates, tests included, with CUDA switched on: where there is no GPU this is the check that the
-/// CUDA code compiles. `DOCS_RS` keeps CUDA's build script from downloading LLVM.
 pub fn lints(paths: &Paths) -> Result<()> {
     forget_other_checkouts(paths)?;
-    run(cargo(paths)
+    run(&mut clippy(paths))
+}
+
+/// One pass over all crates, tests included, with CUDA switched on: where there is no GPU this is the check that the
+/// CUDA code compiles. `DOCS_RS` keeps CUDA's build script from downloading LLVM.
+pub fn clippy(paths: &Paths) -> Command {
+    let mut command = cargo(paths);
+    command
         .args(["clippy", "--workspace", "--all-targets", "--features", "whelp-native/cuda"])
         .args(["--", "--deny", "warnings"])
-        .env("DOCS_RS", "1"))
+        .env("DOCS_RS", "1");
+    command
 }

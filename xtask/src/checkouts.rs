@@ -43,7 +43,14 @@ fn is_own(folder: &str) -> bool {
     folder.rsplit_once('-').is_some_and(|(package, _)| {
         matches!(
             package,
-            "whelp" | "whelp-messages" | "whelp-page" | "whelp-trainer" | "whelp-golden" | "whelp-native" | "xtask"
+            "whelp"
+                | "whelp-messages"
+                | "whelp-page"
+                | "whelp-trainer"
+                | "whelp-golden"
+                | "whelp-native"
+                | "whelp-server"
+                | "xtask"
         )
     })
 }

@@ -4,7 +4,7 @@ use crate::paths::Paths;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,15 +84,15 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs to the end, passes standard output on line by line and shows each line to `watch` too. Whether the program
-/// succeeded is returned, not an error, because a failed test run has results as well.
-pub fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) -> Result<bool> {
+/// Runs to the end, passes standard output on to `output` line by line and shows each line to `watch` too. Whether the
+/// program succeeded is returned, not an error, because a failed test run has results as well.
+pub fn run_watched(command: &mut Command, mut output: impl Write, mut watch: impl FnMut(&str)) -> Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    let output = child.stdout.take().context("the program's output is not connected")?;
-    for line in BufReader::new(output).split(b'\n') {
+    let said = child.stdout.take().context("the program's output is not connected")?;
+    for line in BufReader::new(said).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
+        writeln!(output, "{line}")?;
         watch(&line);
     }
     Ok(child.wait()?.success())

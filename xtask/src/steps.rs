@@ -5,9 +5,15 @@ use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-#[derive(Default)]
 pub struct Steps {
+    start: Instant,
     done: Vec<Step>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { start: Instant::now(), done: Vec::new() }
+    }
 }
 
 struct Step {
@@ -23,10 +29,18 @@ impl Steps {
         let start = Instant::now();
         let result = work();
         let took = start.elapsed();
-        let verb = if result.is_ok() { "done" } else { "failed" };
-        println!("   {verb} after {}", in_words(took));
+        println!("   {} after {}", verb(result.is_ok()), in_words(took));
         self.done.push(Step { what: what.to_owned(), took, succeeded: result.is_ok() });
         result
+    }
+
+    /// Takes in a step that was done beside others; its failure is shown.
+    pub fn add(&mut self, what: &str, took: Duration, result: Result<()>) {
+        println!("== {what}: {} after {}", verb(result.is_ok()), in_words(took));
+        self.done.push(Step { what: what.to_owned(), took, succeeded: result.is_ok() });
+        if let Err(error) = result {
+            eprintln!("error: {error:#}");
+        }
     }
 
     /// Does one step; its failure is shown at once, and the steps after it are still done.
@@ -40,7 +54,7 @@ impl Steps {
         }
     }
 
-    /// What took how long.
+    /// What took how long. Steps done beside others make the sum larger than the time that has passed.
     pub fn print_table(&self) {
         let width = self.done.iter().map(|step| step.what.chars().count()).max().unwrap_or(0);
         println!("\nDurations");
@@ -48,9 +62,12 @@ impl Steps {
             let mark = if step.succeeded { "" } else { "   FAILED" };
             println!("  {:width$}  {:>12}{mark}", step.what, in_words(step.took));
         }
-        let total: Duration = self.done.iter().map(|step| step.took).sum();
-        println!("  {:width$}  {:>12}\n", "together", in_words(total));
+        println!("  {:width$}  {:>12}\n", "from start to end", in_words(self.start.elapsed()));
     }
+}
+
+fn verb(succeeded: bool) -> &'static str {
+    if succeeded { "done" } else { "failed" }
 }
 
 /// Does silent work while showing how long it has been going on.
