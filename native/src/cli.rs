@@ -30,6 +30,8 @@ pub enum Subcommand {
     Recipes,
     /// Tell what a training step costs on a device: time, and kernels launched
     Profile(ProfileArguments),
+    /// Serve the page to browsers on this machine
+    Serve(ServeArguments),
     /// Look at pictures before training
     #[command(subcommand)]
     Data(DataSubcommand),
@@ -169,6 +171,16 @@ pub struct ProfileArguments {
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// Port; 0 takes any that is free
+    #[arg(long, value_name = "P", default_value_t = 8080)]
+    pub port: u16,
+    /// Folder of the built page [default: the page in this program]
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

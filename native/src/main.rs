@@ -17,6 +17,7 @@ mod progress;
 mod pytorch;
 mod recipes;
 mod run_folder;
+mod serve;
 mod tensorboard;
 mod train;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
         Subcommand::Profile(arguments) => profile::profile(&arguments),
+        Subcommand::Serve(arguments) => serve::serve(&arguments),
         Subcommand::Data(DataSubcommand::Check(arguments)) => data::check(&arguments),
         Subcommand::Data(DataSubcommand::Cache(arguments)) => cache::command(&arguments),
     });

@@ -1,6 +1,8 @@
 //! `whelp profile`.
 
 use futures_lite::future::block_on;
+use indicatif::HumanBytes;
+use serde::Serialize;
 use whelp::config::RunConfig;
 use whelp::device::{self, OpenDevice};
 use whelp::protocol::PictureKind;
@@ -14,6 +16,15 @@ use crate::train::assign;
 /// Of the pictures that the steps are made with.
 const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
+/// What is told of a recipe.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    profile: Profile,
+    /// Of this program; a graphics device's own memory is not in it.
+    peak_memory_bytes: Option<u64>,
+}
+
 pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     let mut config = recipes::find(&arguments.recipe).map_err(Failure::input)?.config();
     if let Some(batch) = arguments.batch {
@@ -26,16 +37,21 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
         return convolutions(&config, &device, arguments.json);
     }
     let profile = block_on(run::profile(&config, RGB, &device, arguments.steps as usize)).map_err(Failure::fault)?;
+    let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
-        println!("{}", serde_json::to_string(&profile).map_err(Failure::fault)?);
+        println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
         return Ok(Outcome::Done);
     }
+    let Report { profile, peak_memory_bytes } = report;
     let Profile { first_step_secs, step_secs, images_per_sec, launches } = &profile;
     let (width, batch) = (config.model.generator_width, config.train.batch);
     println!("recipe      {} of width {width}, batch {batch}", config.recipe);
     println!("device      {}", device.description);
     println!("first step  {first_step_secs:.3} s");
     println!("step        {step_secs:.4} s, {images_per_sec:.1} images a second (median of {})", arguments.steps);
+    if let Some(bytes) = peak_memory_bytes {
+        println!("memory      {} at its peak", HumanBytes(bytes));
+    }
     if launches.is_empty() {
         return Ok(Outcome::Done);
     }
@@ -46,6 +62,13 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
         println!("{count:>10}  {kernel}");
     }
     Ok(Outcome::Done)
+}
+
+/// The most memory that this program has held so far, where the system tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 fn convolutions(config: &RunConfig, device: &OpenDevice, json: bool) -> Result<Outcome, Failure> {

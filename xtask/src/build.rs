@@ -11,9 +11,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// Program and tests always select these two packages together: with another selection cargo would unify other
+/// Program and tests always select these packages together: with another selection cargo would unify other
 /// features, and build burn a second time.
-pub const NATIVE_PACKAGES: [&str; 4] = ["--package", "whelp", "--package", "whelp-native"];
+pub const NATIVE_PACKAGES: [&str; 6] = ["--package", "whelp", "--package", "whelp-native", "--package", "whelp-server"];
+
+/// Tells scripts where the compiled terminal program is.
+pub const PROGRAM_VARIABLE: &str = "WHELP_PROGRAM";
 
 /// `cargo xtask build`.
 pub fn command() -> Result<ExitCode> {
@@ -42,7 +45,10 @@ pub fn compile_page_and_checks(log: &File, paths: &Paths) -> Result<()> {
     let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
     let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
     command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths)).arg(compiled);
-    run_into(log, &mut command)
+    run_into(log, &mut command)?;
+    let page = golden_program(paths).join("index.html");
+    std::fs::write(&page, "<!doctype html>\n<title>golden</title>\n")
+        .with_context(|| format!("cannot write {}", page.display()))
 }
 
 /// The folder of the checks of golden files that run in a browser.
@@ -79,9 +85,13 @@ pub fn trunk(effort: Effort, paths: &Paths) -> Result<Command> {
     Ok(command)
 }
 
+/// With the page of `dist/` in it.
 pub fn compile_program(paths: &Paths) -> Result<()> {
     forget_other_checkouts(paths)?;
-    run(cargo(paths).args(["build", "--release"]).args(NATIVE_PACKAGES))
+    run(cargo(paths)
+        .args(["build", "--release", "--features", "whelp-native/page"])
+        .args(NATIVE_PACKAGES)
+        .env("WHELP_PAGE", paths.dist()))
 }
 
 /// The terminal program, once compiled.

@@ -1,14 +1,14 @@
 //! The page on this machine.
 
-use crate::build::{compile_page, trunk};
+use crate::build::{bundle_page, compile_page, trunk};
 use crate::paths::Paths;
-use crate::process::describe;
+use crate::process::{cargo, describe, run, tool};
 use crate::setup;
 use crate::steps::Steps;
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, ExitCode};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
 pub const DEFAULT_PORT: u16 = 8080;
@@ -28,27 +28,29 @@ pub fn command(port: u16) -> Result<ExitCode> {
     setup::for_the_page(&paths, &mut steps)?;
     steps.run("Compile the page", || compile_page(&paths))?;
 
-    println!("== Bundle the page and serve it");
-    let mut trunk = trunk(Effort::Quick, &paths)?;
-    trunk.args(["serve", "--address", "127.0.0.1", "--port", &port.to_string()]);
-    let mut server = trunk.spawn().with_context(|| format!("cannot start `{}`", describe(&trunk)))?;
-    if wait_until_ready(&mut server, port)? {
-        println!("\nWhelp is at http://127.0.0.1:{port}/ (Ctrl-C ends it)\n");
-    }
-    let status = server.wait()?;
-    if !status.success() {
-        bail!("trunk ended ({status}); its messages are above");
-    }
-    Ok(ExitCode::SUCCESS)
-}
+    steps.run("Bundle the page into dist/", || bundle_page(Effort::Quick, &paths))?;
+    steps.run("Compile the server", || run(cargo(&paths).args(BUILD_SERVER)))?;
 
-/// Whether the server came up, rather than ended.
-fn wait_until_ready(server: &mut Child, port: u16) -> Result<bool> {
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if server.try_wait()?.is_some() {
-            return Ok(false);
+    let mut server = tool(paths.target.join("release/whelp-server"), &paths);
+    server.arg(paths.dist()).arg(port.to_string());
+    let mut server = start(&mut server)?;
+    // Builds the page again when its sources change; the server reads what is there.
+    let mut watcher = start(trunk(Effort::Quick, &paths)?.args(["watch", "--quiet"]))?;
+    loop {
+        if let Some(status) = server.try_wait()? {
+            watcher.kill()?;
+            bail!("the server ended ({status}); its messages are above");
+        }
+        if let Some(status) = watcher.try_wait()? {
+            server.kill()?;
+            bail!("trunk ended ({status}); its messages are above");
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    Ok(true)
+}
+
+const BUILD_SERVER: [&str; 5] = ["build", "--release", "--package", "whelp-server", "--bins"];
+
+fn start(command: &mut Command) -> Result<Child> {
+    command.spawn().with_context(|| format!("cannot start `{}`", describe(command)))
 }

@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 
 const BROWSER_TESTS: &str = "tests/browser/playwright.config.mjs";
 
-/// Tells tests where the compiled terminal program is.
-const PROGRAM_VARIABLE: &str = "WHELP_PROGRAM";
-
 /// Tells them where the golden checks for the browser are.
 const GOLDEN_PROGRAM_VARIABLE: &str = "WHELP_GOLDEN_PROGRAM";
 
@@ -155,7 +152,7 @@ fn browser_tests(paths: &Paths, count: &mut Count) -> Result<()> {
         .args(["test", "--config", BROWSER_TESTS, "--reporter=list,json"])
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
         .env(browser::BROWSER_VARIABLE, chromium)
-        .env(PROGRAM_VARIABLE, build::program(paths))
+        .env(build::PROGRAM_VARIABLE, build::program(paths))
         .env(GOLDEN_PROGRAM_VARIABLE, build::golden_program(paths));
     let succeeded = run_watched(&mut command, stdout(), |_| ())?;
     let text = std::fs::read_to_string(&report).context("Playwright ended without a report")?;

@@ -4,6 +4,7 @@ mod data;
 mod fashion;
 mod memory;
 mod profile;
+mod serve;
 
 use std::fs;
 use std::path::{Path, PathBuf};

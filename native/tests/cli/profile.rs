@@ -22,6 +22,8 @@ fn a_processor_launches_nothing_and_takes_its_time() {
     assert_eq!(profile["launches"], serde_json::json!({}));
     let [secs, speed] = ["step_secs", "images_per_sec"].map(|key| profile[key].as_f64().unwrap());
     assert!(secs > 0.0 && (secs * speed - 4.0).abs() < 1e-6, "{profile}");
+    #[cfg(target_os = "linux")]
+    assert!(profile["peak_memory_bytes"].as_u64().unwrap() > 1 << 20, "{profile}");
 }
 
 /// A count, not a time: it is the same on every device of a kind.

@@ -21,6 +21,24 @@ test("without a graphics device the page says why and trains on the processor", 
   expect(later.hash).not.toBe(early.hash);
 });
 
+test("what a visitor waits for comes compressed, and a second visit does not fetch it again", async ({ page, whelp }) => {
+  const answers = [];
+  page.on("response", (response) => answers.push(response));
+  const wasm = async () => {
+    const ours = answers.filter((response) => response.url().endsWith(".wasm"));
+    answers.length = 0;
+    return Promise.all(ours.map(async (response) => [response.status(), (await response.allHeaders())["content-encoding"]]));
+  };
+  await whelp.open();
+  expect(await wasm()).toEqual([[200, "br"], [200, "br"]]);
+  await page.reload();
+  await whelp.part("device").filter({ hasText: "CPU" }).waitFor();
+  // Playwright shows what the page was given, which is the kept copy; the server only said that it is still right.
+  const again = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.endsWith(".wasm")));
+  expect(again.length).toBeGreaterThan(0);
+  for (const { name, transferSize, decodedBodySize } of again) expect(transferSize, name).toBeLessThan(decodedBodySize / 100);
+});
+
 test("before anyone trains there are dogs, and it is said whose", async ({ whelp }) => {
   await whelp.open();
   await whelp.starter();

@@ -13,9 +13,7 @@ use crate::setup::{self, browser};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail};
-use flate2::{Compression, write::GzEncoder};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +21,8 @@ const BROWSER_BENCH: &str = "tests/browser/bench.mjs";
 const RESULTS: &str = "bench/results.md";
 
 /// What a visitor may have to download before the first step, the data set aside.
-const WEIGHT_LIMIT_BYTES: u64 = 6_000_000;
+const BROTLI_LIMIT_BYTES: u64 = 2_000_000;
+const GZIP_LIMIT_BYTES: u64 = 6_000_000;
 
 /// How many times a step's time R1 and R2 may cost.
 const PENALTY_LIMIT: f64 = 2.2;
@@ -55,7 +54,7 @@ pub fn command() -> Result<ExitCode> {
     steps.run("Count launches and time convolutions", || {
         measurements.extend(launches(&paths)?);
         measurements.extend(convolutions(&paths)?);
-        measurements.push(one_thread(&paths)?);
+        measurements.extend(growth(&paths)?);
         Ok(())
     })?;
     steps.run("Measure steps against PyTorch", || {
@@ -67,7 +66,9 @@ pub fn command() -> Result<ExitCode> {
         Ok(())
     })?;
     steps.run("Measure in the browser", || {
-        measurements.extend(in_the_browser(&paths)?);
+        let measured = in_the_browser(&paths)?;
+        measurements.push(against_one_thread(&measured, &paths)?);
+        measurements.extend(measured.into_iter().map(Measurement::from));
         Ok(())
     })?;
     let table = table(&measurements);
@@ -99,22 +100,32 @@ fn penalty_ratio(paths: &Paths) -> Result<Measurement> {
     Ok(Measurement { name: "a step of r3gan-small with R1 and R2 against one without, CPU".to_owned(), value })
 }
 
-/// What `whelp profile` tells of networks of width 32 and batches of 16.
-fn profile(paths: &Paths, arguments: &[&str], threads: Option<&str>) -> Result<serde_json::Value> {
-    const SIZE: [&str; 7] =
-        ["--json", "--batch", "16", "--set", "model.generator_width=32", "--set", "model.discriminator_width=32"];
+/// What `whelp profile` tells of networks of this width.
+fn profile(
+    paths: &Paths,
+    (recipe, width, batch): (&str, usize, usize),
+    arguments: &[&str],
+    threads: Option<&str>,
+) -> Result<serde_json::Value> {
     let mut command = tool(build::program(paths), paths);
-    command.arg("profile").args(SIZE).args(arguments);
+    command.args(["profile", "--json", "--recipe", recipe, "--batch", &batch.to_string()]);
+    for network in ["generator", "discriminator"] {
+        command.args(["--set", &format!("model.{network}_width={width}")]);
+    }
     if let Some(threads) = threads {
         command.env("RAYON_NUM_THREADS", threads);
     }
-    Ok(serde_json::from_str(&capture(&mut command)?)?)
+    Ok(serde_json::from_str(&capture(command.args(arguments))?)?)
+}
+
+fn number(profile: &serde_json::Value, key: &str) -> Result<f64> {
+    profile[key].as_f64().with_context(|| format!("no {key} in {profile}"))
 }
 
 /// Kernels that a step launches on a graphics device: any device, as their number does not depend on its speed.
 fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
     let count = |recipe: &str, limit: &str| -> Result<Measurement> {
-        let profile = profile(paths, &["--recipe", recipe, "--device", "vulkan", "--steps", "2"], None)?;
+        let profile = profile(paths, (recipe, 32, 16), &["--device", "vulkan", "--steps", "2"], None)?;
         let launches = profile["launches"].as_object().context("the profile tells no launches")?;
         let count: u64 = launches.values().filter_map(serde_json::Value::as_u64).sum();
         let name = format!("kernels launched by a step of {recipe} of width 32, batch 16");
@@ -127,10 +138,10 @@ fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
 fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
     for device in ["cpu", "vulkan"] {
-        let profile = profile(paths, &["--recipe", "dcgan64", "--device", device, "--convolutions"], None)?;
+        let profile = profile(paths, ("dcgan64", 32, 16), &["--device", device, "--convolutions"], None)?;
         for speeds in profile.as_array().context("the profile tells no convolutions")? {
-            let part = |key: &str| speeds[key].as_f64().with_context(|| format!("no {key} in {speeds}"));
-            let (forward, input, weight) = (part("forward")?, part("input_gradient")?, part("weight_gradient")?);
+            let (forward, input) = (number(speeds, "forward")?, number(speeds, "input_gradient")?);
+            let weight = number(speeds, "weight_gradient")?;
             measurements.push(Measurement {
                 name: format!("convolution of {} by {}, stride 2, {device}", speeds["input"], speeds["weight"]),
                 value: format!("forward {forward:.1}, input gradient {input:.1}, weight gradient {weight:.1} GFLOP/s"),
@@ -140,14 +151,72 @@ fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
     Ok(measurements)
 }
 
-/// What the page's processor fallback is compared with: it has one thread too.
-fn one_thread(paths: &Paths) -> Result<Measurement> {
-    let arguments = ["--recipe", "dcgan32", "--device", "cpu"];
-    let width = ["--set", "model.generator_width=16", "--set", "model.discriminator_width=16"];
-    let profile = profile(paths, &[arguments, width].concat(), Some("1"))?;
-    let secs = profile["step_secs"].as_f64().context("the profile tells no time")?;
-    let name = "a step of dcgan32 of width 16, batch 16, the terminal program on one thread".to_owned();
-    Ok(Measurement { name, value: format!("{secs:.3} s") })
+/// How the time of a step of DCGAN for 64 pixels grows with the batch and with the width, and what memory it takes.
+fn growth(paths: &Paths) -> Result<Vec<Measurement>> {
+    const BATCHES: [usize; 4] = [8, 16, 32, 64];
+    const WIDTHS: [usize; 3] = [16, 32, 64];
+    let step = |width, batch| profile(paths, ("dcgan64", width, batch), &["--device", "cpu", "--steps", "10"], None);
+    let mut per_image = Vec::new();
+    let mut memory = Vec::new();
+    for batch in BATCHES {
+        let profile = step(32, batch)?;
+        per_image.push(1e3 * number(&profile, "step_secs")? / batch as f64);
+        memory.push(number(&profile, "peak_memory_bytes")? / 1e6);
+    }
+    let mut per_gflop = Vec::new();
+    for width in WIDTHS {
+        per_gflop.push(1e3 * number(&step(width, 16)?, "step_secs")? / (16.0 * dcgan64_gflop(width)));
+    }
+    Ok(vec![
+        Measurement {
+            name: format!("a step of dcgan64 of width 32 by itself, batches of {BATCHES:?}, CPU"),
+            value: format!("{per_image:.2?} ms an image (no more with larger ones)"),
+        },
+        Measurement {
+            name: format!("the most memory held by it, batches of {BATCHES:?}, CPU"),
+            value: format!("{memory:.0?} MB"),
+        },
+        Measurement {
+            name: format!("a step of dcgan64 of widths {WIDTHS:?} by itself, batch 16, CPU"),
+            value: format!(
+                "{per_gflop:.2?} ms per GFLOP of one pass through the discriminator (no more with larger ones)"
+            ),
+        },
+    ])
+}
+
+/// What an image costs in one pass through the discriminator for 64 pixels, whose convolutions are 4x4; the generator has the
+/// same shapes the other way round.
+fn dcgan64_gflop(width: usize) -> f64 {
+    let channels = [3, width, 2 * width, 4 * width, 8 * width, 1];
+    let sides = [32, 16, 8, 4, 1];
+    let products = channels.windows(2).zip(sides).map(|(pair, side)| pair[0] * pair[1] * 16 * side * side);
+    2.0 * products.sum::<usize>() as f64 / 1e9
+}
+
+/// What a processor without the page's limits makes of what is measured in the page: it has one thread too.
+const ON_THE_PAGE: (&str, usize, usize) = ("dcgan32", 16, 16);
+
+/// How many times as long a step may take in the page as on one thread of the terminal program.
+const PAGE_LIMIT: f64 = 2.0;
+
+/// How the browser's script calls that step.
+fn step_on_the_page() -> String {
+    let (recipe, width, batch) = ON_THE_PAGE;
+    format!("a step of {recipe} of width {width}, batch {batch}, CPU")
+}
+
+/// The page's processor fallback against the terminal program on one thread.
+fn against_one_thread(browser: &[InBrowser], paths: &Paths) -> Result<Measurement> {
+    let profile = profile(paths, ON_THE_PAGE, &["--device", "cpu"], Some("1"))?;
+    let native = number(&profile, "step_secs")?;
+    let name = step_on_the_page();
+    let page = browser.iter().find(|measured| measured.name == name);
+    let page = page.with_context(|| format!("the browser did not measure {name}"))?.value;
+    Ok(Measurement {
+        name: format!("{name}, in the page against the terminal program on one thread"),
+        value: format!("{:.2} times (limit {PAGE_LIMIT}); {page:.3} s, {native:.3} s", page / native),
+    })
 }
 
 /// Speed of a short training on the processor.
@@ -163,32 +232,45 @@ fn images_per_sec(paths: &Paths, recipe: &str, steps: usize, options: &[&str]) -
     speed.filter(|speed| *speed > 0.0).context("the training told no speed")
 }
 
-/// The compressed size of each of the page's files but the data, and of all of them.
+/// The compressed size of each of the page's files but the data, and of all of them, as `whelp serve` sends them.
 fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
     let mut files = Vec::new();
     collect_files(dist, &mut files)?;
     let mut measurements = Vec::new();
-    let mut total = 0;
+    let (mut all_brotli, mut all_gzip) = (0, 0);
     for file in files {
         let name = file.strip_prefix(dist)?.to_string_lossy().into_owned();
-        if is_data(&name) {
+        if is_data(&name) || name.ends_with(BROTLI) || name.ends_with(GZIP) {
             continue;
         }
-        let bytes = gzip_bytes(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?)?;
-        total += bytes;
-        measurements.push(Measurement { name: format!("{name}, gzip"), value: in_units(bytes) });
+        let size = |ending: &str| -> Result<u64> {
+            let variant = dist.join(format!("{name}{ending}"));
+            Ok(std::fs::metadata(&variant).or_else(|_| std::fs::metadata(&file))?.len())
+        };
+        let (brotli, gzip) = (size(BROTLI)?, size(GZIP)?);
+        all_brotli += brotli;
+        all_gzip += gzip;
+        measurements.push(Measurement { name, value: format!("{} brotli, {} gzip", in_units(brotli), in_units(gzip)) });
     }
-    let verdict = if total <= WEIGHT_LIMIT_BYTES { "within" } else { "OVER" };
-    let value = format!("{} ({verdict} the limit of {})", in_units(total), in_units(WEIGHT_LIMIT_BYTES));
-    measurements.push(Measurement { name: "page weight, gzip, pictures and starter aside".to_owned(), value });
+    let verdict = |bytes, limit| {
+        let verdict = if bytes <= limit { "within" } else { "OVER" };
+        format!("{} ({verdict} the limit of {})", in_units(bytes), in_units(limit))
+    };
+    let (brotli, gzip) = (verdict(all_brotli, BROTLI_LIMIT_BYTES), verdict(all_gzip, GZIP_LIMIT_BYTES));
+    let name = "page weight, pictures and starter aside".to_owned();
+    measurements.push(Measurement { name, value: format!("{brotli} brotli, {gzip} gzip") });
     Ok(measurements)
 }
+
+/// How the compressed variants of a file end.
+const BROTLI: &str = ".br";
+const GZIP: &str = ".gz";
 
 /// The built-in pictures, with or without the hash that trunk may put into the name; and the starter, which comes last and
 /// which training does not wait for.
 fn is_data(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    (file.starts_with("dogs32") && file.ends_with(".png")) || file == "starter.safetensors"
+    (file.starts_with("dogs32") && file.ends_with(".png")) || file.starts_with("starter.safetensors")
 }
 
 fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
@@ -201,36 +283,40 @@ fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<(
     Ok(())
 }
 
-fn gzip_bytes(bytes: &[u8]) -> Result<u64> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    Ok(encoder.finish()?.len() as u64)
-}
-
 fn in_units(bytes: u64) -> String {
     if bytes < 1_000_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.2} MB", bytes as f64 / 1e6) }
 }
 
-/// What the script measures: it prints one JSON object per line, `{"name": …, "value": …, "unit": …}`.
-fn in_the_browser(paths: &Paths) -> Result<Vec<Measurement>> {
-    if !paths.root.join(BROWSER_BENCH).is_file() {
-        let value = format!("not measured: {BROWSER_BENCH} is missing");
-        return Ok(vec![Measurement { name: "from click to first step".to_owned(), value }]);
+/// What the browser's script measured.
+struct InBrowser {
+    name: String,
+    value: f64,
+    unit: String,
+}
+
+impl From<InBrowser> for Measurement {
+    fn from(InBrowser { name, value, unit }: InBrowser) -> Self {
+        Self { name, value: format!("{value:.3} {unit}") }
     }
+}
+
+/// What the script measures: it prints one JSON object per line, `{"name": …, "value": …, "unit": …}`.
+fn in_the_browser(paths: &Paths) -> Result<Vec<InBrowser>> {
     let chromium = browser::find_browser().context("there is no browser to measure with")?;
     let mut command = tool("node", paths);
     command.arg(BROWSER_BENCH).env(browser::BROWSER_VARIABLE, chromium);
+    command.env(build::PROGRAM_VARIABLE, build::program(paths));
     command.env("WHELP_TENSORFLOW", tensorflow::packages(paths)?);
     let output = with_clock("measuring", || capture(&mut command))?;
     output.lines().filter(|line| line.starts_with('{')).map(read_measurement).collect()
 }
 
-fn read_measurement(line: &str) -> Result<Measurement> {
+fn read_measurement(line: &str) -> Result<InBrowser> {
     let json: serde_json::Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
-    let name = json["name"].as_str().with_context(|| format!("no name in {line}"))?;
+    let name = json["name"].as_str().with_context(|| format!("no name in {line}"))?.to_owned();
     let value = json["value"].as_f64().with_context(|| format!("no number as value in {line}"))?;
-    let unit = json["unit"].as_str().with_context(|| format!("no unit in {line}"))?;
-    Ok(Measurement { name: name.to_owned(), value: format!("{value:.3} {unit}") })
+    let unit = json["unit"].as_str().with_context(|| format!("no unit in {line}"))?.to_owned();
+    Ok(InBrowser { name, value, unit })
 }
 
 fn table(measurements: &[Measurement]) -> String {
@@ -258,13 +344,20 @@ mod tests {
         assert!(is_data("dogs32.png"));
         assert!(is_data("assets/dogs32-test.png"));
         assert!(is_data("starter.safetensors"));
+        assert!(is_data("starter.safetensors.br"));
         assert!(!is_data("trainer_bg.wasm"));
+    }
+
+    #[test]
+    fn arithmetic_is_that_of_the_convolutions() {
+        // 16 x (3 x 32 x 1024 + 32 x 64 x 256 + 64 x 128 x 64 + 128 x 256 x 16 + 256 x 1) products, twice.
+        assert!((dcgan64_gflop(32) - 0.053_485_568).abs() < 1e-9);
     }
 
     #[test]
     fn a_line_of_the_browser_script_becomes_a_line_of_the_table() {
         let measurement = read_measurement(r#"{"name": "first step", "value": 1.5, "unit": "s"}"#).unwrap();
-        assert_eq!(table(&[measurement]).lines().last(), Some("| first step | 1.500 s |"));
+        assert_eq!(table(&[measurement.into()]).lines().last(), Some("| first step | 1.500 s |"));
         assert!(read_measurement(r#"{"name": "first step"}"#).is_err());
     }
 }

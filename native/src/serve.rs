@@ -1,0 +1,29 @@
+//! `whelp serve`.
+
+use whelp_server::{Page, Server};
+
+use crate::cli::ServeArguments;
+use crate::failure::{Failure, Outcome};
+
+/// The page that was compiled into the program; the build script lists its files.
+#[cfg(feature = "page")]
+const EMBEDDED: Option<Page> = Some(Page::Embedded(include!(concat!(env!("OUT_DIR"), "/page.rs"))));
+
+#[cfg(not(feature = "page"))]
+const EMBEDDED: Option<Page> = None;
+
+pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
+    let page = arguments.page.clone().map(Page::Folder).or(EMBEDDED).ok_or_else(|| {
+        Failure::input(
+            "this program was compiled without the page: name the folder of a built one with --page, or make a program \
+             that holds it with `cargo xtask build`",
+        )
+    })?;
+    let server = Server::bind(page, arguments.port).map_err(Failure::input)?;
+    let address = server.address().map_err(Failure::fault)?;
+    println!("Whelp is at http://{address}/ (Ctrl-C ends it)");
+    match server.run() {
+        Ok(never) => match never {},
+        Err(error) => Err(Failure::fault(format!("the server ended: {error}"))),
+    }
+}
