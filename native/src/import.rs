@@ -2,6 +2,7 @@
 
 use futures_lite::future::block_on;
 use whelp::checkpoint::{Imported, import as import_networks};
+use whelp::device::cpu;
 
 use crate::cli::ImportArguments;
 use crate::failure::{Failure, Outcome};
@@ -13,8 +14,9 @@ pub fn import(arguments: &ImportArguments) -> Result<Outcome, Failure> {
     let networks = pytorch::read_networks(file)?;
     let discriminator_networks = discriminator.as_deref().map(pytorch::read_networks).transpose()?;
     let both = discriminator.as_ref().map_or(String::new(), |path| format!(" with {}", path.display()));
-    let Imported { checkpoint, has_fresh_discriminator } = block_on(import_networks(networks, discriminator_networks))
-        .map_err(|error| Failure::Input(format!("{}{both}: {error}", file.display())))?;
+    let Imported { checkpoint, has_fresh_discriminator } =
+        block_on(import_networks(networks, discriminator_networks, &cpu()))
+            .map_err(|error| Failure::Input(format!("{}{both}: {error}", file.display())))?;
     write_whole(out, &checkpoint.to_bytes()).map_err(|error| Failure::file(out, "written to", &error))?;
     let config = &checkpoint.meta.config;
     eprintln!(

@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors};
 use thiserror::Error;
 
 use super::file::{Checkpoint, DataOrigin, FORMAT, Meta, RandomState};
 use super::{CheckpointError, capture};
 use crate::config::RunConfig;
-use crate::device::cpu;
 use crate::protocol::Progress;
 use crate::recipes;
 use crate::train::{NETWORKS, Trainer};
@@ -171,13 +171,14 @@ pub fn is_network_tensor(name: &str) -> bool {
 /// Makes a checkpoint of a generator's tensors and, from another file or the same, a discriminator's.
 ///
 /// Latent, widths, channels and resolution follow from the shapes; all else is the recipe's for that resolution.
-/// Without a discriminator a new one is drawn, as wide as the generator.
+/// Without a discriminator a new one is drawn, as wide as the generator. New networks are made on `device` on the way.
 ///
 /// # Errors
 /// [`CheckpointError::Import`] if they are not the tutorial's networks, naming the tensor and what was expected.
 pub async fn import(
     mut file: Vec<HostTensor>,
     discriminator_file: Option<Vec<HostTensor>>,
+    device: &Device,
 ) -> Result<Imported, CheckpointError> {
     let generator = StateDict::take(Network::Generator, &mut file)?;
     let generator = generator.ok_or_else(|| none(Network::Generator, &file))?;
@@ -209,7 +210,7 @@ pub async fn import(
         adaptive: None,
     };
     // New networks of these sizes say which tensors there have to be.
-    let mut checkpoint = capture(&Trainer::new(&config, meta.data.kind(), &cpu()), meta).await?;
+    let mut checkpoint = capture(&Trainer::new(&config, meta.data.kind(), device), meta).await?;
     let [own_generator, own_discriminator, own_average] = NETWORKS;
     generator.clone().fill(&mut checkpoint, own_average)?;
     generator.fill(&mut checkpoint, own_generator)?;
@@ -223,12 +224,12 @@ pub async fn import(
 ///
 /// # Errors
 /// Those of [`import`].
-pub async fn import_safetensors(bytes: &[u8]) -> Result<Option<Imported>, CheckpointError> {
+pub async fn import_safetensors(bytes: &[u8], device: &Device) -> Result<Option<Imported>, CheckpointError> {
     let tensors = read_safetensors(bytes)?;
     if tensors.is_empty() {
         return Ok(None);
     }
-    import(tensors, None).await.map(Some)
+    import(tensors, None, device).await.map(Some)
 }
 
 /// The tensors of a `.safetensors` file that an import looks at.

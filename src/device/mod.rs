@@ -124,34 +124,42 @@ pub struct OpenDevice {
 
 /// Opens the chosen device and tries it out.
 ///
-/// `Auto` never fails: whatever is wrong with a GPU becomes [`OpenDevice::reason`] for using the CPU.
+/// `Auto` falls back on the CPU: whatever is wrong with a GPU becomes [`OpenDevice::reason`].
 ///
 /// # Errors
 /// [`DeviceError::NotBuilt`], [`DeviceError::Unavailable`] and [`DeviceError::Wrong`] for a device asked for by name.
 pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     match choice {
-        DeviceChoice::Cpu => Ok(open_cpu(None)),
-        DeviceChoice::Auto => Ok(match open_gpu(DeviceChoice::Wgpu).await {
-            Ok(gpu) if !gpu.is_software => gpu,
+        DeviceChoice::Cpu => open_cpu(None),
+        DeviceChoice::Auto => match open_gpu(DeviceChoice::Wgpu).await {
+            Ok(gpu) if !gpu.is_software => Ok(gpu),
             Ok(gpu) => open_cpu(Some(format!("the only graphics device, {}, is imitated by the CPU", gpu.description))),
             Err(error) => open_cpu(Some(error.to_string())),
-        }),
+        },
         DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Cuda(_) => open_gpu(choice).await,
     }
 }
 
-/// The CPU, burn's flex: always there.
+/// The CPU, burn's flex: always there, where it was compiled in.
+#[cfg(feature = "flex")]
 pub fn cpu() -> Device {
     Device::flex()
 }
 
 /// Whether `device` is [`cpu`], with autodiff or without.
+#[cfg(feature = "flex")]
 pub fn is_cpu(device: &Device) -> bool {
     device.clone().inner() == cpu()
 }
 
-fn open_cpu(reason: Option<String>) -> OpenDevice {
-    OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason }
+#[cfg(feature = "flex")]
+fn open_cpu(reason: Option<String>) -> Result<OpenDevice, DeviceError> {
+    Ok(OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason })
+}
+
+#[cfg(not(feature = "flex"))]
+fn open_cpu(_reason: Option<String>) -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NotBuilt { name: "flex" })
 }
 
 async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
@@ -212,13 +220,15 @@ async fn open_wgpu(_choice: DeviceChoice, _api: Option<()>) -> Result<OpenDevice
     Err(DeviceError::NotBuilt { name: "wgpu" })
 }
 
-/// Compares a convolution and its gradients on `device` with the CPU's.
+/// Compares a convolution and its gradients on `device` with sums that need no device.
 ///
 /// A GPU whose shader was refused goes on with stale memory and only logs it (tracel-ai/cubecl#1641), so a wrong
 /// device has to be found by its numbers.
 async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
-    let expected = convolve(&cpu()).await?;
-    let found = convolve(device)
+    let trial = Trial::new();
+    let expected = trial.sums();
+    let found = trial
+        .compute(device)
         .await
         .map_err(|error| DeviceError::Unavailable { name: name.to_owned(), reason: error.to_string() })?;
     for (part, (expected, found)) in
@@ -237,24 +247,98 @@ async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
     Ok(())
 }
 
-/// Output, input gradient and weight gradient of the discriminator's kind of convolution on fixed numbers.
-async fn convolve(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
-    let device = device.clone().autodiff();
-    let tensor = |position: u64, shape: [usize; 4]| -> Tensor<4> {
-        let values = Random::new(0, Stream::Init, position).normals(shape.iter().product());
-        Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
-    };
-    let (input, weight) = (tensor(0, [2, 3, 8, 8]), tensor(1, [5, 3, 4, 4]));
-    let output = conv2d(input.clone(), weight.clone(), None, Convolution { stride: 2, padding: 1, groups: 1 });
-    // The square makes the gradients depend on the output.
-    let gradients = output.clone().square().sum().backward();
-    let parts = [Some(output), input.grad(&gradients), weight.grad(&gradients)];
-    let missing = || DeviceError::Lost { reason: "a convolution has no gradient".to_owned() };
-    let mut flat = Vec::new();
-    for part in parts {
-        let part = part.ok_or_else(missing)?.without_autodiff();
-        let count = part.shape().num_elements();
-        flat.push(part.reshape([count]));
+/// The discriminator's kind of convolution on fixed numbers: kernels of 4x4, stride 2, padding 1.
+struct Trial {
+    input: Vec<f32>,
+    weight: Vec<f32>,
+}
+
+impl Trial {
+    const INPUT: [usize; 4] = [2, 3, 8, 8];
+    const WEIGHT: [usize; 4] = [5, 3, 4, 4];
+    const OUTPUT: [usize; 4] = [2, 5, 4, 4];
+    const CONVOLUTION: Convolution = Convolution { stride: 2, padding: 1, groups: 1 };
+
+    fn new() -> Self {
+        let numbers =
+            |position: u64, shape: [usize; 4]| Random::new(0, Stream::Init, position).normals(shape.iter().product());
+        Self { input: numbers(0, Self::INPUT), weight: numbers(1, Self::WEIGHT) }
     }
-    read_values(flat).await
+
+    /// Output, and the gradients of its square's sum by input and weight, as they are defined.
+    fn sums(&self) -> [Vec<f32>; 3] {
+        let mut output = vec![0.0; Self::OUTPUT.iter().product()];
+        Self::each_product(|x, w, y| output[y] += self.input[x] * self.weight[w]);
+        let mut input_gradient = vec![0.0; self.input.len()];
+        let mut weight_gradient = vec![0.0; self.weight.len()];
+        Self::each_product(|x, w, y| {
+            input_gradient[x] += 2.0 * output[y] * self.weight[w];
+            weight_gradient[w] += 2.0 * output[y] * self.input[x];
+        });
+        [output, input_gradient, weight_gradient]
+    }
+
+    /// Tells which numbers of input and weight are multiplied for which of the output.
+    fn each_product(mut tell: impl FnMut(usize, usize, usize)) {
+        let at = |[_, channels, height, width]: [usize; 4], n, c, y, x| ((n * channels + c) * height + y) * width + x;
+        let Convolution { stride, padding, .. } = Self::CONVOLUTION;
+        let [batch, outputs, height, width] = Self::OUTPUT;
+        let [_, inputs, kernel, _] = Self::WEIGHT;
+        let axes = [batch, outputs, height, width, inputs, kernel, kernel];
+        for index in 0..axes.iter().product() {
+            let mut rest: usize = index;
+            let [n, o, y, x, i, ky, kx] = axes.map(|length| {
+                let place = rest % length;
+                rest /= length;
+                place
+            });
+            let inside = |place: usize, tap: usize, side: usize| {
+                (place * stride + tap).checked_sub(padding).filter(|place| *place < side)
+            };
+            let (Some(row), Some(column)) = (inside(y, ky, Self::INPUT[2]), inside(x, kx, Self::INPUT[3])) else {
+                continue;
+            };
+            tell(at(Self::INPUT, n, i, row, column), at(Self::WEIGHT, o, i, ky, kx), at(Self::OUTPUT, n, o, y, x));
+        }
+    }
+
+    /// The same by the device's kernels.
+    async fn compute(&self, device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
+        let device = device.clone().autodiff();
+        let tensor = |values: &[f32], shape: [usize; 4]| -> Tensor<4> {
+            Tensor::from_data(TensorData::new(values.to_vec(), shape), &device).require_grad()
+        };
+        let (input, weight) = (tensor(&self.input, Self::INPUT), tensor(&self.weight, Self::WEIGHT));
+        let output = conv2d(input.clone(), weight.clone(), None, Self::CONVOLUTION);
+        // The square makes the gradients depend on the output.
+        let gradients = output.clone().square().sum().backward();
+        let parts = [Some(output), input.grad(&gradients), weight.grad(&gradients)];
+        let missing = || DeviceError::Lost { reason: "a convolution has no gradient".to_owned() };
+        let mut flat = Vec::new();
+        for part in parts {
+            let part = part.ok_or_else(missing)?.without_autodiff();
+            let count = part.shape().num_elements();
+            flat.push(part.reshape([count]));
+        }
+        read_values(flat).await
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_device_that_computes_right_passes_and_one_that_does_not_would_be_found() {
+        block_on(self_test(&cpu(), "CPU")).unwrap();
+        let trial = Trial::new();
+        let right = trial.sums();
+        let wrong = Trial { weight: trial.weight.iter().map(|weight| weight * 1.001).collect(), ..trial }.sums();
+        for (right, wrong) in right.iter().zip(&wrong) {
+            let largest = right.iter().fold(0f32, |a, v| a.max(v.abs()));
+            assert!(right.iter().zip(wrong).any(|(right, wrong)| (right - wrong).abs() > 1e-4 * largest));
+        }
+    }
 }

@@ -13,6 +13,12 @@ use burn::tensor::Tensor;
 struct Affine;
 
 impl Affine {
+    const ROWS: usize = 5;
+}
+
+// The kernels for graphics devices say so themselves.
+#[cfg(feature = "flex")]
+impl Affine {
     const MEAN: usize = 0;
     /// Biased.
     const VARIANCE: usize = 1;
@@ -22,7 +28,6 @@ impl Affine {
     const SCALE: usize = 3;
     /// `β - mean · scale`
     const SHIFT: usize = 4;
-    const ROWS: usize = 5;
 }
 
 /// The constants of a batch norm.

@@ -37,11 +37,6 @@ pub fn unit_per_value(tensor: &CubeTensor) -> (CubeCount, CubeDim) {
     (cubecl::calculate_cube_count_elemwise(&tensor.client, units, cube), cube)
 }
 
-/// Whether our kernels, which compute with floats of 32 bits and count in as many, can take these.
-pub fn is_ours(tensors: &[&CubeTensor]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype == DType::F32 && tensor.meta.num_elements() <= 1 << 30)
-}
-
 /// Pixels of a map, values of a channel in all images, channels: of `[batch, channels, height, width]`.
 pub fn channel_sizes(tensor: &CubeTensor) -> [u32; 3] {
     let [batch, channels, height, width] = tensor.meta.shape().dims();

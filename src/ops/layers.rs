@@ -133,15 +133,31 @@ impl Linear {
     /// - `input`: `[batch, in]`
     /// - returns: `[batch, out]`
     pub fn forward(&self, input: Dual<2>) -> Dual<2> {
-        let weight = self.weight.val().transpose();
+        let weight = self.weight.val();
         input.affine(
-            |x| x.matmul(weight.clone()),
+            |x| product(x, weight.clone()),
             |y| match &self.bias {
                 Some(bias) => y + bias.val().unsqueeze(),
                 None => y,
             },
         )
     }
+}
+
+/// `x Wᵀ`, by our convolution where a graphics device computes: burn's product of matrices is no faster there without trying
+/// out which of its many kernels suits, and they would be a third of the page's program.
+fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if crate::device::is_cpu(&x.device()) {
+        return x.matmul(weight.transpose());
+    }
+    let pixels = |tensor: Tensor<2>| -> Tensor<4> {
+        let [rows, columns] = tensor.dims();
+        tensor.reshape([rows, columns, 1, 1])
+    };
+    let [batch, outputs] = [x.dims()[0], weight.dims()[0]];
+    let point = Convolution { stride: 1, padding: 0, groups: 1 };
+    conv2d(pixels(x), pixels(weight), None, point).reshape([batch, outputs])
 }
 
 /// A trained tensor that is zero.

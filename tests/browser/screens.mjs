@@ -147,7 +147,7 @@ async function firstVisit(whelp, page) {
 
 async function measuring(whelp, page) {
   // The imitated graphics device, taken for a real one.
-  await page.context().route("**/trainer_loader.js", async (route) => {
+  await page.context().route("**/trainer.js", async (route) => {
     const response = await route.fetch();
     const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
     const body = mask("architecture", '"test"') + mask("isFallbackAdapter", "false") + mask("description", '"Graphics device"');

@@ -195,7 +195,9 @@ export class Whelp {
   async workerMemory() {
     const [worker] = this.page.workers();
     return worker.evaluate(async () => {
-      const { default: init } = await import(new URL("trainer.js", self.location.href));
+      const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+      const script = loaded.find((name) => /trainer-\w+\.js$/.test(name));
+      const { default: init } = await import(script);
       return (await init()).memory.buffer.byteLength;
     });
   }

@@ -36,7 +36,7 @@ fn tensors() -> Vec<HostTensor> {
 }
 
 fn import_both() -> Imported {
-    block_on(import_safetensors(&fixture("tutorial_32.safetensors"))).unwrap().unwrap()
+    block_on(import_safetensors(&fixture("tutorial_32.safetensors"), &cpu().device)).unwrap().unwrap()
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -94,7 +94,8 @@ fn an_imported_checkpoint_trains_on_any_pictures_without_a_warning() {
 fn a_generator_alone_gets_a_new_discriminator() {
     let generator: Vec<_> = tensors().into_iter().filter(|tensor| tensor.name.starts_with("netG.")).collect();
     let both = import_both().checkpoint;
-    let Imported { checkpoint, has_fresh_discriminator } = block_on(import(generator.clone(), None)).unwrap();
+    let Imported { checkpoint, has_fresh_discriminator } =
+        block_on(import(generator.clone(), None, &cpu().device)).unwrap();
     assert!(has_fresh_discriminator);
     assert_eq!(checkpoint.meta.config.model.discriminator_width, 2, "as wide as the generator");
     let name = "discriminator.blocks.0.conv.weight";
@@ -103,14 +104,14 @@ fn a_generator_alone_gets_a_new_discriminator() {
     let renamed =
         |tensor: HostTensor| HostTensor { name: tensor.name.replace("netD.", "model_state_dict.module."), ..tensor };
     let discriminator = tensors().into_iter().filter(|tensor| tensor.name.starts_with("netD.")).map(renamed).collect();
-    let Imported { checkpoint, .. } = block_on(import(generator, Some(discriminator))).unwrap();
+    let Imported { checkpoint, .. } = block_on(import(generator, Some(discriminator), &cpu().device)).unwrap();
     assert_eq!(checkpoint.tensors, both.tensors);
 }
 
 fn refused(change: impl FnOnce(&mut Vec<HostTensor>)) -> String {
     let mut tensors = tensors();
     change(&mut tensors);
-    let error = block_on(import(tensors, None)).unwrap_err();
+    let error = block_on(import(tensors, None, &cpu().device)).unwrap_err();
     assert!(matches!(error, CheckpointError::Import(_)), "{error:?}");
     error.to_string()
 }
@@ -173,7 +174,7 @@ fn a_generator_of_another_resolution_is_refused_with_those_that_are_trained() {
 #[test]
 fn files_of_other_programs_are_left_alone() {
     let other = fs::read("tests/golden/ema.safetensors").unwrap();
-    assert!(block_on(import_safetensors(&other)).unwrap().is_none());
-    let error = block_on(import_safetensors(b"not a file at all")).unwrap_err();
+    assert!(block_on(import_safetensors(&other, &cpu().device)).unwrap().is_none());
+    let error = block_on(import_safetensors(b"not a file at all", &cpu().device)).unwrap_err();
     assert!(matches!(error, CheckpointError::Import(ImportError::File { .. })), "{error:?}");
 }

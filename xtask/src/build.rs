@@ -31,36 +31,42 @@ pub fn command() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles the page's two programs, one by one: together, cargo would unify their features and burn would get into the
-/// page. Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
+/// The devices that the page's worker has a program for, each a feature of its packages.
+const DEVICES: [&str; 2] = ["graphics", "processor"];
+
+/// Compiles the page's programs, one by one: together, cargo would unify their features and all of burn would get into each.
+/// Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
 pub fn compile_page(paths: &Paths) -> Result<()> {
-    run(&mut compile_wasm(&["whelp-page"], paths)?)?;
-    run(&mut compile_wasm(&["whelp-trainer"], paths)?)
+    run(&mut compile_wasm(&["whelp-page"], None, paths)?)?;
+    DEVICES.into_iter().try_for_each(|device| run(&mut compile_wasm(&["whelp-trainer"], Some(device), paths)?))
 }
 
 /// The page, and the checks of golden files that run in a browser. What is said meanwhile goes into a file.
 pub fn compile_page_and_checks(log: &File, paths: &Paths) -> Result<()> {
-    run_into(log, &mut compile_wasm(&["whelp-page"], paths)?)?;
-    run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], paths)?)?;
-    let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
-    let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
-    command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths)).arg(compiled);
-    run_into(log, &mut command)?;
+    run_into(log, &mut compile_wasm(&["whelp-page"], None, paths)?)?;
+    for device in DEVICES {
+        run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], Some(device), paths)?)?;
+        let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
+        let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
+        command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths).join(device));
+        run_into(log, command.arg(compiled))?;
+    }
     let page = golden_program(paths).join("index.html");
-    std::fs::write(&page, "<!doctype html>\n<title>golden</title>\n")
+    std::fs::write(&page, "<!doctype html>\n<title>golden</title>\n<link rel=\"icon\" href=\"data:,\">\n")
         .with_context(|| format!("cannot write {}", page.display()))
 }
 
-/// The folder of the checks of golden files that run in a browser.
+/// The folder of the checks of golden files that run in a browser, with a program in it for each device.
 pub fn golden_program(paths: &Paths) -> PathBuf {
     paths.target.join("golden-page")
 }
 
-fn compile_wasm(packages: &[&str], paths: &Paths) -> Result<Command> {
+fn compile_wasm(packages: &[&str], device: Option<&str>, paths: &Paths) -> Result<Command> {
     forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
     command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "--bins"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
+    command.args(device.iter().flat_map(|device| ["--features", device]));
     wasm_rust()?.apply(&mut command, Vec::new())?;
     Ok(command)
 }

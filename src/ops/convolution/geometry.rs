@@ -1,5 +1,8 @@
 //! What a convolution reads and writes.
 
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use std::ops::Range;
+
 use super::Convolution;
 
 /// The shapes of a convolution.
@@ -75,6 +78,18 @@ impl Geometry {
         })
     }
 
+    /// Both halves of the batch, and which images they are, where all together have more than `most` pixels. None too where a
+    /// single image has more.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    pub fn halves(&self, most: usize) -> Option<[(Range<usize>, Self); 2]> {
+        let pixels = [self.input, self.output].map(|[height, width]| self.batch * height * width);
+        let middle = self.batch / 2;
+        let is_too_large = middle > 0 && pixels.iter().any(|pixels| *pixels > most);
+        is_too_large.then(|| {
+            [0..middle, middle..self.batch].map(|images| (images.clone(), Self { batch: images.len(), ..*self }))
+        })
+    }
+
     /// Channels in and out of one group.
     pub fn group_channels(&self) -> [usize; 2] {
         self.channels.map(|channels| channels / self.convolution.groups)
@@ -98,6 +113,7 @@ impl Geometry {
     }
 
     /// Rows and columns at the end of the padded input that no kernel reaches.
+    #[cfg(feature = "flex")]
     pub fn remainder(&self) -> [usize; 2] {
         let Convolution { stride, padding, .. } = self.convolution;
         [0, 1].map(|axis| self.input[axis] + 2 * padding - (self.output[axis] - 1) * stride - self.kernel[axis])

@@ -15,7 +15,6 @@ use burn::backend::Dispatch;
 use burn::backend::backend_extension;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use geometry::Geometry;
 
@@ -112,36 +111,4 @@ pub trait ConvolutionBackend: Backend {
 
     /// `∂⟨y, w * x⟩ / ∂w`
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self>;
-}
-
-/// With the kernels that burn brings.
-mod with_burn {
-    use burn::backend::TensorMetadata;
-
-    use super::*;
-
-    fn options(geometry: Geometry) -> ConvOptions<2> {
-        let Convolution { stride, padding, groups } = geometry.convolution;
-        ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups)
-    }
-
-    pub fn convolve<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, geometry: Geometry) -> FloatTensor<B> {
-        B::conv2d(x, weight, None, options(geometry))
-    }
-
-    pub fn convolve_transposed<B: Backend>(
-        y: FloatTensor<B>,
-        weight: FloatTensor<B>,
-        geometry: Geometry,
-    ) -> FloatTensor<B> {
-        let Convolution { stride, padding, groups } = geometry.convolution;
-        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], geometry.remainder(), [1; 2], groups);
-        B::conv_transpose2d(y, weight, None, options)
-    }
-
-    pub fn correlate<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>, geometry: Geometry) -> FloatTensor<B> {
-        // Asked for its shape only.
-        let weight = B::float_empty(geometry.weight_shape().into(), &x.device(), x.dtype().into());
-        B::conv2d_weight_backward(x, weight, y, options(geometry))
-    }
 }

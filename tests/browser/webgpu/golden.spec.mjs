@@ -10,7 +10,7 @@ const PROGRAM = process.env.WHELP_GOLDEN_PROGRAM;
 const GOLDEN = process.env.WHELP_GOLDEN_DIR ?? fileURLToPath(new URL("../../golden/", import.meta.url));
 const CHECKED = /^(conv2d_|conv_transpose2d_|r1_r2|r1_dcgan_nobn).*\.safetensors$/;
 
-for (const device of ["wgpu", "cpu"]) {
+for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"]]) {
   test(`golden convolutions and penalties, on ${device}`, async ({ page }) => {
     expect(PROGRAM, "WHELP_GOLDEN_PROGRAM: where `cargo xtask test` has put the compiled checks").toBeTruthy();
     const site = await serve(PROGRAM);
@@ -20,10 +20,10 @@ for (const device of ["wgpu", "cpu"]) {
       page.on("console", (message) => message.type() === "error" && reject(new Error(message.text())));
       page.on("pageerror", reject);
     });
-    await page.evaluate(async () => {
-      globalThis.golden = await import("/golden.js");
+    await page.evaluate(async (program) => {
+      globalThis.golden = await import(`/${program}/golden.js`);
       await globalThis.golden.default();
-    });
+    }, program);
     const files = (await readdir(GOLDEN)).filter((file) => CHECKED.test(file)).sort();
     expect(files.length).toBeGreaterThan(15);
     for (const file of files) {

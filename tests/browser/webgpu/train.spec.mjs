@@ -41,14 +41,15 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   expect(Number.isFinite(last.discriminator) && Number.isFinite(last.generator), JSON.stringify(last)).toBe(true);
 
   // The watch on requests would be worth nothing if it did not hear of the worker's own.
-  expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/trainer_bg.wasm", "/dogs32.png"]));
+  expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/trainer-graphics_bg.wasm", "/dogs32.png"]));
+  expect(requested.filter((url) => url.includes("processor")), "what only the other device needs").toEqual([]);
 });
 
 test("the default recipe trains on WebGPU, and a device that is tried out first is given a size", async ({ context, whelp }) => {
   // Every shader is compiled for the trial and used by the training.
   test.slow();
   // The imitated graphics device, taken for a real one: what is tried out on it is real.
-  await context.route("**/trainer_loader.js", async (route) => {
+  await context.route("**/trainer.js", async (route) => {
     const response = await route.fetch();
     const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
     const body = mask("architecture", '"test"') + mask("isFallbackAdapter", "false") + mask("description", '"Test GPU"');

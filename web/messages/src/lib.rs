@@ -12,8 +12,9 @@ use whelp::protocol::{Command, DataSummary, Event, Grid, Progress, StepLosses};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// The first message: pick and try out a device. Answered by `Ready`; with `measure`, on a device that is worth it,
-    /// first by `Measuring` and, once the first pictures are read, by `Ready` with a size that suits it.
+    /// The first message: open the device that the worker's program is for, and try it out. Answered by `Ready`, or by
+    /// `Refused`; with `measure`, on a device that is worth it, first by `Measuring` and, once the first pictures are read,
+    /// by `Ready` with a size that suits it.
     Hello { device: DevicePreference, measure: bool },
     /// Prepare pictures as `data` says (`files` beside it for `Files`). Answered by `DataProgress`..., then `Data` or `Failed`.
     /// A newer request replaces an older one; replies carry its `id`.
@@ -42,6 +43,11 @@ pub enum Reply {
     /// The worker listens from now on. What is posted to a worker before its handler is in place is lost, so the page
     /// keeps its messages back until this one comes.
     Awake,
+    /// The graphics device is not used; a worker for the processor may be.
+    Refused {
+        /// A sentence on why.
+        reason: String,
+    },
     /// The device works: a self-test has run on it. How large a network it trains well is being tried out.
     Measuring {
         device: DeviceInfo,
@@ -109,13 +115,17 @@ pub struct Kept {
     pub bytes: u64,
 }
 
-/// Which device the worker is to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which device is to be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DevicePreference {
     /// WebGPU where it works, else the CPU.
     Auto,
-    Cpu,
+    /// The CPU, because the visitor wants it, or because a graphics device was refused for that reason.
+    Cpu {
+        /// A sentence.
+        reason: Option<String>,
+    },
 }
 
 /// Where pictures come from.

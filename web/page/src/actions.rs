@@ -30,7 +30,8 @@ impl Store {
         self.opened.set(None);
         self.opening.set(false);
         self.notices.dismiss_with_remedies();
-        let client = Client::start(move |reply, bytes| self.apply(reply, bytes), move |message| self.crashed(&message));
+        let on_reply = move |reply, bytes| self.apply(reply, bytes);
+        let client = Client::start(&device, on_reply, move |message| self.crashed(&message));
         match client {
             Ok(client) => self.client.set_value(Some(client)),
             Err(_) => {
@@ -296,7 +297,7 @@ impl Store {
             }
             Remedy::DownloadLatest => self.download_latest(),
             Remedy::Retry => self.connect(DevicePreference::Auto),
-            Remedy::UseCpu => self.connect(DevicePreference::Cpu),
+            Remedy::UseCpu => self.connect(DevicePreference::Cpu { reason: None }),
         }
     }
 }

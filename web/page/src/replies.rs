@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
 use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress, StepLosses};
-use whelp_messages::{About, DeviceInfo, Reply, Request};
+use whelp_messages::{About, DeviceInfo, DevicePreference, Reply, Request};
 
 use super::notices::{Remedy, Tone};
 use super::store::{
@@ -23,6 +23,11 @@ impl Store {
         match reply {
             // The client's affair.
             Reply::Awake => {}
+            // Later, as it replaces the client that is telling this.
+            Reply::Refused { reason } => set_timeout(
+                move || self.connect(DevicePreference::Cpu { reason: Some(reason.clone()) }),
+                Duration::ZERO,
+            ),
             Reply::Measuring { device } => self.device.set(Device::Measuring(device)),
             Reply::Ready { device, suggested, reason } => self.ready(device, Suggested { config: *suggested, reason }),
             Reply::DataProgress { id, done, total, skipped } => self.loading.update(|loading| {

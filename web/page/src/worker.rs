@@ -5,10 +5,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
-use whelp_messages::{Reply, Request};
+use whelp_messages::{DevicePreference, Reply, Request};
 
-/// Made by trunk beside the page, for the binary `trainer`.
-const SCRIPT: &str = "./trainer_loader.js";
+/// Starts the worker's program for the device that is there.
+const SCRIPT: &str = "./trainer.js";
+
+/// What a worker is called that is to be of the processor's program; the script knows the word too.
+const PROCESSOR: &str = "processor";
 
 /// Messages with what moves along, kept back until the worker is awake; none from then on.
 type Early = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
@@ -22,16 +25,20 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a worker. `on_crash` hears what the browser tells when the worker cannot be loaded or breaks.
+    /// Starts a worker for WebGPU where the browser offers it, or for the processor in any case. `on_crash` hears what the browser tells when the worker cannot be loaded or breaks.
     ///
     /// # Errors
     /// What the browser says when it has no workers at all.
     pub fn start(
+        device: &DevicePreference,
         on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
         on_crash: impl Fn(String) + Clone + 'static,
     ) -> Result<Self, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
+        if matches!(device, DevicePreference::Cpu { .. }) {
+            options.set_name(PROCESSOR);
+        }
         let worker = Worker::new_with_options(SCRIPT, &options)?;
         let early: Early = Rc::new(RefCell::new(Some(Vec::new())));
         let on_unreadable = on_crash.clone();

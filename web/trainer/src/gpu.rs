@@ -1,4 +1,5 @@
-//! Is there a WebGPU that can be used? Asked before burn is started, which panics where a feature is missing.
+//! Opening the device. Whether there is a WebGPU that can be used is asked before burn is started, which panics where a
+//! feature is missing; and by the processor's program, to say why it was started.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,19 +15,22 @@ struct Adapter {
     is_software: bool,
 }
 
-/// Opens WebGPU if it works, else the CPU with one sentence on why.
-pub async fn open(preference: DevicePreference) -> (OpenDevice, DeviceInfo) {
+/// Opens the device that this program is for.
+///
+/// # Errors
+/// A sentence on why WebGPU is not used. The processor is always there.
+pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+    if cfg!(feature = "graphics") {
+        return open_webgpu().await;
+    }
     let reason = match preference {
-        DevicePreference::Cpu => None,
-        DevicePreference::Auto => match open_webgpu().await {
-            Ok(opened) => return opened,
-            Err(reason) => Some(reason),
-        },
+        DevicePreference::Cpu { reason } => reason,
+        DevicePreference::Auto => probe().await.err(),
     };
-    let mut cpu = device::open(DeviceChoice::Cpu).await.expect("the CPU is always there");
+    let mut cpu = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
     cpu.reason.clone_from(&reason);
     let info = DeviceInfo { name: "this computer's processor".into(), backend: "CPU".into(), is_slow: true, reason };
-    (cpu, info)
+    Ok((cpu, info))
 }
 
 async fn open_webgpu() -> Result<(OpenDevice, DeviceInfo), String> {

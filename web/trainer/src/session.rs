@@ -140,7 +140,10 @@ impl Watch for Progress {
 
 impl Session {
     async fn hello(&self, preference: DevicePreference, measure: bool) {
-        let (device, info) = gpu::open(preference).await;
+        let (device, info) = match gpu::open(preference).await {
+            Ok(opened) => opened,
+            Err(reason) => return post(&Reply::Refused { reason }, None),
+        };
         *self.device.borrow_mut() = Some(device);
         // What the graphics stack said while it was tried out has been judged by the numbers.
         faults::take_graphics_fault();
@@ -202,7 +205,7 @@ impl Session {
         let Some(device) = self.device.borrow().clone() else {
             return fail(About::Checkpoint, "The device is not ready yet; try again in a moment.");
         };
-        match read_or_import(bytes).await.and_then(|(read, fresh)| Ok((Opened::new(read, &device)?, fresh))) {
+        match read_or_import(bytes, &device).await.and_then(|(read, fresh)| Ok((Opened::new(read, &device)?, fresh))) {
             Err(error) => fail(About::Checkpoint, format!("{name} was not opened: {error}.")),
             Ok((opened, has_fresh_discriminator)) => {
                 let meta = &opened.checkpoint.meta;
@@ -227,7 +230,8 @@ impl Session {
 
     async fn draw_starter(self: Rc<Self>) {
         let is_wanted = || self.commands.borrow().is_none() && self.opened.borrow().is_none();
-        match starter::draw(is_wanted).await {
+        let Some(device) = self.device.borrow().clone() else { return };
+        match starter::draw(&device, is_wanted).await {
             Ok(Some((mut grid, nimg))) => {
                 let pixels = std::mem::take(&mut grid.pixels);
                 post(&Reply::Starter { nimg, grid }, Some(&pixels));
@@ -332,9 +336,9 @@ impl Session {
 }
 
 /// A checkpoint of ours, or the PyTorch tutorial's networks as one; true if a discriminator had to be made up.
-async fn read_or_import(bytes: &[u8]) -> Result<(Checkpoint, bool), CheckpointError> {
+async fn read_or_import(bytes: &[u8], device: &OpenDevice) -> Result<(Checkpoint, bool), CheckpointError> {
     match Checkpoint::from_bytes(bytes) {
-        Err(foreign @ CheckpointError::Foreign { .. }) => match import_safetensors(bytes).await {
+        Err(foreign @ CheckpointError::Foreign { .. }) => match import_safetensors(bytes, &device.device).await {
             Ok(Some(Imported { checkpoint, has_fresh_discriminator })) => Ok((checkpoint, has_fresh_discriminator)),
             // No such networks, or no safetensors file at all.
             Ok(None) | Err(CheckpointError::Import(ImportError::File { .. })) => Err(foreign),

@@ -1,7 +1,7 @@
 //! The network that came with the page: it draws before anyone has trained one.
 
 use whelp::checkpoint::{Checkpoint, restore_sampler};
-use whelp::device;
+use whelp::device::OpenDevice;
 use whelp::platform::yield_now;
 use whelp::protocol::Grid;
 use whelp::sample::{Draw, Pictures};
@@ -18,20 +18,20 @@ const COUNT: usize = 64;
 const AT_ONCE: usize = 8;
 
 /// What it drew, and how many pictures it has learnt from. None if `is_wanted` ends first.
-///
-/// On the processor, whatever the device: a graphics device would build kernels that no training uses.
-pub async fn draw(is_wanted: impl Fn() -> bool) -> Result<Option<(Grid, u64)>, String> {
+pub async fn draw(
+    OpenDevice { device, .. }: &OpenDevice,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<(Grid, u64)>, String> {
     let bytes = fetch(FILE).await?;
     let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    let device = device::cpu();
-    let sampler = restore_sampler(&checkpoint, &device).map_err(|error| error.to_string())?;
+    let sampler = restore_sampler(&checkpoint, device).map_err(|error| error.to_string())?;
     let mut drawn: Option<Pictures> = None;
     for first in (0..COUNT).step_by(AT_ONCE) {
         if !is_wanted() {
             return Ok(None);
         }
         let what = Draw { first, ..Draw::new(SEED, AT_ONCE) };
-        let pictures = sampler.draw(what, &device).await.map_err(|error| error.to_string())?;
+        let pictures = sampler.draw(what, device).await.map_err(|error| error.to_string())?;
         match &mut drawn {
             None => drawn = Some(pictures),
             Some(drawn) => drawn.pixels.extend(pictures.pixels),

@@ -3,6 +3,7 @@
 mod blocked;
 mod planar;
 mod vectors;
+mod with_burn;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
@@ -12,14 +13,14 @@ use burn::tensor::DType;
 use blocked::{Pass, weight_gradient};
 use planar::Planar;
 
+use super::ConvolutionBackend;
 use super::geometry::Geometry;
-use super::{ConvolutionBackend, with_burn};
 use crate::ops::flex::{tensor, values};
 
 impl ConvolutionBackend for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         if is_for_burn(&x, &geometry) {
-            return with_burn::convolve::<Self>(x, weight, geometry);
+            return with_burn::convolve(x, weight, geometry);
         }
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let (x, weight) = (values(&x), values(&weight));
@@ -32,7 +33,7 @@ impl ConvolutionBackend for Flex {
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         if is_for_burn(&y, &geometry) {
-            return with_burn::convolve_transposed::<Self>(y, weight, geometry);
+            return with_burn::convolve_transposed(y, weight, geometry);
         }
         let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
         let (y, weight) = (values(&y), values(&weight));
@@ -45,7 +46,7 @@ impl ConvolutionBackend for Flex {
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         if is_for_burn(&x, &geometry) {
-            return with_burn::correlate::<Self>(x, y, geometry);
+            return with_burn::correlate(x, y, geometry);
         }
         let (x, y) = (x.to_contiguous(), y.to_contiguous());
         let (x, y) = (values(&x), values(&y));

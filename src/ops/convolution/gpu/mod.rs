@@ -2,15 +2,19 @@
 
 mod kernels;
 
+use std::ops::Range;
+
 use burn::backend::Cube;
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
+use burn::tensor::Slice;
 use burn_cubecl::cubecl;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::CubeDim;
 
 use super::geometry::Geometry;
-use super::{Convolution, ConvolutionBackend, with_burn};
-use crate::ops::gpu::{cubes, empty_like, input, is_ours, output, unit_per_value};
+use super::{Convolution, ConvolutionBackend};
+use crate::ops::gpu::{cubes, empty_like, input, output, unit_per_value};
 use kernels::{Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
 
 /// Planes of fewer units are those of processors that imitate graphics devices.
@@ -26,41 +30,59 @@ const BUSY_IN_SOFTWARE: usize = 4;
 /// The least of a sum that is worth adding up by itself.
 const SHARE: usize = 128;
 
+/// Pixels of all images that one launch takes: a cube has at least 64 of them, and no device counts 65,536 cubes of a row.
+const MOST_PIXELS: usize = 1 << 21;
+
 impl ConvolutionBackend for Cube {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&[&x, &weight], &geometry) {
-            return with_burn::convolve::<Self>(x, weight, geometry);
-        }
-        let y = empty_like(&x, geometry.output_shape());
-        Product::forward(&geometry.as_product().unwrap_or(geometry)).launch(weight, x, &y);
-        y
+        convolve(x, weight, geometry, MOST_PIXELS)
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&[&y, &weight], &geometry) {
-            return with_burn::convolve_transposed::<Self>(y, weight, geometry);
-        }
-        let x = empty_like(&y, geometry.input_shape());
-        Product::transposed(&geometry.as_product().unwrap_or(geometry)).launch(weight, y, &x);
-        x
+        convolve_transposed(y, weight, geometry, MOST_PIXELS)
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&[&x, &y], &geometry) {
-            return with_burn::correlate::<Self>(x, y, geometry);
-        }
-        let gradient = empty_like(&x, geometry.weight_shape());
-        Product::weight_gradient(&geometry.as_product().unwrap_or(geometry)).launch(y, x, &gradient);
-        gradient
+        correlate(x, y, geometry, MOST_PIXELS)
     }
 }
 
-/// What is too large for one launch of a kernel, or of another type.
-fn is_for_burn(tensors: &[&CubeTensor], geometry: &Geometry) -> bool {
-    let shapes = [geometry.input_shape(), geometry.output_shape(), geometry.weight_shape()];
-    let rows_and_columns =
-        shapes.iter().flat_map(|[batch, channels, height, width]| [*channels, batch * height * width]);
-    rows_and_columns.max() > Some(1 << 19) || geometry.convolution.groups > 1 << 12 || !is_ours(tensors)
+fn convolve(x: CubeTensor, weight: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if let Some(halves) = geometry.halves(most) {
+        let part = |(images, half): (Range<usize>, _)| convolve(narrow(&x, images), weight.clone(), half, most);
+        return Cube::float_cat(halves.map(part).into(), 0);
+    }
+    let y = empty_like(&x, geometry.output_shape());
+    Product::forward(&geometry.as_product().unwrap_or(geometry)).launch(weight, x, &y);
+    y
+}
+
+fn convolve_transposed(y: CubeTensor, weight: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if let Some(halves) = geometry.halves(most) {
+        let part =
+            |(images, half): (Range<usize>, _)| convolve_transposed(narrow(&y, images), weight.clone(), half, most);
+        return Cube::float_cat(halves.map(part).into(), 0);
+    }
+    let x = empty_like(&y, geometry.input_shape());
+    Product::transposed(&geometry.as_product().unwrap_or(geometry)).launch(weight, y, &x);
+    x
+}
+
+fn correlate(x: CubeTensor, y: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if let Some(halves) = geometry.halves(most) {
+        let part =
+            |(images, half): (Range<usize>, _)| correlate(narrow(&x, images.clone()), narrow(&y, images), half, most);
+        let [first, second] = halves.map(part);
+        return Cube::float_add(first, second);
+    }
+    let gradient = empty_like(&x, geometry.weight_shape());
+    Product::weight_gradient(&geometry.as_product().unwrap_or(geometry)).launch(y, x, &gradient);
+    gradient
+}
+
+/// Some of the images of a tensor.
+fn narrow(tensor: &CubeTensor, images: Range<usize>) -> CubeTensor {
+    Cube::float_slice(tensor.clone(), &[Slice::from(images)])
 }
 
 /// One of the sums as `target[row][column] = Σ_k matrix[row][k] · windows[k][column]`. Digits, lowest first, are those of the
@@ -291,6 +313,8 @@ impl Product {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use burn::tensor::{DType, Shape};
     use futures_lite::future::block_on;
 
@@ -311,12 +335,45 @@ mod tests {
         bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
     }
 
+    /// Opens the graphics device, which a program can do once.
+    fn has_device() -> bool {
+        static OPENED: LazyLock<Result<(), String>> =
+            LazyLock::new(|| block_on(open(DeviceChoice::Wgpu)).map(|_| ()).map_err(|error| error.to_string()));
+        if let Err(error) = &*OPENED {
+            assert!(std::env::var_os("WHELP_REQUIRE_GPU").is_none(), "{error}");
+        }
+        OPENED.is_ok()
+    }
+
+    /// Larger batches than tests have time for are computed by halves, here of a few images.
+    #[test]
+    fn halves_of_a_batch_make_the_whole() {
+        if !has_device() {
+            return;
+        }
+        let (x_shape, weight_shape) = ([7, 6, 8, 8], [5, 6, 4, 4]);
+        let geometry = Geometry::forward(x_shape, weight_shape, Convolution { stride: 2, padding: 1, groups: 1 });
+        let [x, weight, y] = [x_shape, weight_shape, geometry.output_shape()].map(|shape| tensor(shape, 1));
+        let [whole, parts] = [MOST_PIXELS, 100].map(|most| {
+            [
+                convolve(x.clone(), weight.clone(), geometry, most),
+                convolve_transposed(y.clone(), weight.clone(), geometry, most),
+                correlate(x.clone(), y.clone(), geometry, most),
+            ]
+            .map(values)
+        });
+        for (whole, parts) in whole.iter().zip(&parts) {
+            assert_eq!(whole.len(), parts.len());
+            let largest = whole.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+            assert!(whole.iter().zip(parts).all(|(whole, part)| (whole - part).abs() <= 1e-5 * largest));
+        }
+    }
+
     /// Tests run on a software device, which never chooses the kernel for hardware by itself. The one it chooses is held to
     /// burn's in `tests/library/convolution.rs`.
     #[test]
     fn kernels_agree() {
-        if let Err(error) = block_on(open(DeviceChoice::Wgpu)) {
-            assert!(std::env::var_os("WHELP_REQUIRE_GPU").is_none(), "{error}");
+        if !has_device() {
             return;
         }
         for (kernel, stride, padding) in [(3, 1, 1), (4, 2, 1), (1, 2, 0)] {

@@ -1,0 +1,5 @@
+//! The worker's program for WebGPU.
+
+fn main() {
+    whelp_trainer::start();
+}
