@@ -8,7 +8,7 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 
 const FOLDER = process.env.TRUNK_STAGING_DIR;
 
-/** A minute for all files, or two seconds. */
+/** As small as it gets, or quickly. */
 const QUALITY = process.env.WHELP_WASM_EFFORT === "full" ? { brotli: 11, gzip: 9 } : { brotli: 5, gzip: 6 };
 
 /** Below this part of the size a variant is worth unpacking: pictures stay as they are. */

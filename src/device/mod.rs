@@ -225,9 +225,9 @@ async fn open_wgpu(_choice: DeviceChoice, _api: Option<()>) -> Result<OpenDevice
 /// A GPU whose shader was refused goes on with stale memory and only logs it (tracel-ai/cubecl#1641), so a wrong
 /// device has to be found by its numbers.
 async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
-    let trial = Trial::new();
-    let expected = trial.sums();
-    let found = trial
+    let test = SelfTest::new();
+    let expected = test.sums();
+    let found = test
         .compute(device)
         .await
         .map_err(|error| DeviceError::Unavailable { name: name.to_owned(), reason: error.to_string() })?;
@@ -248,12 +248,12 @@ async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
 }
 
 /// The discriminator's kind of convolution on fixed numbers: kernels of 4x4, stride 2, padding 1.
-struct Trial {
+struct SelfTest {
     input: Vec<f32>,
     weight: Vec<f32>,
 }
 
-impl Trial {
+impl SelfTest {
     const INPUT: [usize; 4] = [2, 3, 8, 8];
     const WEIGHT: [usize; 4] = [5, 3, 4, 4];
     const OUTPUT: [usize; 4] = [2, 5, 4, 4];
@@ -331,11 +331,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_that_computes_right_passes_and_one_that_does_not_would_be_found() {
+    fn the_processor_passes_and_the_sums_notice_weights_that_are_off() {
         block_on(self_test(&cpu(), "CPU")).unwrap();
-        let trial = Trial::new();
-        let right = trial.sums();
-        let wrong = Trial { weight: trial.weight.iter().map(|weight| weight * 1.001).collect(), ..trial }.sums();
+        let test = SelfTest::new();
+        let right = test.sums();
+        let wrong = SelfTest { weight: test.weight.iter().map(|weight| weight * 1.001).collect(), ..test }.sums();
         for (right, wrong) in right.iter().zip(&wrong) {
             let largest = right.iter().fold(0f32, |a, v| a.max(v.abs()));
             assert!(right.iter().zip(wrong).any(|(right, wrong)| (right - wrong).abs() > 1e-4 * largest));

@@ -144,8 +144,8 @@ impl Linear {
     }
 }
 
-/// `x Wᵀ`, by our convolution where a graphics device computes: burn's product of matrices is no faster there without trying
-/// out which of its many kernels suits, and they would be a third of the page's program.
+/// `x Wᵀ`, by our convolution where a graphics device computes: burn's many kernels for products of matrices would be more
+/// than a quarter of the page's program for one.
 fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
     if crate::device::is_cpu(&x.device()) {

@@ -1,10 +1,11 @@
 //! Our convolutions against burn's on the CPU, on shapes that no network has.
 
+use burn::module::Param;
 use burn::tensor::module as reference;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use whelp::device::cpu;
-use whelp::ops::{Convolution, conv_transpose2d, conv2d};
+use whelp::ops::{Convolution, Dual, Linear, conv_transpose2d, conv2d};
 use whelp::random::{Random, Stream};
 
 use crate::golden::on_devices;
@@ -14,6 +15,7 @@ on_devices! {
     transposed_convolutions_agree =>
         transposed_convolutions_agree_with_burns_on_the_cpu, transposed_convolutions_agree_with_burns_on_a_gpu;
     products_agree => convolutions_of_whole_maps_agree_with_burns_on_the_cpu, convolutions_of_whole_maps_agree_with_burns_on_a_gpu;
+    dense_layers_are_products => dense_layers_are_products_on_the_cpu, dense_layers_are_products_on_a_gpu;
 }
 
 /// Kernel, stride, padding.
@@ -68,7 +70,9 @@ fn transposed_convolutions_agree(device: &Device) {
 /// Kernels that cover their input, whose sums are products of matrices.
 fn products_agree(device: &Device) {
     let convolution = Convolution { stride: 1, padding: 0, groups: 1 };
-    for (kernel, [channels_in, channels_out], batch) in [(4, [37, 1], 5), (4, [100, 24], 3), (3, [2, 70], 17)] {
+    for (kernel, [channels_in, channels_out], batch) in
+        [(4, [37, 1], 5), (4, [100, 24], 3), (3, [2, 70], 17), (1, [64, 19], 5), (1, [7, 130], 33)]
+    {
         agree(
             device,
             &format!("{kernel}x{kernel} over as much"),
@@ -93,6 +97,16 @@ fn products_agree(device: &Device) {
             },
         );
     }
+}
+
+/// `x Wᵀ`, whichever kernels compute it.
+fn dense_layers_are_products(device: &Device) {
+    const WEIGHT: [[f32; 3]; 2] = [[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]];
+    const X: [[f32; 3]; 4] = [[2.0, 1.0, 4.0], [0.0, -3.0, 1.0], [1.0, 1.0, 1.0], [-2.0, 0.5, 8.0]];
+    let layer = Linear { weight: Param::from_tensor(Tensor::from_data(WEIGHT, device)), bias: None };
+    let y = layer.forward(Dual { value: Tensor::from_data(X, device), tangent: None }).value;
+    let y = y.into_data().try_into_vec::<f32>().unwrap();
+    assert_eq!(y, [2.0, 2.25, 6.5, -1.75, -0.5, 2.25, 1.0, -13.875]);
 }
 
 /// Output and both gradients, where a gradient of the output that differs from pixel to pixel comes in.

@@ -3,6 +3,29 @@
 import { expect, test } from "../fixtures.mjs";
 import { endGraphicsProcess } from "../whelp.mjs";
 
+test("a graphics device that is refused leaves the training to the processor, and it is said why", async ({ context, requested, whelp }) => {
+  // Offered when the program is chosen, and gone when the program asks for it.
+  await context.route("**/trainer.js", async (route) => {
+    const response = await route.fetch();
+    const body = `
+      const request = navigator.gpu?.requestAdapter.bind(navigator.gpu);
+      let asked = 0;
+      if (self.name !== "processor") GPU.prototype.requestAdapter = async (options) => (asked++ === 0 ? request(options) : null);
+    `;
+    await route.fulfill({ response, body: body + (await response.text()) });
+  });
+  await whelp.page.goto("/");
+  await expect(whelp.part("device")).toContainText("CPU", { timeout: 60_000 });
+  await expect(whelp.part("device-reason")).toHaveText(/^WebGPU found no graphics device/);
+  const programs = requested.map((url) => new URL(url).pathname).filter((path) => path.startsWith("/trainer-") && path.endsWith(".wasm"));
+  expect(programs).toEqual(["/trainer-graphics_bg.wasm", "/trainer-processor_bg.wasm"]);
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.firstLosses();
+  const { discriminator, generator } = await whelp.losses();
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+});
+
 test("a lost graphics device costs nothing that a checkpoint holds, and training goes on", async ({ browser, expectedFaults, whelp }, info) => {
   expectedFaults.push(/the wgpu device was lost/);
   await whelp.open();

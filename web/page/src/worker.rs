@@ -25,7 +25,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a worker for WebGPU where the browser offers it, or for the processor in any case. `on_crash` hears what the browser tells when the worker cannot be loaded or breaks.
+    /// Starts a worker for WebGPU where the browser offers it, or for the processor in any case. `on_crash` hears what the
+    /// browser tells when the worker cannot be loaded or breaks.
     ///
     /// # Errors
     /// What the browser says when it has no workers at all.

@@ -1,7 +1,7 @@
 //! The page's Web Worker: everything that computes. A device, a data set, an opened checkpoint and at most one run.
 //!
-//! There are two programs of it, by features: `graphics` holds the kernels for WebGPU, `processor` those for the CPU. Each is
-//! about half of what both would be, and `web/assets/trainer.js` picks the one that the visitor's device needs.
+//! There are two programs of it, by features: `graphics` holds the kernels for WebGPU, `processor` those for the CPU, and
+//! `web/assets/trainer.js` picks the one that the visitor's device needs.
 
 mod cache;
 mod data;
