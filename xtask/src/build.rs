@@ -31,22 +31,28 @@ pub fn command() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The devices that the page's worker has a program for, each a feature of its packages.
-const DEVICES: [&str; 2] = ["graphics", "processor"];
+/// The devices that the page's worker has a program for, each a feature of its packages, and the profile for it. `index.html`
+/// says the same to trunk.
+const DEVICES: [(&str, &str); 2] = [("graphics", WEB), ("processor", "release")];
+
+/// The profile of what does not compute.
+const WEB: &str = "web";
 
 /// Compiles the page's programs, one by one: together, cargo would unify their features and all of burn would get into each.
 /// Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
 pub fn compile_page(paths: &Paths) -> Result<()> {
-    run(&mut compile_wasm(&["whelp-page"], None, paths)?)?;
-    DEVICES.into_iter().try_for_each(|device| run(&mut compile_wasm(&["whelp-trainer"], Some(device), paths)?))
+    run(&mut compile_wasm(&["whelp-page"], WEB, None, paths)?)?;
+    DEVICES
+        .into_iter()
+        .try_for_each(|(device, profile)| run(&mut compile_wasm(&["whelp-trainer"], profile, Some(device), paths)?))
 }
 
 /// The page, and the checks of golden files that run in a browser. What is said meanwhile goes into a file.
 pub fn compile_page_and_checks(log: &File, paths: &Paths) -> Result<()> {
-    run_into(log, &mut compile_wasm(&["whelp-page"], None, paths)?)?;
-    for device in DEVICES {
-        run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], Some(device), paths)?)?;
-        let compiled = paths.target.join("wasm32-unknown-unknown/web/golden.wasm");
+    run_into(log, &mut compile_wasm(&["whelp-page"], WEB, None, paths)?)?;
+    for (device, profile) in DEVICES {
+        run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], profile, Some(device), paths)?)?;
+        let compiled = paths.target.join("wasm32-unknown-unknown").join(profile).join("golden.wasm");
         let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
         command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths).join(device));
         run_into(log, command.arg(compiled))?;
@@ -61,10 +67,10 @@ pub fn golden_program(paths: &Paths) -> PathBuf {
     paths.target.join("golden-page")
 }
 
-fn compile_wasm(packages: &[&str], device: Option<&str>, paths: &Paths) -> Result<Command> {
+fn compile_wasm(packages: &[&str], profile: &str, device: Option<&str>, paths: &Paths) -> Result<Command> {
     forget_other_checkouts(paths)?;
     let mut command = cargo(paths);
-    command.args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "--bins"]);
+    command.args(["build", "--profile", profile, "--target", "wasm32-unknown-unknown", "--bins"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     command.args(device.iter().flat_map(|device| ["--features", device]));
     wasm_rust()?.apply(&mut command, Vec::new())?;

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use std::path::Path;
 
 /// The profiles that are used, each with its folder of fingerprints.
-const PROFILE_FOLDERS: [&str; 4] = ["debug", "release", "web", "wasm32-unknown-unknown/web"];
+const PROFILE_FOLDERS: [&str; 5] =
+    ["debug", "release", "web", "wasm32-unknown-unknown/release", "wasm32-unknown-unknown/web"];
 
 /// Makes cargo compile our own crates again if another checkout was the last to compile here. The crates from the
 /// registry, which take nearly all the time, stay.

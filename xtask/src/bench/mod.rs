@@ -13,6 +13,7 @@ use crate::setup::{self, browser};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -105,16 +106,14 @@ fn profile(
     paths: &Paths,
     (recipe, width, batch): (&str, usize, usize),
     arguments: &[&str],
-    threads: Option<&str>,
+    environment: &[(&str, &OsStr)],
 ) -> Result<serde_json::Value> {
     let mut command = tool(build::program(paths), paths);
     command.args(["profile", "--json", "--recipe", recipe, "--batch", &batch.to_string()]);
     for network in ["generator", "discriminator"] {
         command.args(["--set", &format!("model.{network}_width={width}")]);
     }
-    if let Some(threads) = threads {
-        command.env("RAYON_NUM_THREADS", threads);
-    }
+    command.envs(environment.iter().copied());
     Ok(serde_json::from_str(&capture(command.args(arguments))?)?)
 }
 
@@ -125,7 +124,7 @@ fn number(profile: &serde_json::Value, key: &str) -> Result<f64> {
 /// Kernels that a step launches on a graphics device: any device, as their number does not depend on its speed.
 fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
     let count = |recipe: &str, limit: &str| -> Result<Measurement> {
-        let profile = profile(paths, (recipe, 32, 16), &["--device", "vulkan", "--steps", "2"], None)?;
+        let profile = profile(paths, (recipe, 32, 16), &["--device", "vulkan", "--steps", "2"], &[])?;
         let launches = profile["launches"].as_object().context("the profile tells no launches")?;
         let count: u64 = launches.values().filter_map(serde_json::Value::as_u64).sum();
         let name = format!("kernels launched by a step of {recipe} of width 32, batch 16");
@@ -134,16 +133,21 @@ fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
     Ok(vec![count("dcgan64", &format!(" (limit {LAUNCH_LIMIT})"))?, count("r3gan-small", "")?])
 }
 
-/// How fast each of DCGAN's convolutions is, on the processor and on the graphics device there is.
+/// How fast each of DCGAN's convolutions is: on the processor, on the graphics device there is, and on the browser's
+/// software for machines without one.
 fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
+    let swiftshader = browser::find_swiftshader().context("the browser brings no SwiftShader")?;
+    let drivers = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].map(|name| (name, swiftshader.as_os_str()));
     let mut measurements = Vec::new();
-    for device in ["cpu", "vulkan"] {
-        let profile = profile(paths, ("dcgan64", 32, 16), &["--device", device, "--convolutions"], None)?;
+    for (device, name, environment) in
+        [("cpu", "CPU", [].as_slice()), ("vulkan", "Vulkan", &[]), ("vulkan", "SwiftShader", &drivers)]
+    {
+        let profile = profile(paths, ("dcgan64", 32, 16), &["--device", device, "--convolutions"], environment)?;
         for speeds in profile.as_array().context("the profile tells no convolutions")? {
             let (forward, input) = (number(speeds, "forward")?, number(speeds, "input_gradient")?);
             let weight = number(speeds, "weight_gradient")?;
             measurements.push(Measurement {
-                name: format!("convolution of {} by {}, stride 2, {device}", speeds["input"], speeds["weight"]),
+                name: format!("convolution of {} by {}, stride 2, {name}", speeds["input"], speeds["weight"]),
                 value: format!("forward {forward:.1}, input gradient {input:.1}, weight gradient {weight:.1} GFLOP/s"),
             });
         }
@@ -155,7 +159,7 @@ fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
 fn growth(paths: &Paths) -> Result<Vec<Measurement>> {
     const BATCHES: [usize; 4] = [8, 16, 32, 64];
     const WIDTHS: [usize; 3] = [16, 32, 64];
-    let step = |width, batch| profile(paths, ("dcgan64", width, batch), &["--device", "cpu", "--steps", "10"], None);
+    let step = |width, batch| profile(paths, ("dcgan64", width, batch), &["--device", "cpu", "--steps", "10"], &[]);
     let mut per_image = Vec::new();
     let mut memory = Vec::new();
     for batch in BATCHES {
@@ -208,7 +212,7 @@ fn step_on_the_page() -> String {
 
 /// The page's processor fallback against the terminal program on one thread.
 fn against_one_thread(browser: &[InBrowser], paths: &Paths) -> Result<Measurement> {
-    let profile = profile(paths, ON_THE_PAGE, &["--device", "cpu"], Some("1"))?;
+    let profile = profile(paths, ON_THE_PAGE, &["--device", "cpu"], &[("RAYON_NUM_THREADS", OsStr::new("1"))])?;
     let native = number(&profile, "step_secs")?;
     let name = step_on_the_page();
     let page = browser.iter().find(|measured| measured.name == name);

@@ -4,7 +4,7 @@ use super::{Part, apt};
 use crate::paths::Paths;
 use crate::process::find_on_path;
 use anyhow::{Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tells the tests, and this program, which browser to take.
 pub const BROWSER_VARIABLE: &str = "WHELP_CHROMIUM";
@@ -45,6 +45,14 @@ pub fn find_browser() -> Option<PathBuf> {
         .into_iter()
         .filter_map(find_on_path)
         .find(|path| !is_snap(path))
+}
+
+/// The description of the browser's own Vulkan driver, by which other programs can be made to use it.
+pub fn find_swiftshader() -> Option<PathBuf> {
+    const DESCRIPTION: &str = "vk_swiftshader_icd.json";
+    let beside = find_browser().and_then(|browser| Some(browser.canonicalize().ok()?.with_file_name(DESCRIPTION)));
+    // Debian's browser is started by a script that lies elsewhere.
+    beside.into_iter().chain([Path::new("/usr/lib/chromium").join(DESCRIPTION)]).find(|path| path.is_file())
 }
 
 /// A snap's program is a link to snap itself, or Ubuntu's short script that starts the snap.
