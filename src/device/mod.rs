@@ -200,6 +200,7 @@ async fn open_wgpu(
     choice: DeviceChoice,
     api: Option<burn::tensor::wgpu::WgpuBackend>,
 ) -> Result<OpenDevice, DeviceError> {
+    crate::platform::ask_for_subgroups();
     // Few tasks to a submission: a browser shows frames of other pages between them.
     let mut options = Device::wgpu_options().tasks_max(32);
     if let Some(api) = api {

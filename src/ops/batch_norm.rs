@@ -442,7 +442,7 @@ mod gpu {
             let [area, count, channels] = channel_sizes(&x);
             let affine = empty_like(&x, [Affine::ROWS, channels as usize]);
             let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels as usize]));
-            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, channels));
             let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(input);
             let [to, to_mean, to_variance] = [&affine, &new_mean, &new_variance].map(output);
             // SAFETY: the kernel reads and writes what belongs to its channel only. Eight buffers are as many as every
@@ -489,7 +489,7 @@ mod gpu {
         ) -> (FloatTensor<Self>, FloatTensor<Self>) {
             let [area, count, channels] = channel_sizes(&x);
             let [gamma, beta] = [0, 1].map(|_| empty_like(&x, [channels as usize]));
-            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, channels));
             let [x, gradient, affine] = [x, gradient, affine].map(input);
             let (to_gamma, to_beta) = (output(&gamma), output(&beta));
             // SAFETY: the kernel reads the maps of its channel only.

@@ -106,7 +106,7 @@ mod gpu {
     impl CrossEntropyBackend for Cube {
         fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self> {
             let (loss, count) = (empty_like(&logits, [1]), logits.meta.num_elements() as u32);
-            let (client, (cubes, cube)) = (logits.client.clone(), cube_per_channel(1));
+            let (client, (cubes, cube)) = (logits.client.clone(), cube_per_channel(&logits, 1));
             let (logits, to) = (input(logits), output(&loss));
             // SAFETY: the kernel reads the logits only.
             unsafe { mean::launch_unchecked(&client, cubes, cube, logits, to, count, target) };

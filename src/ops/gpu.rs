@@ -43,9 +43,19 @@ pub fn channel_sizes(tensor: &CubeTensor) -> [u32; 3] {
     [height * width, batch * height * width, channels].map(|size| size as u32)
 }
 
-/// A cube of [`UNITS`] for each channel.
-pub fn cube_per_channel(channels: u32) -> (CubeCount, CubeDim) {
-    (CubeCount::Static(channels, 1, 1), CubeDim::new_1d(UNITS as u32))
+/// How many units a plane of the tensor's device has if a processor imitates the device: fewer than on any hardware, and
+/// always as many.
+pub fn software_plane(tensor: &CubeTensor) -> Option<usize> {
+    const HARDWARE: u32 = 16;
+    let hardware = &tensor.client.properties().hardware;
+    let plane = hardware.plane_size_max;
+    (plane < HARDWARE && plane == hardware.plane_size_min).then_some(plane as usize)
+}
+
+/// A cube for each channel: of [`UNITS`], or of one plane where waiting for other planes costs more than they do.
+pub fn cube_per_channel(tensor: &CubeTensor, channels: u32) -> (CubeCount, CubeDim) {
+    let units = software_plane(tensor).unwrap_or(UNITS);
+    (CubeCount::Static(channels, 1, 1), CubeDim::new_1d(units as u32))
 }
 
 /// Where a channel's value `at` lies, counted through all images.

@@ -161,7 +161,7 @@ mod gpu {
         fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
             let [area, count, channels] = channel_sizes(&x);
             let total = empty_like(&x, [channels as usize]);
-            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(channels));
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, channels));
             let (x, to) = (input(x), output(&total));
             // SAFETY: the kernel reads the maps of its channel only.
             unsafe { sums::launch_unchecked(&client, cubes, cube, x, to, area, count, channels) };

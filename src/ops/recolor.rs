@@ -151,7 +151,7 @@ mod gpu {
             let [area, channels] = [height * width, channels].map(|size| size as u32);
             let (y, of_pictures) = (empty_like(&x, x.meta.shape().clone()), empty_like(&x, [batch]));
             let client = x.client.clone();
-            let (cubes, cube) = cube_per_channel(batch as u32);
+            let (cubes, cube) = cube_per_channel(&x, batch as u32);
             let to = output(&of_pictures);
             // SAFETY: the kernel reads its own picture only.
             unsafe { means::launch_unchecked(&client, cubes, cube, input(x.clone()), to, area * channels) };

@@ -11,3 +11,6 @@ pub fn memory_bytes() -> Option<u64> {
 
 /// The system has run them already.
 pub fn run_constructors() {}
+
+/// Nothing: natively wgpu asks for them itself.
+pub fn ask_for_subgroups() {}

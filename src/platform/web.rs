@@ -1,5 +1,6 @@
-use js_sys::Promise;
-use wasm_bindgen::JsValue;
+use js_sys::{Array, Function, Object, Promise, Proxy, Reflect, global};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 
@@ -21,4 +22,33 @@ pub async fn yield_now() {
 pub fn memory_bytes() -> Option<u64> {
     const PAGE_BYTES: u64 = 65536;
     Some(core::arch::wasm32::memory_size(0) as u64 * PAGE_BYTES)
+}
+
+/// Has every WebGPU device that is opened from now on come with `subgroups`, where the adapter has them.
+///
+/// wgpu 30 tells their size but cannot ask for them here, so its question is completed on its way to the browser. Kernels use
+/// them on devices that a processor imitates (`ops::gpu::software_plane`).
+pub fn ask_for_subgroups() {
+    // Without WebGPU there is nothing to complete, and opening a device says so.
+    let _ = complete_requests();
+}
+
+fn complete_requests() -> Result<(), JsValue> {
+    let adapters = Reflect::get(&Reflect::get(&global(), &"GPUAdapter".into())?, &"prototype".into())?;
+    let open: Function = Reflect::get(&adapters, &"requestDevice".into())?.dyn_into()?;
+    let complete = |open: Function, adapter: JsValue, arguments: Array| {
+        let features = Reflect::get(&adapter, &"features".into())?;
+        let has: Function = Reflect::get(&features, &"has".into())?.dyn_into()?;
+        if has.call1(&features, &"subgroups".into())?.is_truthy()
+            && let Ok(required) = Reflect::get(&arguments.get(0), &"requiredFeatures".into())?.dyn_into::<Array>()
+        {
+            required.push(&"subgroups".into());
+        }
+        Reflect::apply(&open, &adapter, &arguments)
+    };
+    let complete = Closure::<dyn Fn(Function, JsValue, Array) -> Result<JsValue, JsValue>>::new(complete);
+    let handler = Object::new();
+    Reflect::set(&handler, &"apply".into(), &complete.into_js_value())?;
+    Reflect::set(&adapters, &"requestDevice".into(), &Proxy::new(&open, &handler))?;
+    Ok(())
 }

@@ -7,7 +7,8 @@
 //!
 //! There are two ways. On hardware a cube brings pieces of both factors into its shared memory, from which every unit takes
 //! what it needs ([`product`]). Where a processor imitates a graphics device, its own caches do that; there, what a read
-//! costs is going from lane to lane, shared memory or not, and parts have to be large instead ([`product_in_registers`]).
+//! costs is going from lane to lane, shared memory or not, so parts are large instead, and the units of a plane share what
+//! they have read of the matrix ([`product_in_registers`]).
 
 use super::cubecl;
 use cubecl::prelude::*;
@@ -22,6 +23,8 @@ pub struct Tile {
     /// How much of the sum is made at a time. With shared memory it divides the number of units and is a multiple of
     /// [`UNROLL`].
     pub depth: usize,
+    /// Units of a plane, which tell each other what they have read of the matrix; only without shared memory.
+    pub lanes: usize,
     /// Whether cubes of the third axis are phases: see [`Windows::stride`].
     pub has_phases: bool,
 }
@@ -137,34 +140,50 @@ fn phase_of(at: &Windows, cube: u32, #[comptime] has_phases: bool) -> Phase {
     }
 }
 
-/// A column's windows: where they start in a map, and which map is the first. Negative places wrap around, and are outside
-/// of every map; so are all of a column that there is not.
+/// A column's windows: where they start in a map, and where that is in the first map. Negative places wrap around, and are
+/// outside of every map; so are all of a column that there is not.
 #[derive(CubeType, Clone, Copy)]
 struct Window {
     top: u32,
     left: u32,
-    map: u32,
+    place: u32,
 }
+
+/// Where nothing is: outside of every map, however far a window reaches from it.
+const NOWHERE: u32 = 0x4000_0000;
 
 #[cube]
 fn window_of(at: &Windows, phase: &Phase, column: u32) -> Window {
     let rest = column / at.column_width;
     let top = rest % at.column_height * at.column_step + phase.top;
-    Window {
-        top: select(column < at.columns, top, 0x4000_0000u32),
-        left: column % at.column_width * at.column_step + phase.left,
-        map: phase.group * at.window_group + rest / at.column_height * at.column_map,
-    }
+    let left = column % at.column_width * at.column_step + phase.left;
+    let map = phase.group * at.window_group + rest / at.column_height * at.column_map;
+    Window { top: select(column < at.columns, top, NOWHERE), left, place: map + top * at.map_width + left }
 }
 
-/// What a window has at k, or 0 where `is_k` is not.
+/// What a step from a window's start to its value at k is: on both axes, and in values.
+#[derive(CubeType, Clone, Copy)]
+struct Reach {
+    down: u32,
+    right: u32,
+    values: u32,
+}
+
+/// The reach at k, or out of every map where `is_k` is not.
 #[cube]
-fn value_of(windows: &[f32], at: &Windows, window: &Window, k: &Digits, is_k: bool) -> f32 {
-    let y = window.top + k.middle * at.window_step;
-    let x = window.left + k.low * at.window_step;
-    let is_there = is_k & (y < at.map_height) & (x < at.map_width);
-    let place = window.map + k.high * at.window_map + y * at.map_width + x;
-    select(is_there, windows[select(is_there, place, 0u32) as usize], 0.0f32)
+fn reach_of(at: &Windows, k: &Digits, is_k: bool) -> Reach {
+    let down = k.middle * at.window_step;
+    let right = k.low * at.window_step;
+    Reach { down: select(is_k, down, NOWHERE), right, values: k.high * at.window_map + down * at.map_width + right }
+}
+
+/// What a window has there, or 0 outside of the map. Browsers make branches of `&`, which cost more than what they avoid.
+#[cube]
+fn value_of(windows: &[f32], at: &Windows, window: &Window, reach: &Reach) -> f32 {
+    let is_inside = window.left + reach.right < at.map_width;
+    let is_there = select(window.top + reach.down < at.map_height, is_inside, false);
+    let value = windows[select(is_there, window.place + reach.values, 0u32) as usize];
+    select(is_there, value, 0.0f32)
 }
 
 /// A number whose two lower digits have as many values as a phase says.
@@ -289,10 +308,11 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
         }
         for k in 0..depth {
             let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
+            let reach = reach_of(&at, &digits, first_k + k < end);
             #[unroll]
             for j in 0..comptime!(tile.part[1] / tile.units[0]) {
                 let place = k * tile_columns + UNIT_POS_X + comptime!(j as u32) * units;
-                window_piece[place as usize] = value_of(windows, &at, &own_windows[j], &digits, first_k + k < end);
+                window_piece[place as usize] = value_of(windows, &at, &own_windows[j], &reach);
             }
             let next = following(&digits, &phase);
             low.store(next.low);
@@ -334,20 +354,19 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
     let depth = comptime!(tile.depth as u32);
     let share = CUBE_POS_Z % at.shares;
     let phase = phase_of(&at, CUBE_POS_Z / at.shares, tile.has_phases);
-    let unit_row = UNIT_POS_X / comptime!(tile.units[1] as u32);
-    let unit_column = UNIT_POS_X % comptime!(tile.units[1] as u32);
-    let first_row = CUBE_POS_Y * comptime!((tile.part[0] * tile.units[0]) as u32) + unit_row;
-    let first_column = CUBE_POS_X * comptime!((tile.part[1] * tile.units[1]) as u32) + unit_column;
+    let first_row = CUBE_POS_Y * comptime!(tile.part[0] as u32);
+    let first_column = CUBE_POS_X * comptime!((tile.part[1] * tile.units[1]) as u32) + UNIT_POS_X;
 
     let mut own_windows = Sequence::<Window>::new();
     #[unroll]
     for j in 0..comptime!(tile.part[1]) {
         own_windows.push(window_of(&at, &phase, first_column + comptime!((j * tile.units[1]) as u32)));
     }
+    // All units of a plane need the same rows, and a read is a loop over them: each reads some rows for all.
     let mut own_rows = Sequence::<u32>::new();
     #[unroll]
-    for i in 0..comptime!(tile.part[0]) {
-        let row = u32::min(first_row + comptime!((i * tile.units[0]) as u32), at.rows - 1u32);
+    for i in 0..comptime!(tile.part[0].div_ceil(tile.lanes)) {
+        let row = u32::min(first_row + UNIT_POS_PLANE + comptime!((i * tile.lanes) as u32), at.rows - 1u32);
         own_rows.push(phase.matrix + row * at.matrix_row);
     }
     let mut totals = Sequence::<RuntimeCell<f32>>::new();
@@ -369,14 +388,21 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
         for k in 0..comptime!(tile.depth) {
             let is_k = begin + piece * depth + comptime!(k as u32) < end;
             let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
+            let reach = reach_of(&at, &digits, is_k);
             #[unroll]
             for j in 0..comptime!(tile.part[1]) {
-                values.push(value_of(windows, &at, &own_windows[j], &digits, is_k));
+                values.push(value_of(windows, &at, &own_windows[j], &reach));
             }
+            // Any value will do where windows have 0.
             let place = digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
+            let place = select(is_k, place, 0u32);
             #[unroll]
-            for i in 0..comptime!(tile.part[0]) {
-                factors.push(matrix[select(is_k, own_rows[i] + place, 0u32) as usize]);
+            for i in 0..comptime!(tile.part[0].div_ceil(tile.lanes)) {
+                let value = matrix[(own_rows[i] + place) as usize];
+                #[unroll]
+                for lane in 0..comptime!(tile.lanes.min(tile.part[0] - i * tile.lanes)) {
+                    factors.push(plane_broadcast(value, comptime!(lane as u32)));
+                }
             }
             let next = following(&digits, &phase);
             low.store(next.low);

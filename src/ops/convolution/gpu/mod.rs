@@ -14,14 +14,8 @@ use cubecl::prelude::CubeDim;
 
 use super::geometry::Geometry;
 use super::{Convolution, ConvolutionBackend};
-use crate::ops::gpu::{cubes, empty_like, input, output, unit_per_value};
+use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
 use kernels::{Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
-
-/// Planes of fewer units are those of processors that imitate graphics devices.
-const HARDWARE_PLANE: u32 = 16;
-
-/// Of those, Mesa's lavapipe has this many and SwiftShader fewer.
-const WIDE_PLANE: u32 = 8;
 
 /// Cubes that keep a device busy: where there are fewer, several share a sum.
 const BUSY: usize = 256;
@@ -216,34 +210,31 @@ impl Product {
             9.. => ([8, 8], [2, 32], 8),
             rows => ([rows.next_power_of_two(), 8], [1, 32], 8),
         };
-        Tile { part, units, depth, has_phases: self.phases.is_some() }
+        Tile { part, units, depth, lanes: 1, has_phases: self.phases.is_some() }
     }
 
-    /// What fits the registers, or the first cache of processors without many of them.
-    fn tile_in_registers(&self, plane: u32) -> Tile {
+    /// What pays where every read is a loop over the plane's units: many products for each.
+    fn tile_in_registers(&self, lanes: usize) -> Tile {
         const UNITS: usize = 16;
-        // With the narrowest vectors comes a compiler that takes four times as long for the larger one.
-        let (largest, depth) = if plane < WIDE_PLANE { ([16, 8], 1) } else { ([16, 16], 2) };
+        // SwiftShader, whose planes are of 4, takes as long to compile larger ones as some steps take.
+        let (largest, depth) = if lanes < 8 { ([16, 8], 2) } else { ([32, 8], 4) };
         let size = |axis: usize, length: usize| length.next_power_of_two().min(largest[axis]);
         let part = [size(0, self.rows), size(1, self.columns.div_ceil(UNITS))];
-        Tile { part, units: [1, UNITS], depth, has_phases: self.phases.is_some() }
+        Tile { part, units: [1, UNITS], depth, lanes, has_phases: self.phases.is_some() }
     }
 
     fn launch(&self, matrix: CubeTensor, windows: CubeTensor, target: &CubeTensor) {
-        let plane = target.client.properties().hardware.plane_size_max;
-        self.launch_for(plane, matrix, windows, target);
+        self.launch_for(software_plane(target), matrix, windows, target);
     }
 
-    fn launch_for(&self, plane: u32, matrix: CubeTensor, windows: CubeTensor, target: &CubeTensor) {
-        let is_hardware = plane >= HARDWARE_PLANE;
+    fn launch_for(&self, software: Option<usize>, matrix: CubeTensor, windows: CubeTensor, target: &CubeTensor) {
         let Geometry { convolution: Convolution { stride, padding, groups }, kernel, .. } = self.geometry;
         let client = target.client.clone();
-        let (tile, busy) = if is_hardware {
-            (self.tile_in_shared_memory(), BUSY)
-        } else {
-            (self.tile_in_registers(plane), BUSY_IN_SOFTWARE)
+        let (tile, busy) = match software {
+            None => (self.tile_in_shared_memory(), BUSY),
+            Some(lanes) => (self.tile_in_registers(lanes), BUSY_IN_SOFTWARE),
         };
-        debug_assert!(!is_hardware || tile.depth.is_multiple_of(UNROLL));
+        debug_assert!(software.is_some() || tile.depth.is_multiple_of(UNROLL));
         // The longest of any phase.
         let taps = if self.phases.is_some() { area(kernel.map(|length| length.div_ceil(stride))) } else { 1 };
         let length = self.length * taps;
@@ -297,7 +288,7 @@ impl Product {
         let (matrix, windows, to) = (input(matrix), input(windows), output(&parts));
         // SAFETY: the kernels read and write what lies within the tensors only, whose shapes are the geometry's.
         unsafe {
-            if is_hardware {
+            if software.is_none() {
                 product::launch_unchecked(&client, count, cube, matrix, windows, to, windows_of, tile);
             } else {
                 product_in_registers::launch_unchecked(&client, count, cube, matrix, windows, to, windows_of, tile);
@@ -389,9 +380,9 @@ mod tests {
                     ("weight gradient", Product::weight_gradient(&geometry), &y, &x, &weight),
                 ];
                 for (name, product, matrix, windows, like) in cases {
-                    let [hardware, wide, narrow] = [HARDWARE_PLANE, WIDE_PLANE, 4].map(|plane| {
+                    let [hardware, wide, narrow] = [None, Some(8), Some(4)].map(|software| {
                         let target = empty_like(like, like.meta.shape().clone());
-                        product.launch_for(plane, matrix.clone(), windows.clone(), &target);
+                        product.launch_for(software, matrix.clone(), windows.clone(), &target);
                         values(target)
                     });
                     let largest = wide.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
