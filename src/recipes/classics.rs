@@ -77,6 +77,9 @@ fn dense_upsample() -> RunConfig {
         train: TrainConfig {
             batch: 64,
             length: Length::Epochs(100),
+            // Nothing normalises this generator: with steps as large as the discriminator's it runs into the ends of tanh,
+            // black pictures, and stays there. Two rates are those of Heusel et al. 2017, arXiv:1706.08500.
+            generator_lr: 1e-4,
             label_smoothing: 0.1,
             ema_half_life_kimg: 20.0,
             ..TrainConfig::default()
