@@ -20,11 +20,12 @@ pub struct Tile {
     pub part: [usize; 2],
     /// Units below and beside each other in a cube.
     pub units: [usize; 2],
-    /// How much of the sum is made at a time. With shared memory it divides the number of units and is a multiple of
-    /// [`UNROLL`].
+    /// How much of the sum is made at a time. For [`product`] it divides the number of units and is a multiple of [`UNROLL`].
     pub depth: usize,
-    /// Units of a plane, which tell each other what they have read of the matrix; only without shared memory.
+    /// Units of a plane, which tell each other what they have read of the matrix; only for [`product_in_registers`].
     pub lanes: usize,
+    /// Whether it loops over what it writes; only for [`product_in_registers`].
+    pub writes_in_loops: bool,
     /// Whether cubes of the third axis are phases: see [`Windows::stride`].
     pub has_phases: bool,
 }
@@ -213,6 +214,29 @@ fn following(digits: &Digits, phase: &Phase) -> Digits {
     }
 }
 
+/// A column of the target that a unit writes.
+#[derive(CubeType, Clone, Copy)]
+struct Column {
+    /// Where its first row is.
+    place: u32,
+    /// Whether there is such a column.
+    is_there: bool,
+}
+
+#[cube]
+fn column_of(at: &Windows, phase: &Phase, share: u32, column: u32, #[comptime] has_phases: bool) -> Column {
+    let rest = column / at.column_width;
+    let (low, middle) = (column % at.column_width, rest % at.column_height);
+    let mut place = low * at.target_0 + middle * at.target_1 + rest / at.column_height * at.target_2;
+    let mut is_there = column < at.columns;
+    if comptime!(has_phases) {
+        let (row, column) = (middle * at.stride + phase.row, low * at.stride + phase.column);
+        is_there &= (row < at.target_height) & (column < at.target_width);
+        place += phase.row * at.target_width + phase.column;
+    }
+    Column { place: place + phase.group * at.target_group + share * at.target_share, is_there }
+}
+
 /// Writes what a unit has summed: rows from `first_row` on and columns from `first_column` on, `tile.units` apart.
 #[cube]
 fn write(
@@ -228,24 +252,43 @@ fn write(
     #[unroll]
     for j in 0..comptime!(tile.part[1]) {
         let column = first_column + comptime!((j * tile.units[1]) as u32);
-        let rest = column / at.column_width;
-        let (low, middle) = (column % at.column_width, rest % at.column_height);
-        let mut place = low * at.target_0 + middle * at.target_1 + rest / at.column_height * at.target_2;
-        let mut is_there = column < at.columns;
-        if comptime!(tile.has_phases) {
-            let (row, column) = (middle * at.stride + phase.row, low * at.stride + phase.column);
-            is_there &= (row < at.target_height) & (column < at.target_width);
-            place += phase.row * at.target_width + phase.column;
-        }
-        if is_there {
-            place += phase.group * at.target_group + share * at.target_share;
+        let column = column_of(at, phase, share, column, tile.has_phases);
+        if column.is_there {
             #[unroll]
             for i in 0..comptime!(tile.part[0]) {
                 let row = first_row + comptime!((i * tile.units[0]) as u32);
                 if row < at.rows {
                     let total = &totals[comptime!(i * tile.part[1] + j)];
-                    target[(place + row * at.target_row) as usize] = total.read();
+                    target[(column.place + row * at.target_row) as usize] = total.read();
                 }
+            }
+        }
+    }
+}
+
+/// The same in loops, from memory: shorter to compile.
+#[cube]
+fn write_in_loops(
+    target: &mut [f32],
+    totals: &Sequence<RuntimeCell<f32>>,
+    at: &Windows,
+    phase: &Phase,
+    share: u32,
+    first_row: u32,
+    first_column: u32,
+    #[comptime] tile: Tile,
+) {
+    let (rows, columns) = comptime!((tile.part[0] as u32, tile.part[1] as u32));
+    let mut sums = Array::<f32>::new(comptime!(tile.part[0] * tile.part[1]));
+    #[unroll]
+    for i in 0..comptime!(tile.part[0] * tile.part[1]) {
+        sums[i] = totals[i].read();
+    }
+    for j in 0..columns {
+        let column = column_of(at, phase, share, first_column + j * comptime!(tile.units[1] as u32), tile.has_phases);
+        if column.is_there {
+            for i in 0..u32::min(rows, at.rows - first_row) {
+                target[(column.place + (first_row + i) * at.target_row) as usize] = sums[(i * columns + j) as usize];
             }
         }
     }
@@ -347,6 +390,44 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
     write(target, &totals, &at, &phase, share, first_row + unit_row, first_column + unit_column, tile);
 }
 
+/// A column's windows for units that cannot afford many comparisons: where they start in a map, and where that is in the first
+/// map. The start is `column + 65,536 row`, both below [`PACKED_LIMIT`]: what is before a map or behind it sets one of
+/// [`GUARDS`].
+#[derive(CubeType, Clone, Copy)]
+struct PackedWindow {
+    start: u32,
+    place: u32,
+}
+
+/// How many rows and columns a map may have for [`product_in_registers`].
+pub const PACKED_LIMIT: usize = 1 << 14;
+
+/// A row, packed, where nothing is: outside of every map even if it is added to itself or to a place in a map.
+const PACKED_NOWHERE: u32 = 0xC000_0000;
+
+/// The signs of column and row.
+const GUARDS: u32 = 0x8000_8000;
+
+const ROW: u32 = 0x1_0000;
+
+#[cube]
+fn packed_window_of(at: &Windows, phase: &Phase, column: u32) -> PackedWindow {
+    let window = window_of(at, phase, column);
+    let start = window.left + window.top * ROW;
+    PackedWindow { start: select(column < at.columns, start, PACKED_NOWHERE), place: window.place }
+}
+
+/// What a window has at a reach, or 0 outside of the map whose last pixel is `last`, packed. Browsers make branches of `&`, and
+/// a selection costs as much as three of the operations here.
+#[cube]
+fn packed_value_of(windows: &[f32], window: &PackedWindow, reach: u32, values: u32, last: u32) -> f32 {
+    let pixel = window.start + reach;
+    let is_there = (pixel | (last - pixel)) & GUARDS == 0u32;
+    let keep = select(is_there, 0xFFFF_FFFFu32, 0u32);
+    let value = windows[((window.place + values) & keep) as usize];
+    f32::reinterpret(u32::reinterpret(value) & keep)
+}
+
 /// # Shapes
 /// Cubes: as for [`product`].
 #[cube(launch_unchecked)]
@@ -356,16 +437,18 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
     let phase = phase_of(&at, CUBE_POS_Z / at.shares, tile.has_phases);
     let first_row = CUBE_POS_Y * comptime!(tile.part[0] as u32);
     let first_column = CUBE_POS_X * comptime!((tile.part[1] * tile.units[1]) as u32) + UNIT_POS_X;
+    let last = at.map_width - 1u32 + (at.map_height - 1u32) * ROW;
 
-    let mut own_windows = Sequence::<Window>::new();
+    let mut own_windows = Sequence::<PackedWindow>::new();
     #[unroll]
     for j in 0..comptime!(tile.part[1]) {
-        own_windows.push(window_of(&at, &phase, first_column + comptime!((j * tile.units[1]) as u32)));
+        own_windows.push(packed_window_of(&at, &phase, first_column + comptime!((j * tile.units[1]) as u32)));
     }
     // All units of a plane need the same rows, and a read is a loop over them: each reads some rows for all.
+    let own = comptime!(tile.part[0].div_ceil(tile.lanes));
     let mut own_rows = Sequence::<u32>::new();
     #[unroll]
-    for i in 0..comptime!(tile.part[0].div_ceil(tile.lanes)) {
+    for i in 0..own {
         let row = u32::min(first_row + UNIT_POS_PLANE + comptime!((i * tile.lanes) as u32), at.rows - 1u32);
         own_rows.push(phase.matrix + row * at.matrix_row);
     }
@@ -388,21 +471,19 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
         for k in 0..comptime!(tile.depth) {
             let is_k = begin + piece * depth + comptime!(k as u32) < end;
             let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
-            let reach = reach_of(&at, &digits, is_k);
-            #[unroll]
-            for j in 0..comptime!(tile.part[1]) {
-                values.push(value_of(windows, &at, &own_windows[j], &reach));
-            }
-            // Any value will do where windows have 0.
+            // Any value of the matrix will do where windows have 0.
             let place = digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
             let place = select(is_k, place, 0u32);
             #[unroll]
-            for i in 0..comptime!(tile.part[0].div_ceil(tile.lanes)) {
-                let value = matrix[(own_rows[i] + place) as usize];
-                #[unroll]
-                for lane in 0..comptime!(tile.lanes.min(tile.part[0] - i * tile.lanes)) {
-                    factors.push(plane_broadcast(value, comptime!(lane as u32)));
-                }
+            for i in 0..own {
+                factors.push(matrix[(own_rows[i] + place) as usize]);
+            }
+            let (down, right) = (digits.middle * at.window_step, digits.low * at.window_step);
+            let reach = select(is_k, right + down * ROW, PACKED_NOWHERE);
+            let further = digits.high * at.window_map + down * at.map_width + right;
+            #[unroll]
+            for j in 0..comptime!(tile.part[1]) {
+                values.push(packed_value_of(windows, &own_windows[j], reach, further, last));
             }
             let next = following(&digits, &phase);
             low.store(next.low);
@@ -411,6 +492,12 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
         }
         #[unroll]
         for i in 0..comptime!(tile.part[0]) {
+            let mut row = Sequence::<f32>::new();
+            #[unroll]
+            for k in 0..comptime!(tile.depth) {
+                let factor = factors[comptime!(k * own + i / tile.lanes)];
+                row.push(plane_broadcast(factor, comptime!((i % tile.lanes) as u32)));
+            }
             #[unroll]
             for j in 0..comptime!(tile.part[1]) {
                 let total = &totals[comptime!(i * tile.part[1] + j)];
@@ -418,14 +505,17 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
                 sums.push(total.read());
                 #[unroll]
                 for k in 0..comptime!(tile.depth) {
-                    let factor = factors[comptime!(k * tile.part[0] + i)];
-                    sums.push(sums[k] + factor * values[comptime!(k * tile.part[1] + j)]);
+                    sums.push(sums[k] + row[k] * values[comptime!(k * tile.part[1] + j)]);
                 }
                 total.store(sums[comptime!(tile.depth)]);
             }
         }
     }
-    write(target, &totals, &at, &phase, share, first_row, first_column, tile);
+    if comptime!(tile.writes_in_loops) {
+        write_in_loops(target, &totals, &at, &phase, share, first_row, first_column, tile);
+    } else {
+        write(target, &totals, &at, &phase, share, first_row, first_column, tile);
+    }
 }
 
 /// `target[i] = Σ_share parts[share][i]`

@@ -15,7 +15,7 @@ use cubecl::prelude::CubeDim;
 use super::geometry::Geometry;
 use super::{Convolution, ConvolutionBackend};
 use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
-use kernels::{Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
+use kernels::{PACKED_LIMIT, Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
 
 /// Cubes that keep a device busy: where there are fewer, several share a sum.
 const BUSY: usize = 256;
@@ -210,17 +210,19 @@ impl Product {
             9.. => ([8, 8], [2, 32], 8),
             rows => ([rows.next_power_of_two(), 8], [1, 32], 8),
         };
-        Tile { part, units, depth, lanes: 1, has_phases: self.phases.is_some() }
+        Tile { part, units, depth, lanes: 1, writes_in_loops: false, has_phases: self.phases.is_some() }
     }
 
-    /// What pays where every read is a loop over the plane's units: many products for each.
+    /// What pays where every read is a loop over the plane's units: many products for each. Larger parts are faster, but take
+    /// longer to compile than they save in the first minutes.
     fn tile_in_registers(&self, lanes: usize) -> Tile {
         const UNITS: usize = 16;
-        // SwiftShader, whose planes are of 4, takes as long to compile larger ones as some steps take.
-        let (largest, depth) = if lanes < 8 { ([16, 8], 2) } else { ([32, 8], 4) };
-        let size = |axis: usize, length: usize| length.next_power_of_two().min(largest[axis]);
+        const LARGEST: [usize; 2] = [32, 8];
+        let size = |axis: usize, length: usize| length.next_power_of_two().min(LARGEST[axis]);
         let part = [size(0, self.rows), size(1, self.columns.div_ceil(UNITS))];
-        Tile { part, units: [1, UNITS], depth, lanes, has_phases: self.phases.is_some() }
+        // SwiftShader, whose planes are of 4, compiles loops much sooner than as many writes; LLVM takes longer.
+        let writes_in_loops = lanes < 8;
+        Tile { part, units: [1, UNITS], depth: 4, lanes, writes_in_loops, has_phases: self.phases.is_some() }
     }
 
     fn launch(&self, matrix: CubeTensor, windows: CubeTensor, target: &CubeTensor) {
@@ -235,6 +237,7 @@ impl Product {
             Some(lanes) => (self.tile_in_registers(lanes), BUSY_IN_SOFTWARE),
         };
         debug_assert!(software.is_some() || tile.depth.is_multiple_of(UNROLL));
+        debug_assert!(software.is_none() || self.map.iter().all(|length| *length < PACKED_LIMIT));
         // The longest of any phase.
         let taps = if self.phases.is_some() { area(kernel.map(|length| length.div_ceil(stride))) } else { 1 };
         let length = self.length * taps;
