@@ -168,6 +168,9 @@ pub struct ProfileArguments {
     /// Tell how fast each of the convolutions of DCGAN for 64 pixels is instead, at the recipe's width and batch
     #[arg(long)]
     pub convolutions: bool,
+    /// Compute convolutions on graphics devices with burn's kernels, for comparison
+    #[arg(long)]
+    pub burn_convolutions: bool,
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,

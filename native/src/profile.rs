@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use whelp::config::RunConfig;
 use whelp::device::{self, OpenDevice};
+use whelp::ops::choose_burn_convolutions;
 use whelp::protocol::PictureKind;
 use whelp::recipes;
 use whelp::run::{self, ConvolutionSpeed, Profile};
@@ -33,6 +34,9 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     assign(&mut config, &arguments.set)?;
     let config = config.validate().map_err(Failure::input)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
+    if arguments.burn_convolutions {
+        choose_burn_convolutions();
+    }
     if arguments.convolutions {
         return convolutions(&config, &device, arguments.json);
     }

@@ -8,6 +8,7 @@ import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { png, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
 import * as tensorflow from "./tensorflow.mjs";
+import * as traffic from "./traffic.mjs";
 import { Whelp } from "./whelp.mjs";
 
 /** What is trained on each device. */
@@ -22,6 +23,8 @@ const OTHERS_STEPS = 2;
 const TICKS = 3;
 
 const MINUTE = 60_000;
+
+const HOUR_SECS = 3600;
 
 function report(device, name, value, unit) {
   console.log(JSON.stringify({ name: `${name}, ${device}`, value, unit }));
@@ -38,11 +41,12 @@ function watchLosses(page) {
   });
 }
 
-/** Opens the page on a device. */
-async function open(device, args, site) {
+/** Opens the page on a device, perhaps counting what is moved. */
+async function open(device, args, site, { counting = false } = {}) {
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage();
   page.setDefaultTimeout(8 * MINUTE);
+  if (counting) await traffic.count(page);
   const whelp = new Whelp(page);
   const start = performance.now();
   await page.goto(site.origin);
@@ -56,7 +60,8 @@ async function open(device, args, site) {
 
 /** Trains, and tells how long the first step and each of the others took, in seconds. */
 async function train({ page, whelp }, { recipe, width, batch }) {
-  await whelp.chooseSize(width, batch, { recipe });
+  // No pictures are drawn meanwhile.
+  await whelp.chooseSize(width, batch, { recipe, "output-sample-secs": HOUR_SECS });
   await watchLosses(page);
   await whelp.part("train").click();
   await page.waitForFunction((ticks) => window.ticks.length > ticks, TICKS);
@@ -77,8 +82,9 @@ async function measure(device, args, site) {
 
 /** The same step here and in TensorFlow.js, one after the other. */
 async function compare(device, args, site) {
-  const opened = await open(device, args, site);
+  const opened = await open(device, args, site, { counting: true });
   const { step } = await train(opened, COMPARED);
+  const { sent, read, bound, launches } = await traffic.perStep(opened.page);
   await opened.browser.close();
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage();
@@ -89,6 +95,9 @@ async function compare(device, args, site) {
   const theirs = seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
   const name = `a step of ${COMPARED.recipe} of width ${COMPARED.width}, batch ${COMPARED.batch}`;
   report(device, name, step, "s");
+  report(device, `${name}: sent to the device`, sent / 1e3, "kB");
+  report(device, `${name}: read from the device`, read / 1e3, "kB");
+  report(device, `${name}: read and written by its ${launches} kernels`, bound / 1e6, "MB");
   report(device, `${name} in TensorFlow.js`, theirs, "s");
   report(device, "TensorFlow.js takes as many times as long", theirs / step, "times (target 20)");
 }

@@ -17,6 +17,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
 
 use geometry::Geometry;
+#[cfg(all(any(feature = "wgpu", feature = "cuda"), not(target_family = "wasm")))]
+pub use gpu::choose_burn_convolutions;
 
 /// How a convolution's kernel moves. Steps and paddings are the same in both directions; there is no dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,6 +55,7 @@ pub fn command() -> Result<ExitCode> {
     steps.run("Count launches and time convolutions", || {
         measurements.extend(launches(&paths)?);
         measurements.extend(convolutions(&paths)?);
+        measurements.push(against_burn(&paths)?);
         measurements.extend(growth(&paths)?);
         Ok(())
     })?;
@@ -153,6 +154,34 @@ fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
         }
     }
     Ok(measurements)
+}
+
+/// How many times as long a step on the graphics device is to take with burn's convolutions.
+const BURN_TARGET: f64 = 5.0;
+
+/// Steps on the graphics device with burn's convolutions and with Whelp's, in turn.
+fn against_burn(paths: &Paths) -> Result<Measurement> {
+    const ROUNDS: usize = 3;
+    let secs = |options: &[&str]| -> Result<f64> {
+        let arguments = [&["--device", "vulkan"], options].concat();
+        number(&profile(paths, ("dcgan64", 32, 16), &arguments, &[])?, "step_secs")
+    };
+    let mut pairs = Vec::new();
+    for _ in 0..ROUNDS {
+        let theirs = secs(&["--steps", "1", "--burn-convolutions"])?;
+        pairs.push((theirs, secs(&["--steps", "10"])?));
+    }
+    pairs.sort_by(|first, second| (first.0 / first.1).total_cmp(&(second.0 / second.1)));
+    let (theirs, ours) = pairs[ROUNDS / 2];
+    let ratios: Vec<f64> = pairs.iter().map(|(theirs, ours)| theirs / ours).collect();
+    Ok(Measurement {
+        name: "a step of dcgan64 of width 32, batch 16, Vulkan: burn's convolutions take as many times as long"
+            .to_owned(),
+        value: format!(
+            "{:.1} times (target {BURN_TARGET}; {ROUNDS} pairs, {ratios:.1?}); {theirs:.2} s, {ours:.2} s",
+            theirs / ours
+        ),
+    })
 }
 
 /// How the time of a step of DCGAN for 64 pixels grows with the batch and with the width, and what memory it takes.

@@ -1,6 +1,8 @@
 //! The three sums on graphics devices.
 
 mod kernels;
+#[cfg(not(target_family = "wasm"))]
+mod peer;
 
 use std::ops::Range;
 
@@ -16,6 +18,8 @@ use super::geometry::Geometry;
 use super::{Convolution, ConvolutionBackend};
 use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
 use kernels::{PACKED_LIMIT, Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
+#[cfg(not(target_family = "wasm"))]
+pub use peer::choose_burn_convolutions;
 
 /// Cubes that keep a device busy: where there are fewer, several share a sum.
 const BUSY: usize = 256;
@@ -29,14 +33,26 @@ const MOST_PIXELS: usize = 1 << 21;
 
 impl ConvolutionBackend for Cube {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        #[cfg(not(target_family = "wasm"))]
+        if peer::is_chosen() {
+            return peer::convolve(x, weight, &geometry);
+        }
         convolve(x, weight, geometry, MOST_PIXELS)
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        #[cfg(not(target_family = "wasm"))]
+        if peer::is_chosen() {
+            return peer::convolve_transposed(y, weight, &geometry);
+        }
         convolve_transposed(y, weight, geometry, MOST_PIXELS)
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        #[cfg(not(target_family = "wasm"))]
+        if peer::is_chosen() {
+            return peer::correlate(x, y, &geometry);
+        }
         correlate(x, y, geometry, MOST_PIXELS)
     }
 }
@@ -310,6 +326,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use burn::tensor::{DType, Shape};
+    use burn_cubecl::kernel::into_contiguous;
     use futures_lite::future::block_on;
 
     use super::*;
@@ -325,6 +342,7 @@ mod tests {
     }
 
     fn values(tensor: CubeTensor) -> Vec<f32> {
+        let tensor = into_contiguous(tensor);
         let bytes = tensor.client.read_one_unchecked(tensor.handle.clone());
         bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
     }
@@ -360,6 +378,33 @@ mod tests {
             assert_eq!(whole.len(), parts.len());
             let largest = whole.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
             assert!(whole.iter().zip(parts).all(|(whole, part)| (whole - part).abs() <= 1e-5 * largest));
+        }
+    }
+
+    /// What the terminal program compares with computes the same.
+    #[test]
+    fn burns_kernels_agree() {
+        if !has_device() {
+            return;
+        }
+        let (x_shape, weight_shape) = ([3, 6, 9, 8], [4, 3, 4, 4]);
+        let geometry = Geometry::forward(x_shape, weight_shape, Convolution { stride: 2, padding: 1, groups: 2 });
+        let [x, weight, y] = [x_shape, weight_shape, geometry.output_shape()].map(|shape| tensor(shape, 1));
+        let ours = [
+            convolve(x.clone(), weight.clone(), geometry, MOST_PIXELS),
+            convolve_transposed(y.clone(), weight.clone(), geometry, MOST_PIXELS),
+            correlate(x.clone(), y.clone(), geometry, MOST_PIXELS),
+        ];
+        let theirs = [
+            peer::convolve(x.clone(), weight.clone(), &geometry),
+            peer::convolve_transposed(y.clone(), weight, &geometry),
+            peer::correlate(x, y, &geometry),
+        ];
+        for (ours, theirs) in ours.map(values).iter().zip(&theirs.map(values)) {
+            assert_eq!(ours.len(), theirs.len());
+            let largest = ours.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+            assert!(largest > 0.0);
+            assert!(ours.iter().zip(theirs).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-5 * largest));
         }
     }
 
