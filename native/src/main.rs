@@ -10,6 +10,7 @@ mod folder;
 mod generate;
 mod import;
 mod info;
+mod memory;
 mod picture_files;
 mod png;
 mod profile;
@@ -32,6 +33,7 @@ use failure::{Failure, Outcome};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::keep();
     let cli = Cli::parse();
     // The hook's output is replaced by one sentence; RUST_BACKTRACE=1 brings the rest back.
     if std::env::var_os("RUST_BACKTRACE").is_none() {
