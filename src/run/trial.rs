@@ -16,13 +16,16 @@ pub struct Trial {
     config: RunConfig,
     kind: PictureKind,
     device: Device,
+    /// The same pictures for every step: noise takes longer to make than pictures to fetch.
+    real: Vec<f32>,
 }
 
 impl Trial {
     /// Of new networks, for pictures of this kind.
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let trainer = Trainer::new(config, kind, device);
-        Self { trainer, config: config.clone(), kind, device: device.clone() }
+        let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pow(2));
+        Self { trainer, config: config.clone(), kind, device: device.clone(), real }
     }
 
     /// One step, waited for.
@@ -30,18 +33,20 @@ impl Trial {
     /// # Errors
     /// [`DeviceError::Lost`] if the device failed.
     pub async fn step(&mut self) -> Result<(), DeviceError> {
-        let Self { trainer, config, kind, .. } = self;
+        let Self { trainer, config, kind, real, .. } = self;
         let device = &self.device;
         let (batch, side) = (config.train.batch, config.data.resolution);
-        let numbers = |stream, count| Random::new(0, stream, trainer.nimg).normals(count);
-        let real = numbers(Stream::Data, batch * kind.channels * side * side);
-        let z = numbers(Stream::Latents, batch * config.model.latent);
+        let z = noise(Stream::Latents, trainer.nimg, batch * config.model.latent);
         let classes = (config.model.conditional && kind.classes > 0).then(|| Tensor::zeros([batch], device));
         let stats = trainer.step(Batch {
-            real: Tensor::from_data(TensorData::new(real, [batch, kind.channels, side, side]), device),
+            real: Tensor::from_data(TensorData::new(real.clone(), [batch, kind.channels, side, side]), device),
             classes,
             z: Tensor::from_data(TensorData::new(z, [batch, config.model.latent]), device),
         });
         read_values([stats.loss_d, stats.loss_g]).await.map(drop)
     }
+}
+
+fn noise(stream: Stream, position: u64, count: usize) -> Vec<f32> {
+    Random::new(0, stream, position).normals(count)
 }

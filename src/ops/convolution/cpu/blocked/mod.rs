@@ -215,25 +215,30 @@ fn pack(
     weight: &[f32],
     groups: usize,
     [channels_in, channels_out]: [usize; 2],
-    positions: impl Iterator<Item = usize> + Clone,
-    at: impl Fn(usize, usize) -> usize,
+    positions: impl Iterator<Item = usize>,
+    at: impl Fn(usize, usize) -> usize + Send + Sync,
 ) -> Vec<f32> {
+    let positions: Vec<usize> = positions.collect();
     let group_size = weight.len() / groups;
-    let mut packed =
-        Vec::with_capacity(groups * layout::count(channels_out) * channels_in * positions.clone().count() * LANES);
-    for weight in weight.chunks(group_size) {
-        for out in (0..channels_out).step_by(LANES) {
-            for first in (0..channels_in).step_by(LANES) {
-                for position in positions.clone() {
-                    for channel in first..channels_in.min(first + LANES) {
-                        let value = |out| if out < channels_out { weight[at(out, channel) + position] } else { 0.0 };
-                        packed.extend((out..out + LANES).map(value));
+    let blocks_out = layout::count(channels_out);
+    let size = channels_in * positions.len() * LANES;
+    let part = |index: usize, packed: &mut [MaybeUninit<f32>]| {
+        let (group, out) = (index / blocks_out, index % blocks_out * LANES);
+        let weight = &weight[group * group_size..][..group_size];
+        let mut packed = packed.chunks_exact_mut(LANES);
+        for first in (0..channels_in).step_by(LANES) {
+            for &position in &positions {
+                for channel in first..channels_in.min(first + LANES) {
+                    let value = |out| if out < channels_out { weight[at(out, channel) + position] } else { 0.0 };
+                    for (lane, packed) in packed.next().into_iter().flatten().enumerate() {
+                        packed.write(value(out + lane));
                     }
                 }
             }
         }
-    }
-    packed
+    };
+    // SAFETY: a block out has as many lanes as there are channels and positions.
+    unsafe { collect_chunks(groups * blocks_out * size, size.max(1), part) }
 }
 
 /// `∂⟨y, w * x⟩ / ∂w`
@@ -271,20 +276,20 @@ pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
         }
     });
 
-    let mut gradient = vec![0.0; groups * channels_out * channels_in * geometry.area()];
-    for (index, sums) in sums.chunks(row).enumerate() {
-        let (group, block_out, block_in, kernel_row) = parts(index);
-        for out in block_out * LANES..channels_out.min((block_out + 1) * LANES) {
-            for channel in block_in * LANES..channels_in.min((block_in + 1) * LANES) {
-                let at = ((group * channels_out + out) * channels_in + channel) * geometry.area();
-                let row = &mut gradient[at + kernel_row * kernel[1]..][..kernel[1]];
-                for (column, value) in row.iter_mut().enumerate() {
-                    *value = sums[(column * LANES + channel % LANES) * LANES + out % LANES];
-                }
+    let area = geometry.area();
+    let part = |index: usize, gradient: &mut [MaybeUninit<f32>]| {
+        let (group, out) = (index / channels_out, index % channels_out);
+        let blocks = (group * blocks_out + out / LANES) * blocks_in;
+        for (channel, gradient) in gradient.chunks_mut(area).enumerate() {
+            let rows = &sums[(blocks + channel / LANES) * kernel[0] * row..][..kernel[0] * row];
+            let lanes = rows.chunks(LANES * LANES).map(|sums| sums[channel % LANES * LANES + out % LANES]);
+            for (value, sum) in gradient.iter_mut().zip(lanes) {
+                value.write(sum);
             }
         }
-    }
-    gradient
+    };
+    // SAFETY: there are as many sums as positions of the kernel.
+    unsafe { collect_chunks(groups * channels_out * channels_in * area, channels_in * area, part) }
 }
 
 /// `[image][group][block][plane]`, of maps that hold `channels` channels per group.
