@@ -35,6 +35,12 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     let config = config.validate().map_err(Failure::input)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
     if arguments.burn_convolutions {
+        if device.device == device::cpu() {
+            return Err(Failure::input(
+                "--burn-convolutions compares kernels of graphics devices, and this is the CPU. \
+                 Use --device wgpu, or leave it out",
+            ));
+        }
         choose_burn_convolutions();
     }
     if arguments.convolutions {

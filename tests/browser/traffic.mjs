@@ -19,7 +19,7 @@ export async function perStep(page) {
     const share = (key) => (tick[key] - ticks[i][key]) / (tick.step - ticks[i].step);
     return { sent: share("sent"), read: share("read"), bound: share("bound"), launches: share("launches") };
   });
-  // Pictures are drawn between some.
+  // Pictures may have been drawn between some.
   return between.reduce((least, one) => (one.launches < least.launches ? one : least));
 }
 

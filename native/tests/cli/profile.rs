@@ -48,3 +48,9 @@ fn an_unknown_recipe_is_named() {
     let message = refused(whelp(Path::new(".")).args(["profile", "--recipe", "r3gun", "--device", "cpu"]));
     assert!(message.contains("r3gun") && message.contains("r3gan"), "{message}");
 }
+
+#[test]
+fn burns_kernels_for_graphics_devices_are_not_for_a_processor() {
+    let message = refused(whelp(Path::new(".")).args(["profile", "--device", "cpu", "--burn-convolutions"]));
+    assert!(message.contains("--burn-convolutions") && message.contains("--device wgpu"), "{message}");
+}

@@ -24,7 +24,7 @@ pub struct Tile {
     pub depth: usize,
     /// Units of a plane, which tell each other what they have read of the matrix; only for [`product_in_registers`].
     pub lanes: usize,
-    /// Whether it loops over what it writes; only for [`product_in_registers`].
+    /// Whether it loops over what it writes.
     pub writes_in_loops: bool,
     /// Whether cubes of the third axis are phases: see [`Windows::stride`].
     pub has_phases: bool,
@@ -237,7 +237,8 @@ fn column_of(at: &Windows, phase: &Phase, share: u32, column: u32, #[comptime] h
     Column { place: place + phase.group * at.target_group + share * at.target_share, is_there }
 }
 
-/// Writes what a unit has summed: rows from `first_row` on and columns from `first_column` on, `tile.units` apart.
+/// Writes what a unit has summed: rows from `first_row` on and columns from `first_column` on, `tile.units` apart. Loops have
+/// to take the sums from memory, but are short to compile.
 #[cube]
 fn write(
     target: &mut [f32],
@@ -249,46 +250,39 @@ fn write(
     first_column: u32,
     #[comptime] tile: Tile,
 ) {
-    #[unroll]
-    for j in 0..comptime!(tile.part[1]) {
-        let column = first_column + comptime!((j * tile.units[1]) as u32);
-        let column = column_of(at, phase, share, column, tile.has_phases);
-        if column.is_there {
-            #[unroll]
-            for i in 0..comptime!(tile.part[0]) {
-                let row = first_row + comptime!((i * tile.units[0]) as u32);
-                if row < at.rows {
-                    let total = &totals[comptime!(i * tile.part[1] + j)];
-                    target[(column.place + row * at.target_row) as usize] = total.read();
+    if comptime!(tile.writes_in_loops) {
+        let (rows, columns) = comptime!((tile.part[0] as u32, tile.part[1] as u32));
+        let mut sums = Array::<f32>::new(comptime!(tile.part[0] * tile.part[1]));
+        #[unroll]
+        for i in 0..comptime!(tile.part[0] * tile.part[1]) {
+            sums[i] = totals[i].read();
+        }
+        for j in 0..columns {
+            let column = first_column + j * comptime!(tile.units[1] as u32);
+            let column = column_of(at, phase, share, column, tile.has_phases);
+            if column.is_there {
+                for i in 0..rows {
+                    let row = first_row + i * comptime!(tile.units[0] as u32);
+                    if row < at.rows {
+                        target[(column.place + row * at.target_row) as usize] = sums[(i * columns + j) as usize];
+                    }
                 }
             }
         }
-    }
-}
-
-/// The same in loops, from memory: shorter to compile.
-#[cube]
-fn write_in_loops(
-    target: &mut [f32],
-    totals: &Sequence<RuntimeCell<f32>>,
-    at: &Windows,
-    phase: &Phase,
-    share: u32,
-    first_row: u32,
-    first_column: u32,
-    #[comptime] tile: Tile,
-) {
-    let (rows, columns) = comptime!((tile.part[0] as u32, tile.part[1] as u32));
-    let mut sums = Array::<f32>::new(comptime!(tile.part[0] * tile.part[1]));
-    #[unroll]
-    for i in 0..comptime!(tile.part[0] * tile.part[1]) {
-        sums[i] = totals[i].read();
-    }
-    for j in 0..columns {
-        let column = column_of(at, phase, share, first_column + j * comptime!(tile.units[1] as u32), tile.has_phases);
-        if column.is_there {
-            for i in 0..u32::min(rows, at.rows - first_row) {
-                target[(column.place + (first_row + i) * at.target_row) as usize] = sums[(i * columns + j) as usize];
+    } else {
+        #[unroll]
+        for j in 0..comptime!(tile.part[1]) {
+            let column = first_column + comptime!((j * tile.units[1]) as u32);
+            let column = column_of(at, phase, share, column, tile.has_phases);
+            if column.is_there {
+                #[unroll]
+                for i in 0..comptime!(tile.part[0]) {
+                    let row = first_row + comptime!((i * tile.units[0]) as u32);
+                    if row < at.rows {
+                        let total = &totals[comptime!(i * tile.part[1] + j)];
+                        target[(column.place + row * at.target_row) as usize] = total.read();
+                    }
+                }
             }
         }
     }
@@ -511,11 +505,7 @@ pub fn product_in_registers(matrix: &[f32], windows: &[f32], target: &mut [f32],
             }
         }
     }
-    if comptime!(tile.writes_in_loops) {
-        write_in_loops(target, &totals, &at, &phase, share, first_row, first_column, tile);
-    } else {
-        write(target, &totals, &at, &phase, share, first_row, first_column, tile);
-    }
+    write(target, &totals, &at, &phase, share, first_row, first_column, tile);
 }
 
 /// `target[i] = Σ_share parts[share][i]`
