@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{BatchNorm, LEAK};
 use crate::config::Norm;
-use crate::ops::{Conv, ConvTranspose, Dropout, Dual};
+use crate::ops::{Conv, ConvTranspose, Dropout, Dual, tanh};
 
 /// Stride-2 layers between a 4x4 map and pictures of `resolution` pixels, the last one to (or from) colour included.
 fn doublings(resolution: usize) -> usize {
@@ -73,7 +73,7 @@ impl Generator {
             let x = block.conv.forward(x);
             match &block.norm {
                 Some(norm) => norm.forward_leaky_relu(x, 0.0),
-                None => x.tanh(),
+                None => tanh(x),
             }
         })
     }

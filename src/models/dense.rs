@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::LEAK;
-use crate::ops::{Conv, Dropout, Dual, Linear, nearest_up};
+use crate::ops::{Conv, Dropout, Dual, Linear, nearest_up, tanh};
 
 /// Latents to pictures through dense layers of `2w`, `4w` and `8w` values.
 #[derive(Module, Debug)]
@@ -28,7 +28,7 @@ impl DenseGenerator {
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
         let x = through(&self.layers, z.into(), &mut Dropout::off()).value;
-        x.tanh().reshape([batch, self.channels, self.resolution, self.resolution])
+        tanh(x).reshape([batch, self.channels, self.resolution, self.resolution])
     }
 }
 
@@ -100,7 +100,7 @@ impl UpsampleGenerator {
         let [_, values] = x.dims();
         let x = x.reshape([batch, values / (self.start * self.start), self.start, self.start]);
         let x = self.blocks.iter().fold(x, |x, conv| conv.forward_leaky_relu(nearest_up(x).into(), LEAK).value);
-        self.color.forward(x.into()).value.tanh()
+        tanh(self.color.forward(x.into()).value)
     }
 }
 

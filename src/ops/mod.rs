@@ -20,6 +20,7 @@ mod parallel;
 mod pixels;
 mod recolor;
 mod resample;
+mod tanh;
 mod warp;
 
 pub use adam::{AdamStep, adam};
@@ -36,4 +37,5 @@ pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
 pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
 pub use resample::{blur_down, blur_up, nearest_up};
+pub use tanh::tanh;
 pub use warp::{Warp, Warps, warp};

@@ -15,4 +15,5 @@ mod properties;
 mod resample;
 mod run;
 mod support;
+mod tanh;
 mod training;
