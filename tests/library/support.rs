@@ -13,12 +13,17 @@ pub fn cpu() -> OpenDevice {
     block_on(device::open(DeviceChoice::Cpu)).unwrap()
 }
 
-/// The graphics device, if there is a driver; Mesa's software Vulkan counts.
+/// The graphics device, if there is a driver; Mesa's software Vulkan counts. `WHELP_TEST_DEVICE` names another, as the terminal
+/// program's `--device` does: `cuda`, where that was built in.
 ///
 /// `cargo xtask test` installs one and sets `WHELP_REQUIRE_GPU`, so that there nothing is skipped.
 pub fn gpu() -> Option<OpenDevice> {
     static GPU: OnceLock<Option<OpenDevice>> = OnceLock::new();
-    let open = || match block_on(device::open(DeviceChoice::Wgpu)) {
+    let choice = || match std::env::var("WHELP_TEST_DEVICE") {
+        Ok(name) => name.parse().unwrap_or_else(|error| panic!("WHELP_TEST_DEVICE: {error}")),
+        Err(_) => DeviceChoice::Wgpu,
+    };
+    let open = || match block_on(device::open(choice())) {
         Ok(device) => Some(device),
         Err(error) if std::env::var_os("WHELP_REQUIRE_GPU").is_some() => panic!("{error}"),
         Err(error) => {

@@ -20,7 +20,7 @@ pub struct Tile {
     pub part: [usize; 2],
     /// Units below and beside each other in a cube.
     pub units: [usize; 2],
-    /// How much of the sum is made at a time. For [`product`] it divides the number of units and is a multiple of [`UNROLL`].
+    /// How much of the sum is made at a time: see [`Tile::is_even`].
     pub depth: usize,
     /// Units of a plane, which tell each other what they have read of the matrix; only for [`product_in_registers`].
     pub lanes: usize,
@@ -30,8 +30,63 @@ pub struct Tile {
     pub has_phases: bool,
 }
 
-/// Products between two checks of a loop.
-pub const UNROLL: usize = 4;
+/// Values that [`product`] moves at once.
+pub const QUAD: usize = 4;
+
+/// Of [`product`].
+impl Tile {
+    pub fn rows(&self) -> usize {
+        self.part[0] * self.units[0]
+    }
+
+    pub fn columns(&self) -> usize {
+        self.part[1] * self.units[1]
+    }
+
+    pub fn all_units(&self) -> usize {
+        self.units[0] * self.units[1]
+    }
+
+    /// Quads of a row or a column in shared memory, of which perhaps the last is not used: an odd number, so that units which
+    /// read quads of neighbours find them in different banks.
+    fn pitch(&self) -> usize {
+        self.depth / QUAD | 1
+    }
+
+    /// Bytes of shared memory.
+    pub fn shared_bytes(&self) -> usize {
+        (self.rows() + self.columns()) * self.pitch() * QUAD * size_of::<f32>()
+    }
+
+    /// Rows of which a unit brings a quad of the matrix; some units bring one fewer.
+    fn row_turns(&self) -> usize {
+        (self.rows() * self.depth / QUAD).div_ceil(self.all_units())
+    }
+
+    /// Columns of which a unit brings windows.
+    fn own_columns(&self) -> usize {
+        (self.columns() / self.all_units()).max(1)
+    }
+
+    /// Quads of a column that units bring at once, and how often.
+    fn quads_at_once(&self) -> usize {
+        (self.all_units() / self.columns()).max(1)
+    }
+
+    fn quad_turns(&self) -> usize {
+        self.depth / QUAD / self.quads_at_once()
+    }
+
+    /// Whether units can share the work: each quad of a piece of the windows is brought by one, and no quad of the matrix is
+    /// by two.
+    pub fn is_even(&self) -> bool {
+        let (units, columns, quads) = (self.all_units(), self.columns(), self.depth / QUAD);
+        self.depth.is_multiple_of(QUAD)
+            && units.is_multiple_of(quads)
+            && (units.is_multiple_of(columns) || columns.is_multiple_of(units))
+            && quads.is_multiple_of(self.quads_at_once())
+    }
+}
 
 /// Where [`product`] finds its factors, in values. Digits are lowest first: of k they are column and row of a window and a
 /// map, or the like.
@@ -288,29 +343,210 @@ fn write(
     }
 }
 
+/// Four values of k, one after the other: shared memory is read and written by as many at once.
+type Quad = Vector<f32, Const<QUAD>>;
+
+/// Digits of a number that grows.
+#[derive(CubeType, Clone)]
+struct Counter {
+    low: RuntimeCell<u32>,
+    middle: RuntimeCell<u32>,
+    high: RuntimeCell<u32>,
+}
+
+#[cube]
+impl Counter {
+    fn new(number: u32, phase: &Phase) -> Counter {
+        let digits = digits_of(number, phase);
+        Counter {
+            low: RuntimeCell::<u32>::new(digits.low),
+            middle: RuntimeCell::<u32>::new(digits.middle),
+            high: RuntimeCell::<u32>::new(digits.high),
+        }
+    }
+
+    fn digits(&self) -> Digits {
+        Digits { low: self.low.read(), middle: self.middle.read(), high: self.high.read() }
+    }
+
+    /// Adds another number.
+    fn add(&self, step: &Digits, phase: &Phase) {
+        let low = self.low.read() + step.low;
+        let is_full = low >= phase.k_width;
+        let middle = self.middle.read() + step.middle + select(is_full, 1u32, 0u32);
+        let are_full = middle >= phase.k_height;
+        self.low.store(select(is_full, low - phase.k_width, low));
+        self.middle.store(select(are_full, middle - phase.k_height, middle));
+        self.high.store(self.high.read() + step.high + select(are_full, 1u32, 0u32));
+    }
+}
+
+/// The digits of [`QUAD`] numbers in order.
+#[cube]
+fn quad_of(first: Digits, phase: &Phase) -> Sequence<Digits> {
+    let mut quad = Sequence::<Digits>::new();
+    quad.push(first);
+    #[unroll]
+    for q in 0..comptime!(QUAD - 1) {
+        let next = following(&quad[q], phase);
+        quad.push(next);
+    }
+    quad
+}
+
+/// What a unit brings into shared memory at a time: quads of some rows of the matrix and of some columns of the windows.
+#[derive(CubeType)]
+struct Courier {
+    /// Its quad of the matrix, counted from a piece's first, and which k that is; the same of its quads of the windows.
+    matrix_quad: u32,
+    matrix_k: Counter,
+    window_quad: u32,
+    window_ks: Sequence<Counter>,
+    /// Where its rows of the matrix begin, and whether there are such rows.
+    rows: Sequence<u32>,
+    are_rows: Sequence<bool>,
+    windows: Sequence<Window>,
+    /// What it has read, rows first.
+    read: Sequence<RuntimeCell<f32>>,
+}
+
+#[cube]
+impl Courier {
+    fn new(
+        at: &Windows,
+        phase: &Phase,
+        begin: u32,
+        first_row: u32,
+        first_column: u32,
+        #[comptime] tile: Tile,
+    ) -> Courier {
+        let quads = comptime!((tile.depth / QUAD) as u32);
+        let units = comptime!(tile.all_units() as u32);
+        let columns = comptime!(tile.columns() as u32);
+        let matrix_quad = UNIT_POS_X % quads;
+        let mut rows = Sequence::<u32>::new();
+        let mut are_rows = Sequence::<bool>::new();
+        #[unroll]
+        for turn in 0..comptime!(tile.row_turns()) {
+            let row = UNIT_POS_X / quads + comptime!(turn as u32) * (units / quads);
+            rows.push(phase.matrix + (first_row + row) * at.matrix_row);
+            are_rows.push(first_row + row < at.rows);
+        }
+        let mut windows = Sequence::<Window>::new();
+        #[unroll]
+        for turn in 0..comptime!(tile.own_columns()) {
+            let column = UNIT_POS_X % columns + comptime!(turn as u32) * units;
+            windows.push(window_of(at, phase, first_column + column));
+        }
+        let window_quad = UNIT_POS_X / columns;
+        let mut window_ks = Sequence::<Counter>::new();
+        #[unroll]
+        for turn in 0..comptime!(tile.quad_turns()) {
+            let quad = window_quad + comptime!((turn * tile.quads_at_once()) as u32);
+            window_ks.push(Counter::new(begin + quad * comptime!(QUAD as u32), phase));
+        }
+        let mut read = Sequence::<RuntimeCell<f32>>::new();
+        #[unroll]
+        for _ in 0..comptime!(QUAD * (tile.row_turns() + tile.own_columns() * tile.quad_turns())) {
+            read.push(RuntimeCell::<f32>::new(0.0f32));
+        }
+        let matrix_k = Counter::new(begin + matrix_quad * comptime!(QUAD as u32), phase);
+        Courier { matrix_quad, matrix_k, window_quad, window_ks, rows, are_rows, windows, read }
+    }
+
+    /// Reads its part of the piece that begins at `first_k`, and turns to the next one.
+    fn fetch(
+        &self,
+        matrix: &[f32],
+        windows: &[f32],
+        at: &Windows,
+        phase: &Phase,
+        first_k: u32,
+        end: u32,
+        step: &Digits,
+        #[comptime] tile: Tile,
+    ) {
+        let digits = quad_of(self.matrix_k.digits(), phase);
+        #[unroll]
+        for q in 0..QUAD {
+            let digits = &digits[q];
+            let is_k = first_k + self.matrix_quad * comptime!(QUAD as u32) + comptime!(q as u32) < end;
+            let place = digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
+            #[unroll]
+            for turn in 0..comptime!(tile.row_turns()) {
+                let is_there = select(is_k, self.are_rows[turn], false);
+                let value = matrix[select(is_there, self.rows[turn] + place, 0u32) as usize];
+                self.read[comptime!(turn * QUAD + q)].store(select(is_there, value, 0.0f32));
+            }
+        }
+        self.matrix_k.add(step, phase);
+        #[unroll]
+        for turn in 0..comptime!(tile.quad_turns()) {
+            let quad = self.window_quad + comptime!((turn * tile.quads_at_once()) as u32);
+            let digits = quad_of(self.window_ks[turn].digits(), phase);
+            #[unroll]
+            for q in 0..QUAD {
+                let is_k = first_k + quad * comptime!(QUAD as u32) + comptime!(q as u32) < end;
+                let reach = reach_of(at, &digits[q], is_k);
+                #[unroll]
+                for column in 0..comptime!(tile.own_columns()) {
+                    let value = value_of(windows, at, &self.windows[column], &reach);
+                    let slot = comptime!(QUAD * (tile.row_turns() + turn * tile.own_columns() + column) + q);
+                    self.read[slot].store(value);
+                }
+            }
+            self.window_ks[turn].add(step, phase);
+        }
+    }
+
+    /// Puts what it has read into shared memory.
+    fn deliver(&self, matrix_piece: &mut Shared<[Quad]>, window_piece: &mut Shared<[Quad]>, #[comptime] tile: Tile) {
+        let quads = comptime!((tile.depth / QUAD) as u32);
+        let units = comptime!(tile.all_units() as u32);
+        let columns = comptime!(tile.columns() as u32);
+        let pitch = comptime!(tile.pitch() as u32);
+        #[unroll]
+        for turn in 0..comptime!(tile.row_turns()) {
+            let row = UNIT_POS_X / quads + comptime!(turn as u32) * (units / quads);
+            let quad = self.quad(comptime!(turn * QUAD));
+            if row < comptime!(tile.rows() as u32) {
+                matrix_piece[(row * pitch + self.matrix_quad) as usize] = quad;
+            }
+        }
+        #[unroll]
+        for turn in 0..comptime!(tile.quad_turns()) {
+            #[unroll]
+            for column in 0..comptime!(tile.own_columns()) {
+                let place = UNIT_POS_X % columns + comptime!(column as u32) * units;
+                let quad = self.window_quad + comptime!((turn * tile.quads_at_once()) as u32);
+                let slot = comptime!(QUAD * (tile.row_turns() + turn * tile.own_columns() + column));
+                window_piece[(place * pitch + quad) as usize] = self.quad(slot);
+            }
+        }
+    }
+
+    fn quad(&self, #[comptime] slot: usize) -> Quad {
+        let mut quad = Quad::new(0.0f32);
+        #[unroll]
+        for q in 0..QUAD {
+            quad.insert(q, self.read[comptime!(slot + q)].read());
+        }
+        quad
+    }
+}
+
 /// # Shapes
 /// Cubes: columns, rows, groups times shares times phases.
 #[cube(launch_unchecked)]
 pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows, #[comptime] tile: Tile) {
-    let tile_rows = comptime!((tile.part[0] * tile.units[0]) as u32);
-    let tile_columns = comptime!((tile.part[1] * tile.units[1]) as u32);
-    let units = comptime!((tile.units[0] * tile.units[1]) as u32);
     let depth = comptime!(tile.depth as u32);
-    // Rows that all units together bring into shared memory at a time.
-    let rows_at_once = comptime!((tile.units[0] * tile.units[1] / tile.depth) as u32);
-
+    let pitch = comptime!(tile.pitch() as u32);
     let share = CUBE_POS_Z % at.shares;
     let phase = phase_of(&at, CUBE_POS_Z / at.shares, tile.has_phases);
-    let first_row = CUBE_POS_Y * tile_rows;
-    let first_column = CUBE_POS_X * tile_columns;
-    // What this unit brings into shared memory: one k of the matrix, and some columns of the windows.
-    let own_k = UNIT_POS_X % depth;
-    let own_row = UNIT_POS_X / depth;
-    let mut own_windows = Sequence::<Window>::new();
-    #[unroll]
-    for j in 0..comptime!(tile.part[1] / tile.units[0]) {
-        own_windows.push(window_of(&at, &phase, first_column + UNIT_POS_X + comptime!(j as u32) * units));
-    }
+    let first_row = CUBE_POS_Y * comptime!(tile.rows() as u32);
+    let first_column = CUBE_POS_X * comptime!(tile.columns() as u32);
+    let begin = share * at.share;
+    let end = u32::min(begin + at.share, phase.length);
 
     // What it sums. Not an array: indices would put it into memory.
     let unit_row = UNIT_POS_X / comptime!(tile.units[1] as u32);
@@ -321,60 +557,33 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
         totals.push(RuntimeCell::<f32>::new(0.0f32));
     }
 
-    let mut matrix_piece = Shared::<[f32]>::new_slice(comptime!(tile.depth * tile.part[0] * tile.units[0]));
-    let mut window_piece = Shared::<[f32]>::new_slice(comptime!(tile.depth * tile.part[1] * tile.units[1]));
-    let begin = share * at.share;
-    let end = u32::min(begin + at.share, phase.length);
-    let start = digits_of(begin, &phase);
-    let low = RuntimeCell::<u32>::new(start.low);
-    let middle = RuntimeCell::<u32>::new(start.middle);
-    let high = RuntimeCell::<u32>::new(start.high);
+    let mut matrix_piece = Shared::<[Quad]>::new_slice(comptime!(tile.rows() * tile.pitch()));
+    let mut window_piece = Shared::<[Quad]>::new_slice(comptime!(tile.columns() * tile.pitch()));
+    let courier = Courier::new(&at, &phase, begin, first_row, first_column, tile);
+    let step = digits_of(depth, &phase);
+    courier.fetch(matrix, windows, &at, &phase, begin, end, &step, tile);
     for piece in 0..select(end > begin, (end - begin).div_ceil(depth), 0u32) {
-        let first_k = begin + piece * depth;
-        let digits = digits_of(first_k + own_k, &phase);
-        let place =
-            phase.matrix + digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
-        #[unroll]
-        for turn in 0..comptime!((tile.part[0] * tile.depth).div_ceil(tile.units[1])) {
-            let row = own_row + comptime!(turn as u32) * rows_at_once;
-            let is_there = (first_k + own_k < end) & (first_row + row < at.rows);
-            let value = matrix[select(is_there, place + (first_row + row) * at.matrix_row, 0u32) as usize];
-            if row < tile_rows {
-                matrix_piece[(own_k * tile_rows + row) as usize] = select(is_there, value, 0.0f32);
-            }
-        }
-        for k in 0..depth {
-            let digits = Digits { low: low.read(), middle: middle.read(), high: high.read() };
-            let reach = reach_of(&at, &digits, first_k + k < end);
-            #[unroll]
-            for j in 0..comptime!(tile.part[1] / tile.units[0]) {
-                let place = k * tile_columns + UNIT_POS_X + comptime!(j as u32) * units;
-                window_piece[place as usize] = value_of(windows, &at, &own_windows[j], &reach);
-            }
-            let next = following(&digits, &phase);
-            low.store(next.low);
-            middle.store(next.middle);
-            high.store(next.high);
-        }
+        courier.deliver(&mut matrix_piece, &mut window_piece, tile);
         sync_cube();
-        for step in 0..comptime!((tile.depth / UNROLL) as u32) {
+        // The next piece comes while this one is multiplied.
+        courier.fetch(matrix, windows, &at, &phase, begin + (piece + 1u32) * depth, end, &step, tile);
+        for quad in 0..comptime!((tile.depth / QUAD) as u32) {
+            let mut factors = Sequence::<Quad>::new();
             #[unroll]
-            for k in 0..UNROLL {
-                let k = step * comptime!(UNROLL as u32) + comptime!(k as u32);
-                let mut factors = Sequence::<f32>::new();
+            for i in 0..comptime!(tile.part[0]) {
+                let row = unit_row + comptime!((i * tile.units[0]) as u32);
+                factors.push(matrix_piece[(row * pitch + quad) as usize]);
+            }
+            #[unroll]
+            for j in 0..comptime!(tile.part[1]) {
+                let column = unit_column + comptime!((j * tile.units[1]) as u32);
+                let values = window_piece[(column * pitch + quad) as usize];
                 #[unroll]
-                for i in 0..comptime!(tile.part[0]) {
-                    let row = unit_row + comptime!((i * tile.units[0]) as u32);
-                    factors.push(matrix_piece[(k * tile_rows + row) as usize]);
-                }
-                #[unroll]
-                for j in 0..comptime!(tile.part[1]) {
-                    let column = unit_column + comptime!((j * tile.units[1]) as u32);
-                    let value = window_piece[(k * tile_columns + column) as usize];
+                for q in 0..QUAD {
                     #[unroll]
                     for i in 0..comptime!(tile.part[0]) {
                         let total = &totals[comptime!(i * tile.part[1] + j)];
-                        total.store(total.read() + factors[i] * value);
+                        total.store(fma(factors[i].extract(q), values.extract(q), total.read()));
                     }
                 }
             }

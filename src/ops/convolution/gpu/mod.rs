@@ -17,13 +17,17 @@ use cubecl::prelude::CubeDim;
 use super::geometry::Geometry;
 use super::{Convolution, ConvolutionBackend};
 use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
-use kernels::{PACKED_LIMIT, Tile, UNROLL, WindowsLaunch, add_shares, product, product_in_registers};
+use kernels::{PACKED_LIMIT, Tile, WindowsLaunch, add_shares, product, product_in_registers};
 #[cfg(not(target_family = "wasm"))]
 pub use peer::choose_burn_convolutions;
 
-/// Cubes that keep a device busy: where there are fewer, several share a sum.
-const BUSY: usize = 256;
+/// Units that keep a device busy: where there are fewer, several cubes share a sum.
+const BUSY_UNITS: usize = 1 << 16;
+/// Cubes that do, where a processor imitates it.
 const BUSY_IN_SOFTWARE: usize = 4;
+
+/// What every device has at least for a cube to share.
+const SHARED_BYTES: usize = 16 * 1024;
 
 /// The least of a sum that is worth adding up by itself.
 const SHARE: usize = 128;
@@ -220,13 +224,16 @@ impl Product {
 
     /// Units and what they do, for devices with shared memory of their own: at most 16 KiB of it, which all have.
     fn tile_in_shared_memory(&self) -> Tile {
-        let (part, units, depth) = match self.rows {
-            33.. => ([8, 8], [8, 8], 16),
-            17.. => ([8, 8], [4, 16], 16),
-            9.. => ([8, 8], [2, 32], 8),
-            rows => ([rows.next_power_of_two(), 8], [1, 32], 8),
+        let (part, units) = match (self.rows, self.columns) {
+            (65.., 65..) => ([8, 8], [16, 16]),
+            (33.., _) => ([8, 8], [8, 8]),
+            (17.., 129..) => ([8, 8], [4, 16]),
+            (17.., _) => ([4, 8], [8, 8]),
+            (9.., 193..) => ([4, 8], [4, 32]),
+            (9.., _) => ([4, 8], [4, 8]),
+            (rows, _) => ([rows.next_power_of_two(), 4], [1, 64]),
         };
-        Tile { part, units, depth, lanes: 1, writes_in_loops: false, has_phases: self.phases.is_some() }
+        Tile { part, units, depth: 8, lanes: 1, writes_in_loops: false, has_phases: self.phases.is_some() }
     }
 
     /// What pays where every read is a loop over the plane's units: many products for each. Larger parts are faster, but take
@@ -249,10 +256,13 @@ impl Product {
         let Geometry { convolution: Convolution { stride, padding, groups }, kernel, .. } = self.geometry;
         let client = target.client.clone();
         let (tile, busy) = match software {
-            None => (self.tile_in_shared_memory(), BUSY),
+            None => {
+                let tile = self.tile_in_shared_memory();
+                (tile, BUSY_UNITS / tile.all_units())
+            }
             Some(lanes) => (self.tile_in_registers(lanes), BUSY_IN_SOFTWARE),
         };
-        debug_assert!(software.is_some() || tile.depth.is_multiple_of(UNROLL));
+        debug_assert!(software.is_some() || tile.is_even() && tile.shared_bytes() <= SHARED_BYTES, "{tile:?}");
         debug_assert!(software.is_none() || self.map.iter().all(|length| *length < PACKED_LIMIT));
         // The longest of any phase.
         let taps = if self.phases.is_some() { area(kernel.map(|length| length.div_ceil(stride))) } else { 1 };
