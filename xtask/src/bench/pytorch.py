@@ -1,6 +1,8 @@
-"""One training step in PyTorch on the CPU: the median of several, in seconds.
+"""One training step in PyTorch: the median of several, in seconds.
 
-usage: pytorch.py RECIPE WIDTH BATCH THREADS STEPS
+usage: pytorch.py RECIPE WIDTH BATCH THREADS STEPS [DEVICE]
+
+DEVICE is the CPU if nothing else is said; `cuda` is a card that PyTorch was built for.
 """
 
 import statistics
@@ -12,7 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 recipe = sys.argv[1]
-width, batch, threads, steps = (int(argument) for argument in sys.argv[2:])
+width, batch, threads, steps = (int(argument) for argument in sys.argv[2:6])
+device = sys.argv[6] if len(sys.argv) > 6 else "cpu"
+torch.set_default_device(device)
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 
@@ -176,9 +180,13 @@ def step():
 
 for _ in range(3):
     step()
+if device == "cuda":
+    torch.cuda.synchronize()
 times = []
 for _ in range(steps):
     start = time.perf_counter()
     step()
+    if device == "cuda":
+        torch.cuda.synchronize()
     times.append(time.perf_counter() - start)
 print(statistics.median(times))
