@@ -152,8 +152,17 @@ pub fn is_cpu(device: &Device) -> bool {
     device.clone().inner() == cpu()
 }
 
+/// How many threads of the CPU compute: 1 in a page that has none but its worker's own.
+pub fn cpu_threads() -> usize {
+    #[cfg(feature = "flex")]
+    return crate::ops::threads();
+    #[cfg(not(feature = "flex"))]
+    1
+}
+
 #[cfg(feature = "flex")]
 fn open_cpu(reason: Option<String>) -> Result<OpenDevice, DeviceError> {
+    crate::platform::use_relaxed_simd();
     Ok(OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason })
 }
 

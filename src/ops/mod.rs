@@ -34,6 +34,8 @@ pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};
 pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
+#[cfg(feature = "flex")]
+pub(crate) use parallel::threads;
 pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
 pub use resample::{blur_down, blur_up, nearest_up};

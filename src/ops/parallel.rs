@@ -1,5 +1,5 @@
-//! All threads there are, where there are any: natively. What comes out does not depend on how many. Loops over floats
-//! are compiled for each kind of vectors that a processor may have.
+//! All threads there are, where there are any: natively, and in pages that may have them. What comes out does not depend on
+//! how many. Loops over floats are compiled for each kind of vectors that a processor may have.
 
 use std::mem::MaybeUninit;
 
@@ -15,14 +15,18 @@ pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Works on parts of `values` of `size` each, the last one perhaps smaller.
-#[cfg(feature = "flex-native")]
+#[cfg(feature = "threads")]
 pub fn for_each_chunk<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     use rayon::prelude::*;
+    // Waking a thread takes longer than most of what is as small.
+    if values.len() <= size {
+        return values.chunks_mut(size).for_each(|chunk| work(0, chunk));
+    }
     values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
 
 /// Works on parts of `values` of `size` each, the last one perhaps smaller.
-#[cfg(not(feature = "flex-native"))]
+#[cfg(not(feature = "threads"))]
 pub fn for_each_chunk<T>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T])) {
     values.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
@@ -102,8 +106,8 @@ pub fn sums<const N: usize, const K: usize>(values: [&[f32]; N], f: impl Fn([f32
 
 /// How many parts are worked on at the same time.
 pub fn threads() -> usize {
-    #[cfg(feature = "flex-native")]
+    #[cfg(feature = "threads")]
     return rayon::current_num_threads();
-    #[cfg(not(feature = "flex-native"))]
+    #[cfg(not(feature = "threads"))]
     1
 }

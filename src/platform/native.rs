@@ -14,3 +14,6 @@ pub fn run_constructors() {}
 
 /// Nothing: natively wgpu asks for them itself.
 pub fn ask_for_subgroups() {}
+
+/// Nothing: natively a processor tells what it has.
+pub fn use_relaxed_simd() {}

@@ -33,6 +33,13 @@ pub fn ask_for_subgroups() {
     let _ = complete_requests();
 }
 
+/// Has vectors multiply and add at once from now on, in a program that was compiled for it: whoever loaded it has seen to it
+/// that the browser can.
+pub fn use_relaxed_simd() {
+    #[cfg(feature = "relaxed-simd")]
+    pulp_wasm_simd_flag::enable_relaxed_simd();
+}
+
 fn complete_requests() -> Result<(), JsValue> {
     let adapters = Reflect::get(&Reflect::get(&global(), &"GPUAdapter".into())?, &"prototype".into())?;
     let open: Function = Reflect::get(&adapters, &"requestDevice".into())?.dyn_into()?;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium } from "@playwright/test";
-import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
+import { INSECURE_HOST, WITHOUT_WEBGPU, WITH_INSECURE_HOST, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { png, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
 import * as tensorflow from "./tensorflow.mjs";
@@ -54,7 +54,7 @@ async function open(device, args, site, { counting = false } = {}) {
   const readyAfter = (performance.now() - start) / 1000;
   await whelp.part("data-summary").filter({ hasText: "Built-in dogs" }).waitFor();
   const shown = await whelp.part("device").textContent();
-  if (!shown.includes(device === "CPU" ? "CPU" : "WebGPU")) throw new Error(`measured on the wrong device: ${shown}`);
+  if (!shown.includes(device.startsWith("CPU") ? "CPU" : "WebGPU")) throw new Error(`measured on the wrong device: ${shown}`);
   return { browser, page, whelp, readyAfter };
 }
 
@@ -70,7 +70,7 @@ async function train({ page, whelp }, { recipe, width, batch }) {
   return { firstStep: (first.at - clicked) / 1000, step: (last.at - first.at) / 1000 / (last.step - first.step) };
 }
 
-async function measure(device, args, site) {
+async function measure(device, args, site, others = []) {
   const opened = await open(device, args, site);
   report(device, "from page load to a device that is ready", opened.readyAfter, "s");
   const { firstStep, step } = await train(opened, SMALL);
@@ -78,6 +78,12 @@ async function measure(device, args, site) {
   report(device, `a step of ${SMALL.recipe} of width ${SMALL.width}, batch ${SMALL.batch}`, step, "s");
   report(device, "the worker's memory", (await opened.whelp.workerMemory()) / 1e6, "MB");
   await opened.browser.close();
+  for (const other of others) {
+    const opened = await open(device, args, site);
+    const { step } = await train(opened, other);
+    report(device, `a step of ${other.recipe} of width ${other.width}, batch ${other.batch}`, step, "s");
+    await opened.browser.close();
+  }
 }
 
 /** The same step here and in TensorFlow.js, one after the other. */
@@ -136,7 +142,10 @@ const site = await serve();
 try {
   await preparing(site);
   await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
-  await measure("CPU", WITHOUT_WEBGPU, site);
+  await measure("CPU", WITHOUT_WEBGPU, site, [COMPARED]);
+  // A page that may not share memory between workers.
+  const insecure = { origin: `http://${INSECURE_HOST}:${site.port}` };
+  await measure("CPU, one thread", WITH_INSECURE_HOST, insecure, [COMPARED]);
   if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);
 } finally {
   await site.close();

@@ -8,7 +8,7 @@ use crate::steps::Steps;
 use crate::wasm_opt::{self, Effort};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Program and tests always select these packages together: with another selection cargo would unify other
@@ -32,8 +32,11 @@ pub fn command() -> Result<ExitCode> {
 }
 
 /// The devices that the page's worker has a program for, each a feature of its packages, and the profile for it. `index.html`
-/// says the same to trunk.
-const DEVICES: [(&str, &str); 2] = [("graphics", WEB), ("processor", "release")];
+/// says the same to trunk of all but the last, which takes flags of its own.
+const DEVICES: [(&str, &str); 3] = [("graphics", WEB), ("processor", "release"), (THREADS, "release")];
+
+/// The processor where a page may have threads.
+const THREADS: &str = "threads";
 
 /// The profile of what does not compute.
 const WEB: &str = "web";
@@ -42,9 +45,10 @@ const WEB: &str = "web";
 /// Trunk then finds them ready; and it runs cargo without network, so that new dependencies have to be fetched here.
 pub fn compile_page(paths: &Paths) -> Result<()> {
     run(&mut compile_wasm(&["whelp-page"], WEB, None, paths)?)?;
-    DEVICES
-        .into_iter()
-        .try_for_each(|(device, profile)| run(&mut compile_wasm(&["whelp-trainer"], profile, Some(device), paths)?))
+    for (device, profile) in DEVICES {
+        run(&mut compile_wasm(&["whelp-trainer"], profile, Some(device), paths)?)?;
+    }
+    Ok(())
 }
 
 /// The page, and the checks of golden files that run in a browser. What is said meanwhile goes into a file.
@@ -52,10 +56,7 @@ pub fn compile_page_and_checks(log: &File, paths: &Paths) -> Result<()> {
     run_into(log, &mut compile_wasm(&["whelp-page"], WEB, None, paths)?)?;
     for (device, profile) in DEVICES {
         run_into(log, &mut compile_wasm(&["whelp-trainer", "whelp-golden"], profile, Some(device), paths)?)?;
-        let compiled = paths.target.join("wasm32-unknown-unknown").join(profile).join("golden.wasm");
-        let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
-        command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(golden_program(paths).join(device));
-        run_into(log, command.arg(compiled))?;
+        run_into(log, &mut wasm_bindgen("golden", profile, &golden_program(paths).join(device), paths)?)?;
     }
     let page = golden_program(paths).join("index.html");
     std::fs::write(&page, "<!doctype html>\n<title>golden</title>\n<link rel=\"icon\" href=\"data:,\">\n")
@@ -73,13 +74,39 @@ fn compile_wasm(packages: &[&str], profile: &str, device: Option<&str>, paths: &
     command.args(["build", "--profile", profile, "--target", "wasm32-unknown-unknown", "--bins"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     command.args(device.iter().flat_map(|device| ["--features", device]));
-    wasm_rust()?.apply(&mut command, Vec::new())?;
+    if device == Some(THREADS) {
+        WasmRust::with_sources().context(NO_RUST)?.apply_with_threads(&mut command)?;
+    } else {
+        wasm_rust()?.apply(&mut command, Vec::new())?;
+    }
+    Ok(command)
+}
+
+/// Makes of a compiled program what a browser loads.
+fn wasm_bindgen(program: &str, profile: &str, folder: &Path, paths: &Paths) -> Result<Command> {
+    let compiled = paths.target.join("wasm32-unknown-unknown").join(profile).join(format!("{program}.wasm"));
+    let mut command = tool(CargoTool::wasm_bindgen(paths)?.bin_folder(paths).join("wasm-bindgen"), paths);
+    command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(compiled);
     Ok(command)
 }
 
 /// Runs wasm-bindgen and wasm-opt and collects the page's files.
 pub fn bundle_page(effort: Effort, paths: &Paths) -> Result<()> {
+    bundle_threads(effort, paths)?;
     run(trunk(effort, paths)?.arg("build"))
+}
+
+/// The program with threads, where `index.html` finds it: trunk has one set of flags for all programs.
+fn bundle_threads(effort: Effort, paths: &Paths) -> Result<()> {
+    let folder = paths.generated_assets().join(THREADS);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    run(&mut wasm_bindgen("trainer-threads", "release", &folder, paths)?)?;
+    match effort {
+        Effort::Quick => Ok(()),
+        Effort::Full => wasm_opt::optimise_file(&folder.join("trainer-threads_bg.wasm"), paths),
+    }
 }
 
 /// Trunk with all its tools, ready for a subcommand.
@@ -112,5 +139,7 @@ pub fn program(paths: &Paths) -> PathBuf {
 }
 
 fn wasm_rust() -> Result<WasmRust> {
-    WasmRust::find().context("no Rust for wasm is installed: run `cargo xtask setup`")
+    WasmRust::find().context(NO_RUST)
 }
+
+const NO_RUST: &str = "no Rust for wasm is installed: run `cargo xtask setup`";

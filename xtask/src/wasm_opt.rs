@@ -14,8 +14,8 @@ const REAL_VARIABLE: &str = "WHELP_REAL_WASM_OPT";
 const EFFORT_VARIABLE: &str = "WHELP_WASM_EFFORT";
 const KEPT_VARIABLE: &str = "WHELP_KEPT_WASM";
 
-/// Three programs make up the page: enough for a few branches.
-const KEPT_FILES: usize = 12;
+/// Four programs make up the page: enough for a few branches.
+const KEPT_FILES: usize = 16;
 
 /// What is done instead of what `-O` and a level stand for: that took the largest program from 10.30 MB to 9.20, but from
 /// 1.66 MB to 1.79 in brotli, as it numbers local variables anew. These passes leave them alone: 9.95 MB, and 1.64.
@@ -51,10 +51,24 @@ pub fn offer_to(command: &mut Command, effort: Effort, paths: &Paths) -> Result<
         .and_then(|()| std::fs::rename(&fresh, folder.join("wasm-opt")))
         .with_context(|| format!("cannot link wasm-opt in {}", folder.display()))?;
     command
-        .env(REAL_VARIABLE, paths.node_program("wasm-opt"))
+        .env(REAL_VARIABLE, real_program(paths))
         .env(EFFORT_VARIABLE, effort.name())
-        .env(KEPT_VARIABLE, paths.cache.join("optimised-wasm"));
+        .env(KEPT_VARIABLE, kept_folder(paths));
     Ok(folder)
+}
+
+/// What trunk has done to the programs that it bundles, for one that it does not.
+pub fn optimise_file(file: &Path, paths: &Paths) -> Result<()> {
+    let call = Call { input: file.to_owned(), output: file.to_owned(), options: PASSES.map(str::to_owned).into() };
+    optimise(&call, real_program(paths).as_os_str(), &kept_folder(paths))
+}
+
+fn real_program(paths: &Paths) -> PathBuf {
+    paths.node_program("wasm-opt")
+}
+
+fn kept_folder(paths: &Paths) -> PathBuf {
+    paths.cache.join("optimised-wasm")
 }
 
 impl Effort {

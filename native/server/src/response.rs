@@ -23,6 +23,9 @@ const KINDS: [(&str, &str); 7] = [
     ("wasm", "application/wasm"),
 ];
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+
 /// Answers a request for `path`, an absolute path without query: 200 with the file, 304 where the browser has this very
 /// content, 404 where there is no such file, 405 for anything but reading.
 pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
@@ -50,6 +53,10 @@ pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) ->
     set(header::CONTENT_TYPE, HeaderValue::from_static(kind(name)));
     set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     set(header::VARY, HeaderValue::from_static("accept-encoding"));
+    // No other site's page reaches into this one's process: browsers let its workers share memory then, and the processor
+    // trains on all of its threads.
+    set(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    set(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
     // Kept, and asked about each time: names without a hash stay the same when the page is built again.
     set(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(encoding) = encoding {
@@ -140,6 +147,15 @@ mod tests {
         // Another variant is another content.
         let compressed = [(header::IF_NONE_MATCH, tag), (header::ACCEPT_ENCODING, "br")];
         assert_eq!(get("/trainer.wasm", &compressed).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn the_pages_workers_may_share_memory() {
+        for path in ["/", "/trainer.wasm"] {
+            let headers = get(path, &[]).into_parts().0.headers;
+            assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
+            assert_eq!(headers["cross-origin-embedder-policy"], "require-corp");
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@ import { INSECURE_HOST } from "../browser.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { DEFAULT } from "../whelp.mjs";
 
+/** What Chromium says of a server that would have a page from an insecure address share memory. */
+const INSECURE = /The Cross-Origin-Opener-Policy header has been ignored/;
+
 test("without a graphics device the page says why and trains on the processor", async ({ whelp }) => {
   await whelp.open();
   await expect(whelp.part("device")).toContainText("CPU");
@@ -19,6 +22,26 @@ test("without a graphics device the page says why and trains on the processor", 
   const early = await whelp.grid();
   const later = await whelp.gridAfter(early.step);
   expect(later.hash).not.toBe(early.hash);
+});
+
+test("all of the processor's threads train where workers may share memory, else one does", async ({ expectedFaults, page, site, whelp }) => {
+  expectedFaults.push(/failed request: .*trainer-threads_bg\.wasm/, /Failed to load resource: net::ERR_FAILED/, INSECURE);
+  const threads = await page.evaluate(() => navigator.hardwareConcurrency);
+  test.skip(threads < 2, "this processor has one thread");
+  await whelp.open();
+  await expect(whelp.part("device")).toContainText(`processor, ${threads} threads`);
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  const { discriminator, generator } = await whelp.losses();
+  expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+  // What a browser shows that cannot run the program with threads.
+  await page.route("**/threads/*.wasm", (route) => route.abort());
+  await whelp.open();
+  await expect(whelp.part("device")).not.toContainText("threads");
+  await page.unroute("**/threads/*.wasm");
+  // A page that other sites may reach into, as it is on servers that do not say otherwise.
+  await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
+  await expect(whelp.part("device")).not.toContainText("threads");
 });
 
 test("what a visitor waits for comes compressed, and a second visit does not fetch it again", async ({ page, whelp }) => {
@@ -51,7 +74,8 @@ test("before anyone trains there are dogs, and it is said whose", async ({ whelp
   await expect(whelp.part("grid-caption")).toHaveText(/^After /);
 });
 
-test("a browser that has no WebGPU at all is told so", async ({ site, whelp }) => {
+test("a browser that has no WebGPU at all is told so", async ({ expectedFaults, site, whelp }) => {
+  expectedFaults.push(INSECURE);
   await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
   await expect(whelp.part("device")).toContainText("CPU");
   await expect(whelp.part("device-reason")).toContainText("This browser does not offer WebGPU");

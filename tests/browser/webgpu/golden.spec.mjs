@@ -1,4 +1,4 @@
-// PyTorch's numbers, computed by the same code as in the page: on WebGPU, and on the processor.
+// PyTorch's numbers, computed by the same code as in the page: on WebGPU, and on the processor, with threads and without.
 
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
@@ -10,8 +10,8 @@ const PROGRAM = process.env.WHELP_GOLDEN_PROGRAM;
 const GOLDEN = process.env.WHELP_GOLDEN_DIR ?? fileURLToPath(new URL("../../golden/", import.meta.url));
 const CHECKED = /^(conv2d_|conv_transpose2d_|r1_r2|r1_dcgan_nobn).*\.safetensors$/;
 
-for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"]]) {
-  test(`golden convolutions and penalties, on ${device}`, async ({ page }) => {
+for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"], ["cpu", "threads"]]) {
+  test(`golden convolutions and penalties, on ${device}, by the program for ${program}`, async ({ page }) => {
     expect(PROGRAM, "WHELP_GOLDEN_PROGRAM: where `cargo xtask test` has put the compiled checks").toBeTruthy();
     const site = await serve(PROGRAM);
     await page.goto(site.origin);
@@ -23,6 +23,8 @@ for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"]]) {
     await page.evaluate(async (program) => {
       globalThis.golden = await import(`/${program}/golden.js`);
       await globalThis.golden.default();
+      globalThis.golden.start();
+      await globalThis.golden.initThreadPool?.(2);
     }, program);
     const files = (await readdir(GOLDEN)).filter((file) => CHECKED.test(file)).sort();
     expect(files.length).toBeGreaterThan(15);

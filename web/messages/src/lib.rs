@@ -142,7 +142,7 @@ pub enum DataSource {
 /// What the worker computes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// The adapter's name, or "this computer's processor".
+    /// The adapter's name, or "this computer's processor", with the number of its threads if there are several.
     pub name: String,
     /// "WebGPU" or "CPU".
     pub backend: String,

@@ -29,7 +29,11 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
     };
     let mut cpu = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
     cpu.reason.clone_from(&reason);
-    let info = DeviceInfo { name: "this computer's processor".into(), backend: "CPU".into(), is_slow: true, reason };
+    let name = match device::cpu_threads() {
+        1 => "this computer's processor".to_owned(),
+        threads => format!("this computer's processor, {threads} threads"),
+    };
+    let info = DeviceInfo { name, backend: "CPU".into(), is_slow: true, reason };
     Ok((cpu, info))
 }
 

@@ -1,7 +1,8 @@
 //! The page's Web Worker: everything that computes. A device, a data set, an opened checkpoint and at most one run.
 //!
-//! There are two programs of it, by features: `graphics` holds the kernels for WebGPU, `processor` those for the CPU, and
-//! `web/assets/trainer.js` picks the one that the visitor's device needs.
+//! There are three programs of it, by features: `graphics` holds the kernels for WebGPU, `processor` those for the CPU, and
+//! `threads` those for the CPU again, where workers may share memory. `web/assets/trainer.js` picks the one that the visitor's
+//! device needs and can run.
 
 mod cache;
 mod data;

@@ -227,7 +227,7 @@ fn dcgan64_gflop(width: usize) -> f64 {
     2.0 * products.sum::<usize>() as f64 / 1e9
 }
 
-/// What a processor without the page's limits makes of what is measured in the page: it has one thread too.
+/// What a processor without the page's limits makes of what is measured in the page, by one thread too.
 const ON_THE_PAGE: (&str, usize, usize) = ("dcgan32", 16, 16);
 
 /// How many times as long a step may take in the page as on one thread of the terminal program.
@@ -236,7 +236,7 @@ const PAGE_LIMIT: f64 = 2.0;
 /// How the browser's script calls that step.
 fn step_on_the_page() -> String {
     let (recipe, width, batch) = ON_THE_PAGE;
-    format!("a step of {recipe} of width {width}, batch {batch}, CPU")
+    format!("a step of {recipe} of width {width}, batch {batch}, CPU, one thread")
 }
 
 /// The page's processor fallback against the terminal program on one thread.
@@ -265,13 +265,13 @@ fn images_per_sec(paths: &Paths, recipe: &str, steps: usize, options: &[&str]) -
     speed.filter(|speed| *speed > 0.0).context("the training told no speed")
 }
 
-/// The compressed size of each of the page's files but the data, and of all that a visitor with a graphics device needs, or
-/// one without, as `whelp serve` sends them.
+/// The compressed size of each of the page's files but the data, and of all that a visitor needs with each of the worker's
+/// programs, as `whelp serve` sends them.
 fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
     let mut files = Vec::new();
     collect_files(dist, &mut files)?;
     let mut measurements = Vec::new();
-    let mut totals = [("graphics", 0, 0), ("processor", 0, 0)];
+    let mut totals = [("graphics", 0, 0), ("threads", 0, 0), ("processor", 0, 0)];
     for file in files {
         let name = file.strip_prefix(dist)?.to_string_lossy().into_owned();
         if is_data(&name) || name.ends_with(BROTLI) || name.ends_with(GZIP) {
@@ -282,9 +282,8 @@ fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
             Ok(std::fs::metadata(&variant).or_else(|_| std::fs::metadata(&file))?.len())
         };
         let (brotli, gzip) = (size(BROTLI)?, size(GZIP)?);
-        let device = name.strip_prefix("trainer-");
-        for (needs, all_brotli, all_gzip) in &mut totals {
-            if device.is_none_or(|device| device.starts_with(*needs)) {
+        for (program, all_brotli, all_gzip) in &mut totals {
+            if program_of(&name).is_none_or(|owner| owner == *program) {
                 *all_brotli += brotli;
                 *all_gzip += gzip;
             }
@@ -295,12 +294,17 @@ fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
         let verdict = if bytes <= limit { "within" } else { "OVER" };
         format!("{} ({verdict} the limit of {})", in_units(bytes), in_units(limit))
     };
-    for (device, brotli, gzip) in totals {
+    for (program, brotli, gzip) in totals {
         let (brotli, gzip) = (verdict(brotli, BROTLI_LIMIT_BYTES), verdict(gzip, GZIP_LIMIT_BYTES));
-        let name = format!("page weight with the {device}'s program, pictures and starter aside");
+        let name = format!("page weight with the worker's program `{program}`, pictures and starter aside");
         measurements.push(Measurement { name, value: format!("{brotli} brotli, {gzip} gzip") });
     }
     Ok(measurements)
+}
+
+/// The program of the worker that a file belongs to, `graphics`, `threads` or `processor`; none if all visitors need it.
+fn program_of(name: &str) -> Option<&str> {
+    if name.starts_with("threads/") { Some("threads") } else { name.strip_prefix("trainer-")?.split(['.', '_']).next() }
 }
 
 /// How the compressed variants of a file end.
@@ -387,6 +391,15 @@ mod tests {
         assert!(is_data("starter.safetensors"));
         assert!(is_data("starter.safetensors.br"));
         assert!(!is_data("trainer-graphics_bg.wasm"));
+    }
+
+    #[test]
+    fn files_belong_to_programs() {
+        assert_eq!(program_of("trainer-graphics_bg.wasm"), Some("graphics"));
+        assert_eq!(program_of("trainer-processor.js"), Some("processor"));
+        assert_eq!(program_of("threads/snippets/helper.js"), Some("threads"));
+        assert_eq!(program_of("trainer.js"), None);
+        assert_eq!(program_of("page_bg.wasm"), None);
     }
 
     #[test]

@@ -10,6 +10,21 @@ use std::time::Duration;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// How rustc compiles a program that runs on several workers of a page: for instructions that change memory in one piece, with
+/// memory that workers are given instead of each having its own, as large as it may get (the linker wants to know), and what
+/// wasm-bindgen needs to make a worker's stack and thread-local variables.
+const THREADS: [&str; 9] = [
+    "-Ctarget-feature=+simd128,+atomics,+bulk-memory,+mutable-globals",
+    "-Clink-arg=--shared-memory",
+    "-Clink-arg=--import-memory",
+    "-Clink-arg=--max-memory=4294967296",
+    "-Clink-arg=--export=__heap_base",
+    "-Clink-arg=--export=__wasm_init_tls",
+    "-Clink-arg=--export=__tls_size",
+    "-Clink-arg=--export=__tls_align",
+    "-Clink-arg=--export=__tls_base",
+];
+
 /// Rustup tries for a long time to reach a host that a firewall hides.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
@@ -33,13 +48,13 @@ impl Part for WasmTarget {
     }
 
     fn is_ready(&self, _: &Paths) -> bool {
-        WasmRust::find().is_some()
+        WasmRust::find().is_some() && WasmRust::with_sources().is_some()
     }
 
     fn install(&self, _: &Paths) -> Result<()> {
         if find_on_path("rustup").is_some() {
-            let mut command = Command::new("rustup");
-            match run_limited(command.args(["target", "add", TARGET]), RUSTUP_LIMIT) {
+            let rustup = |arguments: [&str; 3]| run_limited(Command::new("rustup").args(arguments), RUSTUP_LIMIT);
+            match rustup(["target", "add", TARGET]).and_then(|()| rustup(["component", "add", "rust-src"])) {
                 Ok(()) => return Ok(()),
                 Err(error) => println!("   {error:#}. Taking Debian's Rust for the wasm instead."),
             }
@@ -53,11 +68,17 @@ impl Part for WasmTarget {
 
 impl WasmRust {
     pub fn find() -> Option<Self> {
-        let mut rustc = Command::new("rustc");
-        let library = capture(rustc.args(["--print", "target-libdir", "--target", TARGET])).ok();
-        if library.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
-            return Some(Self::OnPath);
-        }
+        let library = rustc(&["--print", "target-libdir", "--target", TARGET]);
+        if library.is_some_and(|folder| folder.is_dir()) { Some(Self::OnPath) } else { Self::debian() }
+    }
+
+    /// One that can compile the standard library anew.
+    pub fn with_sources() -> Option<Self> {
+        let sources = rustc(&["--print", "sysroot"]).map(|sysroot| sysroot.join("lib/rustlib/src/rust/library/std"));
+        if sources.is_some_and(|folder| folder.is_dir()) { Some(Self::OnPath) } else { Self::debian() }
+    }
+
+    fn debian() -> Option<Self> {
         let parts = ["/usr/bin/rustc", "/usr/bin/cargo", "/usr/bin/rust-lld", "/usr/lib/rustlib/src/rust/library/std"];
         parts.iter().all(|part| Path::new(part).exists()).then_some(Self::Debian)
     }
@@ -66,12 +87,27 @@ impl WasmRust {
     pub fn apply(self, command: &mut Command, mut tools: Vec<PathBuf>) -> Result<()> {
         if self == Self::Debian {
             tools.push("/usr/bin".into());
-            command
-                .env("RUSTC", "/usr/bin/rustc")
-                // Building the standard library is an unstable feature of cargo, which this variable permits.
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+            command.env("RUSTC", "/usr/bin/rustc");
+            compile_standard_library(command);
         }
         prepend_path(command, &tools)
     }
+
+    /// [`WasmRust::apply`] for a program with threads, by one of [`WasmRust::with_sources`]: the standard library comes
+    /// compiled without.
+    pub fn apply_with_threads(self, command: &mut Command) -> Result<()> {
+        compile_standard_library(command);
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", THREADS.join(" "));
+        self.apply(command, Vec::new())
+    }
+}
+
+/// An unstable feature of cargo, which the first variable permits.
+fn compile_standard_library(command: &mut Command) {
+    command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+}
+
+/// A folder that the compiler on PATH tells.
+fn rustc(question: &[&str]) -> Option<PathBuf> {
+    capture(Command::new("rustc").args(question)).ok().map(|folder| folder.trim().into())
 }

@@ -1,4 +1,4 @@
-//! Golden files against WebGPU, called by the browser tests.
+//! Golden files against the devices that a page has, called by the browser tests.
 
 #[path = "../../../library/golden/checks/mod.rs"]
 mod checks;
@@ -16,7 +16,15 @@ extern "C" {
     fn print_error(text: &str);
 }
 
-fn main() {
+#[cfg(feature = "threads")]
+pub use wasm_bindgen_rayon::init_thread_pool;
+
+/// Every thread runs it.
+fn main() {}
+
+/// Comes before the first check, once.
+#[wasm_bindgen]
+pub fn start() {
     whelp::platform::run_constructors();
     std::panic::set_hook(Box::new(|panic| print_error(&panic.to_string())));
 }
