@@ -50,7 +50,7 @@ impl Tile {
     /// Quads of a row or a column in shared memory, of which perhaps the last is not used: an odd number, so that units which
     /// read quads of neighbours find them in different banks.
     fn pitch(&self) -> usize {
-        self.depth / QUAD | 1
+        (self.depth / QUAD) | 1
     }
 
     /// Bytes of shared memory.
@@ -397,6 +397,11 @@ fn quad_of(first: Digits, phase: &Phase) -> Sequence<Digits> {
 /// What a unit brings into shared memory at a time: quads of some rows of the matrix and of some columns of the windows.
 #[derive(CubeType)]
 struct Courier {
+    at: Windows,
+    phase: Phase,
+    /// Where the sum ends, and the digits of how far it is from one piece to the next.
+    end: u32,
+    step: Digits,
     /// Its quad of the matrix, counted from a piece's first, and which k that is; the same of its quads of the windows.
     matrix_quad: u32,
     matrix_k: Counter,
@@ -413,9 +418,10 @@ struct Courier {
 #[cube]
 impl Courier {
     fn new(
-        at: &Windows,
-        phase: &Phase,
+        at: Windows,
+        phase: Phase,
         begin: u32,
+        end: u32,
         first_row: u32,
         first_column: u32,
         #[comptime] tile: Tile,
@@ -436,42 +442,34 @@ impl Courier {
         #[unroll]
         for turn in 0..comptime!(tile.own_columns()) {
             let column = UNIT_POS_X % columns + comptime!(turn as u32) * units;
-            windows.push(window_of(at, phase, first_column + column));
+            windows.push(window_of(&at, &phase, first_column + column));
         }
         let window_quad = UNIT_POS_X / columns;
         let mut window_ks = Sequence::<Counter>::new();
         #[unroll]
         for turn in 0..comptime!(tile.quad_turns()) {
             let quad = window_quad + comptime!((turn * tile.quads_at_once()) as u32);
-            window_ks.push(Counter::new(begin + quad * comptime!(QUAD as u32), phase));
+            window_ks.push(Counter::new(begin + quad * comptime!(QUAD as u32), &phase));
         }
         let mut read = Sequence::<RuntimeCell<f32>>::new();
         #[unroll]
         for _ in 0..comptime!(QUAD * (tile.row_turns() + tile.own_columns() * tile.quad_turns())) {
             read.push(RuntimeCell::<f32>::new(0.0f32));
         }
-        let matrix_k = Counter::new(begin + matrix_quad * comptime!(QUAD as u32), phase);
-        Courier { matrix_quad, matrix_k, window_quad, window_ks, rows, are_rows, windows, read }
+        let matrix_k = Counter::new(begin + matrix_quad * comptime!(QUAD as u32), &phase);
+        let step = digits_of(comptime!(tile.depth as u32), &phase);
+        Courier { at, phase, end, step, matrix_quad, matrix_k, window_quad, window_ks, rows, are_rows, windows, read }
     }
 
     /// Reads its part of the piece that begins at `first_k`, and turns to the next one.
-    fn fetch(
-        &self,
-        matrix: &[f32],
-        windows: &[f32],
-        at: &Windows,
-        phase: &Phase,
-        first_k: u32,
-        end: u32,
-        step: &Digits,
-        #[comptime] tile: Tile,
-    ) {
-        let digits = quad_of(self.matrix_k.digits(), phase);
+    fn fetch(&self, matrix: &[f32], windows: &[f32], first_k: u32, #[comptime] tile: Tile) {
+        let digits = quad_of(self.matrix_k.digits(), &self.phase);
         #[unroll]
         for q in 0..QUAD {
             let digits = &digits[q];
-            let is_k = first_k + self.matrix_quad * comptime!(QUAD as u32) + comptime!(q as u32) < end;
-            let place = digits.low * at.matrix_k0 + digits.middle * at.matrix_k1 + digits.high * at.matrix_k2;
+            let is_k = first_k + self.matrix_quad * comptime!(QUAD as u32) + comptime!(q as u32) < self.end;
+            let place =
+                digits.low * self.at.matrix_k0 + digits.middle * self.at.matrix_k1 + digits.high * self.at.matrix_k2;
             #[unroll]
             for turn in 0..comptime!(tile.row_turns()) {
                 let is_there = select(is_k, self.are_rows[turn], false);
@@ -479,23 +477,23 @@ impl Courier {
                 self.read[comptime!(turn * QUAD + q)].store(select(is_there, value, 0.0f32));
             }
         }
-        self.matrix_k.add(step, phase);
+        self.matrix_k.add(&self.step, &self.phase);
         #[unroll]
         for turn in 0..comptime!(tile.quad_turns()) {
             let quad = self.window_quad + comptime!((turn * tile.quads_at_once()) as u32);
-            let digits = quad_of(self.window_ks[turn].digits(), phase);
+            let digits = quad_of(self.window_ks[turn].digits(), &self.phase);
             #[unroll]
             for q in 0..QUAD {
-                let is_k = first_k + quad * comptime!(QUAD as u32) + comptime!(q as u32) < end;
-                let reach = reach_of(at, &digits[q], is_k);
+                let is_k = first_k + quad * comptime!(QUAD as u32) + comptime!(q as u32) < self.end;
+                let reach = reach_of(&self.at, &digits[q], is_k);
                 #[unroll]
                 for column in 0..comptime!(tile.own_columns()) {
-                    let value = value_of(windows, at, &self.windows[column], &reach);
+                    let value = value_of(windows, &self.at, &self.windows[column], &reach);
                     let slot = comptime!(QUAD * (tile.row_turns() + turn * tile.own_columns() + column) + q);
                     self.read[slot].store(value);
                 }
             }
-            self.window_ks[turn].add(step, phase);
+            self.window_ks[turn].add(&self.step, &self.phase);
         }
     }
 
@@ -559,14 +557,13 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
 
     let mut matrix_piece = Shared::<[Quad]>::new_slice(comptime!(tile.rows() * tile.pitch()));
     let mut window_piece = Shared::<[Quad]>::new_slice(comptime!(tile.columns() * tile.pitch()));
-    let courier = Courier::new(&at, &phase, begin, first_row, first_column, tile);
-    let step = digits_of(depth, &phase);
-    courier.fetch(matrix, windows, &at, &phase, begin, end, &step, tile);
+    let courier = Courier::new(at, phase, begin, end, first_row, first_column, tile);
+    courier.fetch(matrix, windows, begin, tile);
     for piece in 0..select(end > begin, (end - begin).div_ceil(depth), 0u32) {
         courier.deliver(&mut matrix_piece, &mut window_piece, tile);
         sync_cube();
         // The next piece comes while this one is multiplied.
-        courier.fetch(matrix, windows, &at, &phase, begin + (piece + 1u32) * depth, end, &step, tile);
+        courier.fetch(matrix, windows, begin + (piece + 1u32) * depth, tile);
         for quad in 0..comptime!((tile.depth / QUAD) as u32) {
             let mut factors = Sequence::<Quad>::new();
             #[unroll]
@@ -590,7 +587,7 @@ pub fn product(matrix: &[f32], windows: &[f32], target: &mut [f32], at: Windows,
         }
         sync_cube();
     }
-    write(target, &totals, &at, &phase, share, first_row + unit_row, first_column + unit_column, tile);
+    write(target, &totals, &courier.at, &courier.phase, share, first_row + unit_row, first_column + unit_column, tile);
 }
 
 /// A column's windows for units that cannot afford many comparisons: where they start in a map, and where that is in the first
