@@ -426,7 +426,7 @@ mod tests {
             return;
         }
         for (kernel, stride, padding) in [(3, 1, 1), (4, 2, 1), (1, 2, 0)] {
-            for (groups, depth, outputs) in [(1, 3, 70), (2, 17, 20), (1, 40, 5), (4, 1, 1)] {
+            for (groups, depth, outputs) in [(1, 3, 70), (2, 17, 20), (2, 16, 12), (1, 40, 5), (4, 1, 1)] {
                 let convolution = Convolution { stride, padding, groups };
                 let x_shape = [5, groups * depth, 11, 9];
                 let weight_shape = [groups * outputs, depth, kernel, kernel];
