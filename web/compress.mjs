@@ -1,5 +1,5 @@
 // Compresses the page's files for its servers: beside each file that gets smaller, `.br` and `.gz`. Trunk runs it on every
-// build; how much time smaller files are worth is said as it is for wasm-opt.
+// build, and `cargo xtask` for each of the worker's programs; how much time smaller files are worth is said as it is for wasm-opt.
 
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";

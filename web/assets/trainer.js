@@ -1,6 +1,9 @@
 // Starts the worker's program for this device, so that nobody downloads the others'. The page asks for the processor's by the
 // worker's name.
 
+/** How long to wait before looking again for a program that is still being compiled. */
+const PATIENCE_MS = 2000;
+
 /** Whether WebGPU has what the program for it needs; if not, the other programs tell why. */
 async function hasGraphics() {
   try {
@@ -24,22 +27,53 @@ function hasThreads() {
   return self.crossOriginIsolated === true && WebAssembly.validate(RELAXED_SIMD);
 }
 
-/** Starts the program with a thread for each of the processor's; false where the browser cannot do it after all. */
-async function startWithThreads() {
-  try {
-    const { default: load, initThreadPool, start } = await import("./threads/trainer-threads.js");
-    await load();
-    await initThreadPool(navigator.hardwareConcurrency);
-    start();
-    return true;
-  } catch (error) {
-    console.warn("The processor trains on one thread:", error);
-    return false;
-  }
+/** Starts the program with a thread for each of the processor's. */
+async function startThreads({ default: load, initThreadPool, start }) {
+  await load();
+  await initThreadPool(navigator.hardwareConcurrency);
+  start();
 }
 
-const program = self.name !== "processor" && (await hasGraphics()) ? "graphics" : "processor";
-if (program === "graphics" || !hasThreads() || !(await startWithThreads())) {
-  const { default: start } = await import(`./trainer-${program}.js`);
-  await start();
+/** The programs, the best first: whether this device can run one, and how it is started once it is loaded. */
+const PROGRAMS = {
+  graphics: { fits: hasGraphics, start: ({ default: load }) => load() },
+  threads: { fits: hasThreads, start: startThreads },
+  processor: { fits: () => true, start: ({ default: load }) => load() },
+};
+
+/** Whether the page lacks a file, as it does while `cargo xtask serve` is compiling: it serves the page with one program. */
+async function isMissing(file) {
+  return (await fetch(file)).status === 404;
+}
+
+/** Starts the first of the programs that can be started; false if the page has none of them yet. */
+async function startFirst(names, attempt) {
+  // The program asks for it: it would otherwise say that there is no graphics device.
+  self.missingPrograms = [];
+  for (const name of names) {
+    // A browser may remember that a module could not be had, by its whole address.
+    const file = `./${name}/trainer-${name}.js${attempt > 0 ? `?attempt=${attempt}` : ""}`;
+    try {
+      await PROGRAMS[name].start(await import(file));
+      return true;
+    } catch (error) {
+      if (await isMissing(file)) {
+        self.missingPrograms.push(name);
+      } else if (name === "threads") {
+        console.warn("The processor trains on one thread:", error);
+      } else {
+        throw error;
+      }
+    }
+  }
+  return false;
+}
+
+const fitting = [];
+for (const [name, { fits }] of Object.entries(PROGRAMS)) {
+  if ((self.name !== "processor" || name !== "graphics") && (await fits())) fitting.push(name);
+}
+for (let attempt = 0; !(await startFirst(fitting, attempt)); attempt++) {
+  console.info("The worker's program for this device is still being compiled. Waiting for it.");
+  await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 }

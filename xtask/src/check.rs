@@ -1,16 +1,17 @@
 //! Formatting and lints.
 
 use crate::checkouts::forget_other_checkouts;
+use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::process::{cargo, run};
 use crate::steps::Steps;
 use anyhow::{Result, bail};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// `cargo xtask check`: what can be said without running anything.
 pub fn command() -> Result<ExitCode> {
     let paths = Paths::find()?;
-    let mut steps = Steps::default();
+    let steps = Steps::default();
     let formatted = steps.attempt("Check formatting", || formatting(&paths));
     let clean = steps.attempt("Run clippy", || lints(&paths));
     steps.print_table();
@@ -24,18 +25,14 @@ pub fn formatting(paths: &Paths) -> Result<()> {
     run(cargo(paths).args(["fmt", "--all", "--check"]))
 }
 
-pub fn lints(paths: &Paths) -> Result<()> {
-    forget_other_checkouts(paths)?;
-    run(&mut clippy(paths))
-}
-
 /// One pass over all crates, tests included, with CUDA switched on: where there is no GPU this is the check that the
-/// CUDA code compiles. `DOCS_RS` keeps CUDA's build script from downloading LLVM.
-pub fn clippy(paths: &Paths) -> Command {
-    let mut command = cargo(paths);
-    command
-        .args(["clippy", "--workspace", "--all-targets", "--features", "whelp-native/cuda"])
+/// CUDA code compiles. `DOCS_RS` keeps CUDA's build script from downloading LLVM. In the profile of the tests, with which it
+/// shares procedural macros and build scripts.
+pub fn lints(paths: &Paths) -> Result<()> {
+    let _lock = Lock::take(&paths.target, "cargo clippy")?;
+    forget_other_checkouts(&paths.target, paths)?;
+    run(cargo(paths)
+        .args(["clippy", "--release", "--workspace", "--all-targets", "--features", "whelp-native/cuda"])
         .args(["--", "--deny", "warnings"])
-        .env("DOCS_RS", "1");
-    command
+        .env("DOCS_RS", "1"))
 }

@@ -4,28 +4,27 @@
 //! the time of change of their files. Two checkouts that share a target folder are therefore the same to cargo, and
 //! the one whose files are older than the other's build is given the other's programs: measured with cargo 1.95.
 
+use crate::files::write_if_different;
 use crate::paths::Paths;
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// The profiles that are used, each with its folder of fingerprints.
-const PROFILE_FOLDERS: [&str; 5] =
-    ["debug", "release", "web", "wasm32-unknown-unknown/release", "wasm32-unknown-unknown/web"];
+/// The folders of fingerprints: of profiles natively, and of the page's.
+const PROFILE_FOLDERS: [&str; 4] = ["debug", "release", "web", "wasm32-unknown-unknown/web"];
 
-/// Makes cargo compile our own crates again if another checkout was the last to compile here. The crates from the
-/// registry, which take nearly all the time, stay.
-pub fn forget_other_checkouts(paths: &Paths) -> Result<()> {
-    let note = paths.target.join(".last-checkout");
+/// Makes cargo compile our own crates again if another checkout was the last to compile in the folder `target`. The crates
+/// from the registry, which take nearly all the time, stay. Whoever calls this holds the folder's lock.
+pub fn forget_other_checkouts(target: &Path, paths: &Paths) -> Result<()> {
+    let note = target.join(".last-checkout");
     let here = paths.root.to_string_lossy();
     if std::fs::read_to_string(&note).is_ok_and(|last| last == here) {
         return Ok(());
     }
     for profile in PROFILE_FOLDERS {
-        forget_own_crates(&paths.target.join(profile).join(".fingerprint"))?;
+        forget_own_crates(&target.join(profile).join(".fingerprint"))?;
     }
-    std::fs::create_dir_all(&paths.target)
-        .and_then(|()| std::fs::write(&note, here.as_bytes()))
-        .with_context(|| format!("cannot write {}", note.display()))
+    write_if_different(&note, here.as_bytes())?;
+    Ok(())
 }
 
 fn forget_own_crates(fingerprints: &Path) -> Result<()> {

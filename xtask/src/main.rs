@@ -4,25 +4,31 @@
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
+use wasm_opt::Effort;
 
 mod bench;
 mod build;
+mod bundle;
 mod check;
 mod checkouts;
 mod count;
+mod files;
+mod lock;
 mod lockfile;
 mod paths;
 mod process;
+mod programs;
 mod serve;
 mod setup;
 mod steps;
 mod test;
 mod wasm_opt;
+mod watch;
 
 const USAGE: &str = "\
 cargo xtask setup           set up everything that is missing, for the page and for the tests
 cargo xtask serve [--port N]  build the page and serve it at http://127.0.0.1:8080
-cargo xtask build           the page into dist/, and the terminal program
+cargo xtask build [--quick]   the page into dist/, and the terminal program; --quick leaves files larger than they could be
 cargo xtask check           formatting and clippy
 cargo xtask test            every test there is; the last line counts them
 cargo xtask bench           page weight and time to the first step, into bench/results.md
@@ -49,7 +55,8 @@ fn dispatch() -> Result<ExitCode> {
         ["setup"] => setup::command(),
         ["serve"] => serve::command(serve::DEFAULT_PORT),
         ["serve", "--port", port] => serve::command(serve::parse_port(port)?),
-        ["build"] => build::command(),
+        ["build"] => build::command(Effort::Full),
+        ["build", "--quick"] => build::command(Effort::Quick),
         ["check"] => check::command(),
         ["test"] => test::command(),
         ["bench"] => bench::command(),

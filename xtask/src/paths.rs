@@ -12,8 +12,12 @@ pub struct Paths {
     pub tools: PathBuf,
     /// The built-in pictures.
     pub assets: PathBuf,
-    /// Compiled crates, unless the caller has set `CARGO_TARGET_DIR`.
+    /// What is compiled for this machine, unless the caller has set `CARGO_TARGET_DIR`.
     pub target: PathBuf,
+    /// What is compiled for the browser, in an environment of its own: see [`crate::setup::wasm_target`].
+    pub wasm_target: PathBuf,
+    /// The worker's compiled programs, ready for a browser: see [`crate::programs`].
+    pub programs: PathBuf,
 }
 
 impl Paths {
@@ -27,10 +31,18 @@ impl Paths {
             Some(target) => std::path::absolute(target)?,
             None => cache.join("target"),
         };
-        Ok(Self { root, tools: cache.join("tools"), assets: cache.join("assets"), target, cache })
+        Ok(Self {
+            root,
+            tools: cache.join("tools"),
+            assets: cache.join("assets"),
+            wasm_target: target.join("wasm"),
+            target,
+            programs: cache.join("programs"),
+            cache,
+        })
     }
 
-    /// What trunk makes: the files of the page.
+    /// The page, ready for any server of static files.
     pub fn dist(&self) -> PathBuf {
         self.root.join("dist")
     }
@@ -38,6 +50,11 @@ impl Paths {
     /// Where `index.html` finds the built-in pictures; not part of the repository.
     pub fn generated_assets(&self) -> PathBuf {
         self.root.join("web/assets/generated")
+    }
+
+    /// Where something that is done beside something else writes what it has to say.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.target.join(format!("{name}.log"))
     }
 
     pub fn node_program(&self, name: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use crate::paths::Paths;
 use anyhow::{Context, Result, bail};
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -59,8 +60,32 @@ pub fn prepend_path(command: &mut Command, folders: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Runs to the end, output straight to the terminal.
+thread_local! {
+    /// Where this thread's programs write what they have to say; to the terminal where there is none.
+    static LOG: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
+/// Does `work` with the output of its programs in the file `log`: what is done beside something else would be mixed up with it
+/// on the terminal. If the work fails, the log is shown.
+pub fn with_log<T>(log: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if let Some(folder) = log.parent() {
+        crate::files::create_folder(folder)?;
+    }
+    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    LOG.set(Some(file));
+    let result = work();
+    LOG.set(None);
+    if result.is_err() {
+        eprint!("{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+    result
+}
+
+/// Runs to the end.
 pub fn run(command: &mut Command) -> Result<()> {
+    if let Some(log) = own_log()? {
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    }
     let status = command.status().with_context(|| cannot_start(command))?;
     if !status.success() {
         bail!("`{}` failed ({status})", describe(command));
@@ -68,10 +93,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Like [`run`], with all output into a file.
-pub fn run_into(log: &File, command: &mut Command) -> Result<()> {
-    let into_log = || log.try_clone().context("the log cannot be shared");
-    run(command.stdin(Stdio::null()).stdout(into_log()?).stderr(into_log()?))
+fn own_log() -> Result<Option<File>> {
+    LOG.with_borrow(|log| log.as_ref().map(File::try_clone).transpose()).context("the log cannot be shared")
 }
 
 /// Runs to the end and returns what it wrote to its standard output; an error carries what it wrote beside it.
@@ -84,9 +107,17 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs to the end, passes standard output on to `output` line by line and shows each line to `watch` too. Whether the
-/// program succeeded is returned, not an error, because a failed test run has results as well.
-pub fn run_watched(command: &mut Command, mut output: impl Write, mut watch: impl FnMut(&str)) -> Result<bool> {
+/// Runs to the end, passes standard output on line by line and shows each line to `watch` too. Whether the program
+/// succeeded is returned, not an error, because a failed test run has results as well.
+pub fn run_watched(command: &mut Command, mut watch: impl FnMut(&str)) -> Result<bool> {
+    let log = own_log()?;
+    if let Some(log) = &log {
+        command.stdin(Stdio::null()).stderr(log.try_clone()?);
+    }
+    let mut output: Box<dyn Write> = match log {
+        Some(log) => Box::new(log),
+        None => Box::new(std::io::stdout()),
+    };
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
     let said = child.stdout.take().context("the program's output is not connected")?;
     for line in BufReader::new(said).split(b'\n') {

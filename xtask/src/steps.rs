@@ -2,17 +2,19 @@
 
 use anyhow::Result;
 use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+/// The steps of a command; several threads may do steps at a time.
 pub struct Steps {
     start: Instant,
-    done: Vec<Step>,
+    done: Mutex<Vec<Step>>,
 }
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { start: Instant::now(), done: Vec::new() }
+        Self { start: Instant::now(), done: Mutex::default() }
     }
 }
 
@@ -24,27 +26,18 @@ struct Step {
 
 impl Steps {
     /// Does one step; its failure ends the command.
-    pub fn run(&mut self, what: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub fn run<T>(&self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         println!("== {what}");
         let start = Instant::now();
         let result = work();
         let took = start.elapsed();
-        println!("   {} after {}", verb(result.is_ok()), in_words(took));
-        self.done.push(Step { what: what.to_owned(), took, succeeded: result.is_ok() });
+        println!("   {what}: {} after {}", if result.is_ok() { "done" } else { "failed" }, in_words(took));
+        self.lock().push(Step { what: what.to_owned(), took, succeeded: result.is_ok() });
         result
     }
 
-    /// Takes in a step that was done beside others; its failure is shown.
-    pub fn add(&mut self, what: &str, took: Duration, result: Result<()>) {
-        println!("== {what}: {} after {}", verb(result.is_ok()), in_words(took));
-        self.done.push(Step { what: what.to_owned(), took, succeeded: result.is_ok() });
-        if let Err(error) = result {
-            eprintln!("error: {error:#}");
-        }
-    }
-
     /// Does one step; its failure is shown at once, and the steps after it are still done.
-    pub fn attempt(&mut self, what: &str, work: impl FnOnce() -> Result<()>) -> bool {
+    pub fn attempt(&self, what: &str, work: impl FnOnce() -> Result<()>) -> bool {
         match self.run(what, work) {
             Ok(()) => true,
             Err(error) => {
@@ -56,18 +49,23 @@ impl Steps {
 
     /// What took how long. Steps done beside others make the sum larger than the time that has passed.
     pub fn print_table(&self) {
-        let width = self.done.iter().map(|step| step.what.chars().count()).max().unwrap_or(0);
+        let done = self.lock();
+        let width = done.iter().map(|step| step.what.chars().count()).max().unwrap_or(0);
         println!("\nDurations");
-        for step in &self.done {
+        for step in done.iter() {
             let mark = if step.succeeded { "" } else { "   FAILED" };
             println!("  {:width$}  {:>12}{mark}", step.what, in_words(step.took));
         }
         println!("  {:width$}  {:>12}\n", "from start to end", in_words(self.start.elapsed()));
     }
-}
 
-fn verb(succeeded: bool) -> &'static str {
-    if succeeded { "done" } else { "failed" }
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Step>> {
+        self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// Does silent work while showing how long it has been going on.
@@ -115,9 +113,9 @@ mod tests {
 
     #[test]
     fn a_failed_attempt_does_not_end_the_command() {
-        let mut steps = Steps::default();
+        let steps = Steps::default();
         assert!(!steps.attempt("fails", || anyhow::bail!("on purpose")));
         assert!(steps.attempt("works", || Ok(())));
-        assert_eq!(steps.done.len(), 2);
+        assert_eq!(steps.lock().len(), 2);
     }
 }

@@ -50,10 +50,8 @@ pub fn offer_to(command: &mut Command, effort: Effort, paths: &Paths) -> Result<
     std::os::unix::fs::symlink(std::env::current_exe()?, &fresh)
         .and_then(|()| std::fs::rename(&fresh, folder.join("wasm-opt")))
         .with_context(|| format!("cannot link wasm-opt in {}", folder.display()))?;
-    command
-        .env(REAL_VARIABLE, real_program(paths))
-        .env(EFFORT_VARIABLE, effort.name())
-        .env(KEPT_VARIABLE, kept_folder(paths));
+    effort.tell(command);
+    command.env(REAL_VARIABLE, real_program(paths)).env(KEPT_VARIABLE, kept_folder(paths));
     Ok(folder)
 }
 
@@ -72,7 +70,12 @@ fn kept_folder(paths: &Paths) -> PathBuf {
 }
 
 impl Effort {
-    fn name(self) -> &'static str {
+    /// Tells a command how much time to take: this program called as `wasm-opt`, and `web/compress.mjs`.
+    pub fn tell(self, command: &mut Command) {
+        command.env(EFFORT_VARIABLE, self.name());
+    }
+
+    pub fn name(self) -> &'static str {
         match self {
             Self::Quick => "quick",
             Self::Full => "full",

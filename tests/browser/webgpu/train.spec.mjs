@@ -41,7 +41,7 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   expect(Number.isFinite(last.discriminator) && Number.isFinite(last.generator), JSON.stringify(last)).toBe(true);
 
   // The watch on requests would be worth nothing if it did not hear of the worker's own.
-  expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/trainer-graphics_bg.wasm", "/dogs32.png"]));
+  expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/graphics/trainer-graphics_bg.wasm", "/dogs32.png"]));
   expect(requested.filter((url) => url.includes("processor")), "what only the other device needs").toEqual([]);
 });
 

@@ -7,12 +7,14 @@ mod pytorch;
 mod tensorflow;
 
 use crate::build;
+use crate::bundle;
 use crate::paths::Paths;
 use crate::process::{capture, tool};
+use crate::programs::Device;
 use crate::setup::{self, browser};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -40,12 +42,10 @@ struct Measurement {
 /// `cargo xtask bench`.
 pub fn command() -> Result<ExitCode> {
     let paths = Paths::find()?;
-    let mut steps = Steps::default();
-    if setup::everything(&paths, &mut steps)? > 0 {
-        bail!("not everything is set up; the messages above say what to do");
-    }
-    steps.run("Compile the page", || build::compile_page(&paths))?;
-    steps.run("Bundle the page into dist/", || build::bundle_page(Effort::Full, &paths))?;
+    let steps = Steps::default();
+    setup::prepare(&setup::test_parts(), &paths, &steps)?;
+    build::page(&Device::ALL, Effort::Full, &paths, &steps)?;
+    steps.run("Bundle the page into dist/", || bundle::into(&paths.dist(), &Device::ALL, Effort::Full, &paths))?;
     steps.run("Compile the terminal program", || build::compile_program(&paths))?;
     let mut measurements = page_weight(&paths.dist())?;
     steps.run("Measure R1 and R2 on the processor", || {
@@ -304,7 +304,10 @@ fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
 
 /// The program of the worker that a file belongs to, `graphics`, `threads` or `processor`; none if all visitors need it.
 fn program_of(name: &str) -> Option<&str> {
-    if name.starts_with("threads/") { Some("threads") } else { name.strip_prefix("trainer-")?.split(['.', '_']).next() }
+    Device::ALL
+        .into_iter()
+        .map(Device::name)
+        .find(|device| name.strip_prefix(device).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// How the compressed variants of a file end.
@@ -395,8 +398,8 @@ mod tests {
 
     #[test]
     fn files_belong_to_programs() {
-        assert_eq!(program_of("trainer-graphics_bg.wasm"), Some("graphics"));
-        assert_eq!(program_of("trainer-processor.js"), Some("processor"));
+        assert_eq!(program_of("graphics/trainer-graphics_bg.wasm"), Some("graphics"));
+        assert_eq!(program_of("processor/trainer-processor.js"), Some("processor"));
         assert_eq!(program_of("threads/snippets/helper.js"), Some("threads"));
         assert_eq!(program_of("trainer.js"), None);
         assert_eq!(program_of("page_bg.wasm"), None);

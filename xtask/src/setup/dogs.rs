@@ -4,6 +4,7 @@
 //! order, and the classes as lists of numbers. The page wants neither 139 MB nor nine other classes.
 
 use super::{Part, mosaic};
+use crate::files::{copy_if_different, create_folder};
 use crate::paths::Paths;
 use crate::process::{capture, tool};
 use crate::steps::with_clock;
@@ -61,10 +62,8 @@ impl Part for BuiltInDogs {
             make(paths)?;
         }
         let generated = paths.generated_assets();
-        create_folder(&generated)?;
         for mosaic in &MOSAICS {
-            std::fs::copy(paths.assets.join(mosaic.file), generated.join(mosaic.file))
-                .with_context(|| format!("cannot copy {} to {}", mosaic.file, generated.display()))?;
+            copy_if_different(&paths.assets.join(mosaic.file), &generated.join(mosaic.file))?;
         }
         Ok(())
     }
@@ -120,8 +119,4 @@ impl Mosaic {
 fn read_labels(path: &Path) -> Result<Vec<u64>> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not a list of class numbers", path.display()))
-}
-
-fn create_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
 }

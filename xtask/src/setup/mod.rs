@@ -1,5 +1,6 @@
 //! Setting up what is missing. One file per thing; this one knows only their order and who needs what.
 
+use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::steps::Steps;
 use anyhow::{Result, bail};
@@ -32,8 +33,9 @@ pub trait Part {
 /// `cargo xtask setup`: as much as can be set up, and then what could not.
 pub fn command() -> Result<ExitCode> {
     let paths = Paths::find()?;
-    let mut steps = Steps::default();
-    let missing = everything(&paths, &mut steps)?;
+    let steps = Steps::default();
+    let parts: Parts = [compiler_parts(), bundling_parts(&paths)?, test_parts()].into_iter().flatten().collect();
+    let missing = as_many_as_possible(&parts, &paths, &steps)?;
     if missing > 0 {
         bail!("{missing} of the things above could not be set up; the messages say what to do");
     }
@@ -41,41 +43,53 @@ pub fn command() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the page needs. Browser and graphics driver are not among it: who serves the page has their own.
-pub fn for_the_page(paths: &Paths, steps: &mut Steps) -> Result<()> {
-    for part in page_parts(paths)? {
-        prepare(part.as_ref(), paths, steps)?;
-    }
-    Ok(())
+pub type Parts = Vec<Box<dyn Part>>;
+
+/// What has to be there before anything is compiled for the browser.
+pub fn compiler_parts() -> Parts {
+    vec![Box::new(wasm_target::WasmTarget)]
 }
 
-/// What page and tests need; one thing that cannot be set up does not hold up the others. Returns how many could not.
-pub fn everything(paths: &Paths, steps: &mut Steps) -> Result<u64> {
-    let mut parts = page_parts(paths)?;
-    parts.push(Box::new(browser::Chromium));
-    parts.push(Box::new(vulkan::SoftwareVulkan));
-    parts.push(Box::new(fashion::FashionMnist));
+/// What makes a page of what was compiled. Browser and graphics driver are not among it: who serves the page has their own.
+pub fn bundling_parts(paths: &Paths) -> Result<Parts> {
+    Ok(vec![
+        Box::new(npm::NpmPackages),
+        Box::new(dogs::BuiltInDogs),
+        Box::new(CargoTool::trunk()),
+        Box::new(CargoTool::wasm_bindgen(paths)?),
+    ])
+}
+
+/// What only the tests need.
+pub fn test_parts() -> Parts {
+    vec![Box::new(vulkan::SoftwareVulkan), Box::new(fashion::FashionMnist), Box::new(browser::Chromium)]
+}
+
+/// Puts everything in its place; the first thing that cannot be had ends it. The tools are shared by all checkouts, so one
+/// command at a time sets them up.
+pub fn prepare(parts: &Parts, paths: &Paths, steps: &Steps) -> Result<()> {
+    let _lock = Lock::take(&paths.tools, "setting up tools")?;
+    for part in parts {
+        prepare_part(part.as_ref(), paths, steps)?;
+    }
+    cargo_tool::forget_parts(paths)
+}
+
+/// One thing that cannot be set up does not hold up the others. Returns how many could not.
+pub fn as_many_as_possible(parts: &Parts, paths: &Paths, steps: &Steps) -> Result<u64> {
+    let _lock = Lock::take(&paths.tools, "setting up tools")?;
     let mut missing = 0;
     for part in parts {
-        if let Err(error) = prepare(part.as_ref(), paths, steps) {
+        if let Err(error) = prepare_part(part.as_ref(), paths, steps) {
             eprintln!("error: {error:#}");
             missing += 1;
         }
     }
+    cargo_tool::forget_parts(paths)?;
     Ok(missing)
 }
 
-fn page_parts(paths: &Paths) -> Result<Vec<Box<dyn Part>>> {
-    Ok(vec![
-        Box::new(wasm_target::WasmTarget),
-        Box::new(CargoTool::trunk()),
-        Box::new(CargoTool::wasm_bindgen(paths)?),
-        Box::new(npm::NpmPackages),
-        Box::new(dogs::BuiltInDogs),
-    ])
-}
-
-fn prepare(part: &dyn Part, paths: &Paths, steps: &mut Steps) -> Result<()> {
+fn prepare_part(part: &dyn Part, paths: &Paths, steps: &Steps) -> Result<()> {
     if part.is_ready(paths) {
         println!("   {}: there", part.name());
         return Ok(());

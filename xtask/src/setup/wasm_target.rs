@@ -83,8 +83,22 @@ impl WasmRust {
         parts.iter().all(|part| Path::new(part).exists()).then_some(Self::Debian)
     }
 
-    /// Prepares the command's environment; `tools` come first on its PATH.
-    pub fn apply(self, command: &mut Command, mut tools: Vec<PathBuf>) -> Result<()> {
+    /// The compiler for a program, with threads or without.
+    ///
+    /// # Errors
+    /// Where none is installed.
+    pub fn for_program(with_threads: bool) -> Result<Self> {
+        let found = if with_threads { Self::with_sources() } else { Self::find() };
+        found.context("no Rust for wasm is installed: run `cargo xtask setup`")
+    }
+
+    /// Prepares the environment of a command that compiles programs without threads; `tools` come first on its PATH.
+    ///
+    /// All that is compiled for the browser gets `RUSTC_BOOTSTRAP`, and a target folder in which nothing is compiled without
+    /// it. Only the program with threads needs the variable, but build scripts ask for it (proc-macro2's among them): cargo
+    /// would compile them, and all that depends on them, again whenever it comes or goes.
+    pub fn apply(self, command: &mut Command, mut tools: Vec<PathBuf>, paths: &Paths) -> Result<()> {
+        command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", &paths.wasm_target);
         if self == Self::Debian {
             tools.push("/usr/bin".into());
             command.env("RUSTC", "/usr/bin/rustc");
@@ -95,16 +109,16 @@ impl WasmRust {
 
     /// [`WasmRust::apply`] for a program with threads, by one of [`WasmRust::with_sources`]: the standard library comes
     /// compiled without.
-    pub fn apply_with_threads(self, command: &mut Command) -> Result<()> {
+    pub fn apply_with_threads(self, command: &mut Command, paths: &Paths) -> Result<()> {
         compile_standard_library(command);
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", THREADS.join(" "));
-        self.apply(command, Vec::new())
+        self.apply(command, Vec::new(), paths)
     }
 }
 
-/// An unstable feature of cargo, which the first variable permits.
+/// An unstable feature of cargo.
 fn compile_standard_library(command: &mut Command) {
-    command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+    command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
 }
 
 /// A folder that the compiler on PATH tells.

@@ -1,0 +1,257 @@
+//! The programs that browsers run beside the page: compiled, made loadable by wasm-bindgen, optimised, compressed, and kept.
+//!
+//! A program is kept under a name that says what it was made of: the sources, the compiler, the flags. Whoever asks for the
+//! same again, in this checkout or in another, gets it without a compiler being started.
+
+use crate::checkouts::forget_other_checkouts;
+use crate::files::{self, create_folder, remove_folder};
+use crate::lock::Lock;
+use crate::paths::Paths;
+use crate::process::{capture, cargo, run, tool};
+use crate::setup::{CargoTool, wasm_target::WasmRust};
+use crate::wasm_opt::{self, Effort};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The profile of all that browsers run. One for all, so that what they share is compiled once.
+pub const PROFILE: &str = "web";
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Three programs, compiled and made with either effort, of a few branches.
+const KEPT_FOLDERS: usize = 36;
+
+/// What a program computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// WebGPU.
+    Graphics,
+    /// One thread of the processor: what every browser can run.
+    Processor,
+    /// All threads of the processor, where the page's server and the browser allow it.
+    Threads,
+}
+
+impl Device {
+    pub const ALL: [Self; 3] = [Self::Processor, Self::Graphics, Self::Threads];
+
+    /// The feature of the packages, and the folder in the page, that are for this device.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Graphics => "graphics",
+            Self::Processor => "processor",
+            Self::Threads => "threads",
+        }
+    }
+
+    /// Packages that compute on this device, at the speed that the profile does not ask for: it makes small programs.
+    fn computing_packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Graphics => &[],
+            Self::Processor | Self::Threads => &["whelp"],
+        }
+    }
+}
+
+/// A program with a version for each device.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    package: &'static str,
+    /// The compiled program, for a device.
+    binary: fn(Device) -> String,
+    /// What it is made of, relative to the checkout.
+    sources: &'static [&'static str],
+}
+
+/// The page's worker.
+pub const TRAINER: Program = Program {
+    package: "whelp-trainer",
+    binary: |device| format!("trainer-{}", device.name()),
+    sources: &["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "src", "web/build.rs", "web/messages", "web/trainer"],
+};
+
+/// The checks of golden files in a browser, which are no part of the page.
+pub const GOLDEN: Program = Program {
+    package: "whelp-golden",
+    binary: |_| "golden".to_owned(),
+    sources: &[
+        "Cargo.lock",
+        "Cargo.toml",
+        ".cargo/config.toml",
+        "src",
+        "tests/browser/golden",
+        "tests/library/golden/checks",
+    ],
+};
+
+/// Compiles `programs` for `device` where they are not kept.
+pub fn compile(programs: &[Program], device: Device, paths: &Paths) -> Result<()> {
+    let missing = programs.iter().filter_map(|program| match program.compiled(device, paths) {
+        Ok(folder) if folder.exists() => None,
+        Ok(folder) => Some(Ok((program, folder))),
+        Err(error) => Some(Err(error)),
+    });
+    let missing = missing.collect::<Result<Vec<_>>>()?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let _lock = Lock::take(&paths.wasm_target, &format!("compiling the program for {}", device.name()))?;
+    forget_other_checkouts(&paths.wasm_target, paths)?;
+    let packages: Vec<&str> = missing.iter().map(|(program, _)| program.package).collect();
+    run(&mut compile_command(&packages, Some(device), paths)?)?;
+    for (program, folder) in missing {
+        let binary = format!("{}.wasm", (program.binary)(device));
+        // Copied under the lock: the next device's program may have the same name.
+        keep(&folder, |unfinished| {
+            files::copy_if_different(&compiled_file(&binary, paths), &unfinished.join(&binary))
+        })?;
+    }
+    Ok(())
+}
+
+fn compiled_file(binary: &str, paths: &Paths) -> PathBuf {
+    paths.wasm_target.join(TARGET).join(PROFILE).join(binary)
+}
+
+/// Makes the files of a program that a browser loads; returns their folder.
+pub fn make(program: Program, device: Device, effort: Effort, paths: &Paths) -> Result<PathBuf> {
+    compile(&[program], device, paths)?;
+    let folder = program.made(device, effort, paths)?;
+    if folder.exists() {
+        return Ok(folder);
+    }
+    let binary = (program.binary)(device);
+    let compiled = program.compiled(device, paths)?.join(format!("{binary}.wasm"));
+    keep(&folder, |unfinished| {
+        run(&mut wasm_bindgen(&compiled, unfinished, paths)?)?;
+        if effort == Effort::Full {
+            wasm_opt::optimise_file(&unfinished.join(format!("{binary}_bg.wasm")), paths)?;
+        }
+        compress(unfinished, effort, paths)
+    })?;
+    forget_oldest(&paths.programs)?;
+    Ok(folder)
+}
+
+/// A cargo command for the browser, of these packages' programs.
+pub fn compile_command(packages: &[&str], device: Option<Device>, paths: &Paths) -> Result<Command> {
+    let mut command = cargo(paths);
+    command.args(["build", "--profile", PROFILE, "--target", TARGET, "--bins"]);
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
+    if let Some(device) = device {
+        command.args(["--features", device.name()]);
+        for package in device.computing_packages() {
+            command.args(["--config", &format!("profile.{PROFILE}.package.{package}.opt-level=3")]);
+        }
+    }
+    let with_threads = device == Some(Device::Threads);
+    let rust = WasmRust::for_program(with_threads)?;
+    if with_threads {
+        rust.apply_with_threads(&mut command, paths)?;
+    } else {
+        rust.apply(&mut command, Vec::new(), paths)?;
+    }
+    Ok(command)
+}
+
+/// Makes of a compiled program what a browser loads.
+fn wasm_bindgen(compiled: &Path, folder: &Path, paths: &Paths) -> Result<Command> {
+    let mut command = tool(CargoTool::wasm_bindgen(paths)?.path(paths), paths);
+    command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(compiled);
+    Ok(command)
+}
+
+/// Puts compressed variants beside the files of a folder.
+fn compress(folder: &Path, effort: Effort, paths: &Paths) -> Result<()> {
+    let mut command = tool("node", paths);
+    command.arg("web/compress.mjs").env("TRUNK_STAGING_DIR", folder);
+    effort.tell(&mut command);
+    run(&mut command)
+}
+
+impl Program {
+    /// The folder with the compiler's result.
+    fn compiled(self, device: Device, paths: &Paths) -> Result<PathBuf> {
+        self.folder(device, "compiled", paths)
+    }
+
+    /// The folder with what a browser loads.
+    fn made(self, device: Device, effort: Effort, paths: &Paths) -> Result<PathBuf> {
+        self.folder(device, effort.name(), paths)
+    }
+
+    fn folder(self, device: Device, state: &str, paths: &Paths) -> Result<PathBuf> {
+        let name = (self.binary)(device);
+        Ok(paths.programs.join(format!("{name}-{}-{state}-{}", device.name(), self.key(device, paths)?)))
+    }
+
+    /// Names what the program is made of: 32 hexadecimal digits.
+    fn key(self, device: Device, paths: &Paths) -> Result<String> {
+        let mut hasher = Sha256::new();
+        let mut add = |name: &str, bytes: &[u8]| {
+            for part in [name.as_bytes(), bytes] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        };
+        for source in self.sources {
+            let path = paths.root.join(source);
+            let inner = if path.is_dir() { files::list(&path)? } else { [PathBuf::new()].into() };
+            for name in inner {
+                let file = if name.as_os_str().is_empty() { path.clone() } else { path.join(&name) };
+                let bytes = match std::fs::read(&file) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    read => read.with_context(|| format!("cannot read {}", file.display()))?,
+                };
+                add(&format!("{source}/{}", name.display()), &bytes);
+            }
+        }
+        let command = compile_command(&[self.package], Some(device), paths)?;
+        let program = command.get_envs().find(|(name, _)| *name == "RUSTC").and_then(|(_, value)| value);
+        let rustc = program.unwrap_or("rustc".as_ref());
+        add("rustc", capture(Command::new(rustc).arg("-vV"))?.as_bytes());
+        for argument in command.get_args() {
+            add("argument", argument.as_encoded_bytes());
+        }
+        // What decides how cargo compiles, from outside and from here; where things lie does not.
+        let own = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        let mut variables: Vec<_> = std::env::vars_os().chain(own).collect();
+        variables.sort();
+        for (name, value) in variables {
+            let name = name.to_string_lossy();
+            let decides = ["CARGO_PROFILE_", "CARGO_UNSTABLE_", "CARGO_BUILD_", "CARGO_TARGET_WASM32_"];
+            if decides.iter().any(|start| name.starts_with(start)) || name.ends_with("RUSTFLAGS") {
+                add(&name, value.as_encoded_bytes());
+            }
+        }
+        Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Makes a folder with `make`, under another name until it is whole.
+fn keep(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let name = folder.file_name().context("a folder without a name")?.to_string_lossy();
+    let unfinished = folder.with_file_name(format!(".{name}.{}", std::process::id()));
+    remove_folder(&unfinished)?;
+    create_folder(&unfinished)?;
+    make(&unfinished)?;
+    // Another command may have made the same meanwhile.
+    if !folder.exists()
+        && let Err(error) = std::fs::rename(&unfinished, folder)
+        && !folder.exists()
+    {
+        return Err(error).with_context(|| format!("cannot move to {}", folder.display()));
+    }
+    remove_folder(&unfinished)
+}
+
+fn forget_oldest(kept: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(kept).with_context(|| format!("cannot read {}", kept.display()))?.flatten();
+    let mut folders: Vec<_> =
+        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    folders.sort();
+    let surplus = folders.len().saturating_sub(KEPT_FOLDERS);
+    folders.into_iter().take(surplus).try_for_each(|(_, folder)| remove_folder(&folder))
+}
