@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+use crate::data::{DataSummary, Grid};
 
 /// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,15 +126,6 @@ pub struct Progress {
     pub memory_bytes: Option<u64>,
 }
 
-/// What the settings do not say about the networks: it comes with the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PictureKind {
-    /// 1 (grey) or 3 (RGB).
-    pub channels: usize,
-    /// Classes that the data set has; 0: none.
-    pub classes: usize,
-}
-
 /// Losses of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepLosses {
@@ -159,73 +151,6 @@ impl StepLosses {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
     }
-}
-
-/// Square pictures of one size, laid out row by row into one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Grid {
-    /// Side of one picture in pixels.
-    pub tile: usize,
-    pub columns: usize,
-    /// Pictures; the last row may be short (the rest is black).
-    pub count: usize,
-    /// 1 (grey) or 3 (RGB).
-    pub channels: usize,
-    /// Whole grid, row-major, channels interleaved: `rows * tile * columns * tile * channels` bytes.
-    #[serde(skip)]
-    pub pixels: Vec<u8>,
-}
-
-impl Grid {
-    /// Width of the whole grid in pixels.
-    pub fn width(&self) -> usize {
-        self.columns * self.tile
-    }
-
-    /// Height of the whole grid in pixels.
-    pub fn height(&self) -> usize {
-        self.count.div_ceil(self.columns.max(1)) * self.tile
-    }
-}
-
-/// What a data set is, in a few words and numbers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DataSummary {
-    /// "Built-in dogs", a folder's or a file's name.
-    pub name: String,
-    pub count: usize,
-    pub resolution: usize,
-    pub channels: usize,
-    /// Names of the classes, by label; empty if the pictures have no labels.
-    #[serde(default)]
-    pub classes: Vec<String>,
-    /// What was done otherwise than asked, each a sentence.
-    #[serde(default)]
-    pub notes: Vec<String>,
-    /// Files that could not be used, each with its reason. At most [`DataSummary::SKIPPED_SHOWN`] are named.
-    pub skipped: Vec<Skipped>,
-    /// All that could not be used.
-    pub skipped_count: usize,
-    /// Hash of the prepared pixels, and of the labels if there are any; a resumed run warns when it differs.
-    pub fingerprint: String,
-}
-
-impl DataSummary {
-    /// What the networks have to know of the pictures.
-    pub fn kind(&self) -> PictureKind {
-        PictureKind { channels: self.channels, classes: self.classes.len() }
-    }
-
-    /// More names than this help nobody.
-    pub const SKIPPED_SHOWN: usize = 200;
-}
-
-/// A file that was left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Skipped {
-    pub name: String,
-    /// A sentence.
-    pub reason: String,
 }
 
 /// Why a checkpoint was made.

@@ -3,9 +3,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::RunConfig;
+use crate::data::{Grid, PictureKind};
 use crate::device::DeviceError;
 use crate::models::Generator;
-use crate::protocol::{Grid, PictureKind};
 use crate::random::{Random, Stream};
 use crate::weights::read_values;
 

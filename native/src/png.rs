@@ -3,7 +3,7 @@
 use std::io::{self, Cursor};
 
 use image::{ExtendedColorType, ImageFormat};
-use whelp::protocol::Grid;
+use whelp::data::Grid;
 
 /// A grid as one PNG.
 pub fn encode(grid: &Grid) -> io::Result<Vec<u8>> {

@@ -4,9 +4,9 @@ use futures_lite::future::block_on;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use whelp::config::RunConfig;
+use whelp::data::PictureKind;
 use whelp::device::{self, OpenDevice};
 use whelp::ops::choose_burn_convolutions;
-use whelp::protocol::PictureKind;
 use whelp::recipes;
 use whelp::run::{self, ConvolutionSpeed, Profile};
 

@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::data::held_out;
-use whelp::protocol::{CheckpointReason, DataSummary, Event, FinishReason, Progress};
+use whelp::data::{DataSummary, held_out};
+use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
 
 /// Steps of a bar that shows a share.
 const RESOLUTION: u64 = 1000;

@@ -1,7 +1,7 @@
 //! `whelp recipes`.
 
 use whelp::config::Length;
-use whelp::protocol::PictureKind;
+use whelp::data::PictureKind;
 use whelp::recipes::{ALL, Recipe};
 use whelp::train::{Trainer, step_bytes};
 use whelp::weights::count_parameters;

@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use whelp::protocol::{Event, Grid};
+use whelp::data::Grid;
+use whelp::protocol::Event;
 
 /// Says how a reader is to treat restarts; what TensorFlow and PyTorch write too.
 const FILE_VERSION: &str = "brain.Event:2";

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 use crate::config::RunConfig;
-use crate::protocol::{DataSummary, PictureKind, Progress, StepLosses};
+use crate::data::{DataSummary, PictureKind};
+use crate::protocol::{Progress, StepLosses};
 use crate::train::NETWORKS;
 use crate::weights::HostTensor;
 

@@ -3,8 +3,7 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use super::doctor::{self, Examined, Flag, Refused, Report};
-use super::{AnnotationError, Cut, DataError, Dataset, DecodeError, Prepared, Target};
-use crate::protocol::{DataSummary, Skipped};
+use super::{AnnotationError, Cut, DataError, DataSummary, Dataset, DecodeError, Prepared, Skipped, Target};
 
 /// Collects prepared pictures in the order of their files; a file that failed is counted and named.
 pub struct DatasetBuilder {

@@ -1,7 +1,7 @@
 //! Prepared pictures in memory.
 
+use super::DataSummary;
 use super::doctor::Report;
-use crate::protocol::DataSummary;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
-use super::{Color, Cut, DecodeError};
+use super::{Color, Cut, DecodeError, Skipped};
 use crate::config::{Crop, Framing};
-use crate::protocol::Skipped;
 
 /// Everything that was found out about a source of pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

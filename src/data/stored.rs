@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::doctor::Report;
-use super::{Dataset, Preparation};
-use crate::protocol::DataSummary;
+use super::{DataSummary, Dataset, Preparation};
 
 const MAGIC: &[u8; 16] = b"whelp pictures 1";
 

@@ -7,8 +7,8 @@ use super::dcgan;
 use super::dense::{DenseDiscriminator, DenseGenerator, UpsampleDiscriminator, UpsampleGenerator};
 use super::r3gan::{R3ganConfig, R3ganDiscriminator, R3ganGenerator};
 use crate::config::{Architecture, RunConfig};
+use crate::data::PictureKind;
 use crate::ops::{Dropout, Dual};
-use crate::protocol::PictureKind;
 
 /// The network that draws. A family's name is no part of the parameters' paths.
 #[derive(Module, Debug)]

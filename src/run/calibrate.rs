@@ -2,9 +2,9 @@
 
 use super::trial::Trial;
 use crate::config::RunConfig;
+use crate::data::PictureKind;
 use crate::device::{DeviceError, OpenDevice};
 use crate::platform::Instant;
-use crate::protocol::PictureKind;
 use crate::recipes::r3gan::{SIZES, Size};
 
 /// The slowest that is worth waiting for: a million images in less than six hours.

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::trial::Trial;
 use crate::config::RunConfig;
+use crate::data::PictureKind;
 use crate::device::{DeviceError, Launches, OpenDevice};
 use crate::ops::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
 use crate::platform::Instant;
-use crate::protocol::PictureKind;
 use crate::random::{Random, Stream};
 
 /// What was counted and measured.

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::config::RunConfig;
+use crate::data::PictureKind;
 use crate::device::DeviceError;
-use crate::protocol::PictureKind;
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
 use crate::weights::read_values;

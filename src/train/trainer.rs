@@ -6,12 +6,12 @@ use burn::tensor::{Device, Int, Tensor};
 use super::augment::{Factors, adapted};
 use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
 use crate::config::RunConfig;
+use crate::data::PictureKind;
 use crate::losses::{
     discriminator_loss, generator_loss, generator_loss_needs_real, input_gradient, penalty, squared_norms,
 };
 use crate::models::{Discriminator, Generator, Scheme, initialize};
 use crate::ops::{Dropout, Dual};
-use crate::protocol::PictureKind;
 use crate::random::{Random, Stream};
 
 /// Everything that training changes.

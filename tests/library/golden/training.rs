@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use whelp::config::{Loss, RunConfig};
+use whelp::data::PictureKind;
 use whelp::losses::{bce_with_logits, discriminator_loss, generator_loss};
 use whelp::models::{Discriminator, Generator};
 use whelp::ops::Dropout;
-use whelp::protocol::PictureKind;
 use whelp::train::{Adam, AdamConfig, Batch, StepStats, Trainer};
 use whelp::weights;
 

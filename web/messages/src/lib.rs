@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use whelp::config::{DataConfig, RunConfig};
-use whelp::data::Report;
-use whelp::protocol::{Command, DataSummary, Event, Grid, Progress, StepLosses};
+use whelp::data::{DataSummary, Grid, Report};
+use whelp::protocol::{Command, Event, Progress, StepLosses};
 
 /// Page to worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]

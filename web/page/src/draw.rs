@@ -2,7 +2,7 @@
 
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData};
-use whelp::protocol::Grid;
+use whelp::data::Grid;
 
 /// Draws `grid` with `gap` transparent pixels between its pictures, in `columns` columns.
 ///

@@ -7,7 +7,8 @@ use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
-use whelp::protocol::{CheckpointReason, Event, FailureKind, Grid, Progress, StepLosses};
+use whelp::data::Grid;
+use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress, StepLosses};
 use whelp_messages::{About, DeviceInfo, DevicePreference, Reply, Request};
 
 use super::notices::{Remedy, Tone};

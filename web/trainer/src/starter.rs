@@ -1,9 +1,9 @@
 //! The network that came with the page: it draws before anyone has trained one.
 
 use whelp::checkpoint::{Checkpoint, restore_sampler};
+use whelp::data::Grid;
 use whelp::device::OpenDevice;
 use whelp::platform::yield_now;
-use whelp::protocol::Grid;
 use whelp::sample::{Draw, Pictures};
 
 use super::data::fetch;

@@ -1,8 +1,8 @@
 //! Settings that suit a device, before anyone chooses.
 
 use whelp::config::{Length, OutputConfig, RunConfig};
+use whelp::data::PictureKind;
 use whelp::device::{DeviceError, OpenDevice};
-use whelp::protocol::PictureKind;
 use whelp::recipes::r3gan::{SIZES, Size};
 use whelp::recipes::{self, Recipe};
 use whelp::run::{Calibration, calibrate};

@@ -1,7 +1,7 @@
 //! Files that could not be used, each with its reason.
 
 use leptos::prelude::*;
-use whelp::protocol::Skipped;
+use whelp::data::Skipped;
 
 use crate::format;
 use crate::store::Store;

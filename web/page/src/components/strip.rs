@@ -1,7 +1,7 @@
 //! Twelve real pictures in a row, as the networks will see them.
 
 use leptos::{html, prelude::*};
-use whelp::protocol::Grid;
+use whelp::data::Grid;
 
 use crate::store::Store;
 use crate::{draw, notices::Tone};

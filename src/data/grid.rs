@@ -1,7 +1,36 @@
-//! A grid of a data set's pictures, to look at before training.
+//! Pictures laid out in one larger picture, to look at.
+
+use serde::{Deserialize, Serialize};
 
 use super::Dataset;
-use crate::protocol::Grid;
+
+/// Square pictures of one size, laid out row by row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Grid {
+    /// Side of one picture in pixels.
+    pub tile: usize,
+    /// Pictures in a row.
+    pub columns: usize,
+    /// Pictures. If they do not fill the last row, the rest of it is black.
+    pub count: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// The whole grid, row-major, channels interleaved: `rows * tile * columns * tile * channels` bytes.
+    #[serde(skip)]
+    pub pixels: Vec<u8>,
+}
+
+impl Grid {
+    /// Width of the whole grid in pixels.
+    pub fn width(&self) -> usize {
+        self.columns * self.tile
+    }
+
+    /// Height of the whole grid in pixels.
+    pub fn height(&self) -> usize {
+        self.count.div_ceil(self.columns.max(1)) * self.tile
+    }
+}
 
 impl Dataset {
     /// `count` pictures (or all, if there are fewer), evenly spaced through the data set, in a nearly square grid.
