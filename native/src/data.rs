@@ -8,7 +8,7 @@ use whelp::config::RunConfig;
 use whelp::data::{Count, Dataset, Preparation, Report};
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
-use crate::cache::Cache;
+use crate::cache;
 use crate::cli::CheckArguments;
 use crate::failure::{Failure, Outcome};
 use crate::folder;
@@ -21,7 +21,7 @@ pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failur
         return builtin_dogs(preparation);
     }
     let bar = reading_bar();
-    let loaded = folder::load(Path::new(data), preparation, Some(&Cache::of_user()), &mut |done, total| {
+    let loaded = folder::load(Path::new(data), preparation, cache::of_user().as_ref(), &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     });

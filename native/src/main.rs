@@ -19,6 +19,7 @@ mod pytorch;
 mod recipes;
 mod run_folder;
 mod serve;
+mod storage;
 mod tensorboard;
 mod train;
 

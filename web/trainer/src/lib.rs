@@ -11,6 +11,7 @@ mod gpu;
 mod port;
 mod session;
 mod starter;
+mod storage;
 mod suggest;
 
 use wasm_bindgen_futures::spawn_local;

@@ -1,0 +1,227 @@
+//! Prepared data sets that are kept, so that the next start on the same pictures is immediate.
+//!
+//! Nothing here ever fails a training. Where there is no storage or no room, pictures are prepared each time.
+
+use std::io::{self, BufReader, BufWriter, Write};
+
+use super::{Dataset, StoredError, read_stored, write_stored};
+use crate::storage::{Storage, StoredFile};
+
+/// Ending of the files' names.
+const ENDING: &str = ".pictures";
+
+/// Digits of a key: see [`SourceKey`](super::SourceKey).
+const KEY_DIGITS: usize = 32;
+
+/// Bytes that are read or written at once: in a browser every access costs a call.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// Prepared data sets in one folder of a [`Storage`], each under the [`SourceKey`](super::SourceKey) of its source.
+#[derive(Debug)]
+pub struct KeptPictures<S> {
+    storage: S,
+    folder: &'static str,
+    max_bytes: u64,
+}
+
+impl<S: Storage> KeptPictures<S> {
+    /// Keeps at most `max_bytes` in `folder`, and one data set in any case. Those that were not used for the longest time
+    /// are removed first.
+    pub fn new(storage: S, folder: &'static str, max_bytes: u64) -> Self {
+        Self { storage, folder, max_bytes }
+    }
+
+    /// Where the files are.
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// The data set that is kept under `key`, if there is one.
+    ///
+    /// # Errors
+    /// [`StoredError`] if there is one that cannot be used. It has been removed: prepare the pictures again.
+    pub async fn read(&self, key: &str) -> Result<Option<Dataset>, StoredError> {
+        let name = self.name(key);
+        let read =
+            |file: &mut dyn io::Read, bytes| read_stored(key, BufReader::with_capacity(BUFFER_BYTES, file), bytes);
+        match self.storage.get(&name, read).await {
+            // What cannot be opened may be in use; it stays for the next time.
+            Ok(None) | Err(_) => Ok(None),
+            Ok(Some(Ok(data))) => {
+                // The ones in use are removed last. If this fails, the order is merely less fair.
+                let _ = self.storage.touch(&name).await;
+                Ok(Some(data))
+            }
+            Ok(Some(Err(reason))) => {
+                let _ = self.storage.delete(&name).await;
+                Err(reason)
+            }
+        }
+    }
+
+    /// Keeps a data set under `key` if there is room, unless the same files may give another one the next time.
+    pub async fn write(&self, key: &str, data: &Dataset) {
+        if !data.report().is_lasting() {
+            return;
+        }
+        let name = self.name(key);
+        let write = |file: &mut dyn Write| {
+            let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
+            write_stored(data, key, &mut file)?;
+            file.flush()
+        };
+        // A file that cannot be written is not kept, and that is all.
+        let _ = self.storage.put(&name, write).await;
+        self.remove_oldest(&name).await;
+    }
+
+    /// The kept data sets, the last used one first.
+    pub async fn list(&self) -> Vec<StoredFile> {
+        let mut files = self.storage.list(self.folder).await.unwrap_or_default();
+        files.retain(|file| is_ours(&file.name));
+        files
+    }
+
+    /// Removes all kept data sets.
+    ///
+    /// # Errors
+    /// That of the first one that cannot be removed; the others are removed all the same.
+    pub async fn clear(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for file in self.list().await {
+            result = result.and(self.storage.delete(&file.name).await);
+        }
+        result
+    }
+
+    fn name(&self, key: &str) -> String {
+        let slash = if self.folder.is_empty() { "" } else { "/" };
+        format!("{}{slash}{key}{ENDING}", self.folder)
+    }
+
+    /// Removes what was not used for the longest time beyond `max_bytes`, but not `newest`.
+    async fn remove_oldest(&self, newest: &str) {
+        let mut bytes = 0;
+        for file in self.list().await {
+            bytes += file.bytes;
+            if bytes > self.max_bytes && file.name != newest {
+                let _ = self.storage.delete(&file.name).await;
+            }
+        }
+    }
+}
+
+/// Whether a file is a kept data set: the folder may be one that the user named, with other files in it. In browsers the
+/// names of the first versions had no ending.
+fn is_ours(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let key = name.strip_suffix(ENDING).unwrap_or(name);
+    key.len() == KEY_DIGITS && key.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::data::{DatasetBuilder, DecodeError, Preparation, SourceKey};
+    use crate::storage::memory::MemoryStorage;
+
+    fn data() -> Dataset {
+        let mut builder = DatasetBuilder::new("numbers", 2);
+        (0..3).for_each(|value| builder.push("x", Ok(vec![value; 12])));
+        builder.finish().unwrap()
+    }
+
+    fn key(name: &str) -> String {
+        SourceKey::new(name, Preparation::plain(2)).finish()
+    }
+
+    fn kept(max_bytes: u64) -> KeptPictures<MemoryStorage> {
+        KeptPictures::new(MemoryStorage::default(), "data", max_bytes)
+    }
+
+    /// Length of a stored [`data`].
+    fn length() -> u64 {
+        let kept = kept(u64::MAX);
+        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.list())[0].bytes
+    }
+
+    fn is_kept(kept: &KeptPictures<MemoryStorage>, name: &str) -> bool {
+        block_on(kept.list()).iter().any(|file| file.name.contains(&key(name)))
+    }
+
+    #[test]
+    fn a_data_set_comes_back_and_another_key_finds_nothing() {
+        let kept = kept(u64::MAX);
+        assert!(block_on(kept.read(&key("a"))).unwrap().is_none());
+        block_on(kept.write(&key("a"), &data()));
+        assert_eq!(block_on(kept.read(&key("a"))).unwrap().unwrap().summary(), data().summary());
+        assert!(block_on(kept.read(&key("b"))).unwrap().is_none());
+        assert_eq!(kept.storage().files.borrow()[0].0, format!("data/{}.pictures", key("a")));
+    }
+
+    #[test]
+    fn a_damaged_one_is_removed_with_its_reason() {
+        let kept = kept(u64::MAX);
+        block_on(kept.write(&key("a"), &data()));
+        let middle = length() as usize / 2;
+        kept.storage().files.borrow_mut()[0].1[middle] ^= 1;
+        assert!(block_on(kept.read(&key("a"))).is_err());
+        assert!(block_on(kept.list()).is_empty());
+        assert!(block_on(kept.read(&key("a"))).unwrap().is_none(), "the next time there is none");
+    }
+
+    #[test]
+    fn the_one_that_was_not_used_for_the_longest_time_goes_first() {
+        let kept = kept(2 * length());
+        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("b"), &data()));
+        block_on(kept.read(&key("a"))).unwrap();
+        block_on(kept.write(&key("c"), &data()));
+        assert_eq!(["a", "b", "c"].map(|name| is_kept(&kept, name)), [true, false, true]);
+    }
+
+    #[test]
+    fn the_newest_stays_even_if_it_is_too_large_alone() {
+        let kept = kept(length() - 1);
+        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("b"), &data()));
+        assert_eq!(["a", "b"].map(|name| is_kept(&kept, name)), [false, true]);
+    }
+
+    #[test]
+    fn what_may_change_is_not_kept() {
+        let mut builder = DatasetBuilder::new("numbers", 2);
+        builder.push("x", Ok(vec![1; 12]));
+        builder.push("y", Err(DecodeError::Unreadable { reason: "no permission".to_owned() }));
+        let kept = kept(u64::MAX);
+        block_on(kept.write(&key("a"), &builder.finish().unwrap()));
+        assert!(block_on(kept.list()).is_empty());
+    }
+
+    #[test]
+    fn without_room_nothing_is_kept_and_nothing_fails() {
+        let storage = MemoryStorage { room: Some(10), ..MemoryStorage::default() };
+        let kept = KeptPictures::new(storage, "", u64::MAX);
+        block_on(kept.write(&key("a"), &data()));
+        assert!(block_on(kept.read(&key("a"))).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_data_sets_are_listed_and_cleared() {
+        let kept = KeptPictures::new(MemoryStorage::default(), "", 0);
+        let others = ["holiday.pictures", "notes.txt", "runs/1.safetensors"];
+        for name in others {
+            block_on(kept.storage().put(name, |file| file.write_all(b"mine"))).unwrap();
+        }
+        // As the first versions named it in browsers.
+        block_on(kept.storage().put(&key("old"), |file| file.write_all(b"old"))).unwrap();
+        block_on(kept.write(&key("a"), &data()));
+        assert_eq!(block_on(kept.list()).len(), 1, "the old one went when there was too much");
+        block_on(kept.clear()).unwrap();
+        let left: Vec<_> = kept.storage().files.borrow().iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(left, ["runs/1.safetensors", "notes.txt", "holiday.pictures"]);
+    }
+}
