@@ -1,36 +1,34 @@
 //! Pictures from disk: a folder with everything below it, an archive, or one file.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
-use std::panic::catch_unwind;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::UNIX_EPOCH;
 
+use futures_lite::future::block_on;
 use whelp::data::{
-    ARCHIVE_HEAD_BYTES, AnnotationError, ArchiveKind, Cut, DataError, Dataset, DatasetBuilder, DecodeError, Entry,
-    IDX_HEAD_BYTES, IdxKind, IdxReader, Item, Layout, Plan, Preparation, Prepared, Source, SourceKey, idx_candidates,
-    is_idx_pair, is_ignorable, prepare_cropped, read_annotation, read_idx_labels, read_picture,
+    AnnotationError, DataError, Dataset, DecodeError, IdxKind, InputFile, Job, Preparation, PreparedFile, Reading,
+    SourceKey, Step, idx_kind, is_idx_pair, is_ignorable, read_annotation, read_picture,
 };
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 
-/// Files that are prepared between two waits for the slowest of them.
+/// Files that are prepared on all cores before they are added together.
 const CHUNK: usize = 256;
 /// Bytes of an archive's files that are in memory at once, give or take one file.
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// Reads every picture at `path` and prepares it, on all cores.
 ///
-/// What was prepared is kept in `cache`, and taken instead of the files as long as their names, sizes and times stay.
+/// The prepared pictures are kept in `cache`. The next time they are taken from there, as long as the files' names, sizes
+/// and times are the same.
 ///
-/// The data set's order is that of the files' names, whatever the order in which the cores finish. `on_progress` hears
-/// how many files (of idx files: pictures) are done, and out of how many. A file that cannot be used is skipped and named
-/// in the summary. The labels of a single idx file are looked for beside it.
+/// The data set has the order of the files' names, whichever core finishes first. `on_progress` gets the number of files
+/// that are done (of an idx file: pictures), and of all files. A file that cannot be used is skipped and named in the
+/// summary. The labels of a single idx file are looked for beside it.
 ///
 /// # Errors
 /// [`DataError`] if `path` cannot be read or holds no picture.
@@ -45,220 +43,52 @@ pub fn load(
     let path = &path.canonicalize().map_err(unreadable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let files = if path.is_dir() { list(path).map_err(unreadable)? } else { with_labels(path, &name) };
-    let kept = cache.and_then(|cache| Some((cache, key(&name, &files, preparation)?)));
-    if let Some(data) = kept.as_ref().and_then(|(cache, key)| cache.read(key)) {
+    let cache = cache.and_then(|cache| Some((cache, key(&name, &files, preparation)?)));
+    if let Some((cache, key)) = &cache
+        && let Some(data) = cache::read(cache, key)
+    {
         return Ok(data);
     }
-    let named = files.into_iter().map(|file| (file.name.clone(), file)).collect();
-    let mut source = Source::new(named, Found::archive)?;
-    let data = load_source(&name, &mut source, preparation, on_progress)?;
-    if let Some((cache, key)) = kept
-        && data.report().is_lasting()
-    {
-        cache.write(&key, &data);
+    let data = read(Reading::new(&name, files, preparation)?, on_progress)?;
+    if let Some((cache, key)) = cache {
+        block_on(cache.write(&key, &data));
     }
     Ok(data)
 }
 
-/// None if a file cannot be looked at: it may be there the next time.
-fn key(name: &str, files: &[Found], preparation: Preparation) -> Option<String> {
+/// None if the size or time of a file is not known.
+fn key(name: &str, files: &[(String, DiskFile)], preparation: Preparation) -> Option<String> {
     let mut key = SourceKey::new(name, preparation);
-    for file in files {
-        let metadata = fs::metadata(file.path.as_ref().ok()?).ok()?;
+    for (name, DiskFile(path)) in files {
+        let metadata = fs::metadata(path.as_ref().ok()?).ok()?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        key.file(&file.name, metadata.len(), changed.as_nanos());
+        key.file(name, metadata.len(), changed.as_nanos());
     }
     Some(key.finish())
 }
 
-/// A file to read.
-struct Found {
-    /// Relative to what was chosen, with `/` between its parts.
-    name: String,
-    path: Result<PathBuf, DecodeError>,
-}
+/// A file to read, or why it was not found.
+#[derive(Clone)]
+struct DiskFile(Result<PathBuf, DecodeError>);
 
-impl Found {
-    fn head(&self, bytes: usize) -> Option<Vec<u8>> {
-        let mut head = Vec::new();
-        File::open(self.path.as_ref().ok()?).ok()?.take(bytes as u64).read_to_end(&mut head).ok()?;
-        Some(head)
-    }
+impl InputFile for DiskFile {
+    type Reader = BufReader<File>;
 
-    fn idx_kind(&self) -> Option<IdxKind> {
-        IdxKind::of(&self.head(IDX_HEAD_BYTES)?)
-    }
-
-    /// To read it through, if it is an archive.
-    fn archive(&self) -> Option<BufReader<File>> {
-        ArchiveKind::of(&self.head(ARCHIVE_HEAD_BYTES)?)?;
-        self.open().ok()
-    }
-
-    fn open(&self) -> Result<BufReader<File>, DataError> {
-        let bad = |reason: String| DataError::Unreadable { name: self.name.clone(), reason };
-        let path = self.path.as_ref().map_err(|error| bad(error.to_string()))?;
-        Ok(BufReader::new(File::open(path).map_err(|error| bad(error.to_string()))?))
+    fn open(&self) -> io::Result<BufReader<File>> {
+        let path = self.0.as_ref().map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(BufReader::new(File::open(path)?))
     }
 }
 
-type Files = Source<Found, BufReader<File>>;
-
-/// One file, and the labels beside it if it holds the pictures of an idx set.
-fn with_labels(path: &Path, name: &str) -> Vec<Found> {
-    let mut files = vec![Found { name: name.to_owned(), path: Ok(path.to_owned()) }];
-    if files[0].idx_kind() == Some(IdxKind::Pictures) {
-        let beside = path.parent().map_or_else(Vec::new, list_flat);
-        let is_wanted = |file: &Found| is_idx_pair(name, &file.name) && file.idx_kind() == Some(IdxKind::Labels);
-        files.extend(beside.into_iter().find(is_wanted));
-    }
-    files
-}
-
-/// The files of one folder, sorted by name; none if it cannot be listed.
-fn list_flat(folder: &Path) -> Vec<Found> {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let found =
-        |entry: fs::DirEntry| Found { name: entry.file_name().to_string_lossy().into_owned(), path: Ok(entry.path()) };
-    let mut files: Vec<Found> = entries.map(found).collect();
-    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    files
-}
-
-fn load_source(
-    name: &str,
-    source: &mut Files,
-    preparation: Preparation,
-    on_progress: &mut dyn FnMut(usize, usize),
-) -> Result<Dataset, DataError> {
-    let names = source.names().to_vec();
-    let mut kind = |index: usize| match source.item(index) {
-        Item::File(file) => file.idx_kind(),
-        Item::Entry(archive, index) => archive.idx_kind(index),
-        Item::Damaged(_) => None,
-    };
-    let candidates: Vec<usize> = idx_candidates(&names).collect();
-    let idx: Vec<_> = candidates.into_iter().filter_map(|index| Some((index, kind(index)?))).collect();
-    let plan = Plan::new(name, &names, &idx, preparation)?;
-    if let Layout::Idx { pictures, labels } = plan.layout {
-        let labels = match labels {
-            Some(index) => Some((names[index].as_str(), read_idx_labels(&names[index], open(source, index)?)?)),
-            None => None,
-        };
-        let pictures = (names[pictures].as_str(), open(source, pictures)?);
-        return read_idx(IdxReader::open(&plan, name, pictures, labels)?, on_progress);
-    }
-    let mut loader = Loader::new(&plan, name, on_progress);
-    let mut order = source.reading_order(&plan.entries).into_iter();
-    loop {
-        let (mut chunk, mut bytes) = (Vec::new(), 0);
-        while chunk.len() < CHUNK
-            && bytes < CHUNK_BYTES
-            && let Some(position) = order.next()
-        {
-            let Entry { index, class, annotation } = plan.entries[position];
-            let picture = picture(source, index)?;
-            let annotation = annotation.map_or(Content::Failed(AnnotationError::Missing), |index| boxes(source, index));
-            bytes += picture.bytes() + annotation.bytes();
-            chunk.push(Job { position, name: &names[index], class, picture, annotation });
-        }
-        if chunk.is_empty() {
-            return loader.builder.finish();
-        }
-        loader.read_chunk(&chunk);
-    }
-}
-
-/// To be read through.
-fn open(source: &mut Files, index: usize) -> Result<Box<dyn Read + '_>, DataError> {
-    let name = source.names()[index].clone();
-    match source.item(index) {
-        Item::File(file) => Ok(Box::new(file.open()?)),
-        Item::Entry(archive, index) => Ok(Box::new(archive.reader(index)?)),
-        Item::Damaged(reason) => Err(DataError::Unreadable { name, reason: reason.to_string() }),
-    }
-}
-
-/// Files are read where they are decoded, on all cores; an archive's are read here.
-fn picture(source: &mut Files, index: usize) -> Result<Content<DecodeError>, DataError> {
-    Ok(match source.item(index) {
-        Item::File(file) => file.path.clone().map_or_else(Content::Failed, Content::File),
-        Item::Entry(archive, index) => archive.picture(index)?.map_or_else(Content::Failed, Content::Bytes),
-        Item::Damaged(reason) => Content::Failed(reason),
-    })
-}
-
-fn boxes(source: &mut Files, index: usize) -> Content<AnnotationError> {
-    let unreadable = |error: DecodeError| Content::Failed(AnnotationError::Unreadable { reason: error.to_string() });
-    match source.item(index) {
-        Item::File(file) => file.path.clone().map_or_else(unreadable, Content::File),
-        Item::Entry(archive, index) => archive.annotation(index).map_or_else(Content::Failed, Content::Bytes),
-        Item::Damaged(reason) => unreadable(reason),
-    }
-}
-
-fn read_idx(mut reader: IdxReader<impl Read>, on_progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset, DataError> {
-    while reader.step()? {
-        on_progress(reader.done(), reader.total());
-    }
-    reader.finish()
-}
-
-/// One picture to prepare.
-struct Job<'a> {
-    /// Among the plan's entries.
-    position: usize,
-    name: &'a str,
-    class: Option<u32>,
-    picture: Content<DecodeError>,
-    annotation: Content<AnnotationError>,
-}
-
-enum Content<E> {
-    File(PathBuf),
-    Bytes(Vec<u8>),
-    Failed(E),
-}
-
-impl<E> Content<E> {
-    /// That are in memory.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::File(_) | Self::Failed(_) => 0,
-        }
-    }
-}
-
-impl Job<'_> {
-    fn run(&self, cut: &Cut) -> Result<Prepared, DecodeError> {
-        let read;
-        let picture = match &self.picture {
-            Content::Bytes(bytes) => bytes,
-            Content::Failed(reason) => return Err(reason.clone()),
-            Content::File(path) => {
-                let file = File::open(path).map_err(unreadable)?;
-                let size = file.metadata().map_or(0, |metadata| metadata.len());
-                read = read_picture(file, size)?;
-                &read
-            }
-        };
-        let annotation = self.annotation();
-        let annotation = annotation.as_deref().map_err(Clone::clone);
-        // Last resort: one hostile file must not end a run, even where a decoder has a mistake.
-        catch_unwind(|| prepare_cropped(picture, annotation, cut)).unwrap_or(Err(DecodeError::DecoderCrashed))
+impl DiskFile {
+    fn picture(&self) -> Result<Vec<u8>, DecodeError> {
+        let file = File::open(self.0.as_ref().map_err(Clone::clone)?).map_err(unreadable)?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        read_picture(file, size)
     }
 
-    fn annotation(&self) -> Result<Cow<'_, [u8]>, AnnotationError> {
-        match &self.annotation {
-            Content::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
-            Content::Failed(reason) => Err(reason.clone()),
-            Content::File(path) => {
-                let file = File::open(path);
-                let file = file.map_err(|error| AnnotationError::Unreadable { reason: error.to_string() })?;
-                read_annotation(file).map(Cow::Owned)
-            }
-        }
+    fn annotation(&self) -> Result<Vec<u8>, AnnotationError> {
+        read_annotation(self.open().map_err(|error| AnnotationError::Unreadable { reason: error.to_string() })?)
     }
 }
 
@@ -266,67 +96,113 @@ fn unreadable(error: io::Error) -> DecodeError {
     DecodeError::Unreadable { reason: error.to_string() }
 }
 
-struct Loader<'a> {
-    builder: DatasetBuilder,
-    cut: Cut,
-    on_progress: &'a mut dyn FnMut(usize, usize),
-    done: usize,
-    total: usize,
+/// One file. If it holds the pictures of an idx set, also the labels beside it.
+fn with_labels(path: &Path, name: &str) -> Vec<(String, DiskFile)> {
+    let file = DiskFile(Ok(path.to_owned()));
+    let is_pictures = idx_kind(&file) == Some(IdxKind::Pictures);
+    let mut files = vec![(name.to_owned(), file)];
+    if is_pictures {
+        let beside = path.parent().map_or_else(Vec::new, list_flat);
+        let is_wanted =
+            |(other, file): &(String, DiskFile)| is_idx_pair(name, other) && idx_kind(file) == Some(IdxKind::Labels);
+        files.extend(beside.into_iter().find(is_wanted));
+    }
+    files
 }
 
-impl<'a> Loader<'a> {
-    fn new(plan: &Plan, source: &str, on_progress: &'a mut dyn FnMut(usize, usize)) -> Self {
-        Self { builder: plan.builder(source), cut: plan.cut, on_progress, done: 0, total: plan.entries.len() }
-    }
+/// The files of one folder, sorted by name; none if it cannot be listed.
+fn list_flat(folder: &Path) -> Vec<(String, DiskFile)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let named = |entry: fs::DirEntry| (entry.file_name().to_string_lossy().into_owned(), DiskFile(Ok(entry.path())));
+    let mut files: Vec<_> = entries.map(named).collect();
+    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    files
+}
 
-    /// Prepares on all cores, then adds to the data set.
-    fn read_chunk(&mut self, chunk: &[Job]) {
-        let cut = &self.cut;
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = mpsc::channel();
-        let mut pictures: Vec<_> = chunk.iter().map(|_| None).collect();
-        thread::scope(|scope| {
-            let workers = thread::available_parallelism().map_or(1, usize::from).min(chunk.len());
-            for sender in vec![sender; workers] {
-                let next = &next;
-                scope.spawn(move || {
-                    while let index = next.fetch_add(1, Ordering::Relaxed)
-                        && let Some(job) = chunk.get(index)
-                    {
-                        // Nobody listens only if the receiving side panicked, and then it tells.
-                        let _ = sender.send((index, job.run(cut)));
-                    }
-                });
+fn read(mut reading: Reading<DiskFile>, on_progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset, DataError> {
+    loop {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while chunk.len() < CHUNK
+            && bytes < CHUNK_BYTES
+            && let Some(step) = reading.step()?
+        {
+            match step {
+                Step::Prepared => on_progress(reading.done(), reading.total()),
+                Step::Prepare(job) => {
+                    bytes += job.memory_bytes();
+                    chunk.push(job);
+                }
             }
-            for (index, picture) in receiver {
-                pictures[index] = Some(picture);
-                self.done += 1;
-                (self.on_progress)(self.done, self.total);
-            }
-        });
-        for (job, picture) in chunk.iter().zip(pictures) {
-            let prepared = picture.expect("every worker answers for every index it took");
-            self.builder.push_at(job.position, job.name, job.class, prepared);
         }
+        if chunk.is_empty() {
+            return reading.finish();
+        }
+        let mut done = reading.done();
+        let files = prepare(chunk, || {
+            done += 1;
+            on_progress(done, reading.total());
+        });
+        files.into_iter().for_each(|file| reading.add(file));
     }
 }
 
-/// Every file below `root` but the system's own, sorted by name as [`Source`] sorts what is in an archive.
-fn list(root: &Path) -> io::Result<Vec<Found>> {
+/// Reads and prepares files on all cores. They come back in the order of the jobs, which makes every run the same.
+fn prepare(jobs: Vec<Job<DiskFile>>, mut on_done: impl FnMut()) -> Vec<PreparedFile> {
+    let mut files: Vec<_> = jobs.iter().map(|_| None).collect();
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    let jobs = Mutex::new(jobs.into_iter().enumerate());
+    let next = || jobs.lock().expect("no worker panics while it takes a job").next();
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for sender in vec![sender; workers] {
+            let next = &next;
+            scope.spawn(move || {
+                while let Some((index, mut job)) = next() {
+                    read_files(&mut job);
+                    // Nobody listens only if the receiving side panicked, and then it tells.
+                    let _ = sender.send((index, job.prepare()));
+                }
+            });
+        }
+        for (index, file) in receiver {
+            files[index] = Some(file);
+            on_done();
+        }
+    });
+    files.into_iter().map(|file| file.expect("every worker answers for every job it took")).collect()
+}
+
+fn read_files(job: &mut Job<DiskFile>) {
+    if let Some(bytes) = job.picture.file().map(DiskFile::picture) {
+        job.picture.give(bytes);
+    }
+    if let Some(bytes) = job.annotation.file().map(DiskFile::annotation) {
+        job.annotation.give(bytes);
+    }
+}
+
+/// Every file below `root`, without hidden files and those of the system; sorted by name.
+fn list(root: &Path) -> io::Result<Vec<(String, DiskFile)>> {
     let mut files = Vec::new();
     walk(root, "", &mut HashSet::new(), &mut files)?;
-    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(files)
 }
 
-/// Adds what is in `folder`. Links are followed, each real folder once, so that a link to a parent ends.
-fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, files: &mut Vec<Found>) -> io::Result<()> {
+/// Adds the files in `folder`. Links are followed, each real folder once, so that a link to a parent folder ends.
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    seen: &mut HashSet<PathBuf>,
+    files: &mut Vec<(String, DiskFile)>,
+) -> io::Result<()> {
     if !seen.insert(folder.canonicalize()?) {
         return Ok(());
     }
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
-    entries.sort_unstable(); // which of two links to a folder counts must not depend on the file system
+    // Which of two links to a folder counts must not depend on the file system.
+    entries.sort_unstable();
     for path in entries {
         let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
         if is_ignorable(&name) {
@@ -335,14 +211,14 @@ fn walk(folder: &Path, prefix: &str, seen: &mut HashSet<PathBuf>, files: &mut Ve
         let result = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => walk(&path, &format!("{name}/"), seen, files),
             Ok(metadata) if metadata.is_file() => {
-                files.push(Found { name: name.clone(), path: Ok(path) });
+                files.push((name.clone(), DiskFile(Ok(path))));
                 Ok(())
             }
             Ok(_) => Ok(()), // a pipe or a device would block
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            files.push(Found { name, path: Err(unreadable(error)) });
+            files.push((name, DiskFile(Err(unreadable(error)))));
         }
     }
     Ok(())

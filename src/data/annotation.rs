@@ -35,6 +35,11 @@ pub enum AnnotationError {
     NoBox,
 }
 
+/// Whether a folder of this name holds annotations.
+pub(super) fn is_annotation_folder(name: &str) -> bool {
+    ["annotation", "annotations"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// Reads a whole annotation file.
 ///
 /// # Errors

@@ -177,6 +177,16 @@ impl DatasetBuilder {
         self.summary.skipped_count += 1;
     }
 
+    /// Name of the source.
+    pub(super) fn name(&self) -> &str {
+        &self.summary.name
+    }
+
+    /// Size and colour of the pictures.
+    pub(super) fn target(&self) -> Target {
+        self.cut.target
+    }
+
     /// Pictures so far.
     pub fn count(&self) -> usize {
         self.summary.count

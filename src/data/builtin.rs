@@ -1,6 +1,6 @@
 //! The built-in dogs: one PNG that holds every picture as a tile.
 
-use super::{DataError, Dataset, DatasetBuilder, Filter, Layout, Preparation, Raster, Resizer, Square, decode};
+use super::{Color, DataError, Dataset, DatasetBuilder, Filter, Preparation, Raster, Resizer, Square, decode};
 use crate::config::Crop;
 
 /// Side of a tile in pixels: the size of CIFAR-10's pictures.
@@ -24,7 +24,7 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
         );
         return Err(DataError::BuiltIn { reason });
     }
-    let cut = preparation.cut(Layout::Plain);
+    let cut = preparation.cut(Color::Rgb);
     let target = cut.target;
     let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
     let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut);

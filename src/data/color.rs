@@ -1,4 +1,4 @@
-//! Colour or grey.
+//! Colour or grey, and colour profiles.
 
 /// What every pixel of a data set is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,13 @@ impl Color {
 pub(super) fn luma(rgb: [u8; 3]) -> u8 {
     let [r, g, b] = rgb.map(u32::from);
     ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) as u8
+}
+
+/// Whether an ICC profile describes another colour space than sRGB, the one assumed for a picture without a profile.
+/// Profiles of sRGB contain its name, in ASCII or UTF-16.
+pub(super) fn is_foreign(profile: &[u8]) -> bool {
+    let has = |name: &[u8]| profile.windows(name.len()).any(|window| window == name);
+    !has(b"sRGB") && !has(b"s\0R\0G\0B")
 }
 
 #[cfg(test)]

@@ -5,27 +5,17 @@ use std::io::Cursor;
 use image::codecs::gif::GifDecoder;
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{AnimationDecoder, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{AnimationDecoder, ImageDecoder, ImageFormat, ImageReader};
 
+use super::color::is_foreign;
+use super::limits::{MAX_PIXELS, check_size, for_image};
 use super::{DecodeError, Format, HEAD_BYTES, MAX_FILE_BYTES, Raster, jpeg};
 use crate::config::Frames;
 
-/// The largest picture that is decoded, in pixels: past every common camera.
-const MAX_PIXELS: u64 = 100_000_000;
-/// The most memory that the decoded samples of one picture may take, in bytes.
-const MAX_DECODED_BYTES: u64 = 512 << 20;
-/// Fewer pixels on a side are an icon or a tracking pixel, not a picture to learn from.
-const MIN_SIDE: u32 = 8;
 /// The most pictures of one animation that are used.
 const MAX_FRAMES: u64 = 1000;
 /// The most pixels of one animation that are decoded: a few seconds' work.
 const MAX_ANIMATION_PIXELS: u64 = 2 * MAX_PIXELS;
-
-fn limits() -> Limits {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    limits
-}
 
 /// Decodes the picture in `bytes`, the first one if there are several.
 ///
@@ -63,9 +53,9 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
         take(decode(bytes)?);
         return Ok(());
     }
-    let damaged = |error: ImageError| DecodeError::damaged(Format::Gif, error);
+    let damaged = |error: ImageError| DecodeError::damaged(Format::Gif.name(), error);
     let mut decoder = GifDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
-    decoder.set_limits(limits()).map_err(damaged)?;
+    decoder.set_limits(for_image()).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, 4)?;
     // A few kilobytes can claim any number of pictures of any size.
@@ -84,30 +74,7 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
             has_profile: false,
         });
     }
-    if is_empty { Err(DecodeError::damaged(Format::Gif, "it ends before its first picture")) } else { Ok(()) }
-}
-
-/// Whether colours mean something else by this ICC profile than what a picture without one means: nearly all that are
-/// found describe sRGB, and name it in ASCII or in UTF-16.
-pub(super) fn is_foreign(profile: &[u8]) -> bool {
-    let has = |name: &[u8]| profile.windows(name.len()).any(|window| window == name);
-    !has(b"sRGB") && !has(b"s\0R\0G\0B")
-}
-
-/// Refuses pictures that are too small to learn from or too large to hold.
-///
-/// # Errors
-/// [`DecodeError::TooSmall`] and [`DecodeError::TooManyPixels`].
-pub(super) fn check_size(width: u32, height: u32, bytes_per_pixel: usize) -> Result<(), DecodeError> {
-    if width.min(height) < MIN_SIDE {
-        return Err(DecodeError::TooSmall { width, height, min_side: MIN_SIDE });
-    }
-    let pixels = u64::from(width) * u64::from(height);
-    let limit = MAX_PIXELS.min(MAX_DECODED_BYTES / bytes_per_pixel as u64);
-    if pixels > limit {
-        return Err(DecodeError::TooManyPixels { width, height, limit_megapixels: limit / 1_000_000 });
-    }
-    Ok(())
+    if is_empty { Err(DecodeError::damaged(Format::Gif.name(), "it ends before its first picture")) } else { Ok(()) }
 }
 
 /// Width and height that the header of a PNG or a BMP claims. Where addresses have 32 bits their decoders refuse large
@@ -135,10 +102,10 @@ fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result
         ImageError::Unsupported(_) => {
             DecodeError::Unsupported { found: "a picture of a rare kind", advice: "save it as an ordinary PNG or JPEG" }
         }
-        error => DecodeError::damaged(format, error),
+        error => DecodeError::damaged(format.name(), error),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format);
-    reader.limits(limits());
+    reader.limits(for_image());
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();

@@ -1,7 +1,5 @@
 //! Why one file, or all of them, cannot be used: sentences that a person can act on.
 
-use super::Format;
-
 /// Why one file is left out. Its text stands behind the file's name and ends with what can be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -72,9 +70,9 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// A decoder's complaint as part of our sentence: in one line, without a full stop of its own.
-    pub(super) fn damaged(format: Format, reason: impl std::fmt::Display) -> Self {
+    pub(super) fn damaged(format: &'static str, reason: impl std::fmt::Display) -> Self {
         let words = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Self::Damaged { format: format.name(), reason: words.trim_end_matches('.').to_owned() }
+        Self::Damaged { format, reason: words.trim_end_matches('.').to_owned() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Chain, Cursor, Read};
 
 use flate2::read::GzDecoder;
 
-use super::{DataError, Dataset, DatasetBuilder, Filter, Plan, Raster, Resizer, Target};
+use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
 
 /// Bytes from the start of a file that [`IdxKind::of`] needs; fewer only if the file is shorter. Most of them are for
 /// gzip's own header, which may hold a file's name.
@@ -169,20 +169,19 @@ pub struct IdxReader<R> {
 }
 
 impl<R: Read> IdxReader<R> {
-    /// Reads the header of the pictures called `name`, which belong to the source called `source`.
+    /// Reads the header of the file of pictures called `name`; `builder` collects the pictures.
     ///
-    /// `labels`: none, or one for each picture, with their file's name.
+    /// `labels`: the name and the content of the file with a label for each picture, if there is one.
     ///
     /// # Errors
     /// [`DataError::Idx`] if the file is damaged or announces nonsense, [`DataError::IdxLabels`] if there are not as
     /// many labels as pictures.
     pub fn open(
-        plan: &Plan,
-        source: &str,
+        builder: DatasetBuilder,
         (name, reader): (&str, R),
         labels: Option<(&str, Vec<u8>)>,
     ) -> Result<Self, DataError> {
-        let target = plan.cut.target;
+        let target = builder.target();
         let mut file = IdxFile::open(name, reader, PICTURES)?;
         let (count, rows, columns) = (file.count()?, file.number()?, file.number()?);
         if rows.min(columns) < MIN_SIDE || rows.max(columns) > MAX_SIDE {
@@ -199,7 +198,7 @@ impl<R: Read> IdxReader<R> {
         }
         let classes = match &labels {
             None => Vec::new(),
-            Some((_, labels)) if labels.len() as u64 == count => class_names(labels, &[source, name]),
+            Some((_, labels)) if labels.len() as u64 == count => class_names(labels, &[builder.name(), name]),
             Some((labels_name, labels)) => {
                 return Err(DataError::IdxLabels {
                     pictures: count,
@@ -219,7 +218,7 @@ impl<R: Read> IdxReader<R> {
             done: 0,
             target,
             resizer: Resizer::new(rows.min(columns), target.resolution, Filter::Lanczos),
-            builder: plan.builder(source).classes(classes),
+            builder: builder.classes(classes),
         })
     }
 
@@ -290,7 +289,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Channels, Crop};
-    use crate::data::{Layout, Preparation};
+    use crate::data::{Layout, Plan, Preparation};
 
     fn file(magic: [u8; 4], sizes: &[u32], content: &[u8]) -> Vec<u8> {
         let mut file = magic.to_vec();
@@ -327,7 +326,7 @@ mod tests {
             Some(labels) => Some((names[1].as_str(), read_idx_labels(&names[1], labels)?)),
             None => None,
         };
-        IdxReader::open(&plan, source, (&names[0], pictures), labels)?.finish()
+        IdxReader::open(plan.builder(source), (&names[0], pictures), labels)?.finish()
     }
 
     fn preparation() -> Preparation {
@@ -445,7 +444,7 @@ mod tests {
         let mut rest = &packed[..];
         let plan = Plan::new("bomb", &["x".to_owned()], &[(0, IdxKind::Pictures)], preparation()).unwrap();
         assert_eq!(plan.layout, Layout::Idx { pictures: 0, labels: None });
-        let reader = IdxReader::open(&plan, "bomb", ("x", &mut rest), None).unwrap();
+        let reader = IdxReader::open(plan.builder("bomb"), ("x", &mut rest), None).unwrap();
         let sentence = reader.finish().unwrap_err().to_string();
         assert!(sentence.contains("it goes on behind all"), "{sentence}");
         let taken = packed.len() - rest.len();

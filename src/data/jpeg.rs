@@ -12,7 +12,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::decode::{check_size, is_foreign};
+use super::color::is_foreign;
+use super::limits::check_size;
 use super::{DecodeError, Format, Raster};
 
 /// Decodes a JPEG to grey or RGB.
@@ -44,5 +45,5 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
 }
 
 fn damaged(error: DecodeErrors) -> DecodeError {
-    DecodeError::damaged(Format::Jpeg, error)
+    DecodeError::damaged(Format::Jpeg.name(), error)
 }

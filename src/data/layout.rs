@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Cut, DataError, DatasetBuilder, IdxKind, Preparation};
+use super::annotation::is_annotation_folder;
+use super::{Color, Cut, DataError, DatasetBuilder, IdxKind, Preparation};
 use crate::config::Crop;
 
 /// How a source is laid out.
@@ -89,11 +90,15 @@ impl Plan {
     }
 
     fn empty(layout: Layout, preparation: Preparation) -> Self {
+        let color = match layout {
+            Layout::Idx { .. } => Color::Grey,
+            Layout::Plain | Layout::Classes | Layout::StanfordDogs => Color::Rgb,
+        };
         Self {
             layout,
             classes: Vec::new(),
             entries: Vec::new(),
-            cut: preparation.cut(layout),
+            cut: preparation.cut(color),
             exclude_flagged: preparation.exclude_flagged,
             notes: Vec::new(),
         }
@@ -213,9 +218,7 @@ fn breed(folder: &str) -> Option<&str> {
 /// Folder and name, without its ending, of the picture whose boxes are in this file.
 fn annotates<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
     match parts[..] {
-        [top, folder, file] if ["annotation", "annotations"].iter().any(|name| top.eq_ignore_ascii_case(name)) => {
-            Some((folder, file.strip_suffix(".xml").unwrap_or(file)))
-        }
+        [top, folder, file] if is_annotation_folder(top) => Some((folder, file.strip_suffix(".xml").unwrap_or(file))),
         _ => None,
     }
 }
@@ -300,7 +303,6 @@ fn find_idx(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Color;
 
     fn preparation() -> Preparation {
         Preparation::plain(32)

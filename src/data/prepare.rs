@@ -1,157 +1,11 @@
-//! One file's bytes to pictures of a data set.
+//! From one file's bytes to pictures of a data set.
 
 use super::facts::Facts;
 use super::{
-    AnnotationError, Area, BoundingBox, Color, DecodeError, Filter, Layout, Raster, Resizer, Square, annotation, decode,
+    AnnotationError, Area, BoundingBox, Color, Cut, DecodeError, Filter, Raster, Resizer, Square, Target, annotation,
+    decode,
 };
-use crate::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
-
-/// What is asked of the pictures; the part of a [`DataConfig`] that decides their bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Preparation {
-    /// Height and width, in pixels.
-    pub resolution: usize,
-    /// Colour or grey, or what the source has.
-    pub channels: Channels,
-    /// What is used of a picture with boxes.
-    pub crop: Crop,
-    /// What becomes of a whole picture that is not square.
-    pub framing: Framing,
-    /// What shines through, and lies beside padded pictures.
-    pub background: Background,
-    /// Which pictures of an animation are used.
-    pub frames: Frames,
-    /// Whether what the data doctor flags is left out.
-    pub exclude_flagged: bool,
-}
-
-impl From<&DataConfig> for Preparation {
-    fn from(config: &DataConfig) -> Self {
-        let DataConfig { resolution, channels, crop, framing, background, frames, exclude_flagged, .. } = *config;
-        Self { resolution, channels, crop, framing, background, frames, exclude_flagged }
-    }
-}
-
-impl Preparation {
-    /// What a new configuration asks for, at another resolution.
-    pub fn plain(resolution: usize) -> Self {
-        Self { resolution, ..Self::from(&DataConfig::default()) }
-    }
-
-    /// What becomes of the files of a source of this layout.
-    pub fn cut(self, layout: Layout) -> Cut {
-        let color = match (self.channels, layout) {
-            (Channels::Rgb, _) => Color::Rgb,
-            (Channels::Grey, _) | (Channels::Auto, Layout::Idx { .. }) => Color::Grey,
-            (Channels::Auto, Layout::Plain | Layout::Classes | Layout::StanfordDogs) => Color::Rgb,
-        };
-        let Self { resolution, crop, framing, background, frames, .. } = self;
-        Cut { target: Target { resolution, color }, crop, framing, background, frames }
-    }
-}
-
-/// What becomes of every file of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// What every picture becomes.
-    pub target: Target,
-    /// What is used of a picture with boxes.
-    pub crop: Crop,
-    /// What becomes of a whole picture that is not square.
-    pub framing: Framing,
-    /// What shines through, and lies beside padded pictures.
-    pub background: Background,
-    /// Which pictures of an animation are used.
-    pub frames: Frames,
-}
-
-impl Cut {
-    /// The square at the centre, over white.
-    pub fn plain(target: Target) -> Self {
-        let Preparation { crop, framing, background, frames, .. } = Preparation::plain(target.resolution);
-        Self { target, crop, framing, background, frames }
-    }
-
-    /// Resizes one part of a picture, with Lanczos-3; a part that is not square is made to fit and padded, rounded as
-    /// Pillow's `ImageOps.pad` does it.
-    ///
-    /// # Shapes
-    /// - returns: `[channels, resolution, resolution]`
-    fn part(&self, raster: &Raster, area: Area) -> Vec<u8> {
-        let Target { resolution, color } = self.target;
-        let pixels = raster.area(area, color, self.background);
-        let Area { width, height, .. } = area;
-        let fitted = [width, height].map(|side| fitted(side, width.max(height), resolution));
-        let resizer = Resizer::rectangle([width, height], fitted, Filter::Lanczos);
-        let resized = match color {
-            Color::Rgb => resizer.resize::<3>(&pixels),
-            Color::Grey => resizer.resize::<1>(&pixels),
-        };
-        let interleaved = if fitted == [resolution; 2] { resized } else { self.padded(&resized, fitted) };
-        match color {
-            Color::Rgb => planes(&interleaved),
-            Color::Grey => interleaved,
-        }
-    }
-
-    /// Puts a picture of `[width, height]` pixels into the middle of a square.
-    fn padded(&self, pixels: &[u8], [width, height]: [usize; 2]) -> Vec<u8> {
-        let (side, channels) = (self.target.resolution, self.target.color.channels());
-        let [left, top] = [width, height].map(|size| ((side - size) as f64 / 2.0).round_ties_even() as usize);
-        let mut square = vec![self.background.level(); self.target.bytes()];
-        for (row, line) in pixels.chunks_exact(width * channels).enumerate() {
-            let start = ((top + row) * side + left) * channels;
-            square[start..start + line.len()].copy_from_slice(line);
-        }
-        square
-    }
-
-    /// What is used of a picture in which nobody marked anything.
-    fn areas(&self, raster: &Raster) -> Vec<Area> {
-        let (width, height) = raster.upright_size();
-        match self.framing {
-            Framing::Center => vec![Square::center(width, height).into()],
-            Framing::Pad => vec![raster.whole()],
-            Framing::Tiles => Square::tiles(width, height).into_iter().map(Area::from).collect(),
-        }
-    }
-}
-
-/// Of a side, when the longer one becomes `resolution`.
-fn fitted(side: usize, longer: usize, resolution: usize) -> usize {
-    ((side as f64 / longer as f64 * resolution as f64).round_ties_even() as usize).max(1)
-}
-
-/// What every picture of a data set is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Height and width, in pixels.
-    pub resolution: usize,
-    /// Its channels.
-    pub color: Color,
-}
-
-impl Target {
-    /// RGB pictures of `resolution` x `resolution` pixels.
-    pub fn rgb(resolution: usize) -> Self {
-        Self { resolution, color: Color::Rgb }
-    }
-
-    /// Bytes of one picture.
-    pub fn bytes(self) -> usize {
-        self.color.channels() * self.resolution * self.resolution
-    }
-
-    /// # Shapes
-    /// - `square`: what `resizer` takes, with this target's channels, interleaved
-    /// - returns: `[channels, resolution, resolution]`
-    pub(super) fn resize(self, square: &[u8], resizer: &Resizer) -> Vec<u8> {
-        match self.color {
-            Color::Rgb => planes(&resizer.resize::<3>(square)),
-            Color::Grey => resizer.resize::<1>(square),
-        }
-    }
-}
+use crate::config::Crop;
 
 /// Pictures made of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,16 +86,12 @@ pub fn resize_square(raster: &Raster, resolution: usize, filter: Filter) -> Vec<
     Resizer::new(square.side, resolution, filter).resize::<3>(&raster.square(square, Color::Rgb))
 }
 
-/// `[height, width, 3]` to `[3, height, width]`.
-fn planes(interleaved: &[u8]) -> Vec<u8> {
-    (0..3).flat_map(|channel| interleaved.iter().skip(channel).step_by(3).copied()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
     use super::*;
+    use crate::config::{Background, Framing};
 
     /// 40 x 20 pixels whose red is the column and whose green is the row.
     fn picture() -> Vec<u8> {
@@ -307,13 +157,6 @@ mod tests {
         // Halved to 20 x 10 pixels, with five black rows above and below.
         assert!(padded[..100].iter().all(|red| *red == 0) && padded[300..400].iter().all(|red| *red == 0));
         assert_eq!((padded[100], padded[119]), (1, 38), "the whole width, two columns in one");
-    }
-
-    #[test]
-    fn sides_are_rounded_as_python_does_it() {
-        assert_eq!(fitted(3, 4, 10), 8, "7.5 to even");
-        assert_eq!(fitted(1, 4, 10), 2, "2.5 to even");
-        assert_eq!(fitted(1, 1000, 32), 1);
     }
 
     #[test]

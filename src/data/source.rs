@@ -1,54 +1,103 @@
-//! The files of a source under one list of names, whether they lie in folders or in archives among them.
+//! The files of a source under one list of names, whether they lie in folders or in archives.
 
-use std::io::{Read, Seek};
+use std::io::{self, Cursor, Read, Seek};
 
 use super::layout::has_picture_ending;
-use super::{Archive, DataError, DecodeError, Entry};
+use super::{
+    ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, DataError, DecodeError, Entry, IDX_HEAD_BYTES, IdxKind,
+};
 
-/// Files to be read by their indices. `F` is a front end's file, `R` what it reads an archive through.
+/// A file of a front end: on disk, in a browser, or in memory.
+pub trait InputFile {
+    /// Reads the file from its beginning, or from anywhere if it is an archive.
+    type Reader: Read + Seek + 'static;
+
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open(&self) -> io::Result<Self::Reader>;
+}
+
+/// A file in memory.
+impl InputFile for Vec<u8> {
+    type Reader = Cursor<Vec<u8>>;
+
+    fn open(&self) -> io::Result<Self::Reader> {
+        Ok(Cursor::new(self.clone()))
+    }
+}
+
+/// Files, numbered in the order of their names.
 ///
-/// An archive stands for the files in it, as though it had been unpacked into a folder of its name. One that was chosen
-/// alone is that folder.
-pub struct Source<F, R> {
+/// An archive counts as a folder of its name with the files in it. An archive that was chosen alone is that folder.
+pub struct Source<F: InputFile> {
     /// Sorted.
     names: Vec<String>,
     places: Vec<Place>,
     files: Vec<F>,
-    archives: Vec<Archive<R>>,
+    archives: Vec<Archive<F::Reader>>,
 }
 
 /// Where a file is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     File(usize),
-    Entry { archive: usize, index: usize },
+    Entry {
+        archive: usize,
+        index: usize,
+    },
+    /// An archive that cannot be opened, and why.
     Damaged(String),
 }
 
-/// A file of a [`Source`].
-pub enum Item<'a, F, R> {
-    /// One of the front end's.
-    File(&'a F),
-    /// One in an archive, by its index there.
-    Entry(&'a mut Archive<R>, usize),
-    /// An archive that cannot be opened.
-    Damaged(DecodeError),
+/// The content of a file, or the file that it still has to be read from.
+#[derive(Debug)]
+pub enum Content<F, E> {
+    /// The front end reads this file.
+    File(F),
+    /// The bytes, or why they cannot be read.
+    Read(Result<Vec<u8>, E>),
 }
 
-impl<F, R: Read + Seek> Source<F, R> {
-    /// `files` with their names, relative to what was chosen, `/` between the parts. `open` gives a reader of those that
-    /// are archives by their content ([`ArchiveKind`](super::ArchiveKind)); among several, those that are called pictures
-    /// are not looked into.
+impl<F, E> Content<F, E> {
+    /// The file that the front end has to read and to hand in with [`Content::give`].
+    pub fn file(&self) -> Option<&F> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Read(_) => None,
+        }
+    }
+
+    /// Hands in the bytes of the file, or why they cannot be read.
+    pub fn give(&mut self, bytes: Result<Vec<u8>, E>) {
+        *self = Self::Read(bytes);
+    }
+
+    /// Bytes in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Read(Ok(bytes)) => bytes.len(),
+            Self::File(_) | Self::Read(Err(_)) => 0,
+        }
+    }
+}
+
+impl<F: InputFile> Source<F> {
+    /// `files` with their names, which are relative to what was chosen, with `/` between the parts.
+    ///
+    /// The first bytes of a file tell whether it is an archive. Among several files, those with the name of a picture are
+    /// not opened. A file that cannot be opened is no archive; reading it fails later.
     ///
     /// # Errors
-    /// [`DataError::Archive`] if there is one file only, an archive that cannot be opened; among others it is a file that
-    /// cannot be used.
-    pub fn new(files: Vec<(String, F)>, mut open: impl FnMut(&F) -> Option<R>) -> Result<Self, DataError> {
+    /// [`DataError::Archive`] if the only file is an archive that cannot be read. Among other files it is one that is
+    /// skipped.
+    pub fn new(files: Vec<(String, F)>) -> Result<Self, DataError> {
         let is_alone = files.len() == 1;
         let mut source = Self { names: Vec::new(), places: Vec::new(), files: Vec::new(), archives: Vec::new() };
         let mut named = Vec::new();
         for (name, file) in files {
-            let reader = if is_alone || !has_picture_ending(&name) { open(&file) } else { None };
+            let reader = if is_alone || !has_picture_ending(&name) { open_archive(&file) } else { None };
             match reader.map(|reader| Archive::open(&name, reader)) {
                 None => {
                     named.push((name, Place::File(source.files.len())));
@@ -83,42 +132,123 @@ impl<F, R: Read + Seek> Source<F, R> {
         &self.names
     }
 
-    /// A file.
+    /// A picture: read here if it lies in an archive, else to be read by the front end.
     ///
-    /// # Panics
-    /// If there are not that many.
-    pub fn item(&mut self, index: usize) -> Item<'_, F, R> {
+    /// # Errors
+    /// [`DataError::ArchiveTooBig`].
+    pub(super) fn picture(&mut self, index: usize) -> Result<Content<F, DecodeError>, DataError>
+    where
+        F: Clone,
+    {
+        Ok(match &self.places[index] {
+            Place::File(file) => Content::File(self.files[*file].clone()),
+            Place::Entry { archive, index } => Content::Read(self.archives[*archive].picture(*index)?),
+            Place::Damaged(reason) => Content::Read(Err(damaged(reason))),
+        })
+    }
+
+    /// The same for an annotation.
+    pub(super) fn annotation(&mut self, index: usize) -> Content<F, AnnotationError>
+    where
+        F: Clone,
+    {
         match &self.places[index] {
-            Place::File(file) => Item::File(&self.files[*file]),
-            Place::Entry { archive, index } => Item::Entry(&mut self.archives[*archive], *index),
+            Place::File(file) => Content::File(self.files[*file].clone()),
+            Place::Entry { archive, index } => Content::Read(self.archives[*archive].annotation(*index)),
             Place::Damaged(reason) => {
-                Item::Damaged(DecodeError::Damaged { format: "archive's", reason: reason.clone() })
+                Content::Read(Err(AnnotationError::Unreadable { reason: damaged(reason).to_string() }))
             }
         }
     }
 
-    /// Indices into `entries` in the order in which they are best read.
+    /// Whether a file is idx, and of what.
+    pub(super) fn idx_kind(&mut self, index: usize) -> Option<IdxKind> {
+        match &self.places[index] {
+            Place::File(file) => idx_kind(&self.files[*file]),
+            Place::Entry { archive, index } => self.archives[*archive].idx_kind(*index),
+            Place::Damaged(_) => None,
+        }
+    }
+
+    /// A file from its beginning.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`].
+    pub(super) fn reader(&mut self, index: usize) -> Result<Box<dyn Read + '_>, DataError> {
+        let name = &self.names[index];
+        match &self.places[index] {
+            Place::File(file) => Ok(Box::new(open(name, &self.files[*file])?)),
+            Place::Entry { archive, index } => Ok(Box::new(self.archives[*archive].reader(*index)?)),
+            Place::Damaged(reason) => Err(unreadable(name, damaged(reason))),
+        }
+    }
+
+    /// The same as a reader that owns what it reads from.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`].
+    pub(super) fn into_reader(mut self, index: usize) -> Result<Box<dyn Read>, DataError> {
+        let name = &self.names[index];
+        match &self.places[index] {
+            Place::File(file) => Ok(Box::new(open(name, &self.files[*file])?)),
+            Place::Entry { archive, index } => self.archives.swap_remove(*archive).into_reader(*index),
+            Place::Damaged(reason) => Err(unreadable(name, damaged(reason))),
+        }
+    }
+
+    /// Indices into `entries` in the order in which they are read fastest: in a tar packed with gzip the order of the
+    /// archive, elsewhere that of the names.
     pub fn reading_order(&self, entries: &[Entry]) -> Vec<usize> {
         let place = |entry: &Entry| match &self.places[entry.index] {
             Place::Entry { archive, index } => self.archives[*archive].place(*index).map(|start| (*archive, start)),
             Place::File(_) | Place::Damaged(_) => None,
         };
         let mut order: Vec<usize> = (0..entries.len()).collect();
-        // Stable: what has no place stays in the order of its names.
+        // Stable: entries without a place keep the order of their names.
         order.sort_by_key(|index| place(&entries[*index]));
         order
     }
 }
 
+/// Whether a file is idx, and of what. None also if it cannot be read.
+pub fn idx_kind(file: &impl InputFile) -> Option<IdxKind> {
+    IdxKind::of(&head(&mut file.open().ok()?, IDX_HEAD_BYTES).ok()?)
+}
+
+/// A reader at the beginning of the file, if it is an archive.
+fn open_archive<F: InputFile>(file: &F) -> Option<F::Reader> {
+    let mut reader = file.open().ok()?;
+    ArchiveKind::of(&head(&mut reader, ARCHIVE_HEAD_BYTES).ok()?)?;
+    reader.rewind().ok()?;
+    Some(reader)
+}
+
+fn head(reader: &mut impl Read, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(bytes as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn open<F: InputFile>(name: &str, file: &F) -> Result<F::Reader, DataError> {
+    file.open().map_err(|error| unreadable(name, error))
+}
+
+fn unreadable(name: &str, reason: impl ToString) -> DataError {
+    DataError::Unreadable { name: name.to_owned(), reason: reason.to_string() }
+}
+
+fn damaged(reason: &str) -> DecodeError {
+    DecodeError::Damaged { format: "archive's", reason: reason.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write};
+    use std::io::Write;
 
     use flate2::{Compression, write::GzEncoder};
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     use super::*;
-    use crate::data::ArchiveKind;
 
     fn tarred(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -146,29 +276,22 @@ mod tests {
         writer.finish().unwrap().into_inner()
     }
 
-    fn source(files: &[(&str, Vec<u8>)]) -> Result<Source<Vec<u8>, Cursor<Vec<u8>>>, DataError> {
-        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect();
-        Source::new(files, |bytes: &Vec<u8>| ArchiveKind::of(bytes).map(|_| Cursor::new(bytes.clone())))
+    fn source(files: &[(&str, Vec<u8>)]) -> Result<Source<Vec<u8>>, DataError> {
+        Source::new(files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect())
     }
 
     /// Reads every file whole, in the best order.
-    fn contents(source: &mut Source<Vec<u8>, Cursor<Vec<u8>>>) -> Vec<(String, Result<Vec<u8>, String>)> {
+    fn contents(source: &mut Source<Vec<u8>>) -> Vec<(String, Result<Vec<u8>, String>)> {
         let entries: Vec<Entry> =
             (0..source.names().len()).map(|index| Entry { index, class: None, annotation: None }).collect();
         let mut read: Vec<_> = source
             .reading_order(&entries)
             .into_iter()
             .map(|index| {
-                let bytes = match source.item(index) {
-                    Item::File(bytes) => Ok(bytes.clone()),
-                    Item::Damaged(reason) => Err(reason.to_string()),
-                    Item::Entry(archive, index) => {
-                        let mut bytes = Vec::new();
-                        archive.reader(index).unwrap().read_to_end(&mut bytes).unwrap();
-                        Ok(bytes)
-                    }
-                };
-                (source.names()[index].clone(), bytes)
+                let name = source.names()[index].clone();
+                let mut bytes = Vec::new();
+                let read = source.reader(index).map_err(|error| error.to_string());
+                (name, read.map(|mut reader| reader.read_to_end(&mut bytes).unwrap()).map(|_| bytes))
             })
             .collect();
         read.sort();
@@ -195,6 +318,9 @@ mod tests {
             assert_eq!(contents(&mut source), expected, "{kind:?}");
             // And once more from its beginning.
             assert_eq!(contents(&mut source), expected, "{kind:?}");
+            let mut bytes = Vec::new();
+            source.into_reader(2).unwrap().read_to_end(&mut bytes).unwrap();
+            assert_eq!(bytes, b"bee", "{kind:?}");
         }
     }
 
@@ -206,12 +332,9 @@ mod tests {
             source(&[("z.png", b"zed".to_vec()), ("holiday.zip", whole), ("old.zip", cut.clone())]).unwrap();
         let read = contents(&mut source);
         assert_eq!(read[0], ("holiday.zip/x.png".to_owned(), Ok(b"ex".to_vec())));
-        assert!(read[1].1.as_ref().unwrap_err().starts_with("The archive's data is damaged or cut short"), "{read:?}");
+        assert!(read[1].1.as_ref().unwrap_err().contains("The archive's data is damaged or cut short"), "{read:?}");
         assert_eq!(read[2], ("z.png".to_owned(), Ok(b"zed".to_vec())));
-        assert!(matches!(
-            super::Source::new(vec![("old.zip".to_owned(), cut)], |bytes: &Vec<u8>| Some(Cursor::new(bytes.clone()))),
-            Err(DataError::Archive { .. })
-        ));
+        assert!(matches!(super::Source::new(vec![("old.zip".to_owned(), cut)]), Err(DataError::Archive { .. })));
     }
 
     #[test]

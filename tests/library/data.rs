@@ -10,8 +10,8 @@ use flate2::{Compression, write::GzEncoder};
 use safetensors::SafeTensors;
 use whelp::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
 use whelp::data::{
-    AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, IdxReader, Item, Layout, Plan, Preparation,
-    Source, Target, idx_candidates, prepare, prepare_cropped, read_idx_labels,
+    AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, Preparation, Reading, Step, Target, prepare,
+    prepare_cropped,
 };
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -124,44 +124,21 @@ fn preparation() -> Preparation {
     Preparation::from(&DataConfig { resolution: RESOLUTION, ..DataConfig::default() })
 }
 
-/// Reads an archive as both front ends do.
+/// Reads one file in memory, as both front ends do.
 fn read(name: &str, bytes: Vec<u8>, preparation: Preparation) -> Result<Dataset, DataError> {
-    let mut source = Source::new(vec![(name.to_owned(), bytes)], |bytes| Some(Cursor::new(bytes.clone())))?;
-    let names = source.names().to_vec();
-    let idx: Vec<_> = idx_candidates(&names)
-        .filter_map(|index| Some((index, archive(&mut source, index).0.idx_kind(index)?)))
-        .collect();
-    let plan = Plan::new(name, &names, &idx, preparation)?;
-    if let Layout::Idx { pictures, labels } = plan.layout {
-        let labels = match labels {
-            Some(index) => {
-                let (archive, entry) = archive(&mut source, index);
-                Some((names[index].as_str(), read_idx_labels(&names[index], archive.reader(entry)?)?))
+    let mut reading = Reading::new(name, vec![(name.to_owned(), bytes)], preparation)?;
+    while let Some(step) = reading.step()? {
+        if let Step::Prepare(mut job) = step {
+            if let Some(bytes) = job.picture.file().cloned() {
+                job.picture.give(Ok(bytes));
             }
-            None => None,
-        };
-        let (archive, entry) = archive(&mut source, pictures);
-        return IdxReader::open(&plan, name, (&names[pictures], archive.reader(entry)?), labels)?.finish();
+            if let Some(bytes) = job.annotation.file().cloned() {
+                job.annotation.give(Ok(bytes));
+            }
+            reading.add(job.prepare());
+        }
     }
-    let mut builder = plan.builder(name);
-    for entry in &plan.entries {
-        let annotation = entry.annotation.map_or(Err(AnnotationError::Missing), |index| {
-            let (archive, entry) = archive(&mut source, index);
-            archive.annotation(entry)
-        });
-        let annotation = annotation.as_deref().map_err(Clone::clone);
-        let (archive, place) = archive(&mut source, entry.index);
-        let prepared = archive.picture(place)?.and_then(|bytes| prepare_cropped(&bytes, annotation, &plan.cut));
-        builder.push_cropped(&names[entry.index], entry.class, prepared);
-    }
-    builder.finish()
-}
-
-fn archive(source: &mut Source<Vec<u8>, Cursor<Vec<u8>>>, index: usize) -> (&mut Archive<Cursor<Vec<u8>>>, usize) {
-    match source.item(index) {
-        Item::Entry(archive, entry) => (archive, entry),
-        Item::File(_) | Item::Damaged(_) => panic!("all files are in the archive"),
-    }
+    reading.finish()
 }
 
 /// Pixels that a cut makes of a fixture, one picture after the other.

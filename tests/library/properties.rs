@@ -5,8 +5,8 @@ use std::io::Cursor;
 use proptest::prelude::*;
 use whelp::config::{Background, Crop, Frames, Framing};
 use whelp::data::{
-    AnnotationError, ArchiveKind, Color, Cut, DatasetBuilder, Filter, IdxKind, IdxReader, Item, Plan, Preparation,
-    Resizer, Source, Split, Square, Target, prepare_cropped, read_idx_labels,
+    AnnotationError, Archive, Color, Cut, DatasetBuilder, Filter, IdxKind, IdxReader, Plan, Preparation, Resizer,
+    Split, Square, Target, prepare_cropped, read_idx_labels,
 };
 
 /// The first bytes of files that are looked into, so that arbitrary ones get that far.
@@ -53,14 +53,9 @@ proptest! {
 
     #[test]
     fn any_bytes_are_an_archive_or_not(bytes in beginnings()) {
-        let source = Source::new(vec![("any".to_owned(), bytes)], |bytes: &Vec<u8>| {
-            ArchiveKind::of(bytes).map(|_| Cursor::new(bytes.clone()))
-        });
-        if let Ok(mut source) = source {
-            for index in 0..source.names().len() {
-                if let Item::Entry(archive, entry) = source.item(index) {
-                    let _ = archive.picture(entry);
-                }
+        if let Ok(mut archive) = Archive::open("any", Cursor::new(bytes)) {
+            for index in 0..archive.names().len() {
+                let _ = archive.picture(index);
             }
         }
     }
@@ -72,7 +67,7 @@ proptest! {
         let kinds = [(0, IdxKind::Pictures), (1, IdxKind::Labels)];
         let plan = Plan::new("any", &names, &kinds, Preparation::plain(28)).unwrap();
         let labels = read_idx_labels("labels", &labels[..]).ok().map(|labels| ("labels", labels));
-        if let Ok(reader) = IdxReader::open(&plan, "any", ("images", &bytes[..]), labels) {
+        if let Ok(reader) = IdxReader::open(plan.builder("any"), ("images", &bytes[..]), labels) {
             let _ = reader.finish();
         }
     }

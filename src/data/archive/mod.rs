@@ -1,5 +1,6 @@
 //! Pictures out of an archive, one entry at a time; nothing is ever written to disk.
 
+mod owned;
 mod tar;
 
 use std::io::{self, Read, Seek};
@@ -134,6 +135,28 @@ impl<R: Read + Seek> Archive<R> {
     pub fn reader(&mut self, index: usize) -> Result<impl Read, DataError> {
         let name = self.names[index].clone();
         self.entry(index).map(|(entry, _)| entry).map_err(|reason| DataError::Unreadable { name, reason })
+    }
+
+    /// The same as a reader that owns the archive.
+    ///
+    /// # Errors
+    /// Those of [`Archive::reader`].
+    ///
+    /// # Panics
+    /// If there are not that many files.
+    pub(super) fn into_reader(self, index: usize) -> Result<Box<dyn Read>, DataError>
+    where
+        R: 'static,
+    {
+        let place = self.places[index];
+        let reader = match self.content {
+            Content::Zip(zip) => owned::into_entry(zip, place),
+            Content::Tar(tar) => {
+                let (start, size) = (tar.files()[place].start, tar.files()[place].size);
+                tar.into_reader(start, size).map_err(|error| error.to_string())
+            }
+        };
+        reader.map_err(|reason| DataError::Unreadable { name: self.names[index].clone(), reason })
     }
 
     /// Whether a file is idx, and of what.

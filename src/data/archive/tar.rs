@@ -1,13 +1,13 @@
 //! Files of a tar archive, plain or packed with gzip, at the places where they lie.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use flate2::read::MultiGzDecoder;
 use tar::Header;
 
-use super::super::MAX_ANNOTATION_BYTES;
+use super::super::annotation::{MAX_ANNOTATION_BYTES, is_annotation_folder};
 use super::MAX_UNPACKED_BYTES;
 
 /// Bytes of a header, and of the blocks that everything comes in.
@@ -74,7 +74,7 @@ impl<R: Read + Seek> Tar<R> {
         for entry in archive.entries()? {
             let mut entry = entry?;
             let Some(file) = described(&entry) else { continue };
-            if is_annotation(&file.name) && file.size <= MAX_ANNOTATION_BYTES {
+            if file.name.split('/').any(is_annotation_folder) && file.size <= MAX_ANNOTATION_BYTES {
                 kept_bytes += file.size;
                 if kept_bytes <= MAX_KEPT_BYTES {
                     let mut bytes = Vec::new();
@@ -105,12 +105,18 @@ impl<R: Read + Seek> Tar<R> {
         self.stream.go_to(start)?;
         Ok(Box::new((&mut self.stream).take(size)))
     }
-}
 
-/// Folders that hold annotations, as [`Plan`](crate::data::Plan) knows them.
-fn is_annotation(name: &str) -> bool {
-    let is_folder = |part: &str| part.eq_ignore_ascii_case("annotation") || part.eq_ignore_ascii_case("annotations");
-    name.split('/').any(is_folder)
+    /// The content of a file, as a reader that owns the archive.
+    pub fn into_reader(mut self, start: u64, size: u64) -> io::Result<Box<dyn Read>>
+    where
+        R: 'static,
+    {
+        if let Some(bytes) = self.kept.remove(&start) {
+            return Ok(Box::new(Cursor::new(bytes)));
+        }
+        self.stream.go_to(start)?;
+        Ok(Box::new(self.stream.take(size)))
+    }
 }
 
 fn file_of<R: Read>(entry: io::Result<tar::Entry<R>>) -> Option<io::Result<File>> {

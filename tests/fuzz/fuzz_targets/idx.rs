@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let kinds = [(0, IdxKind::Pictures), (1, IdxKind::Labels)];
     let plan = Plan::new("fuzz", &names, &kinds, Preparation::plain(28)).expect("one set");
     let labels = read_idx_labels(&names[1], labels).ok().map(|labels| (names[1].as_str(), labels));
-    if let Ok(reader) = IdxReader::open(&plan, "fuzz", (&names[0], pictures), labels)
+    if let Ok(reader) = IdxReader::open(plan.builder("fuzz"), (&names[0], pictures), labels)
         && let Ok(data) = reader.finish()
     {
         assert!(data.len() > 0);

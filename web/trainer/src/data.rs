@@ -1,4 +1,4 @@
-//! From dropped files to a data set, a file at a time, so that requests are answered in between.
+//! From dropped files to a data set, one file at a time, so that requests are answered in between.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -7,9 +7,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File, FileReaderSync, Response};
 use whelp::data::{
-    self, ARCHIVE_HEAD_BYTES, AnnotationError, ArchiveKind, DataError, Dataset, DatasetBuilder, DecodeError, Entry,
-    IDX_HEAD_BYTES, IdxKind, IdxReader, Item, Layout, Plan, Preparation, Source, idx_candidates, is_ignorable,
-    prepare_cropped, read_idx_labels,
+    self, AnnotationError, DataError, Dataset, DecodeError, InputFile, Preparation, Reading, SourceKey, Step,
+    is_ignorable,
 };
 use whelp::platform::{Instant, yield_now};
 use whelp_messages::DataSource;
@@ -17,10 +16,10 @@ use whelp_messages::DataSource;
 use super::cache;
 use super::port::scope;
 
-/// Longest time without looking at requests, in milliseconds.
+/// Longest time without answering requests, in milliseconds.
 const SLICE_MS: u128 = 30;
 
-/// How far the reading is, and whether to go on.
+/// Hears how far the reading is, and says whether to go on.
 pub trait Watch {
     fn progress(&self, done: usize, total: usize, skipped: usize);
     fn is_cancelled(&self) -> bool;
@@ -53,8 +52,6 @@ fn sentence(error: DataError) -> String {
     error.to_string()
 }
 
-type Files = Source<File, BlobReader>;
-
 /// What is kept of the same files, else what is made of them.
 async fn load_or_recall(
     name: &str,
@@ -65,17 +62,24 @@ async fn load_or_recall(
     files.retain(|(path, _)| !is_ignorable(path));
     // Browsers list a folder in any order.
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let key = cache::key(name, &files, preparation);
+    let key = key(name, &files, preparation);
     if let Some(data) = cache::read(&key).await {
         return Ok(Some(data));
     }
     let data = load_files(name, files, preparation, watch).await?;
-    if let Some(data) = &data
-        && data.report().is_lasting()
-    {
+    if let Some(data) = &data {
         cache::write(&key, data).await;
     }
     Ok(data)
+}
+
+/// Tells whether the same files were dropped before.
+fn key(name: &str, files: &[(String, File)], preparation: Preparation) -> String {
+    let mut key = SourceKey::new(name, preparation);
+    for (path, file) in files {
+        key.file(path, file.size() as u64, file.last_modified() as u128);
+    }
+    key.finish()
 }
 
 async fn load_files(
@@ -84,109 +88,30 @@ async fn load_files(
     preparation: Preparation,
     watch: &impl Watch,
 ) -> Result<Option<Dataset>, String> {
-    let mut source: Files = Source::new(files, open_archive).map_err(sentence)?;
-    let names = source.names().to_vec();
-    let mut idx = Vec::new();
-    for index in idx_candidates(&names) {
-        let kind = match source.item(index) {
-            Item::File(file) => idx_kind(file).await,
-            Item::Entry(archive, index) => archive.idx_kind(index),
-            Item::Damaged(_) => None,
-        };
-        idx.extend(kind.map(|kind| (index, kind)));
-    }
-    let plan = Plan::new(name, &names, &idx, preparation).map_err(sentence)?;
-    if let Layout::Idx { pictures, labels } = plan.layout {
-        let labels = match labels {
-            Some(index) => {
-                let labels = read_idx_labels(&names[index], open(&mut source, index)?).map_err(sentence)?;
-                Some((names[index].as_str(), labels))
+    let files = files.into_iter().map(|(path, file)| (path, DroppedFile(file))).collect();
+    let mut reading = Reading::new(name, files, preparation).map_err(sentence)?;
+    let mut pace = Pace::new(reading.total(), watch);
+    while let Some(step) = reading.step().map_err(sentence)? {
+        if let Step::Prepare(mut job) = step {
+            if let Some(file) = job.picture.file() {
+                let bytes = file.picture().await;
+                job.picture.give(bytes);
             }
-            None => None,
-        };
-        let pictures = (names[pictures].as_str(), open(&mut source, pictures)?);
-        return read_idx(IdxReader::open(&plan, name, pictures, labels).map_err(sentence)?, watch).await;
-    }
-    let mut reading = Reading::new(&plan, name, watch);
-    for position in source.reading_order(&plan.entries) {
-        let Entry { index, class, annotation } = plan.entries[position];
-        let bytes = match source.item(index) {
-            Item::File(file) => read(file).await,
-            Item::Entry(archive, index) => archive.picture(index).map_err(sentence)?,
-            Item::Damaged(reason) => Err(reason),
-        };
-        let annotation = match annotation.map(|index| source.item(index)) {
-            Some(Item::File(file)) => read_annotation(file).await,
-            Some(Item::Entry(archive, index)) => archive.annotation(index),
-            Some(Item::Damaged(reason)) => Err(AnnotationError::Unreadable { reason: reason.to_string() }),
-            None => Err(AnnotationError::Missing),
-        };
-        if !reading.take(position, &names[index], class, bytes, annotation).await {
+            if let Some(file) = job.annotation.file() {
+                let bytes = file.annotation().await;
+                job.annotation.give(bytes);
+            }
+            reading.add(job.prepare());
+        }
+        if !pace.rest(reading.done(), reading.skipped()).await {
             return Ok(None);
         }
     }
-    reading.builder.finish().map(Some).map_err(sentence)
+    reading.finish().map(Some).map_err(sentence)
 }
 
-/// To read it through, if it is an archive.
-fn open_archive(file: &File) -> Option<BlobReader> {
-    let mut reader = BlobReader::new(file).ok()?;
-    let mut head = Vec::new();
-    reader.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-    ArchiveKind::of(&head)?;
-    reader.rewind().ok()?;
-    Some(reader)
-}
-
-/// To be read through.
-fn open(source: &mut Files, index: usize) -> Result<Box<dyn Read + '_>, String> {
-    match source.item(index) {
-        Item::File(file) => Ok(Box::new(BlobReader::new(file)?)),
-        Item::Entry(archive, index) => Ok(Box::new(archive.reader(index).map_err(sentence)?)),
-        Item::Damaged(reason) => Err(reason.to_string()),
-    }
-}
-
-async fn read_idx(mut reader: IdxReader<impl Read>, watch: &impl Watch) -> Result<Option<Dataset>, String> {
-    let mut pace = Pace::new(reader.total(), watch);
-    while reader.step().map_err(sentence)? {
-        if !pace.done(0).await {
-            return Ok(None);
-        }
-    }
-    reader.finish().map(Some).map_err(sentence)
-}
-
-struct Reading<'a, W> {
-    builder: DatasetBuilder,
-    plan: &'a Plan,
-    pace: Pace<'a, W>,
-}
-
-impl<'a, W: Watch> Reading<'a, W> {
-    fn new(plan: &'a Plan, source: &str, watch: &'a W) -> Self {
-        Self { builder: plan.builder(source), plan, pace: Pace::new(plan.entries.len(), watch) }
-    }
-
-    /// Adds one file; false if the reading is cancelled.
-    async fn take(
-        &mut self,
-        position: usize,
-        name: &str,
-        class: Option<u32>,
-        bytes: Result<Vec<u8>, DecodeError>,
-        annotation: Result<Vec<u8>, AnnotationError>,
-    ) -> bool {
-        let annotation = annotation.as_deref().map_err(Clone::clone);
-        let prepared = bytes.and_then(|bytes| prepare_cropped(&bytes, annotation, &self.plan.cut));
-        self.builder.push_at(position, name, class, prepared);
-        self.pace.done(self.builder.skipped_count()).await
-    }
-}
-
-/// Lets requests in now and then, and tells how far it is.
+/// Answers requests now and then while files are read, and reports the progress.
 struct Pace<'a, W> {
-    done: usize,
     total: usize,
     rested: Instant,
     told: Instant,
@@ -196,43 +121,52 @@ struct Pace<'a, W> {
 impl<'a, W: Watch> Pace<'a, W> {
     fn new(total: usize, watch: &'a W) -> Self {
         watch.progress(0, total, 0);
-        Self { done: 0, total, rested: Instant::now(), told: Instant::now(), watch }
+        Self { total, rested: Instant::now(), told: Instant::now(), watch }
     }
 
-    /// Counts one file or picture; false if the reading is cancelled.
-    async fn done(&mut self, skipped: usize) -> bool {
-        self.done += 1;
+    /// To be called after each file; false if the reading is cancelled.
+    async fn rest(&mut self, done: usize, skipped: usize) -> bool {
         if self.rested.elapsed().as_millis() > SLICE_MS {
             yield_now().await;
             self.rested = Instant::now();
         }
         // Four times a second is all that anyone reads.
         if self.told.elapsed().as_millis() > 250 {
-            self.watch.progress(self.done, self.total, skipped);
+            self.watch.progress(done, self.total, skipped);
             self.told = Instant::now();
         }
         !self.watch.is_cancelled()
     }
 }
 
-async fn idx_kind(file: &File) -> Option<IdxKind> {
-    let head = file.slice_with_f64_and_f64(0.0, IDX_HEAD_BYTES as f64).ok()?;
-    IdxKind::of(&blob_bytes(&head).await.ok()?)
-}
+/// A file that the visitor has chosen.
+#[derive(Clone)]
+struct DroppedFile(File);
 
-async fn read_annotation(file: &File) -> Result<Vec<u8>, AnnotationError> {
-    // One byte too many, where there are that many, for the library to refuse.
-    let unreadable = |reason: String| AnnotationError::Unreadable { reason };
-    let most = (data::MAX_ANNOTATION_BYTES + 1) as f64;
-    let head = file.slice_with_f64_and_f64(0.0, most).map_err(|_| unreadable("the browser refused".to_owned()))?;
-    data::read_annotation(&blob_bytes(&head).await.map_err(unreadable)?[..])
-}
+impl InputFile for DroppedFile {
+    type Reader = BlobReader;
 
-async fn read(file: &File) -> Result<Vec<u8>, DecodeError> {
-    if file.size() > data::MAX_FILE_BYTES as f64 {
-        return Err(DecodeError::TooManyBytes { limit_megabytes: data::MAX_FILE_BYTES >> 20 });
+    fn open(&self) -> io::Result<BlobReader> {
+        BlobReader::new(&self.0)
     }
-    blob_bytes(file).await.map_err(|reason| DecodeError::Unreadable { reason })
+}
+
+impl DroppedFile {
+    async fn picture(&self) -> Result<Vec<u8>, DecodeError> {
+        if self.0.size() > data::MAX_FILE_BYTES as f64 {
+            return Err(DecodeError::TooManyBytes { limit_megabytes: data::MAX_FILE_BYTES >> 20 });
+        }
+        blob_bytes(&self.0).await.map_err(|reason| DecodeError::Unreadable { reason })
+    }
+
+    async fn annotation(&self) -> Result<Vec<u8>, AnnotationError> {
+        let unreadable = |reason: String| AnnotationError::Unreadable { reason };
+        // One byte more than is accepted, so that the library sees that there is too much.
+        let most = (data::MAX_ANNOTATION_BYTES + 1) as f64;
+        let refused = |_| unreadable("the browser refused".to_owned());
+        let head = self.0.slice_with_f64_and_f64(0.0, most).map_err(refused)?;
+        data::read_annotation(&blob_bytes(&head).await.map_err(unreadable)?[..])
+    }
 }
 
 async fn blob_bytes(blob: &Blob) -> Result<Vec<u8>, String> {
@@ -269,8 +203,9 @@ struct BlobReader {
 const PIECE_BYTES: u64 = 256 << 10;
 
 impl BlobReader {
-    fn new(file: &File) -> Result<Self, String> {
-        let reader = FileReaderSync::new().map_err(|_| "this browser cannot read archives in a worker".to_owned())?;
+    fn new(file: &File) -> io::Result<Self> {
+        let refused = |_| io::Error::other("this browser cannot read parts of a file in a worker");
+        let reader = FileReaderSync::new().map_err(refused)?;
         let size = file.size() as u64;
         Ok(Self { blob: file.clone().into(), reader, size, position: 0, piece: (0, Vec::new()) })
     }
