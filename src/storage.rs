@@ -1,8 +1,8 @@
 //! Files that outlast the program, wherever it runs: on disk, or in a browser's private file system.
 //!
 //! A file's name is its folders and its own name with `/` between them, e.g. `data/1f3a.pictures`. Folders need not be
-//! made, and each kind of file has its own. Readers and writers are streams, because a prepared data set has hundreds of
-//! megabytes.
+//! made, and each kind of file has its own. Readers and writers are streams, because a prepared data set has hundreds
+//! of megabytes.
 
 use std::io::{self, Read, Write};
 
@@ -22,8 +22,8 @@ pub trait Storage {
     /// Those of `write`, and those of the system, such as no room.
     async fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()>;
 
-    /// The files of one folder, without those of the folders in it; the latest modified first. `""` is the top folder. A
-    /// folder that is not there has no files.
+    /// The files of one folder, without those of the folders in it; the latest modified first. `""` is the top folder.
+    /// A folder that is not there has no files.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -54,8 +54,8 @@ pub struct StoredFile {
 /// The folders and the file of a name, for those who implement a [`Storage`]; `""` has no parts.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] if a part could lead out of the storage or is no name on some system: parts consist of
-/// letters, digits, blanks, `-`, `_` and `.`, and begin with neither a blank nor a `.`.
+/// [`io::ErrorKind::InvalidInput`] if a part could lead out of the storage or is no name on some system: parts consist
+/// of letters, digits, blanks, `-`, `_` and `.`, and begin with neither a blank nor a `.`.
 pub fn parts(name: &str) -> io::Result<Vec<&str>> {
     let is_plain = |part: &str| {
         part.chars().all(|letter| letter.is_ascii_alphanumeric() || " -_.".contains(letter))

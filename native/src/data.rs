@@ -15,7 +15,7 @@ use crate::folder;
 use crate::png;
 use crate::progress::reading_bar;
 
-/// Reads and prepares what `--data` names.
+/// Reads and prepares the source that `--data` names.
 pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failure> {
     if data == BUILTIN_DOGS {
         return builtin_dogs(preparation);
@@ -29,7 +29,7 @@ pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failur
     loaded.map_err(Failure::input)
 }
 
-/// Pictures on a contact sheet.
+/// The most pictures on a contact sheet.
 const SHEET: usize = 100;
 
 /// What `--json` prints.
@@ -37,7 +37,7 @@ const SHEET: usize = 100;
 struct Checked<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Of the prepared pictures.
+    /// Of the prepared pictures, in pixels.
     resolution: usize,
     channels: usize,
     fingerprint: &'a str,
@@ -75,7 +75,7 @@ fn preparation(arguments: &CheckArguments) -> Result<Preparation, Failure> {
     Ok(Preparation::from(&config.validate().map_err(Failure::input)?.data))
 }
 
-/// The report for people.
+/// The report as text.
 fn text(report: &Report, notes: &[String]) -> String {
     let mut text =
         format!("{}: {} files, {} usable, {} pictures\n", report.name, report.files, report.usable, report.pictures);

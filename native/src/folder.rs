@@ -23,12 +23,12 @@ const CHUNK_BYTES: usize = 64 << 20;
 
 /// Reads every picture at `path` and prepares it, on all cores.
 ///
-/// The prepared pictures are kept in `cache`. The next time they are taken from there, as long as the files' names, sizes
-/// and times are the same.
+/// The prepared pictures are kept in `cache`. The next time they are taken from there, as long as the files' names,
+/// sizes and times are the same.
 ///
-/// The data set has the order of the files' names, whichever core finishes first. `on_progress` gets the number of files
-/// that are done (of an idx file: pictures), and of all files. A file that cannot be used is skipped and named in the
-/// summary. The labels of a single idx file are looked for beside it.
+/// The data set has the order of the files' names, whichever core finishes first. `on_progress` gets the number of
+/// files that are done (of an idx file: pictures), and of all files. A file that cannot be used is skipped and named in
+/// the summary. The labels of a single idx file are looked for beside it.
 ///
 /// # Errors
 /// [`DataError`] if `path` cannot be read or holds no picture.
@@ -300,7 +300,7 @@ mod tests {
         let data = read(&folder.0).unwrap();
         assert_eq!(data.len(), 1);
         assert_eq!(data.summary().skipped[0].name, "dead.bmp");
-        assert!(data.summary().skipped[0].reason.starts_with("It could not be read"));
+        assert!(data.summary().skipped[0].reason.starts_with("The file could not be read"));
     }
 
     #[test]
@@ -333,10 +333,10 @@ mod tests {
             assert_eq!((data.label(0), data.label(1)), (Some(1), Some(0)));
         }
         let sentence = read(&folder.0.join("my-labels-idx1-ubyte")).unwrap_err().to_string();
-        assert!(sentence.contains("holds labels only"), "{sentence}");
+        assert!(sentence.contains("holds only labels"), "{sentence}");
         folder.write("my-labels-idx1-ubyte", &labels[..9]);
         let sentence = read(&folder.0).unwrap_err().to_string();
-        assert!(sentence.contains("it ends before all that its header announces"), "{sentence}");
+        assert!(sentence.contains("it is shorter than its header says"), "{sentence}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Where drawn pictures go: a folder, a zip or one grid. Whole or not at all: until the last one is drawn they are under
-//! another name, and if they never are, that is removed.
+//! Writes drawn pictures to a folder, a zip or one grid, whole or not at all: until the last picture is written everything
+//! has a temporary name, and is removed if that never happens.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -16,29 +16,29 @@ use crate::failure::Failure;
 use crate::png;
 use crate::run_folder::write_whole;
 
-/// A grid larger than this is no longer one picture to look at.
+/// The most pictures in a grid: more cannot be looked at as one picture.
 const GRID_MAX: usize = 4096;
 
-/// Takes pictures in the order of their numbers. Holds no more of them than are given at once, but for a grid; of a zip
-/// its table of contents too, about 400 bytes a picture.
+/// Takes pictures in the order of their numbers. A grid keeps all of them in memory; a zip keeps its list of files, about 400
+/// bytes for each picture.
 #[derive(Debug)]
 pub struct PictureFiles {
     out: PathBuf,
     kind: Kind,
     written: usize,
-    /// Of the numbers in the names, so that the order of the names is that of the pictures.
+    /// Digits of the numbers in the names: with leading zeros the names have the order of the pictures.
     digits: usize,
 }
 
 #[derive(Debug)]
 enum Kind {
     Folder { partial: Partial, is_new: bool },
-    // The writer goes first when dropped: an open file cannot be removed everywhere.
+    // The writer is dropped first: some systems do not remove open files.
     Zip { zip: Box<ZipWriter<BufWriter<File>>>, partial: Partial },
     Grid(Pictures),
 }
 
-/// A file or folder that is not complete; whatever still has its name when it is dropped is removed.
+/// An unfinished file or folder. It is removed when dropped, unless it was renamed before.
 #[derive(Debug)]
 struct Partial(PathBuf);
 
@@ -49,10 +49,10 @@ impl Drop for Partial {
 }
 
 impl PictureFiles {
-    /// Begins what `out` means by its ending, for `count` pictures.
+    /// Starts writing `count` pictures to `out`, whose ending decides on the kind.
     ///
     /// # Errors
-    /// [`Failure::Input`] if it has another ending, if it is a grid of too many, or if it cannot be written to.
+    /// [`Failure::Input`] if the ending is unknown, if a grid would have too many pictures, or if it cannot be written to.
     pub fn create(out: &Path, count: usize) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::file(out, "written to", &error);
         let ending = out.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
@@ -103,7 +103,7 @@ impl PictureFiles {
         Ok(())
     }
 
-    /// Puts everything under its name.
+    /// Gives everything its final name.
     pub fn finish(self) -> Result<(), Failure> {
         let Self { out, kind, written, digits } = self;
         let failed = |error: io::Error| Failure::file(&out, "written to", &error);
@@ -139,7 +139,7 @@ impl Kind {
     fn folder(out: &Path) -> io::Result<Self> {
         let is_new = !out.is_dir();
         make_parent(out)?;
-        // Inside a folder that is there already: beside it may be another disk.
+        // Inside a folder that exists already, because beside it may be another disk.
         let partial = if is_new { beside(out) } else { beside(&out.join("pictures")) };
         fs::create_dir(&partial)?;
         Ok(Self::Folder { partial: Partial(partial), is_new })
@@ -150,8 +150,7 @@ fn name(index: usize, digits: usize) -> String {
     format!("{index:0digits$}.png")
 }
 
-/// A name for what is to become `path`. With the process's number in it, so that two of them do not share it and no
-/// file of anyone else's has it.
+/// A temporary name for `path`. It contains the process number, so that no other process uses it.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -163,7 +162,7 @@ fn make_parent(path: &Path) -> io::Result<()> {
     parent.map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Each picture as a PNG, in their order, made on all cores.
+/// Encodes each picture as a PNG, on all cores; in their order.
 fn encode(pictures: &Pictures) -> io::Result<Vec<Vec<u8>>> {
     let (side, channels) = (pictures.resolution, pictures.channels);
     let all: Vec<&[u8]> = pictures.iter().collect();
@@ -171,7 +170,7 @@ fn encode(pictures: &Pictures) -> io::Result<Vec<Vec<u8>>> {
     thread::scope(|scope| {
         let one = |pixels: &&[u8]| png::encode_pixels(pixels, side, side, channels);
         let parts = all.chunks(share).map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
-        // All are started before the first is waited for.
+        // Start all of them before waiting for the first.
         let parts: Vec<_> = parts.collect();
         parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })

@@ -1,4 +1,4 @@
-//! Boxes around dogs: the XML files of Stanford Dogs, which are those of Pascal VOC.
+//! Bounding boxes of Stanford Dogs: XML in the format of Pascal VOC.
 
 use std::io::{self, Read};
 
@@ -6,31 +6,31 @@ use roxmltree::{Document, Node};
 
 use super::BoundingBox;
 
-/// The largest annotation that is read, in bytes; an ordinary one has about 500.
+/// The largest annotation that is read, in bytes. Usual ones have about 500.
 pub const MAX_ANNOTATION_BYTES: u64 = 1 << 20;
 
-/// More boxes than dogs on any picture; bounds what a made-up file can ask for.
+/// The most boxes that are read of one file: more than any picture has dogs.
 const MAX_BOXES: usize = 100;
 
-/// Why a picture has no box that could be used. Its text ends a sentence.
+/// Why a picture has no usable box. The text is the end of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnnotationError {
-    /// Nothing of that name.
+    /// There is no file with annotations for the picture.
     #[error("there is no annotation for it")]
     Missing,
-    /// The bytes could not be had.
+    /// The bytes could not be read.
     #[error("its annotation could not be read: {reason}")]
     Unreadable {
-        /// The system's or the archive's words.
+        /// The message of the system or of the archive's reader.
         reason: String,
     },
-    /// Other than it should be.
+    /// Not XML, or too large.
     #[error("its annotation is damaged: {reason}")]
     Malformed {
-        /// The parser's words.
+        /// The parser's message.
         reason: String,
     },
-    /// Objects without boxes, or boxes outside of the picture.
+    /// There is no object with a box, or its box lies outside of the picture.
     #[error("its annotation has no box in the picture")]
     NoBox,
 }
@@ -50,27 +50,27 @@ pub fn read_annotation(reader: impl Read) -> Result<Vec<u8>, AnnotationError> {
     let unreadable = |error: io::Error| AnnotationError::Unreadable { reason: error.to_string() };
     reader.take(MAX_ANNOTATION_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_ANNOTATION_BYTES {
-        return Err(AnnotationError::Malformed { reason: "it has more than 1 MB".to_owned() });
+        return Err(AnnotationError::Malformed { reason: "it is larger than 1 MB".to_owned() });
     }
     Ok(bytes)
 }
 
-/// What an annotation says.
+/// The content of an annotation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Annotation {
-    /// Width and height of the picture that the boxes were drawn on, in pixels.
+    /// Width and height of the annotated picture, in pixels.
     pub size: Option<(f64, f64)>,
     pub boxes: Vec<BoundingBox>,
 }
 
-/// Reads the boxes of all objects; one that is not whole is passed over.
+/// Reads the boxes of all objects, without incomplete ones.
 ///
 /// # Errors
 /// [`AnnotationError::Malformed`] if it is not XML.
 pub(super) fn read(xml: &[u8]) -> Result<Annotation, AnnotationError> {
     let malformed = |reason: String| AnnotationError::Malformed { reason };
     let text = str::from_utf8(xml).map_err(|_| malformed("it is not text in UTF-8".to_owned()))?;
-    // A document type, with its entities that could unfold to gigabytes, is refused by default.
+    // By default the parser refuses a document type, whose entities could expand to gigabytes.
     let document = Document::parse(text).map_err(|error| malformed(error.to_string()))?;
     let root = document.root_element();
     let size = child(root, "size");

@@ -1,11 +1,11 @@
-//! Collects prepared pictures, and what was left out, into a data set.
+//! Collects prepared pictures and skipped files into a data set.
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::doctor::{self, Examined, Flag, Refused, Report};
 use super::{AnnotationError, Cut, DataError, DataSummary, Dataset, DecodeError, Prepared, Skipped, Target};
 
-/// Collects prepared pictures in the order of their files; a file that failed is counted and named.
+/// Collects prepared pictures. Files that failed are counted and named.
 pub struct DatasetBuilder {
     chunks: Vec<Vec<u8>>,
     /// One for each picture, or none at all.
@@ -15,7 +15,7 @@ pub struct DatasetBuilder {
     summary: DataSummary,
     cut: Cut,
     excludes_flagged: bool,
-    /// Files of which more is known than their pixels.
+    /// Facts on each file that became pictures.
     examined: Vec<Examined>,
     refused: Vec<Refused>,
     uncropped: Uncropped,
@@ -23,18 +23,18 @@ pub struct DatasetBuilder {
     files: usize,
 }
 
-/// Files that are whole although their boxes were asked for.
+/// Pictures that are used whole although their boxes were asked for.
 #[derive(Default)]
 struct Uncropped {
     files: usize,
-    /// Its name and why.
+    /// Name of the first one, and why.
     first: Option<(String, AnnotationError)>,
-    /// Of all files that could be used.
+    /// Usable files.
     of: usize,
 }
 
 impl DatasetBuilder {
-    /// Reasons that are told when not one file could be used.
+    /// The most reasons that are named when no file can be used.
     const REASONS_TOLD: usize = 3;
 
     /// For RGB pictures of `resolution` x `resolution` pixels, without labels, from the source called `name`.
@@ -61,7 +61,7 @@ impl DatasetBuilder {
         }
     }
 
-    /// Names the classes; with them, every picture needs a label. None mean that there are no labels.
+    /// Names the classes. If there are any, every picture needs a label.
     pub fn classes(mut self, classes: Vec<String>) -> Self {
         self.summary.classes = classes;
         self
@@ -73,7 +73,7 @@ impl DatasetBuilder {
         self
     }
 
-    /// Tells, in a sentence, what was done otherwise than asked.
+    /// Adds a sentence on something that differs from what was asked for.
     pub fn note(mut self, note: String) -> Self {
         self.summary.notes.push(note);
         self
@@ -87,7 +87,7 @@ impl DatasetBuilder {
         self.push_labelled(name, None, picture);
     }
 
-    /// The same with a label, which is left away if there are no classes. If there are, a picture without is left out.
+    /// The same with a label. Without classes the label is ignored; with classes a picture without a label is skipped.
     ///
     /// # Panics
     /// If the picture has another size than the data set's, or the label is of no class.
@@ -102,8 +102,8 @@ impl DatasetBuilder {
         }
     }
 
-    /// Adds all pictures that [`prepare_cropped`](super::prepare_cropped) made of the file called `name`, which comes after
-    /// all that were added before.
+    /// Adds all pictures that [`prepare_cropped`](super::prepare_cropped) made of the file called `name`, after all
+    /// that were added before.
     ///
     /// # Panics
     /// As [`DatasetBuilder::push_labelled`].
@@ -111,8 +111,8 @@ impl DatasetBuilder {
         self.push_at(self.files, name, label, prepared);
     }
 
-    /// The same of files that come in another order than the data set is to have: the file belongs behind those of
-    /// smaller positions.
+    /// The same for files that are not added in the order of the data set: `position` is the file's place in that
+    /// order.
     ///
     /// # Panics
     /// As [`DatasetBuilder::push_labelled`].
@@ -141,7 +141,7 @@ impl DatasetBuilder {
         self.examined.push(Examined { position, name, first, count, facts });
     }
 
-    /// False if the file is left out for want of a class.
+    /// False if the file is skipped because it has no class.
     fn push_pictures(&mut self, position: usize, name: &str, label: Option<u32>, pictures: &[Vec<u8>]) -> bool {
         let classes = self.summary.classes.len();
         match label {
@@ -192,16 +192,16 @@ impl DatasetBuilder {
         self.summary.count
     }
 
-    /// Files left out so far.
+    /// Files skipped so far.
     pub fn skipped_count(&self) -> usize {
         self.summary.skipped_count
     }
 
-    /// The data set, examined.
+    /// Examines the files and returns the data set.
     ///
     /// # Errors
-    /// [`DataError::NoFiles`] if nothing was pushed, [`DataError::NoPictures`] if no file could be used,
-    /// [`DataError::AllFlagged`] if all that could are left out.
+    /// [`DataError::NoFiles`] if nothing was added; [`DataError::NoPictures`] if no file could be used;
+    /// [`DataError::AllFlagged`] if all usable files are flagged and left out.
     pub fn finish(mut self) -> Result<Dataset, DataError> {
         self.refused.sort_by_key(|refused| refused.position);
         let shown = self.refused.iter().take(DataSummary::SKIPPED_SHOWN);
@@ -221,9 +221,9 @@ impl DatasetBuilder {
         Ok(Dataset::new(self.chunks, self.labels, self.summary, report))
     }
 
-    /// Puts the pictures into the order of their files, without those that are flagged if they are to be left out.
+    /// Puts the pictures in the order of their files, and removes the flagged ones if they are to be left out.
     fn arrange(&mut self, flags: &[(Vec<Flag>, Option<usize>)]) -> Result<(), DataError> {
-        // Pictures that did not come with facts are in order, and never flagged.
+        // Pictures without facts were added in order, and are never flagged.
         if self.examined.iter().map(|file| file.count).sum::<usize>() < self.summary.count {
             return Ok(());
         }
@@ -249,15 +249,15 @@ impl DatasetBuilder {
         Ok(())
     }
 
-    /// XXH3 of 128 bits: specified, the same on every target, and fast enough in wasm to be free beside decoding. It tells
-    /// data sets apart; nobody is kept from forging it, so no cryptographic hash is needed.
+    /// XXH3 with 128 bits: the same on every target, and much faster than decoding, also in wasm. It only tells data
+    /// sets apart and protects from no attacker, so it need not be cryptographic.
     fn fingerprint(&self) -> String {
         let mut hash = Xxh3::new();
         for size in [self.summary.channels, self.summary.resolution] {
             hash.update(&(size as u64).to_le_bytes());
         }
         self.chunks.iter().for_each(|chunk| hash.update(chunk));
-        // Without labels nothing is added, so that such a set is the same as before there were any.
+        // Nothing is added without labels, so the fingerprints of older versions stay valid.
         self.labels.iter().for_each(|label| hash.update(&label.to_le_bytes()));
         format!("xxh3-128:{:032x}", hash.digest128())
     }
@@ -268,7 +268,7 @@ impl DatasetBuilder {
         Report::new(name.clone(), *count, &self.examined, flags, self.excludes_flagged)
             .with_refused(&self.refused, *skipped_count)
             .with_classes(classes, &self.labels)
-            .judged(&self.cut, &sides)
+            .with_advice(&self.cut, &sides)
     }
 
     fn nothing(self) -> DataError {
@@ -282,10 +282,10 @@ impl DatasetBuilder {
     }
 }
 
-/// Moves picture `order[i]` to place `i`, within the memory that is there. `order` is a permutation, and used up.
+/// Moves picture `order[i]` to place `i`, in place. `order` is a permutation, and is overwritten.
 fn permute(chunks: &mut [Vec<u8>], stride: usize, order: &mut [usize]) {
     for start in 0..order.len() {
-        // Along the circle of places that `start` is in.
+        // Follow the cycle of the permutation that contains `start`.
         let mut place = start;
         while order[place] != place {
             let from = std::mem::replace(&mut order[place], place);
@@ -317,7 +317,7 @@ impl Uncropped {
     fn note(self) -> Option<String> {
         let (name, reason) = self.first?;
         let (files, of) = (self.files, self.of);
-        Some(format!("{files} of {of} pictures have no box to crop to and are whole; the first is {name}: {reason}."))
+        Some(format!("{files} of {of} pictures have no usable box and are used whole. The first is {name}: {reason}."))
     }
 }
 
@@ -343,7 +343,7 @@ mod tests {
         builder.push("bad.jpg", Err(DecodeError::Empty));
         assert_eq!((builder.count(), builder.skipped_count()), (1, 1));
         let data = builder.finish().unwrap();
-        let reason = "The file is empty: copy it again from where it came from.".to_owned();
+        let reason = "The file is empty. Copy it again.".to_owned();
         assert_eq!(data.summary().skipped, [Skipped { name: "bad.jpg".to_owned(), reason }]);
         assert_eq!((data.len(), data.summary().skipped_count), (1, 1));
     }
@@ -363,8 +363,8 @@ mod tests {
         let mut builder = DatasetBuilder::new("my folder", 2);
         builder.push("a.txt", Err(DecodeError::NotAPicture));
         let sentence = builder.finish().unwrap_err().to_string();
-        assert!(sentence.starts_with("None of the 1 files in my folder is a picture"), "{sentence}");
-        assert!(sentence.contains("a.txt: Its content is not that of a picture"), "{sentence}");
+        assert!(sentence.starts_with("None of the 1 files in my folder can be used"), "{sentence}");
+        assert!(sentence.contains("a.txt: This isn't a picture"), "{sentence}");
         let sentence = DatasetBuilder::new("my folder", 2).finish().unwrap_err().to_string();
         assert!(sentence.starts_with("There are no files in my folder."), "{sentence}");
     }
@@ -403,7 +403,11 @@ mod tests {
         builder.push_labelled("stray", None, picture(2));
         let data = builder.finish().unwrap();
         assert_eq!((data.len(), data.label(0)), (1, Some(0)));
-        assert!(data.summary().skipped[0].reason.starts_with("It lies beside the folders"), "{:?}", data.summary());
+        assert!(
+            data.summary().skipped[0].reason.starts_with("The picture is in none of the folders"),
+            "{:?}",
+            data.summary()
+        );
 
         let mut builder = DatasetBuilder::new("any", 2);
         builder.push_labelled("1.png", Some(7), picture(1));
@@ -420,7 +424,7 @@ mod tests {
             is_grey: false,
             is_blank: false,
             has_profile: false,
-            look: u64::from(content).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            perceptual_hash: u64::from(content).wrapping_mul(0x9e37_79b9_7f4a_7c15),
         }
     }
 
@@ -480,7 +484,7 @@ mod tests {
         blank.facts.is_blank = true;
         builder.push_cropped("1.png", None, Ok(blank));
         let sentence = builder.finish().unwrap_err().to_string();
-        assert!(sentence.starts_with("All 1 files of scans that can be used are flagged"), "{sentence}");
+        assert!(sentence.starts_with("All 1 usable files of scans are flagged"), "{sentence}");
     }
 
     #[test]
@@ -493,7 +497,7 @@ mod tests {
         let data = builder.finish().unwrap();
         assert_eq!((data.len(), data.summary().skipped_count), (6, 0));
         let note =
-            "2 of 3 pictures have no box to crop to and are whole; the first is b.jpg: there is no annotation for it.";
+            "2 of 3 pictures have no usable box and are used whole. The first is b.jpg: there is no annotation for it.";
         assert_eq!(data.summary().notes, [note]);
     }
 

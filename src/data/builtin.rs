@@ -8,8 +8,7 @@ pub const TILE: usize = 32;
 
 /// Cuts a mosaic of 32 x 32 tiles, row by row, into a data set.
 ///
-/// At other resolutions than 32 every tile is resized with Lanczos-3; nothing of a neighbour bleeds in. There are no boxes
-/// to crop to.
+/// At other resolutions than 32 every tile is resized by itself with Lanczos-3. There are no boxes to crop to.
 ///
 /// # Errors
 /// [`DataError::BuiltIn`] if `png` cannot be decoded, is not RGB of 8 bits, or its sides are no multiples of 32.
@@ -29,7 +28,8 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
     let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
     let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut);
     if preparation.crop != Crop::Whole {
-        builder = builder.note("The built-in dogs have no boxes to crop to: the pictures are whole.".to_owned());
+        builder =
+            builder.note("The built-in dogs have no boxes to crop to, so the pictures are used whole.".to_owned());
     }
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {

@@ -69,8 +69,8 @@ impl Cut {
         Self { target, crop, framing, background, frames }
     }
 
-    /// Resizes one part of a picture with Lanczos-3. A part that is not square is padded; sizes are rounded as in Pillow's
-    /// `ImageOps.pad`.
+    /// Resizes one part of a picture with Lanczos-3. A part that is not square is padded; sizes are rounded as in
+    /// Pillow's `ImageOps.pad`.
     ///
     /// # Shapes
     /// - returns: `[channels, resolution, resolution]`

@@ -5,13 +5,13 @@ use super::doctor::Report;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///
-/// They are kept in chunks of [`Dataset::CHUNK`] pictures, so that growing never copies what is there: 20,000 pictures
-/// of 64 x 64 RGB take 246 MB and no more than one chunk, 3 MB, on top, also while they are being read.
+/// They are kept in chunks of [`Dataset::CHUNK`] pictures, so that pictures are never copied when the set grows: 20,000
+/// RGB pictures of 64 x 64 pixels take 246 MB, and at most one chunk more (3 MB) while they are read.
 #[derive(Debug)]
 pub struct Dataset {
     /// Every chunk but the last is full.
     chunks: Vec<Vec<u8>>,
-    /// One for each picture, or none at all.
+    /// One for each picture, or empty.
     labels: Vec<u32>,
     /// Bytes of one picture.
     stride: usize,
@@ -23,7 +23,7 @@ impl Dataset {
     /// Pictures in a chunk.
     pub(super) const CHUNK: usize = 256;
 
-    /// `chunks` and `labels` as the builder fills them, `summary` true of them.
+    /// `chunks` and `labels` as the builder fills them; `summary` matches them.
     pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
         let stride = summary.channels * summary.resolution * summary.resolution;
         debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
@@ -47,7 +47,7 @@ impl Dataset {
         self.summary.channels
     }
 
-    /// The class of picture `index`, an index into the summary's `classes`: every picture has one, or none has.
+    /// The class of picture `index`, an index into the summary's `classes`. Every picture has one, or none has.
     ///
     /// # Panics
     /// If there are labels, but not that many.
@@ -55,17 +55,17 @@ impl Dataset {
         (!self.labels.is_empty()).then(|| self.labels[index])
     }
 
-    /// Name, counts, classes, what was skipped, fingerprint.
+    /// Name, counts, classes, skipped files and fingerprint.
     pub fn summary(&self) -> &DataSummary {
         &self.summary
     }
 
-    /// Their bytes, in chunks of any number of whole pictures.
+    /// The bytes of all pictures, in chunks of whole pictures.
     pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         self.chunks.iter().map(Vec::as_slice)
     }
 
-    /// One for each picture, or none at all.
+    /// One for each picture, or empty.
     pub(super) fn labels(&self) -> &[u32] {
         &self.labels
     }
@@ -87,7 +87,7 @@ impl Dataset {
         &self.chunks[index / Self::CHUNK][start..start + self.stride]
     }
 
-    /// Writes picture `index`, left and right exchanged if `mirror`.
+    /// Writes picture `index`, mirrored left to right if `mirror` is set.
     ///
     /// # Shapes
     /// - `out`: `[channels, resolution, resolution]`

@@ -1,4 +1,4 @@
-//! From the bytes of a file to its pixels, within bounds that are checked before memory is taken.
+//! From the bytes of a file to its pixels.
 
 use std::io::Cursor;
 
@@ -12,15 +12,15 @@ use super::limits::{MAX_PIXELS, check_size, for_image};
 use super::{DecodeError, Format, HEAD_BYTES, MAX_FILE_BYTES, Raster, jpeg};
 use crate::config::Frames;
 
-/// The most pictures of one animation that are used.
+/// The most frames of one animation that are used.
 const MAX_FRAMES: u64 = 1000;
-/// The most pixels of one animation that are decoded: a few seconds' work.
+/// The most pixels of one animation that are decoded, which takes a few seconds.
 const MAX_ANIMATION_PIXELS: u64 = 2 * MAX_PIXELS;
 
-/// Decodes the picture in `bytes`, the first one if there are several.
+/// Decodes the picture in `bytes`, or the first frame of an animation.
 ///
 /// # Errors
-/// Every [`DecodeError`] but `Unreadable` and `DecoderCrashed`.
+/// Every [`DecodeError`] except `Unreadable`, `NoClass` and `DecoderCrashed`.
 pub fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
     let format = format(bytes)?;
     match format {
@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
     }
 }
 
-/// By content.
+/// The format of a file by its content.
 ///
 /// # Errors
 /// Those of [`Format::of`], and [`DecodeError::TooManyBytes`].
@@ -44,10 +44,10 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, DecodeError> {
     Format::of(&bytes[..bytes.len().min(HEAD_BYTES)])
 }
 
-/// Decodes the pictures in `bytes` one after the other, so that only one is in memory.
+/// Decodes the frames in `bytes` one after the other, so that only one is in memory.
 ///
 /// # Errors
-/// Those of [`decode`]; an animation that breaks off is damaged, however many of its pictures were whole.
+/// Those of [`decode`]. An animation that ends too early is damaged, even if some of its frames are whole.
 pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Raster)) -> Result<(), DecodeError> {
     if frames == Frames::First || format(bytes)? != Format::Gif {
         take(decode(bytes)?);
@@ -58,7 +58,7 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
     decoder.set_limits(for_image()).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, 4)?;
-    // A few kilobytes can claim any number of pictures of any size.
+    // A file of a few kilobytes can claim any number of frames of any size.
     let most = (MAX_ANIMATION_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, MAX_FRAMES) as usize;
     let mut is_empty = true;
     for frame in decoder.into_frames().take(most) {
@@ -74,16 +74,16 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
             has_profile: false,
         });
     }
-    if is_empty { Err(DecodeError::damaged(Format::Gif.name(), "it ends before its first picture")) } else { Ok(()) }
+    if is_empty { Err(DecodeError::damaged(Format::Gif.name(), "it ends before its first frame")) } else { Ok(()) }
 }
 
-/// Width and height that the header of a PNG or a BMP claims. Where addresses have 32 bits their decoders refuse large
-/// pictures before they tell the size, and for another reason than elsewhere.
+/// Width and height in the header of a PNG or a BMP. On 32-bit targets their decoders refuse a large picture before
+/// they tell its size, and with another reason than on 64-bit targets.
 fn claimed_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
     let at = |offset: usize| bytes.get(offset..)?.first_chunk::<4>().copied();
     match format {
         Format::Png => Some((u32::from_be_bytes(at(16)?), u32::from_be_bytes(at(20)?))),
-        // Of all headers but the oldest; upside down if the height is negative.
+        // In all headers but the oldest. A negative height means that the rows are stored from top to bottom.
         Format::Bmp if bytes.get(14) != Some(&12) => {
             let [width, height] = [at(18)?, at(22)?].map(i32::from_le_bytes);
             Some((width.unsigned_abs(), height.unsigned_abs()))
@@ -99,9 +99,10 @@ fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result
         return Err(DecodeError::TooManyPixels { width, height, limit_megapixels: MAX_PIXELS / 1_000_000 });
     }
     let damaged = |error: ImageError| match error {
-        ImageError::Unsupported(_) => {
-            DecodeError::Unsupported { found: "a picture of a rare kind", advice: "save it as an ordinary PNG or JPEG" }
-        }
+        ImageError::Unsupported(_) => DecodeError::Unsupported {
+            found: "a picture in an unusual encoding",
+            advice: "Save it as an ordinary PNG or JPEG",
+        },
         error => DecodeError::damaged(format.name(), error),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format);
@@ -112,10 +113,10 @@ fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result
     check_size(width, height, color.bytes_per_pixel().into())?;
     let bytes_per_sample = usize::from(color.bytes_per_pixel() / color.channel_count());
     if bytes_per_sample > 2 {
-        let (found, advice) = ("a picture of floating-point numbers", "save it with 8 or 16 bits a channel");
+        let (found, advice) = ("a picture with floating-point samples", "Save it with 8 or 16 bits per channel");
         return Err(DecodeError::Unsupported { found, advice });
     }
-    // A strange note on orientation is no reason to lose the picture.
+    // A picture with an invalid orientation is used as it is stored.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let has_profile = decoder.icc_profile().is_ok_and(|profile| profile.is_some_and(|profile| is_foreign(&profile)));
     let mut samples = vec![0; decoder.total_bytes() as usize];

@@ -1,4 +1,4 @@
-//! What is wrong with a folder of pictures, and what to do about it: flags on single files, counts of everything, advice.
+//! The data doctor: what is wrong with a source of pictures, and what to do about it. Flags on files, counts, advice.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,22 +8,23 @@ use super::facts::Facts;
 use super::{Color, Cut, DecodeError, Skipped};
 use crate::config::{Crop, Framing};
 
-/// Everything that was found out about a source of pictures.
+/// What the data doctor found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The source.
+    /// Name of the source.
     pub name: String,
-    /// Files that were looked at.
+    /// All files.
     pub files: usize,
-    /// Files that can be used, the flagged ones among them.
+    /// Usable files, including the flagged ones.
     pub usable: usize,
-    /// Pictures of the data set: several of a file with boxes, say, and none of one that was left out as flagged.
+    /// Pictures of the data set. A file with several boxes can give several, a flagged file that is left out gives
+    /// none.
     pub pictures: usize,
-    /// Whether the flagged files were left out.
+    /// Whether flagged files are left out.
     pub excludes_flagged: bool,
-    /// Files that cannot be used by kind of reason, the most frequent first.
+    /// Skipped files by kind of reason, the most frequent first.
     pub outcomes: Vec<Count>,
-    /// Each of them with its reason; at most [`Report::MOST_NAMED`].
+    /// Each skipped file with its reason; at most [`Report::MOST_NAMED`].
     pub skipped: Vec<Skipped>,
     /// Flagged files by flag. A file may have several.
     pub flags: Vec<FlagCount>,
@@ -35,40 +36,40 @@ pub struct Report {
     pub formats: Vec<Count>,
     /// Usable files by class, in the order of the classes.
     pub classes: Vec<Count>,
-    /// Usable files by the length of what became a picture's side, in pixels, the shortest first.
+    /// Usable files by the side of the part that became a picture, in pixels, the shortest first.
     pub sides: Vec<Count>,
-    /// Files with a colour profile other than sRGB, which was not applied.
+    /// Files with a colour profile other than sRGB, which is not applied.
     pub profiles: usize,
-    /// In a word.
+    /// Whether there are enough pictures.
     pub verdict: Verdict,
-    /// What to do, each a sentence.
+    /// What to do, in sentences.
     pub advice: Vec<String>,
 }
 
-/// How many there are of something.
+/// A name and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// Of what.
+    /// What is counted.
     pub name: String,
-    /// How many.
+    /// How many there are.
     pub count: usize,
 }
 
 /// How many files have a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlagCount {
-    /// Which.
+    /// The flag.
     pub flag: Flag,
-    /// How many.
+    /// How many there are.
     pub count: usize,
 }
 
-/// A file that can be used, and had perhaps better not be.
+/// A usable file that may harm the training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flagged {
     /// Its name within the source.
     pub name: String,
-    /// Why; at least one.
+    /// At least one.
     pub flags: Vec<Flag>,
     /// The file that it is a duplicate of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,17 +80,17 @@ pub struct Flagged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flag {
-    /// The very bytes of an earlier file.
+    /// The same bytes as an earlier file.
     Duplicate,
-    /// It looks like an earlier one: the same picture in another size or compression, a burst of photographs.
+    /// Looks like an earlier one: the same picture in another size or compression, or photographs of one burst.
     NearDuplicate,
-    /// Less than the data set's resolution: it was enlarged.
+    /// Smaller than the data set's resolution, and enlarged.
     Small,
-    /// So long that the square at its centre shows little of it.
+    /// So long that the square at the centre shows little of it.
     Long,
     /// All of one colour.
     Blank,
-    /// Without colours where nearly all others have them.
+    /// Grey in a data set of colour pictures.
     GreyAmongColor,
 }
 
@@ -98,7 +99,7 @@ impl Flag {
     pub const ALL: [Self; 6] =
         [Self::Duplicate, Self::NearDuplicate, Self::Small, Self::Long, Self::Blank, Self::GreyAmongColor];
 
-    /// For people, as in "3 duplicates".
+    /// As in "3 duplicates".
     pub fn label(self, count: usize) -> &'static str {
         match (self, count) {
             (Self::Duplicate, 1) => "duplicate",
@@ -108,30 +109,30 @@ impl Flag {
             (Self::Small, _) => "too small",
             (Self::Long, _) => "very long",
             (Self::Blank, _) => "blank",
-            (Self::GreyAmongColor, _) => "grey among coloured",
+            (Self::GreyAmongColor, _) => "grey among colour pictures",
         }
     }
 }
 
-/// Whether a training is worth starting.
+/// Whether there are enough pictures to train on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Too few pictures for more than a try.
+    /// Fewer than 100: enough to try it out.
     #[default]
     TooFew,
-    /// It works, with care.
+    /// Fewer than 1,000: it works with adaptive augmentation.
     Few,
-    /// Nothing stands in the way.
+    /// Enough.
     Ready,
 }
 
 impl Verdict {
-    /// For people.
+    /// In words.
     pub fn label(self) -> &'static str {
         match self {
-            Self::TooFew => "too few for more than a try",
-            Self::Few => "few, but it works",
+            Self::TooFew => "only enough for a try",
+            Self::Few => "few pictures, but usable",
             Self::Ready => "ready to train",
         }
     }
@@ -154,14 +155,14 @@ pub(super) struct Examined {
     /// In the order of the source.
     pub position: usize,
     pub name: String,
-    /// The first of its pictures, as they came.
+    /// Index of its first picture, in the order in which they were added.
     pub first: usize,
-    /// Its pictures.
+    /// Number of its pictures.
     pub count: usize,
     pub facts: Facts,
 }
 
-/// A file that did not.
+/// A file that was skipped.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     pub position: usize,
@@ -172,17 +173,17 @@ pub(super) struct Refused {
 const UNREADABLE: &str = "unreadable";
 
 impl DecodeError {
-    /// What it is counted as.
+    /// The kind of reason, for counting.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
             Self::NotAPicture => "not a picture",
-            Self::Unsupported { .. } => "of another format",
+            Self::Unsupported { .. } => "unsupported format",
             Self::TooManyBytes { .. } | Self::TooManyPixels { .. } => "too large",
             Self::TooSmall { .. } => "far too small",
             Self::Damaged { .. } => "damaged",
             Self::Unreadable { .. } => UNREADABLE,
-            Self::NoClass => "in no class",
+            Self::NoClass => "without a class",
             Self::DecoderCrashed => "crashed the decoder",
         }
     }
@@ -191,21 +192,22 @@ impl DecodeError {
 /// A picture more than this many times as long as it is short is [`Flag::Long`].
 const LONG: f64 = 2.5;
 
-/// Bits in which the looks of near duplicates differ at most. Fewer than a look has bytes, which [`Looks`] relies on.
+/// The most bits in which the perceptual hashes of near duplicates differ. Less than the 8 bytes of a hash, which
+/// [`Hashes`] relies on.
 const NEAR_BITS: u32 = 4;
 
-/// Above this share of grey files they are no strays.
+/// With a larger share of grey files, they are not flagged.
 const GREY_SHARE: f64 = 0.2;
 
-/// More files than this are not compared with each other: it would take minutes.
+/// The most files that are compared with each other: more would take minutes.
 const MOST_COMPARED: usize = 300_000;
 
-/// The flags of each file, and which earlier one it is like. `files` in the order of the source.
+/// The flags of each file, and the earlier file that it is a duplicate of. `files` are in the order of the source.
 pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<usize>)> {
     let grey = files.iter().filter(|file| file.facts.is_grey).count();
     let is_grey_odd = cut.target.color == Color::Rgb && (grey as f64) <= GREY_SHARE * files.len() as f64;
     let is_center = cut.framing == Framing::Center && cut.crop == Crop::Whole;
-    let (mut contents, mut looks) = (HashMap::new(), Looks::default());
+    let (mut contents, mut hashes) = (HashMap::new(), Hashes::default());
     let mut examine = |(index, file): (usize, &Examined)| {
         let facts = &file.facts;
         let mut flags = Vec::new();
@@ -215,9 +217,9 @@ pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<u
             like = Some(*first);
         } else {
             contents.insert(facts.content, index);
-            // Blank pictures all look alike, and have a flag of their own.
+            // All blank pictures look alike, and have a flag of their own.
             if !facts.is_blank && files.len() <= MOST_COMPARED {
-                like = looks.find_or_insert(facts.look, index);
+                like = hashes.find_or_insert(facts.perceptual_hash, index);
                 flags.extend(like.map(|_| Flag::NearDuplicate));
             }
         }
@@ -234,31 +236,32 @@ pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<u
     files.iter().enumerate().map(&mut examine).collect()
 }
 
-/// Looks that were found so far, by each of their bytes: two that differ in fewer bits than they have bytes agree in at
-/// least one byte, so only those that do are compared.
+/// Perceptual hashes so far, by each of their bytes. Two hashes that differ in fewer bits than they have bytes have at
+/// least one byte in common, so only those are compared.
 #[derive(Default)]
-struct Looks {
+struct Hashes {
     by_byte: HashMap<(usize, u8), Vec<(u64, usize)>>,
 }
 
-impl Looks {
-    /// The first file that looks like this, else remembers it.
-    fn find_or_insert(&mut self, look: u64, index: usize) -> Option<usize> {
-        let keys = || look.to_le_bytes().into_iter().enumerate();
-        let near = |(other, _): &&(u64, usize)| (look ^ other).count_ones() <= NEAR_BITS;
+impl Hashes {
+    /// The first file with a similar hash. If there is none, remembers this one.
+    fn find_or_insert(&mut self, hash: u64, index: usize) -> Option<usize> {
+        let keys = || hash.to_le_bytes().into_iter().enumerate();
+        let near = |(other, _): &&(u64, usize)| (hash ^ other).count_ones() <= NEAR_BITS;
         let found = keys().filter_map(|key| self.by_byte.get(&key)?.iter().find(near)).map(|(_, index)| *index).min();
         if found.is_none() {
-            keys().for_each(|key| self.by_byte.entry(key).or_default().push((look, index)));
+            keys().for_each(|key| self.by_byte.entry(key).or_default().push((hash, index)));
         }
         found
     }
 }
 
 impl Report {
-    /// More names than this help nobody, and a hostile archive has any number of them.
+    /// The most files that are named. An archive made to exhaust us can have any number.
     pub const MOST_NAMED: usize = 10_000;
 
-    /// `files` in the order of the source, with what [`examine`] said of them; `pictures` of the data set.
+    /// `files` are in the order of the source, `examined` is what [`examine`] returned for them, `pictures` is the size
+    /// of the data set.
     pub(super) fn new(
         name: String,
         pictures: usize,
@@ -276,7 +279,7 @@ impl Report {
         });
         Self {
             name,
-            // Of pictures that do not come in files of their own nothing else is known.
+            // Pictures that were added without a file of their own have no facts.
             usable: if files.is_empty() { pictures } else { files.len() },
             files: if files.is_empty() { pictures } else { files.len() },
             pictures,
@@ -307,8 +310,8 @@ impl Report {
         self
     }
 
-    /// Adds verdict and advice.
-    pub(super) fn judged(mut self, cut: &Cut, sides: &[usize]) -> Self {
+    /// Adds the verdict and advice.
+    pub(super) fn with_advice(mut self, cut: &Cut, sides: &[usize]) -> Self {
         let unflagged =
             if self.excludes_flagged { self.pictures } else { self.pictures - self.flagged_count.min(self.pictures) };
         self.verdict = Verdict::of(unflagged);
@@ -326,7 +329,7 @@ impl Report {
         self
     }
 
-    /// Whether the same files give the same data set the next time: one that could not be read may be readable then.
+    /// Whether the same files give the same data set the next time. A file that could not be read may be readable then.
     pub fn is_lasting(&self) -> bool {
         self.outcomes.iter().all(|outcome| outcome.name != UNREADABLE)
     }
@@ -337,7 +340,7 @@ impl Report {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// What was left out as flagged, if anything was.
+    /// A note on the files that were left out as flagged, if there are any.
     pub(super) fn left_out(&self) -> Option<String> {
         (self.flagged_count > 0 && self.excludes_flagged)
             .then(|| format!("Left out as flagged: {}.", self.flags_in_words()))
@@ -349,12 +352,12 @@ impl Report {
     }
 
     fn on_classes(&self) -> Option<String> {
-        const LOPSIDED: usize = 10;
+        const UNBALANCED: usize = 10;
         let largest = self.classes.iter().max_by_key(|class| class.count)?;
         let smallest = self.classes.iter().min_by_key(|class| class.count)?;
-        (largest.count > LOPSIDED * smallest.count.max(1)).then(|| {
+        (largest.count > UNBALANCED * smallest.count.max(1)).then(|| {
             format!(
-                "The classes are lopsided: {} has {} pictures, {} has {}. What is rare will look worse.",
+                "The classes are unbalanced: {} has {} pictures, {} has {}. The rare one will look worse.",
                 largest.name, largest.count, smallest.name, smallest.count
             )
         })
@@ -363,29 +366,32 @@ impl Report {
     fn on_profiles(&self) -> Option<String> {
         let count = self.profiles;
         (count > 0).then(|| {
-            format!("Colour profiles other than sRGB are not applied: the colours of {count} of them may be off.")
+            format!("Colour profiles other than sRGB are not applied: the colours of {count} pictures may be off.")
         })
     }
 }
 
 fn on_number(pictures: usize) -> Option<String> {
-    // Karras et al. 2020 (arXiv:2006.06676), figure 1: without augmentation a discriminator learns 2,000 to 20,000 pictures
-    // by heart.
+    // Karras et al. 2020 (arXiv:2006.06676), figure 1: without augmentation the discriminator overfits to 2,000 to
+    // 20,000 pictures.
     let advice = match pictures {
         0..Verdict::FEW => {
-            "So few are learnt by heart. Add more; until then set augment.adaptive, and expect little variety."
+            "The discriminator memorises so few pictures. Add more. Until then set augment.adaptive, and expect little \
+             variety."
         }
-        Verdict::FEW..Verdict::READY => "These are few: set augment.adaptive, so that they are not learnt by heart.",
-        Verdict::READY..20_000 => "The default recipe's augmentation fits this number.",
-        _ => "These are plenty: augmentation may be weak, e.g. schedule.augment_p=0.1.",
+        Verdict::FEW..Verdict::READY => {
+            "These are few pictures: set augment.adaptive, so that the discriminator does not memorise them."
+        }
+        Verdict::READY..20_000 => "The default recipe's augmentation suits this number of pictures.",
+        _ => "These are plenty of pictures: weak augmentation is enough, e.g. schedule.augment_p=0.1.",
     };
     Some(advice.to_owned())
 }
 
-/// Sides that a data set can have, the largest first; 28 is MNIST's alone.
+/// Resolutions that a data set can have, the largest first; 28 is only for MNIST.
 const RESOLUTIONS: [usize; 3] = [128, 64, 32];
 
-/// Share of the files that have to be large enough.
+/// Share of the files that must be large enough for a resolution.
 const LARGE_ENOUGH: f64 = 0.9;
 
 fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
@@ -397,15 +403,19 @@ fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
     let best = RESOLUTIONS.into_iter().find(|resolution| share(*resolution) >= LARGE_ENOUGH).unwrap_or(32);
     let now = cut.target.resolution;
     Some(match best.cmp(&now) {
-        std::cmp::Ordering::Less => format!("Most of them are too small for {now} pixels: set data.resolution={best}."),
-        std::cmp::Ordering::Equal => format!("They suit {now} pixels."),
-        std::cmp::Ordering::Greater => format!("They are large enough for {best} pixels (data.resolution={best})."),
+        std::cmp::Ordering::Less => {
+            format!("Most pictures are too small for {now} pixels: set data.resolution={best}.")
+        }
+        std::cmp::Ordering::Equal => format!("The pictures suit {now} pixels."),
+        std::cmp::Ordering::Greater => {
+            format!("The pictures are large enough for {best} pixels (data.resolution={best}).")
+        }
     })
 }
 
 fn on_flips(pictures: usize) -> Option<String> {
     (pictures < 20_000).then(|| {
-        "data.horizontal_flip shows each mirrored half of the time: good for most photographs, wrong for writing."
+        "data.horizontal_flip mirrors each picture half of the time: good for most photographs, wrong for text."
             .to_owned()
     })
 }
@@ -419,7 +429,7 @@ fn by_frequency<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Count> {
     counts
 }
 
-/// Lower ends of the classes of sizes, in pixels.
+/// Lower bounds of the bins for sides, in pixels.
 const SIDES: [usize; 8] = [8, 32, 64, 128, 256, 512, 1024, 2048];
 
 fn sides(files: &[Examined]) -> Vec<Count> {
@@ -449,7 +459,7 @@ mod tests {
             is_blank: false,
             has_profile: false,
             // Far apart from each other.
-            look: (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            perceptual_hash: (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
         };
         change(&mut facts);
         Examined { position: index, name: format!("{index}.jpg"), first: index, count: 1, facts }
@@ -463,7 +473,7 @@ mod tests {
     fn each_fault_has_its_flag() {
         let mut files: Vec<Examined> = (0..20).map(|index| file(index, |_| ())).collect();
         files.push(file(20, |facts| facts.content = 3));
-        files.push(file(21, |facts| facts.look = files[4].facts.look ^ 0b1011));
+        files.push(file(21, |facts| facts.perceptual_hash = files[4].facts.perceptual_hash ^ 0b1011));
         files.push(file(22, |facts| facts.side = 63));
         files.push(file(23, |facts| facts.width = 251));
         files.push(file(24, |facts| (facts.is_blank, facts.is_grey) = (true, true)));
@@ -478,7 +488,7 @@ mod tests {
 
     #[test]
     fn duplicates_of_a_duplicate_are_of_the_first() {
-        let files: Vec<_> = (0..3).map(|index| file(index, |facts| facts.look = 0xff << index)).collect();
+        let files: Vec<_> = (0..3).map(|index| file(index, |facts| facts.perceptual_hash = 0xff << index)).collect();
         let likes: Vec<_> = examine(&files, &Cut::plain(Target::rgb(64))).into_iter().map(|(_, like)| like).collect();
         assert_eq!(likes, [None, Some(0), Some(0)], "two and four bits apart");
     }
@@ -486,7 +496,7 @@ mod tests {
     #[test]
     fn what_is_usual_is_no_fault() {
         let grey: Vec<_> = (0..10).map(|index| file(index, |facts| facts.is_grey = index < 3)).collect();
-        assert!(flags(&grey).iter().all(Vec::is_empty), "three of ten are no strays");
+        assert!(flags(&grey).iter().all(Vec::is_empty), "three of ten are not flagged");
         let long = [file(0, |facts| facts.width = 1000)];
         for cut in [
             Cut { framing: Framing::Pad, ..Cut::plain(Target::rgb(64)) },
@@ -509,20 +519,23 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_found_by_any_byte_that_agrees() {
-        let mut looks = Looks::default();
-        assert_eq!(looks.find_or_insert(0, 0), None);
+    fn hashes_are_found_by_any_byte_that_agrees() {
+        let mut hashes = Hashes::default();
+        assert_eq!(hashes.find_or_insert(0, 0), None);
         for changed in [0x0101_0101_u64, 0x0101_0101_0000_0000, 0xf000_0000_0000_0000] {
-            assert_eq!(looks.find_or_insert(changed, 9), Some(0), "{changed:x}");
+            assert_eq!(hashes.find_or_insert(changed, 9), Some(0), "{changed:x}");
         }
-        assert_eq!(looks.find_or_insert(0x0101_0101_0100_0000, 9), None, "five bits");
+        assert_eq!(hashes.find_or_insert(0x0101_0101_0100_0000, 9), None, "five bits");
     }
 
     #[test]
     fn advice_names_settings() {
         let sides = vec![100; 10];
         let cut = Cut::plain(Target::rgb(32));
-        assert_eq!(on_resolution(&cut, &sides).unwrap(), "They are large enough for 64 pixels (data.resolution=64).");
+        assert_eq!(
+            on_resolution(&cut, &sides).unwrap(),
+            "The pictures are large enough for 64 pixels (data.resolution=64)."
+        );
         let cut = Cut::plain(Target::rgb(128));
         assert!(on_resolution(&cut, &sides).unwrap().ends_with("set data.resolution=64."));
         for (count, verdict) in [(99, Verdict::TooFew), (100, Verdict::Few), (1000, Verdict::Ready)] {

@@ -1,75 +1,74 @@
-//! Why one file, or all of them, cannot be used: sentences that a person can act on.
+//! Why a file, or a whole source, cannot be used: sentences that say what to do.
 
-/// Why one file is left out. Its text stands behind the file's name and ends with what can be done.
+/// Why a file is skipped. The text is shown after the file's name, and ends with what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Zero bytes.
-    #[error("The file is empty: copy it again from where it came from.")]
+    /// The file has no bytes.
+    #[error("The file is empty. Copy it again.")]
     Empty,
-    /// The first bytes are those of nothing known.
-    #[error("Its content is not that of a picture, whatever its name says: leave it out.")]
+    /// The first bytes are those of no known format.
+    #[error("This isn't a picture, despite its name. Leave it out.")]
     NotAPicture,
-    /// Recognised, but not among the formats that can be read.
-    #[error("It is {found}; only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read: {advice}.")]
+    /// A known format that cannot be read.
+    #[error("This is {found}. Only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read. {advice}.")]
     Unsupported {
         /// With its article, e.g. "a HEIC picture".
         found: &'static str,
-        /// What to do with it.
+        /// What to do, as the beginning of a sentence.
         advice: &'static str,
     },
-    /// More bytes than a picture has any reason to have.
-    #[error("The file has more than {limit_megabytes} MB, the most that is read of one picture: save it smaller.")]
+    /// The file is larger than any reasonable picture.
+    #[error("The file is larger than {limit_megabytes} MB, the limit for one picture. Save it smaller.")]
     TooManyBytes {
-        /// The limit that was passed.
+        /// The limit.
         limit_megabytes: u64,
     },
-    /// Would need too much memory; found from the header, before anything is allocated.
+    /// Decoding would need too much memory. The header says so, before memory is taken.
     #[error(
-        "It claims {width} x {height} pixels, more than the {limit_megapixels} million that are decoded at once: \
-         save it smaller."
+        "The picture has {width} x {height} pixels. At most {limit_megapixels} million can be decoded. Save it smaller."
     )]
     TooManyPixels {
         /// In pixels.
         width: u32,
         /// In pixels.
         height: u32,
-        /// The limit that was passed.
+        /// The limit.
         limit_megapixels: u64,
     },
-    /// Too little picture to learn from.
-    #[error("It has only {width} x {height} pixels, and at least {min_side} on each side are needed: leave it out.")]
+    /// Too few pixels to learn from.
+    #[error("The picture has only {width} x {height} pixels. Each side needs at least {min_side}. Leave it out.")]
     TooSmall {
         /// In pixels.
         width: u32,
         /// In pixels.
         height: u32,
-        /// The limit that was missed.
+        /// The limit.
         min_side: u32,
     },
-    /// A known format whose content does not hold together, cut off files included.
-    #[error("The {format} data is damaged or cut short ({reason}): get a fresh copy of the file.")]
+    /// A known format that cannot be decoded.
+    #[error("The {format} data is damaged or cut short ({reason}). Get a fresh copy of the file.")]
     Damaged {
         /// e.g. "PNG".
         format: &'static str,
-        /// The decoder's words.
+        /// The decoder's message.
         reason: String,
     },
-    /// The bytes could not be had at all.
-    #[error("It could not be read ({reason}): check that it still exists and that you may read it.")]
+    /// The bytes could not be read.
+    #[error("The file could not be read ({reason}). Check that it exists and that you may read it.")]
     Unreadable {
-        /// The system's or the archive's words.
+        /// The message of the system or of the archive's reader.
         reason: String,
     },
-    /// A picture outside of the folders that are classes.
-    #[error("It lies beside the folders that are classes, in none of them: move it into one, or leave it out.")]
+    /// The folders are classes, and the picture lies in none of them.
+    #[error("The picture is in none of the folders that are classes. Move it into one, or leave it out.")]
     NoClass,
-    /// The decoder itself failed.
-    #[error("The decoder crashed on it, which is a fault of ours: leave it out, and please report it.")]
+    /// The decoder panicked.
+    #[error("The decoder crashed on this file, which is a bug of Whelp. Leave it out, and please report it.")]
     DecoderCrashed,
 }
 
 impl DecodeError {
-    /// A decoder's complaint as part of our sentence: in one line, without a full stop of its own.
+    /// Puts a decoder's message into our sentence: on one line, without a full stop of its own.
     pub(super) fn damaged(format: &'static str, reason: impl std::fmt::Display) -> Self {
         let words = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         Self::Damaged { format, reason: words.trim_end_matches('.').to_owned() }
@@ -81,7 +80,7 @@ impl DecodeError {
 pub enum DataError {
     /// There were files, and none could be used.
     #[error(
-        "None of the {files} files in {name} is a picture that can be used. {reasons} Choose a folder, a zip or tar \
+        "None of the {files} files in {name} can be used. {reasons} Choose a folder, a zip or tar \
          archive, or files with JPEG, PNG, WebP, GIF, BMP or TIFF pictures."
     )]
     NoPictures {
@@ -92,18 +91,18 @@ pub enum DataError {
         /// The first few, each with its reason.
         reasons: String,
     },
-    /// The data doctor flagged every one, and they were to be left out.
+    /// All usable files are flagged, and flagged files are to be left out.
     #[error(
-        "All {files} files of {name} that can be used are flagged, so nothing is left when those are left out. Look at \
-         what is wrong with them, or set data.exclude_flagged=false."
+        "All {files} usable files of {name} are flagged, and flagged files are left out, so no picture remains. Check \
+         the flags, or set data.exclude_flagged=false."
     )]
     AllFlagged {
         /// The source.
         name: String,
-        /// Files that can be used.
+        /// Usable files.
         files: usize,
     },
-    /// Nothing to look at.
+    /// The source has no files.
     #[error(
         "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, GIF, BMP or \
          TIFF pictures."
@@ -117,43 +116,43 @@ pub enum DataError {
     Unreadable {
         /// The source.
         name: String,
-        /// The system's words.
+        /// The system's message.
         reason: String,
     },
-    /// The archive's directory of entries cannot be read.
+    /// The list of files in an archive cannot be read.
     #[error(
-        "{name} is not an archive that can be read ({reason}): it may be cut short or of another kind. \
-         Get a fresh copy, or unpack it and choose the folder."
+        "{name} cannot be read as an archive ({reason}). It may be cut short, or of an unknown kind. Get a fresh copy, \
+         or unpack it and choose the folder."
     )]
     Archive {
         /// The archive.
         name: String,
-        /// The reader's words.
+        /// The reader's message.
         reason: String,
     },
     /// The archive unpacks to more than is reasonable.
     #[error(
-        "{name} holds more than {limit_gigabytes} GB of unpacked pictures, the most that is read of one archive. \
-         Unpack it and choose the folder."
+        "{name} holds more than {limit_gigabytes} GB of unpacked pictures, the limit for one archive. Unpack it and \
+         choose the folder."
     )]
     ArchiveTooBig {
         /// The archive.
         name: String,
-        /// The limit that was passed.
+        /// The limit.
         limit_gigabytes: u64,
     },
-    /// An idx file whose content does not hold together.
-    #[error("{name} is not an idx file that can be used: {reason}. Get a fresh copy of it.")]
+    /// An idx file that is damaged, or of a size that cannot be read.
+    #[error("{name} cannot be used as an idx file: {reason}. Get a fresh copy of it.")]
     Idx {
         /// The file.
         name: String,
         /// What was expected and what was found.
         reason: String,
     },
-    /// Labels of other pictures.
+    /// As many labels as pictures were expected.
     #[error(
-        "{pictures_name} holds {pictures} pictures, but {labels_name} {labels} labels: they do not belong together. \
-         Get both files from one place."
+        "{pictures_name} holds {pictures} pictures, but {labels_name} holds {labels} labels, so they do not belong \
+         together. Get both files from one place."
     )]
     IdxLabels {
         /// How many there are.
@@ -165,10 +164,10 @@ pub enum DataError {
         /// Their file.
         labels_name: String,
     },
-    /// A file of labels, and none of pictures.
+    /// A file of labels without a file of pictures.
     #[error(
-        "{labels} in {name} holds labels only. Choose it together with the file of its pictures, which is usually called \
-         ...-images-idx3-ubyte, perhaps with .gz."
+        "{labels} in {name} holds only labels. Choose it together with the file of its pictures, which is usually named \
+         ...-images-idx3-ubyte or ...-images-idx3-ubyte.gz."
     )]
     IdxWithoutPictures {
         /// The source.
@@ -176,7 +175,7 @@ pub enum DataError {
         /// The file.
         labels: String,
     },
-    /// Sets of idx files that cannot be told apart by their names.
+    /// Several sets of idx files; their names do not say which one to use.
     #[error("{name} holds several sets of pictures ({files}). Choose one of these files, with its labels.")]
     IdxChoice {
         /// The source.
@@ -184,8 +183,8 @@ pub enum DataError {
         /// The pictures' files.
         files: String,
     },
-    /// The built-in pictures are not as this program expects them.
-    #[error("The built-in dogs cannot be used ({reason}). Load the page again, or run the set-up again.")]
+    /// The file with the built-in pictures is not the expected one.
+    #[error("The built-in dogs cannot be used ({reason}). Reload the page, or run `cargo xtask setup` again.")]
     BuiltIn {
         /// What was expected, and what was found.
         reason: String,

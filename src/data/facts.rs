@@ -1,4 +1,4 @@
-//! What the data doctor wants to know of a file, found while its pixels are at hand anyway.
+//! Facts on a file for the data doctor, collected while its pixels are in memory.
 
 use std::f64::consts::PI;
 
@@ -6,33 +6,33 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Area, Color, Cut, Filter, Format, Raster, Resizer, decode};
 
-/// Of one file that became pictures.
+/// Facts on a file that became pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// By its content.
+    /// By the first bytes.
     pub format: Option<Format>,
-    /// XXH3 of 128 bits of its bytes.
+    /// XXH3 hash (128 bits) of the file.
     pub content: u128,
-    /// Of the upright picture, in pixels.
+    /// Width of the upright picture, in pixels.
     pub width: usize,
-    /// Of the upright picture, in pixels.
+    /// Height of the upright picture, in pixels.
     pub height: usize,
-    /// Pixels that the side of the smallest picture was made of.
+    /// Side of the smallest part that became a picture, in pixels before resizing.
     pub side: usize,
-    /// Whether it has no colours, however it is stored.
+    /// Whether it has no colours, even if it is stored in colour.
     pub is_grey: bool,
-    /// Whether it is all of one colour.
+    /// Whether it is of one colour throughout.
     pub is_blank: bool,
-    /// Whether it has a colour profile other than sRGB, which was not applied.
+    /// Whether it has a colour profile other than sRGB, which is not applied.
     pub has_profile: bool,
-    /// [`look`] of its first picture.
-    pub look: u64,
+    /// [`perceptual_hash`] of its first picture.
+    pub perceptual_hash: u64,
 }
 
-/// Mean difference between two channels below which nobody sees colour: what JPEG leaves of a grey picture is less.
+/// Mean difference between two channels, in levels, below which no colour is visible. JPEG gives grey pictures less.
 const GREY_LEVELS: f64 = 1.5;
 
-/// Standard deviation of every channel, in levels, below which there is nothing to see.
+/// Standard deviation of every channel, in levels, below which a picture looks blank.
 const BLANK_LEVELS: f64 = 2.0;
 
 impl Facts {
@@ -50,7 +50,7 @@ impl Facts {
             is_grey: is_stored_grey || cut.target.color == Color::Rgb && has_no_color(picture),
             is_blank: channels(picture, cut.target.color).all(|channel| deviation(channel) < BLANK_LEVELS),
             has_profile: raster.has_profile,
-            look: look(picture, cut.target.color),
+            perceptual_hash: perceptual_hash(picture, cut.target.color),
         }
     }
 }
@@ -74,21 +74,21 @@ fn deviation(values: &[u8]) -> f64 {
     (values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
-/// Side of the picture that a look is taken of.
-const LOOK_SIDE: usize = 32;
+/// Side of the grey picture that the perceptual hash is computed from.
+const HASH_SIDE: usize = 32;
 
-/// Lowest frequencies that count, in each direction.
+/// Lowest frequencies that are used, in each direction.
 const FREQUENCIES: usize = 8;
 
-/// A perceptual hash: pictures that look alike have hashes that differ in few bits, whatever their size and compression.
+/// A perceptual hash: the hashes of pictures that look alike differ in few bits, whatever their size and compression.
 ///
-/// Bit `8 v + u` tells whether the amplitude of frequency `(u, v)` of a 32 x 32 grey version is above the median of all 63
-/// that count; the constant part, bit 0, does not. Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image
-/// Hash Functions", 2010, section 3.2.1 (DCT based).
+/// Bit `8 v + u` tells whether the amplitude of frequency `(u, v)` of a 32 x 32 grey version is above the median of all
+/// 63 that are used; the constant part, bit 0, is not. Source: C. Zauner, "Implementation and Benchmarking of
+/// Perceptual Image Hash Functions", 2010, section 3.2.1 (DCT based).
 ///
 /// # Shapes
 /// - `picture`: `[channels, side, side]`
-pub(super) fn look(picture: &[u8], color: Color) -> u64 {
+pub(super) fn perceptual_hash(picture: &[u8], color: Color) -> u64 {
     let side = (picture.len() / color.channels()).isqrt();
     let grey: Vec<u8> = match color {
         Color::Grey => picture.to_vec(),
@@ -97,7 +97,7 @@ pub(super) fn look(picture: &[u8], color: Color) -> u64 {
             (0..side * side).map(|i| super::color::luma([channels[0][i], channels[1][i], channels[2][i]])).collect()
         }
     };
-    let grey = Resizer::new(side, LOOK_SIDE, Filter::Lanczos).resize::<1>(&grey);
+    let grey = Resizer::new(side, HASH_SIDE, Filter::Lanczos).resize::<1>(&grey);
     let amplitudes = low_frequencies(&grey);
     let mut sorted = amplitudes[1..].to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -107,12 +107,12 @@ pub(super) fn look(picture: &[u8], color: Color) -> u64 {
 
 /// The lowest 8 x 8 of the 32 x 32 frequencies of a discrete cosine transform (type II), not normalised.
 fn low_frequencies(grey: &[u8]) -> [f64; FREQUENCIES * FREQUENCIES] {
-    // The same sine on every target, for the same hashes.
+    // libm has the same cosine on every target, for the same hashes.
     let wave =
-        |frequency: usize, x: usize| libm::cos(PI * frequency as f64 * (2 * x + 1) as f64 / (2 * LOOK_SIDE) as f64);
-    let waves: Vec<[f64; LOOK_SIDE]> = (0..FREQUENCIES).map(|u| std::array::from_fn(|x| wave(u, x))).collect();
+        |frequency: usize, x: usize| libm::cos(PI * frequency as f64 * (2 * x + 1) as f64 / (2 * HASH_SIDE) as f64);
+    let waves: Vec<[f64; HASH_SIDE]> = (0..FREQUENCIES).map(|u| std::array::from_fn(|x| wave(u, x))).collect();
     let rows: Vec<[f64; FREQUENCIES]> = grey
-        .chunks_exact(LOOK_SIDE)
+        .chunks_exact(HASH_SIDE)
         .map(|row| {
             std::array::from_fn(|u| row.iter().zip(&waves[u]).map(|(value, wave)| f64::from(*value) * wave).sum())
         })
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn distance(a: &[u8], b: &[u8]) -> u32 {
-        (look(a, Color::Grey) ^ look(b, Color::Grey)).count_ones()
+        (perceptual_hash(a, Color::Grey) ^ perceptual_hash(b, Color::Grey)).count_ones()
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_same_for_ever() {
-        assert_eq!(format!("{:016x}", look(&scene(64, false, 0), Color::Grey)), "e31f031bfcdc6240");
+        assert_eq!(format!("{:016x}", perceptual_hash(&scene(64, false, 0), Color::Grey)), "e31f031bfcdc6240");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Grid {
 }
 
 impl Dataset {
-    /// `count` pictures (or all, if there are fewer), evenly spaced through the data set, in a nearly square grid.
+    /// At most `count` pictures, evenly spaced through the data set, in a nearly square grid.
     pub fn preview(&self, count: usize) -> Grid {
         let count = count.min(self.len());
         let columns = count.isqrt() + usize::from(count.isqrt().pow(2) < count);

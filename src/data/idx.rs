@@ -1,8 +1,8 @@
-//! idx files: grey pictures and their labels as MNIST and FashionMNIST have them, plain or in gzip.
+//! idx files, the format of MNIST and FashionMNIST: grey pictures and their labels, plain or packed with gzip.
 //!
 //! A header of big-endian numbers (`00 00 08 03`, pictures, rows, columns; or `00 00 08 01`, labels), then one byte for
-//! each pixel or label. The header tells how many bytes will come, and not one more is unpacked, so that a few bytes of
-//! gzip cannot fill the memory.
+//! each pixel or label. No more bytes are unpacked than the header announces, so that a few bytes of gzip cannot fill
+//! the memory.
 //!
 //! Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File formats".
 
@@ -12,20 +12,20 @@ use flate2::read::GzDecoder;
 
 use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
 
-/// Bytes from the start of a file that [`IdxKind::of`] needs; fewer only if the file is shorter. Most of them are for
-/// gzip's own header, which may hold a file's name.
+/// Bytes from the start of a file that [`IdxKind::of`] needs, unless the file is shorter. Most of them are for the
+/// header of gzip, which may hold a file's name.
 pub const IDX_HEAD_BYTES: usize = 4096;
 
 const PICTURES: [u8; 4] = [0, 0, 8, 3];
 const LABELS: [u8; 4] = [0, 0, 8, 1];
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The most pictures; the largest set of this format, EMNIST, has 814,255.
+/// The most pictures that are read. The largest set in this format, EMNIST, has 814,255.
 const MAX_COUNT: u64 = 1 << 20;
-/// The shortest and the longest side of a picture, in pixels.
+/// Shortest and longest side of a picture that is read, in pixels.
 const MIN_SIDE: u64 = 8;
 const MAX_SIDE: u64 = 1024;
-/// The most bytes of pixels, as stored, and again as prepared.
+/// The most bytes of pixels that are read, and that are prepared.
 const MAX_BYTES: u64 = 4 << 30;
 
 /// What an idx file holds.
@@ -77,7 +77,7 @@ impl<R: Read> Read for Stream<R> {
 
 /// An idx file that is being read.
 struct IdxFile<R> {
-    /// As told in errors.
+    /// Name in error messages.
     name: String,
     stream: Stream<R>,
 }
@@ -93,7 +93,7 @@ impl<R: Read> IdxFile<R> {
         let magic: [u8; 4] = file.read()?;
         if magic != expected {
             let of = if expected == PICTURES { "pictures" } else { "labels" };
-            return Err(file.bad(format!("it begins with {magic:02x?}, and idx {of} with {expected:02x?}")));
+            return Err(file.bad(format!("it begins with {magic:02x?}, but idx {of} begin with {expected:02x?}")));
         }
         Ok(file)
     }
@@ -102,10 +102,10 @@ impl<R: Read> IdxFile<R> {
         DataError::Idx { name: self.name.clone(), reason }
     }
 
-    fn broken_off(&self, error: &io::Error) -> DataError {
+    fn read_error(&self, error: &io::Error) -> DataError {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.bad("it ends before all that its header announces".to_owned()),
-            _ => self.bad(format!("it could not be read on: {error}")),
+            io::ErrorKind::UnexpectedEof => self.bad("it is shorter than its header says".to_owned()),
+            _ => self.bad(format!("reading it failed: {error}")),
         }
     }
 
@@ -116,7 +116,7 @@ impl<R: Read> IdxFile<R> {
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), DataError> {
-        self.stream.read_exact(bytes).map_err(|error| self.broken_off(&error))
+        self.stream.read_exact(bytes).map_err(|error| self.read_error(&error))
     }
 
     fn number(&mut self) -> Result<u64, DataError> {
@@ -127,18 +127,18 @@ impl<R: Read> IdxFile<R> {
     fn count(&mut self) -> Result<u64, DataError> {
         let count = self.number()?;
         match count {
-            0 => Err(self.bad("its header announces nothing".to_owned())),
+            0 => Err(self.bad("its header says that it is empty".to_owned())),
             1..=MAX_COUNT => Ok(count),
-            _ => Err(self.bad(format!("its header announces {count} entries, and at most {MAX_COUNT} are read"))),
+            _ => Err(self.bad(format!("its header says {count} entries, but at most {MAX_COUNT} can be read"))),
         }
     }
 
-    /// Where everything has been read there is nothing more; this is also when gzip checks its checksum.
+    /// Checks that nothing follows. gzip compares its checksum here.
     fn end(&mut self) -> Result<(), DataError> {
         match self.stream.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(self.bad("it goes on behind all that its header announces".to_owned())),
-            Err(error) => Err(self.broken_off(&error)),
+            Ok(_) => Err(self.bad("it is longer than its header says".to_owned())),
+            Err(error) => Err(self.read_error(&error)),
         }
     }
 }
@@ -155,7 +155,7 @@ pub fn read_idx_labels(name: &str, reader: impl Read) -> Result<Vec<u8>, DataErr
     Ok(labels)
 }
 
-/// Prepares a file of pictures, one at each step, so that a front end can show how far it is.
+/// Prepares the pictures of a file, one at each step, so that a front end can show the progress.
 pub struct IdxReader<R> {
     file: IdxFile<R>,
     labels: Vec<u8>,
@@ -174,8 +174,8 @@ impl<R: Read> IdxReader<R> {
     /// `labels`: the name and the content of the file with a label for each picture, if there is one.
     ///
     /// # Errors
-    /// [`DataError::Idx`] if the file is damaged or announces nonsense, [`DataError::IdxLabels`] if there are not as
-    /// many labels as pictures.
+    /// [`DataError::Idx`] if the file is damaged or too large; [`DataError::IdxLabels`] if there are not as many labels
+    /// as pictures.
     pub fn open(
         builder: DatasetBuilder,
         (name, reader): (&str, R),
@@ -186,14 +186,14 @@ impl<R: Read> IdxReader<R> {
         let (count, rows, columns) = (file.count()?, file.number()?, file.number()?);
         if rows.min(columns) < MIN_SIDE || rows.max(columns) > MAX_SIDE {
             return Err(file.bad(format!(
-                "its pictures have {columns} x {rows} pixels, and only {MIN_SIDE} to {MAX_SIDE} on a side are read"
+                "its pictures have {columns} x {rows} pixels, but each side must have {MIN_SIDE} to {MAX_SIDE}"
             )));
         }
         let bytes = count * (rows * columns).max(target.bytes() as u64);
         if bytes > MAX_BYTES {
             let (gigabytes, most) = (bytes.div_ceil(1 << 30), MAX_BYTES >> 30);
             return Err(
-                file.bad(format!("its {count} pictures would take {gigabytes} GB, and at most {most} are read"))
+                file.bad(format!("its {count} pictures would take {gigabytes} GB, but at most {most} can be read"))
             );
         }
         let classes = match &labels {
@@ -227,7 +227,7 @@ impl<R: Read> IdxReader<R> {
         self.total
     }
 
-    /// Pictures that are prepared.
+    /// Pictures prepared so far.
     pub fn done(&self) -> usize {
         self.done
     }
@@ -235,7 +235,7 @@ impl<R: Read> IdxReader<R> {
     /// Prepares the next picture; false if there was none.
     ///
     /// # Errors
-    /// [`DataError::Idx`] if the file is damaged, or ends before its last picture or behind it.
+    /// [`DataError::Idx`] if the file is damaged, too short or too long.
     pub fn step(&mut self) -> Result<bool, DataError> {
         if self.done == self.total {
             self.file.end()?;
@@ -251,17 +251,18 @@ impl<R: Read> IdxReader<R> {
         Ok(true)
     }
 
-    /// The data set, once there is no more step.
+    /// Prepares the remaining pictures and returns the data set.
     ///
     /// # Errors
-    /// [`DataError::Idx`] if there is one.
+    /// Those of [`IdxReader::step`].
     pub fn finish(mut self) -> Result<Dataset, DataError> {
         while self.step()? {}
         self.builder.finish()
     }
 }
 
-/// The file itself has numbers only. FashionMNIST is known by how its labels begin, or by its name; all else are digits.
+/// Names of the classes. Files have only numbers: FashionMNIST is recognised by its first labels or by its name, and
+/// all others are taken for digits.
 fn class_names(labels: &[u8], names: &[&str]) -> Vec<String> {
     let most = labels.iter().copied().max().unwrap_or(0);
     let is_fashion = FASHION_BEGINNINGS.iter().any(|beginning| labels.starts_with(beginning))
@@ -401,37 +402,40 @@ mod tests {
     fn what_does_not_hold_together_is_explained() {
         let (whole, ten) = (pictures(10, 28, 28), labels(&[1; 10]));
         let short = reason(&whole[..whole.len() - 1], None);
-        let expected = "some-images-idx3-ubyte is not an idx file that can be used: it ends before all that its header \
-                        announces. Get a fresh copy of it.";
+        let expected = "some-images-idx3-ubyte cannot be used as an idx file: it is shorter than its header says. Get a \
+                        fresh copy of it.";
         assert_eq!(short, expected);
         let packed = gzip(&whole);
-        assert!(reason(&packed[..packed.len() / 2], None).contains("it ends before all"));
-        assert!(reason(&packed[..packed.len() - 4], None).contains("it ends before all"), "its checksum is cut off");
+        assert!(reason(&packed[..packed.len() / 2], None).contains("it is shorter than"));
+        assert!(reason(&packed[..packed.len() - 4], None).contains("it is shorter than"), "its checksum is cut off");
         let mut flipped = packed;
         let at = flipped.len() - 6; // in the checksum
         flipped[at] ^= 1;
-        assert!(reason(&flipped, None).contains("it could not be read on"));
-        assert!(reason(&[&whole[..], &[0]].concat(), None).contains("it goes on behind all"));
-        assert!(reason(&ten, None).contains("it begins with [00, 00, 08, 01], and idx pictures with [00, 00, 08, 03]"));
-        assert!(reason(&whole[..7], None).contains("it ends before all"));
+        assert!(reason(&flipped, None).contains("reading it failed"));
+        assert!(reason(&[&whole[..], &[0]].concat(), None).contains("it is longer than"));
+        assert!(
+            reason(&ten, None)
+                .contains("it begins with [00, 00, 08, 01], but idx pictures begin with [00, 00, 08, 03]")
+        );
+        assert!(reason(&whole[..7], None).contains("it is shorter than"));
 
         let nine = reason(&whole, Some(&ten[..ten.len() - 1]));
-        assert!(nine.starts_with("some-labels-idx1-ubyte is not") && nine.contains("it ends before all"), "{nine}");
+        assert!(nine.starts_with("some-labels-idx1-ubyte cannot") && nine.contains("it is shorter than"), "{nine}");
         let mismatch = reason(&whole, Some(&labels(&[1; 9])));
-        assert!(mismatch.starts_with("some-images-idx3-ubyte holds 10 pictures, but some-labels-idx1-ubyte 9 labels"));
+        assert!(mismatch.starts_with("some-images-idx3-ubyte holds 10 pictures, but some-labels-idx1-ubyte holds 9"));
     }
 
     #[test]
     fn absurd_headers_are_refused_before_anything_is_unpacked() {
         let header = |sizes: &[u32]| reason(&gzip(&file(PICTURES, sizes, &[0; 100])), None);
-        assert!(header(&[u32::MAX, 28, 28]).contains("its header announces 4294967295 entries"));
-        assert!(header(&[0, 28, 28]).contains("its header announces nothing"));
-        assert!(header(&[1, 4, 28]).contains("its pictures have 28 x 4 pixels, and only 8 to 1024"));
-        assert!(header(&[1, u32::MAX, u32::MAX]).contains("pixels, and only 8 to 1024"));
+        assert!(header(&[u32::MAX, 28, 28]).contains("its header says 4294967295 entries"));
+        assert!(header(&[0, 28, 28]).contains("its header says that it is empty"));
+        assert!(header(&[1, 4, 28]).contains("its pictures have 28 x 4 pixels, but each side must have 8 to 1024"));
+        assert!(header(&[1, u32::MAX, u32::MAX]).contains("pixels, but each side must have 8 to 1024"));
         assert!(header(&[1 << 20, 1024, 1024]).contains("would take 1024 GB"));
         let labels = file(LABELS, &[u32::MAX], &[0; 10]);
         let sentence = read_idx_labels("labels", &labels[..]).unwrap_err().to_string();
-        assert!(sentence.contains("announces 4294967295 entries"), "{sentence}");
+        assert!(sentence.contains("says 4294967295 entries"), "{sentence}");
     }
 
     /// Endless zeros in gzip, behind a small header: nothing past what the header announces is unpacked.
@@ -446,7 +450,7 @@ mod tests {
         assert_eq!(plan.layout, Layout::Idx { pictures: 0, labels: None });
         let reader = IdxReader::open(plan.builder("bomb"), ("x", &mut rest), None).unwrap();
         let sentence = reader.finish().unwrap_err().to_string();
-        assert!(sentence.contains("it goes on behind all"), "{sentence}");
+        assert!(sentence.contains("it is longer than"), "{sentence}");
         let taken = packed.len() - rest.len();
         assert!(taken < 33_000, "{taken} bytes were taken, and the decoder asks for 32 KB at a time");
     }

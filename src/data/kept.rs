@@ -25,8 +25,8 @@ pub struct KeptPictures<S> {
 }
 
 impl<S: Storage> KeptPictures<S> {
-    /// Keeps at most `max_bytes` in `folder`, and one data set in any case. Those that were not used for the longest time
-    /// are removed first.
+    /// Keeps at most `max_bytes` in `folder`, and one data set in any case. Those that were not used for the longest
+    /// time are removed first.
     pub fn new(storage: S, folder: &'static str, max_bytes: u64) -> Self {
         Self { storage, folder, max_bytes }
     }
@@ -111,8 +111,8 @@ impl<S: Storage> KeptPictures<S> {
     }
 }
 
-/// Whether a file is a kept data set: the folder may be one that the user named, with other files in it. In browsers the
-/// names of the first versions had no ending.
+/// Whether a file is a kept data set: the folder may be one that the user named, with other files in it. In browsers
+/// the names of the first versions had no ending.
 fn is_ours(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or_default();
     let key = name.strip_suffix(ENDING).unwrap_or(name);

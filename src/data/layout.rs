@@ -1,7 +1,6 @@
-//! What a folder, an archive or a handful of files is, from the names of what is in it.
+//! What to read of a source, decided by the names of its files.
 //!
-//! Front ends list names, look into the few that may be idx files, and read what the [`Plan`] says, in its order. So the
-//! same files are the same data set from a folder, from a zip and dropped on the page.
+//! So the same files are the same data set, whether they lie in a folder, lie in an archive or are dropped on the page.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,25 +18,25 @@ pub enum Layout {
     /// `Images/n02085620-Chihuahua/n02085620_7.jpg`, a folder for each breed, with or without boxes in
     /// `Annotation/n02085620-Chihuahua/n02085620_7`. Source: <http://vision.stanford.edu/aditya86/ImageNetDogs/>.
     StanfordDogs,
-    /// The pictures of MNIST and its relatives in one file, by their indices in the list of names.
+    /// The format of MNIST: pictures in one file, their labels in another. The numbers are indices into the names.
     Idx {
-        /// Of the pictures' file.
+        /// The file of pictures.
         pictures: usize,
-        /// Of the file with their labels.
+        /// The file of labels, if there is one.
         labels: Option<usize>,
     },
 }
 
-/// What to read of a source, and what it becomes.
+/// What to read of a source, and what becomes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What the names say.
+    /// What the source is.
     pub layout: Layout,
-    /// Names of the classes; empty if there are none, or if only the files tell them (idx).
+    /// Names of the classes; empty if there are none, or if they are only known from the files (idx).
     pub classes: Vec<String>,
-    /// Files to read in this order; empty for [`Layout::Idx`], which says itself what to read.
+    /// The files to read, in the order of the data set; empty for [`Layout::Idx`].
     pub entries: Vec<Entry>,
-    /// What becomes of every file.
+    /// How every picture is cut.
     pub cut: Cut,
     exclude_flagged: bool,
     notes: Vec<String>,
@@ -46,27 +45,28 @@ pub struct Plan {
 /// One file to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// In the list of names.
+    /// Index into the names.
     pub index: usize,
-    /// In the plan's `classes`; none if there are none, or if the file lies in none of their folders.
+    /// Index into the plan's `classes`; none if there are no classes, or if the file lies in none of their folders.
     pub class: Option<u32>,
-    /// The file with its boxes, in the list of names; only if boxes are asked for.
+    /// Index of the file with its boxes; only if boxes are asked for.
     pub annotation: Option<usize>,
 }
 
-/// With more folders than this (ImageNet has as many classes) they are a way of storing, not classes.
+/// The most folders that are taken for classes: as many as ImageNet has. More are just a way to store files.
 const MAX_CLASSES: usize = 1000;
 
 impl Plan {
-    /// Decides on a source by its `names`, which are relative, with `/` between their parts, and sorted.
+    /// Decides on a source called `source` by the names of its files, which are relative, with `/` between the parts,
+    /// and sorted.
     ///
-    /// Folders that everything lies in do not count, so that it does not matter whether a folder is chosen itself, as part
-    /// of another one or in an archive. `idx` holds those of [`idx_candidates`] that are idx files by their content. Of
-    /// MNIST's two sets the training set is read, the test set (`t10k-*`) only if it is alone.
+    /// Folders that contain everything are ignored: it makes no difference whether a folder is chosen itself, as part
+    /// of another one, or in an archive. `idx` are those of [`idx_candidates`] that are idx files by their content. If
+    /// MNIST's training set and its test set (`t10k-*`) are both there, the training set is read.
     ///
     /// # Errors
-    /// [`DataError::IdxWithoutPictures`] if there are labels alone, [`DataError::IdxChoice`] if there are several sets of
-    /// idx files.
+    /// [`DataError::IdxWithoutPictures`] if there are only labels; [`DataError::IdxChoice`] if there are several sets
+    /// of idx files.
     pub fn new(
         source: &str,
         names: &[String],
@@ -80,11 +80,10 @@ impl Plan {
             None => Self::for_pictures(names, preparation),
         };
         if found.is_some() && has_pictures {
-            plan.notes
-                .push(format!("{source} holds idx files: these were read, and the pictures beside them were not."));
+            plan.notes.push(format!("{source} holds idx files. Only these were read, not the pictures beside them."));
         }
         if found.is_some() && plan.cut.crop != Crop::Whole {
-            plan.notes.push("idx files have no boxes to crop to: their pictures are whole.".to_owned());
+            plan.notes.push("idx files have no boxes to crop to, so their pictures are used whole.".to_owned());
         }
         Ok(plan)
     }
@@ -130,7 +129,7 @@ impl Plan {
         plan
     }
 
-    /// An empty data set of the kind that the plan describes, called `source`.
+    /// A builder for the data set that the plan describes, called `source`.
     pub fn builder(&self, source: &str) -> DatasetBuilder {
         let builder = DatasetBuilder::for_cut(source, self.cut).classes(self.classes.clone());
         let builder = builder.excluding_flagged(self.exclude_flagged);
@@ -138,13 +137,13 @@ impl Plan {
     }
 }
 
-/// A name's folders and its file, below the folders that all pictures lie in; empty if it lies elsewhere.
+/// The folders and the file of a name, below the folders that contain all pictures; empty for a file elsewhere.
 type Parts<'a> = Vec<&'a str>;
 
 struct Tree<'a> {
     /// In the order of the names.
     entries: Vec<Parts<'a>>,
-    /// Indices of those that are pictures by their endings; of all, if none is.
+    /// Indices of the files with the ending of a picture; if there are none, of all files.
     pictures: Vec<usize>,
 }
 
@@ -176,7 +175,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Folders that all pictures lie in, down to the one that holds `Images`, if one does.
+/// The folders that contain all pictures, down to the one that contains `Images`, if there is one.
 fn root<'a, 'b: 'a>(mut pictures: impl Iterator<Item = &'a Parts<'b>>) -> Parts<'b> {
     let folders = |parts: &Parts<'b>| parts[..parts.len() - 1].to_vec();
     let first = pictures.next().map_or_else(Vec::new, folders);
@@ -195,7 +194,7 @@ fn is_images(folder: &str) -> bool {
     folder.eq_ignore_ascii_case("images")
 }
 
-/// The folder that tells a file's class.
+/// The folder that is a file's class.
 fn class_folder<'a>(layout: Layout, parts: &Parts<'a>) -> Option<&'a str> {
     match (layout, &parts[..]) {
         (Layout::StanfordDogs, [images, folder, _, ..]) if is_images(images) => Some(*folder),
@@ -204,7 +203,7 @@ fn class_folder<'a>(layout: Layout, parts: &Parts<'a>) -> Option<&'a str> {
     }
 }
 
-/// What a class is called: its folder's name, without WordNet's number before a breed.
+/// Name of a class: that of its folder, without the WordNet number in front of a breed.
 fn class_name(folder: &str) -> String {
     breed(folder).map_or_else(|| folder.to_owned(), |breed| breed.replace('_', " "))
 }
@@ -215,7 +214,7 @@ fn breed(folder: &str) -> Option<&str> {
     (number.len() == 8 && number.bytes().all(|digit| digit.is_ascii_digit()) && !breed.is_empty()).then_some(breed)
 }
 
-/// Folder and name, without its ending, of the picture whose boxes are in this file.
+/// For an annotation: folder, and name without ending, of its picture.
 fn annotates<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
     match parts[..] {
         [top, folder, file] if is_annotation_folder(top) => Some((folder, file.strip_suffix(".xml").unwrap_or(file))),
@@ -223,7 +222,7 @@ fn annotates<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
     }
 }
 
-/// The same of a picture.
+/// For a picture: folder, and name without ending, by which its annotation is found.
 fn annotated_as<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
     match parts[..] {
         [images, folder, file] if is_images(images) => {
@@ -233,16 +232,16 @@ fn annotated_as<'a>(parts: &Parts<'a>) -> Option<(&'a str, &'a str)> {
     }
 }
 
-/// Only a hint, by which folders are judged: whether a file is a picture is told by its content.
+/// Whether a file has the name of a picture. This is only a hint on the layout; the content decides what is a picture.
 pub(super) fn has_picture_ending(name: &str) -> bool {
     const ENDINGS: [&str; 9] = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// Files that may be idx by their names: few enough to look into before anything is decided.
+/// Files that may be idx files by their names: few enough to open them before anything is decided.
 pub fn idx_candidates(names: &[String]) -> impl Iterator<Item = usize> {
-    // One or two files are looked into whatever they are called.
+    // Of one or two files any can be idx.
     let may_be = |name: &String| {
         let name = name.to_ascii_lowercase();
         names.len() <= 2 || name.ends_with(".gz") || name.contains("ubyte") || name.contains("idx")
@@ -250,12 +249,12 @@ pub fn idx_candidates(names: &[String]) -> impl Iterator<Item = usize> {
     names.iter().enumerate().filter(move |(_, name)| may_be(name)).map(|(index, _)| index)
 }
 
-/// Whether two idx files have names that differ only as those of pictures and their labels do, and in `.gz`.
+/// Whether the names of two idx files differ only as those of pictures and their labels do, or in `.gz`.
 pub fn is_idx_pair(a: &str, b: &str) -> bool {
     idx_set(a) == idx_set(b)
 }
 
-/// What pictures and their labels have in common.
+/// The part that the names of pictures and their labels have in common.
 fn idx_set(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
@@ -270,7 +269,7 @@ fn find_idx(
 ) -> Result<Option<Layout>, DataError> {
     let of_kind = |kind| {
         let mut files: Vec<usize> = idx.iter().filter(|(_, found)| *found == kind).map(|(index, _)| *index).collect();
-        // The same file may be there packed and unpacked; the unpacked one comes first by its name.
+        // If a file is there both packed and unpacked, the unpacked one is used: its name comes first.
         files.dedup_by(|b, a| is_idx_pair(&names[*a], &names[*b]));
         files
     };
@@ -431,7 +430,7 @@ mod tests {
     #[test]
     fn labels_alone_and_several_sets_are_explained() {
         let sentence = idx_plan(&["train-labels-idx1-ubyte.gz"]).unwrap_err().to_string();
-        assert!(sentence.contains("train-labels-idx1-ubyte.gz in source holds labels only"), "{sentence}");
+        assert!(sentence.contains("train-labels-idx1-ubyte.gz in source holds only labels"), "{sentence}");
         let two = ["emnist-digits-train-images-idx3-ubyte", "emnist-letters-train-images-idx3-ubyte"];
         let sentence = idx_plan(&two).unwrap_err().to_string();
         assert!(sentence.contains("emnist-digits-train-images-idx3-ubyte, emnist-letters"), "{sentence}");

@@ -1,9 +1,11 @@
 //! From the bytes of files to a data set of `u8` pixels in memory.
 //!
-//! [`Source`] (files, archives' entries) → names → [`Plan`] → for each entry: bytes → [`Format::of`] (by content) → decode to a [`Raster`] → [`Raster::square`]
-//! (oriented, cropped, RGB or grey) → [`Resizer`] → [`DatasetBuilder`] → [`Dataset`]. [`prepare_cropped`] is the middle of
-//! that in one call; [`IdxReader`] is its like for idx files. Nothing here opens a file or starts a thread: front ends hand
-//! in names, bytes and readers.
+//! [`Reading`] is the loop: [`Source`] (files and entries of archives) → names → [`Plan`] → for each entry: bytes →
+//! [`Format::of`] (by content) → [`decode`] to a [`Raster`] → [`Raster::area`] (upright, cropped, RGB or grey) →
+//! [`Resizer`] → [`DatasetBuilder`] → [`Dataset`]. [`prepare_cropped`] does the part from bytes to resized pixels;
+//! [`IdxReader`] reads idx files. Nothing here opens a file or starts a thread: front ends list the files, give their
+//! bytes, and may prepare them on several threads. [`KeptPictures`] keeps prepared data sets in a
+//! [`Storage`](crate::storage::Storage).
 
 mod annotation;
 mod archive;

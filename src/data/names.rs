@@ -1,9 +1,9 @@
-//! Names of entries: which are nobody's picture, and how the others are shown.
+//! Names of files: which files are ignored, and how names from archives are made safe to show.
 
-/// Whether an entry is the system's own and passes in silence: hidden files and folders, thumbnails' caches.
+/// Whether a file is ignored without a word: hidden files and folders, and those that the system leaves behind.
 ///
-/// Everything else that is not a picture is counted and named. `name` is relative to what the person chose, with `/`
-/// between its parts, so that a folder inside a hidden one can be chosen.
+/// Every other file that is no picture is counted and named. `name` is relative to what the person chose, with `/`
+/// between the parts, so that a folder inside a hidden one can be chosen.
 pub fn is_ignorable(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.') || SYSTEM.iter().any(|system| part.eq_ignore_ascii_case(system)))
 }
@@ -12,11 +12,11 @@ pub fn is_ignorable(name: &str) -> bool {
 const SYSTEM: [&str; 7] =
     ["__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN", "System Volume Information"];
 
-/// An archive's name of an entry as a plain relative path: `..`, drive letters and backslashes are gone.
+/// The name of an archive's entry as a plain relative path, without `..`, drive letters and backslashes.
 ///
-/// Nothing is ever written under this name; it only has to be fit to be shown and sorted.
+/// No file is written under this name: it is only shown and sorted.
 pub fn sanitized(name: &str) -> String {
-    // First of all, or what is left of a part may be one of those that have to go.
+    // Control characters go first: without them a part may become `..`.
     let visible = |part: &str| part.chars().filter(|letter| !letter.is_control()).collect::<String>();
     let parts = name.split(['/', '\\']).map(visible);
     let is_plain = |part: &String| !matches!(part.as_str(), "" | "." | "..") && !part.ends_with(':');

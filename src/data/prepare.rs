@@ -12,18 +12,18 @@ use crate::config::Crop;
 pub struct Prepared {
     /// At least one, each `[channels, resolution, resolution]`.
     pub pictures: Vec<Vec<u8>>,
-    /// Why the picture is whole although its boxes were asked for.
+    /// Why the picture is used whole although its boxes were asked for.
     pub uncropped: Option<AnnotationError>,
-    /// What the data doctor wants to know.
+    /// For the data doctor.
     pub facts: Facts,
 }
 
-/// Decodes, turns upright, crops to the square at the centre and resizes with Lanczos-3.
+/// Decodes a picture, turns it upright, crops it to the square at the centre and resizes it with Lanczos-3.
 ///
-/// The same bytes give the same pixels in the page and on every machine.
+/// The same bytes give the same pixels in every browser and on every machine.
 ///
 /// # Shapes
-/// - `bytes`: a whole file
+/// - `bytes`: the whole file
 /// - returns: `[channels, resolution, resolution]`, 0..=255
 ///
 /// # Errors
@@ -33,13 +33,13 @@ pub fn prepare(bytes: &[u8], target: Target) -> Result<Vec<u8>, DecodeError> {
     Ok(Cut::plain(target).part(&raster, raster.center().into()))
 }
 
-/// As [`prepare`], with the parts that `cut` asks for: the squares around the boxes of `annotation`, in its order, and
-/// what is used of the whole picture last.
+/// Like [`prepare`], with the parts that `cut` asks for: first the squares around the boxes of `annotation`, in its
+/// order, then those of the whole picture.
 ///
-/// Without a box that can be used the picture is whole, and the result says why.
+/// Without a usable box the picture is used whole, and the result says why.
 ///
 /// # Errors
-/// Those of [`decode`]; a bad annotation is none.
+/// Those of [`decode`]. A bad annotation is no error.
 pub fn prepare_cropped(
     bytes: &[u8],
     annotation: Result<&[u8], AnnotationError>,
@@ -66,18 +66,18 @@ pub fn prepare_cropped(
     Ok(Prepared { pictures, uncropped, facts })
 }
 
-/// A square for each box in the upright picture; at least one.
+/// A square for each box, in pixels of the upright picture; at least one.
 fn squares(xml: &[u8], raster: &Raster) -> Result<Vec<Square>, AnnotationError> {
     let annotation = annotation::read(xml)?;
     let (width, height) = raster.upright_size();
-    // Pictures are often made smaller to save space, and their annotations are left as they were.
+    // Pictures are often made smaller to save space, without changing their annotations.
     let scale = annotation.size.map_or((1.0, 1.0), |(w, h)| (width as f64 / w, height as f64 / h));
     let square = |found: BoundingBox| found.scaled(scale).square(width, height);
     let squares: Vec<_> = annotation.boxes.into_iter().filter_map(square).collect();
     if squares.is_empty() { Err(AnnotationError::NoBox) } else { Ok(squares) }
 }
 
-/// The square at the centre of the upright picture in RGB, resized.
+/// Resizes the square at the centre of the upright picture, in RGB.
 ///
 /// # Shapes
 /// - returns: `[resolution, resolution, 3]`, interleaved

@@ -1,4 +1,4 @@
-//! A decoded picture as its file stores it, and upright squares of it.
+//! A decoded picture as its file stores it, and upright parts of it.
 
 use image::metadata::Orientation;
 
@@ -6,10 +6,10 @@ use super::color::luma;
 use super::{Area, Color, Square};
 use crate::config::Background;
 
-/// A decoded picture: no conversion has been made yet, so that cropping comes before the expensive part.
+/// A decoded picture. Colours are converted only after cropping, which is cheaper.
 #[derive(Clone, Debug)]
 pub struct Raster {
-    /// In pixels, as stored; a picture on its side has them exchanged.
+    /// In pixels, as stored: before the picture is turned upright.
     pub width: usize,
     /// In pixels, as stored.
     pub height: usize,
@@ -21,7 +21,7 @@ pub struct Raster {
     pub samples: Vec<u8>,
     /// How to turn it upright.
     pub orientation: Orientation,
-    /// Whether its colours are meant for a profile other than sRGB, which is not applied.
+    /// Whether it has a colour profile other than sRGB, which is not applied.
     pub has_profile: bool,
 }
 
@@ -83,19 +83,19 @@ impl Raster {
         Area { left: 0, top: 0, width, height }
     }
 
-    /// A square of the upright picture over white: see [`Raster::area`].
+    /// A square of the upright picture on white: see [`Raster::area`].
     pub fn square(&self, square: Square, color: Color) -> Vec<u8> {
         self.area(square.into(), color, Background::White)
     }
 
-    /// A part of the upright picture, alpha laid over the background.
+    /// A part of the upright picture, blended with the background where it is transparent.
     ///
-    /// Turning comes before any resize, because the passes of a resize in 8 bits do not commute. Grey is made of colour
-    /// here already, before the resize, as `Image.convert("L")` is commonly applied.
+    /// The picture is turned before it is resized, because the two passes of a resize with 8 bits do not commute.
+    /// Colour is converted to grey before the resize too, as it is usual with Pillow's `Image.convert("L")`.
     ///
     /// # Shapes
     /// - `area`: within [`Raster::upright_size`]
-    /// - returns: `[height, width, channels of color]` of the area, interleaved
+    /// - returns: `[height, width, color.channels()]` of the area, interleaved
     ///
     /// # Panics
     /// If `area` leaves the picture.
@@ -106,7 +106,7 @@ impl Raster {
         }
     }
 
-    /// `C` channels of every pixel, made of RGB.
+    /// Converts every pixel from RGB to `C` channels.
     fn paint<const C: usize>(&self, area: Area, ground: u8, color: impl Fn([u8; 3]) -> [u8; C]) -> Vec<u8> {
         let sample = |bytes: [u8; 2]| byte_from_16_bits(u16::from_ne_bytes(bytes));
         let over = |value, alpha| over(ground, value, alpha);
@@ -124,7 +124,7 @@ impl Raster {
         }
     }
 
-    /// Walks the stored area in upright order; `BYTES` of a pixel become `C` channels.
+    /// Reads the stored area in upright order. The `BYTES` of a pixel become `C` channels.
     fn gather<const BYTES: usize, const C: usize>(
         &self,
         area: Area,

@@ -1,4 +1,4 @@
-//! Reading one file's bytes, with a bound, and no further than its first bytes if it is no picture.
+//! Reads the bytes of one file, up to a limit; only the first bytes if it is no picture.
 
 use std::io::{self, Read};
 
@@ -9,13 +9,13 @@ pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Reads a whole picture file, of about `size_hint` bytes.
 ///
-/// A film, or an archive entry that unpacks to gigabytes of zeros, costs no more than its first bytes.
+/// Of a film, or of an archive entry that unpacks to gigabytes of zeros, only the first bytes are read.
 ///
 /// # Errors
 /// Those of [`Format::of`], [`DecodeError::TooManyBytes`], and [`DecodeError::Unreadable`] when the reader fails.
 pub fn read_picture(mut reader: impl Read, size_hint: u64) -> Result<Vec<u8>, DecodeError> {
     let unreadable = |error: io::Error| DecodeError::Unreadable { reason: error.to_string() };
-    // The hint may come from a file's own header, so it only ever saves a few reallocations.
+    // The hint may come from a header that lies, so it only saves a few reallocations.
     let mut bytes = Vec::with_capacity(size_hint.min(1 << 20) as usize);
     reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
     Format::of(&bytes)?;
@@ -53,7 +53,7 @@ mod tests {
         let film = Endless { head: b"\0\0\0\x18ftypisom", allowed: 2 * HEAD_BYTES };
         assert_eq!(
             read_picture(film, u64::MAX),
-            Err(DecodeError::Unsupported { found: "a video", advice: "leave it out" })
+            Err(DecodeError::Unsupported { found: "a video", advice: "Leave it out" })
         );
     }
 

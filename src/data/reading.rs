@@ -1,7 +1,7 @@
 //! Reads a source of pictures into a data set: the one loop of the page, the terminal and the tests.
 //!
-//! A [`Reading`] opens archives and idx files, decides what the source is, and says which file comes next. The front end
-//! lists the files, reads the bytes of those that do not lie in archives, and decides when to wait or to give up:
+//! A [`Reading`] opens archives and idx files, decides what the source is, and says which file comes next. The front
+//! end lists the files, reads the bytes of those that do not lie in archives, and decides when to wait or to give up:
 //!
 //! ```text
 //! let mut reading = Reading::new("my pictures", files, preparation)?;
@@ -32,17 +32,20 @@ pub struct Reading<F: InputFile> {
 }
 
 enum Work<F: InputFile> {
-    Files {
-        source: Source<F>,
-        entries: Vec<Entry>,
-        /// Indices into `entries` of those that are still to be read.
-        order: IntoIter<usize>,
-        cut: Cut,
-        builder: DatasetBuilder,
-        /// Files that were added.
-        done: usize,
-    },
+    Files(Box<Files<F>>),
     Idx(Box<IdxReader<Box<dyn Read>>>),
+}
+
+/// Pictures in files of their own.
+struct Files<F: InputFile> {
+    source: Source<F>,
+    entries: Vec<Entry>,
+    /// Indices into `entries` of those that are still to be read.
+    order: IntoIter<usize>,
+    cut: Cut,
+    builder: DatasetBuilder,
+    /// Files that were added.
+    done: usize,
 }
 
 /// What [`Reading::step`] found.
@@ -78,8 +81,8 @@ pub struct PreparedFile {
 }
 
 impl<F: InputFile + Clone> Reading<F> {
-    /// Opens the source called `name` and decides what it is. The names of `files` are relative to what was chosen, with
-    /// `/` between the parts. Their order does not matter.
+    /// Opens the source called `name` and decides what it is. The names of `files` are relative to what was chosen,
+    /// with `/` between the parts. Their order does not matter.
     ///
     /// # Errors
     /// Those of [`Source::new`] and [`Plan::new`]; if it is an idx set, those of [`read_idx_labels`] and
@@ -96,7 +99,8 @@ impl<F: InputFile + Clone> Reading<F> {
         }
         let order = source.reading_order(&plan.entries).into_iter();
         let Plan { entries, cut, .. } = plan;
-        Ok(Self { total: entries.len(), work: Work::Files { source, entries, order, cut, builder, done: 0 } })
+        let total = entries.len();
+        Ok(Self { total, work: Work::Files(Box::new(Files { source, entries, order, cut, builder, done: 0 })) })
     }
 
     /// The next thing to do; none when everything was read. Several jobs may be open at the same time.
@@ -107,7 +111,8 @@ impl<F: InputFile + Clone> Reading<F> {
     pub fn step(&mut self) -> Result<Option<Step<F>>, DataError> {
         match &mut self.work {
             Work::Idx(reader) => Ok(reader.step()?.then_some(Step::Prepared)),
-            Work::Files { source, entries, order, cut, .. } => {
+            Work::Files(files) => {
+                let Files { source, entries, order, cut, .. } = &mut **files;
                 let Some(position) = order.next() else { return Ok(None) };
                 let Entry { index, class, annotation } = entries[position];
                 let picture = source.picture(index)?;
@@ -123,14 +128,14 @@ impl<F: InputFile + Clone> Reading<F> {
 }
 
 impl<F: InputFile> Reading<F> {
-    /// Adds a prepared file. The data set has the order of the files' names; notes and the list of skipped files name the
-    /// first ones added, so the order of the steps is the one that gives the same notes each time.
+    /// Adds a prepared file. The data set has the order of the files' names; notes and the list of skipped files name
+    /// the first ones added, so the order of the steps is the one that gives the same notes each time.
     pub fn add(&mut self, file: PreparedFile) {
         let PreparedFile { place: Place { position, name, class }, prepared } = file;
         match &mut self.work {
-            Work::Files { builder, done, .. } => {
-                builder.push_at(position, &name, class, prepared);
-                *done += 1;
+            Work::Files(files) => {
+                files.builder.push_at(position, &name, class, prepared);
+                files.done += 1;
             }
             Work::Idx(_) => unreachable!("an idx set gives out no jobs"),
         }
@@ -139,7 +144,7 @@ impl<F: InputFile> Reading<F> {
     /// Files that were added, or pictures of an idx file.
     pub fn done(&self) -> usize {
         match &self.work {
-            Work::Files { done, .. } => *done,
+            Work::Files(files) => files.done,
             Work::Idx(reader) => reader.done(),
         }
     }
@@ -152,7 +157,7 @@ impl<F: InputFile> Reading<F> {
     /// Files that were skipped so far.
     pub fn skipped(&self) -> usize {
         match &self.work {
-            Work::Files { builder, .. } => builder.skipped_count(),
+            Work::Files(files) => files.builder.skipped_count(),
             Work::Idx(_) => 0,
         }
     }
@@ -163,7 +168,7 @@ impl<F: InputFile> Reading<F> {
     /// Those of [`DatasetBuilder::finish`].
     pub fn finish(self) -> Result<Dataset, DataError> {
         match self.work {
-            Work::Files { builder, .. } => builder.finish(),
+            Work::Files(files) => files.builder.finish(),
             Work::Idx(reader) => reader.finish(),
         }
     }

@@ -1,10 +1,10 @@
-//! Antialiased resize, byte for byte as Pillow does it.
+//! Antialiased resize with the same bytes as Pillow.
 //!
-//! Written here because `fast_image_resize` (6.1) does not do it: with its 16-bit coefficients and another order of the
-//! passes it is up to 11 levels from Pillow on an ordinary picture and 16 on one of full contrast (2 are allowed), with
-//! AVX2 and without. This is the reference's own arithmetic: 22-bit integer coefficients, made with `libm`'s sine so
-//! that they are the same on every target. It needs no SIMD to keep up: 180 to 64 pixels takes 0.52 ms against Pillow's
-//! 0.87 ms, 1024 to 64 takes 9 ms against 16 ms (one core of a busy Xeon, processor time).
+//! The crate `fast_image_resize` (6.1) has 16-bit coefficients and another order of the passes: it is up to 11 levels
+//! away from Pillow on an ordinary picture and 16 on one of full contrast (2 are allowed). This code uses Pillow's
+//! arithmetic: 22-bit integer coefficients, computed with `libm`'s sine so that they are the same on every target. It
+//! is fast enough without SIMD: 180 to 64 pixels takes 0.52 ms, with Pillow 0.87 ms; 1024 to 64 takes 9 ms, with Pillow
+//! 16 ms (processor time, one core of a busy Xeon).
 //!
 //! Source: Pillow, `src/libImaging/Resample.c` (`precompute_coeffs`, `normalize_coeffs_8bpc`,
 //! `ImagingResampleHorizontal_8bpc`).
@@ -12,10 +12,10 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
-/// Fraction bits of a coefficient: 32, less 8 of the pixel, less 2 for kernels whose absolute sum exceeds 1.
+/// Fraction bits of a coefficient: 32 minus 8 for the pixel minus 2 for kernels whose absolute sum exceeds 1.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// Interpolation kernel, stretched by the scale when shrinking so that no detail aliases.
+/// Interpolation kernel. When a picture shrinks, it is stretched by the scale, so that nothing aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// `sinc(x) · sinc(x/3)` on [-3, 3): the sharpest of the usual kernels, with slight ringing.
@@ -50,7 +50,7 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { libm::sin(x * PI) / (x * PI) }
 }
 
-/// Resizes pictures of one size to another; the coefficients are computed once.
+/// Resizes pictures of one size to another. The coefficients are computed once.
 #[derive(Clone, Debug)]
 pub struct Resizer {
     columns: Axis,
@@ -62,9 +62,9 @@ pub struct Resizer {
 struct Axis {
     from: usize,
     to: usize,
-    /// The window of the old line that each new pixel looks at.
+    /// For each new pixel, the range of old pixels that it is computed from.
     windows: Vec<Range<usize>>,
-    /// `to` rows of `taps` coefficients, zero behind the end of a window.
+    /// `[to, taps]`; zero after the end of a window.
     coefficients: Vec<i32>,
     taps: usize,
 }
@@ -81,7 +81,7 @@ impl Axis {
         let mut weights = Vec::with_capacity(taps);
         for (i, row) in coefficients.chunks_exact_mut(taps).enumerate() {
             let center = (i as f64 + 0.5) * scale;
-            // A cast to an unsigned number truncates and stops at zero, which is what the definition asks for.
+            // As in Pillow, the cast to an unsigned number truncates, and is zero for negative numbers.
             let window = (center - support + 0.5) as usize..((center + support + 0.5) as usize).min(from);
             weights.clear();
             weights.extend(window.clone().map(|j| filter.weight((j as f64 - center + 0.5) / stretch)));
@@ -104,7 +104,7 @@ impl Axis {
 }
 
 impl Resizer {
-    /// Prepares for squares of side `from` to become squares of side `to`, both in pixels.
+    /// For squares of side `from` that become squares of side `to`, in pixels.
     ///
     /// # Panics
     /// If a side is zero.
@@ -113,7 +113,7 @@ impl Resizer {
         Self { columns: axis.clone(), rows: axis }
     }
 
-    /// Prepares for pictures of `[width, height]` to become others, all in pixels.
+    /// For pictures of `[width, height]` `from` that become `to`, in pixels.
     ///
     /// # Panics
     /// If a side is zero.
@@ -123,7 +123,7 @@ impl Resizer {
 
     /// Resizes one picture of `C` interleaved channels.
     ///
-    /// Along the rows first, then along the columns, each pass rounded to nearest and clipped to 0..=255.
+    /// First along the rows, then along the columns. Each pass rounds to nearest and clips to 0..=255.
     ///
     /// # Shapes
     /// - `pixels`: `[height, width, C]`, row-major, of the old size

@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes: names and extensions lie.
+//! The format of a file by its first bytes. Names and extensions are not trusted.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +7,20 @@ use super::DecodeError;
 /// Bytes from the start of a file that [`Format::of`] needs; fewer only if the file is shorter.
 pub const HEAD_BYTES: usize = 32;
 
-/// A picture format that can be read.
+/// A format of pictures that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Format {
     /// Baseline and progressive; grey, YCbCr, RGB, CMYK.
     Jpeg,
     /// All depths, palettes and alpha.
     Png,
-    /// Lossy and lossless; the first frame of an animation.
+    /// Lossy and lossless; of an animation the first frame.
     WebP,
-    /// The first frame.
+    /// The first frame, or all of them.
     Gif,
     /// Windows bitmaps.
     Bmp,
-    /// Of whole numbers; the first page.
+    /// With integer samples; the first page.
     Tiff,
 }
 
@@ -28,8 +28,8 @@ impl Format {
     /// Recognises a file by its first [`HEAD_BYTES`] bytes.
     ///
     /// # Errors
-    /// [`DecodeError::Empty`], [`DecodeError::Unsupported`] for kinds people often have among their pictures,
-    /// [`DecodeError::NotAPicture`] for all else.
+    /// [`DecodeError::Empty`]; [`DecodeError::Unsupported`] for formats that people often have among their pictures;
+    /// [`DecodeError::NotAPicture`] for everything else.
     pub fn of(head: &[u8]) -> Result<Self, DecodeError> {
         if head.is_empty() {
             return Err(DecodeError::Empty);
@@ -67,18 +67,18 @@ impl Format {
     }
 }
 
-/// Sizes of the header that follows a bitmap's file header. "BM" alone begins too many other files.
+/// Sizes of the header that follows the file header of a bitmap. Too many other files begin with "BM" alone.
 const BMP_HEADERS: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
 
-const CONVERT: &str = "save it as one of these";
-const UNPACK: &str = "unpack it, or choose it by itself if it is a zip or a tar";
+const CONVERT: &str = "Save it as one of these";
+const UNPACK: &str = "Unpack it. If it is a zip or a tar, it can also be chosen by itself";
 
-/// Offset, magic bytes, what it is, what to do.
+/// Offset, magic bytes, name with its article, what to do.
 const FOREIGN: &[(usize, &[u8], &str, &str)] = &[
     (4, b"ftypavi", "an AVIF picture", CONVERT),
     (4, b"ftyphei", "a HEIC picture", CONVERT),
     (4, b"ftypmif1", "a HEIC picture", CONVERT),
-    (4, b"ftyp", "a video", "leave it out"),
+    (4, b"ftyp", "a video", "Leave it out"),
     (0, b"\xff\x0a", "a JPEG XL picture", CONVERT),
     (4, b"JXL ", "a JPEG XL picture", CONVERT),
     (4, b"jP  ", "a JPEG 2000 picture", CONVERT),
@@ -86,7 +86,7 @@ const FOREIGN: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\0\0\x01\0", "an icon", CONVERT),
     (0, b"qoif", "a QOI picture", CONVERT),
     (0, b"<svg", "an SVG drawing", CONVERT),
-    (0, b"%PDF", "a PDF document", "leave it out"),
+    (0, b"%PDF", "a PDF document", "Leave it out"),
     (0, b"PK\x03\x04", "an archive", UNPACK),
     (0, b"\x1f\x8b", "an archive", UNPACK),
     (0, b"7z\xbc\xaf", "an archive", UNPACK),
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn relatives_are_named() {
         let sentence = Format::of(b"8BPS\0\x01").unwrap_err().to_string();
-        assert!(sentence.starts_with("It is a Photoshop document; only ordinary JPEG"), "{sentence}");
+        assert!(sentence.starts_with("This is a Photoshop document. Only ordinary JPEG"), "{sentence}");
         let sentence = Format::of(b"\0\0\0\x18ftypheic\0\0\0\0").unwrap_err().to_string();
-        assert!(sentence.starts_with("It is a HEIC picture"), "{sentence}");
+        assert!(sentence.starts_with("This is a HEIC picture"), "{sentence}");
     }
 }

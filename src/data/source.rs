@@ -86,8 +86,8 @@ impl<F, E> Content<F, E> {
 impl<F: InputFile> Source<F> {
     /// `files` with their names, which are relative to what was chosen, with `/` between the parts.
     ///
-    /// The first bytes of a file tell whether it is an archive. Among several files, those with the name of a picture are
-    /// not opened. A file that cannot be opened is no archive; reading it fails later.
+    /// The first bytes of a file tell whether it is an archive. Among several files, those with the name of a picture
+    /// are not opened. A file that cannot be opened is no archive; reading it fails later.
     ///
     /// # Errors
     /// [`DataError::Archive`] if the only file is an archive that cannot be read. Among other files it is one that is

@@ -1,13 +1,13 @@
-//! Pictures that are held out from training, to measure on.
+//! Holds pictures out from training, for validation.
 
 use crate::random::{Random, Stream};
 
-/// Which pictures of a data set are trained on. The same seed holds out the same ones.
+/// Which pictures of a data set are used for training. The same seed gives the same split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Indices of those that are trained on, ascending; at least one.
+    /// Indices of the pictures for training, ascending; at least one.
     pub training: Vec<u32>,
-    /// Indices of those that are held out, ascending.
+    /// Indices of the held-out pictures, ascending.
     pub validation: Vec<u32>,
 }
 
@@ -25,7 +25,7 @@ impl Split {
     }
 }
 
-/// How many of `count` pictures a `share` is: at least one if it is any, and never all.
+/// Number of pictures that a `share` of `count` holds out: at least one if the share is not zero, and never all.
 pub fn held_out(count: usize, share: f64) -> usize {
     let wanted = (count as f64 * share).round() as usize;
     if share > 0.0 { wanted.max(1).min(count.saturating_sub(1)) } else { 0 }

@@ -1,4 +1,4 @@
-//! Which part of a picture is used: the square at its centre, several, one around a box, or all of it.
+//! Parts of a picture: the square at the centre, several squares side by side, the square around a box, or all of it.
 
 /// A part of an upright picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,9 @@ impl Square {
         Self { left: (width - side) / 2, top: (height - side) / 2, side }
     }
 
-    /// As many squares side by side as a picture of `width` x `height` holds whole, from edge to edge: one, the one at the
-    /// centre, unless it is twice as long as it is short. At most 16, that a thread of a picture does not fill a data set.
+    /// As many squares side by side as fit into a picture of `width` x `height`, spread from edge to edge. Only one, at
+    /// the centre, unless the picture is at least twice as long as it is short. At most 16, so that no long picture
+    /// fills a data set.
     pub fn tiles(width: usize, height: usize) -> Vec<Self> {
         const MOST: usize = 16;
         let center = Self::center(width, height);
@@ -55,7 +56,7 @@ impl Square {
     }
 }
 
-/// A box that someone has drawn around what matters, in pixels from the picture's upper left corner.
+/// A box around an object, in pixels from the picture's upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundingBox {
     /// Left edge.
@@ -69,30 +70,31 @@ pub struct BoundingBox {
 }
 
 impl BoundingBox {
-    /// A smaller square than this is a speck, not a picture to learn from.
+    /// The smallest side of a square, in pixels: there is nothing to learn from less.
     const MIN_SIDE: usize = 8;
 
-    /// The square with the box in its middle, as large as the box's longer side, in a picture of `width` x `height`.
+    /// The square around the box in a picture of `width` x `height`, with the same centre and the side of the longer
+    /// edge.
     ///
-    /// It never leaves the picture, so that nothing has to be made up: near an edge it is moved inwards, and one that is
-    /// larger than the picture's shorter side is made as small as that, which cuts the ends off a very long box. None if
-    /// less than 8 pixels of the box are in the picture.
+    /// It lies inside the picture: near an edge it is moved inwards, and it is at most as large as the picture's
+    /// shorter side, which cuts off the ends of a very long box. None if less than 8 pixels of the box are in the
+    /// picture.
     pub fn square(self, width: usize, height: usize) -> Option<Square> {
         let x = [self.x_min, self.x_max].map(|x| x.clamp(0.0, width as f64));
         let y = [self.y_min, self.y_max].map(|y| y.clamp(0.0, height as f64));
-        let is_inside = x[0] < x[1] && y[0] < y[1]; // not a number is not
+        let is_inside = x[0] < x[1] && y[0] < y[1]; // false for NaN
         if !is_inside {
             return None;
         }
         let longer = (x[1] - x[0]).max(y[1] - y[0]).round() as usize;
         let side = longer.min(width).min(height);
-        // A cast to an unsigned number stops at zero, the left and upper edge.
+        // The cast to an unsigned number gives zero, the left or upper edge, for negative numbers.
         let start =
             |[min, max]: [f64; 2], size: usize| (((min + max - side as f64) / 2.0).round() as usize).min(size - side);
         (side >= Self::MIN_SIDE).then(|| Square { left: start(x, width), top: start(y, height), side })
     }
 
-    /// The same box in a picture that is `by` times as wide and as high.
+    /// The same box in a picture scaled by `by` (width, height).
     pub fn scaled(self, by: (f64, f64)) -> Self {
         Self { x_min: self.x_min * by.0, y_min: self.y_min * by.1, x_max: self.x_max * by.0, y_max: self.y_max * by.1 }
     }

@@ -1,4 +1,4 @@
-//! A prepared data set as bytes, so that it need not be prepared again.
+//! The file format of a prepared data set, so that it need not be prepared again.
 //!
 //! ```text
 //! "whelp pictures 1"   16 bytes
@@ -8,7 +8,7 @@
 //! labels               count x 4 bytes, little endian; nothing without classes
 //! XXH3-128             16 bytes, of all before it
 //! ```
-//! It is a cache: whatever is wrong with it, the pictures are prepared anew.
+//! It is a cache: if anything is wrong with it, the pictures are prepared again.
 
 use std::io::{self, Read, Write};
 
@@ -20,8 +20,8 @@ use super::{DataSummary, Dataset, Preparation};
 
 const MAGIC: &[u8; 16] = b"whelp pictures 1";
 
-/// To be raised when the same files become other pixels, or another report.
-const PREPARATION_VERSION: u32 = 1;
+/// To be raised when the same files give other pixels or another report.
+const PREPARATION_VERSION: u32 = 2;
 
 /// The longest header that is read, in bytes.
 const MAX_HEADER_BYTES: u64 = 64 << 20;
@@ -39,37 +39,37 @@ struct Header {
 /// Why stored pictures cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredError {
-    /// It cannot be read at all.
+    /// Reading it failed.
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// Of another version, of other pictures, cut short or changed.
+    /// It is of another version or for other pictures, or it is damaged.
     #[error("{0}")]
     Unusable(&'static str),
 }
 
-/// Tells sources apart, and what was asked of them, by the names, sizes and times of their files.
+/// Identifies a source and its preparation, by the names, sizes and times of the files.
 pub struct SourceKey(Xxh3);
 
 impl SourceKey {
-    /// Of a source called `name` of which `preparation` is asked.
+    /// For the source called `name`, prepared as `preparation` says.
     pub fn new(name: &str, preparation: Preparation) -> Self {
         let mut hash = Xxh3::new();
         hash.update(format!("{PREPARATION_VERSION} {preparation:?} {name}\0").as_bytes());
         Self(hash)
     }
 
-    /// Adds a file: `bytes` long and last changed at `changed`, in whatever unit, but always the same.
+    /// Adds a file of `bytes` bytes, last changed at `changed`, in any unit that is always the same. The order counts.
     pub fn file(&mut self, name: &str, bytes: u64, changed: u128) {
         self.0.update(format!("{name}\0{bytes} {changed}\0").as_bytes());
     }
 
-    /// Fit for a file's name.
+    /// The key: 32 hexadecimal digits.
     pub fn finish(self) -> String {
         format!("{:032x}", self.0.digest128())
     }
 }
 
-/// Hashes what it passes on.
+/// Hashes all bytes that are read or written through it.
 struct Hashing<T> {
     inner: T,
     hash: Xxh3,
@@ -95,7 +95,7 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-/// Writes what was prepared for `key`.
+/// Writes the data set that was prepared for `key`.
 ///
 /// # Errors
 /// Those of `out`.
@@ -117,10 +117,10 @@ pub fn write_stored(data: &Dataset, key: &str, out: impl Write) -> io::Result<()
     out.flush()
 }
 
-/// Reads what [`write_stored`] wrote for `key`, out of `length` bytes.
+/// Reads what [`write_stored`] wrote for `key`. `input` has `length` bytes.
 ///
 /// # Errors
-/// [`StoredError`]. Nothing is allocated that is not there to be read.
+/// [`StoredError`]. Memory is taken only for bytes that are there.
 pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, StoredError> {
     let mut input = Hashing { inner: input, hash: Xxh3::new() };
     let mut magic = [0; MAGIC.len()];
@@ -139,9 +139,9 @@ pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, 
     let Header { key: found, summary, report } =
         serde_json::from_slice(&header).map_err(|_| StoredError::Unusable("its header is damaged"))?;
     if found != key {
-        return Err(StoredError::Unusable("it is of other pictures"));
+        return Err(StoredError::Unusable("it is for other pictures"));
     }
-    let stride = stride(&summary).ok_or(StoredError::Unusable("its header makes no sense"))?;
+    let stride = stride(&summary).ok_or(StoredError::Unusable("its header is invalid"))?;
     let label_bytes = if summary.classes.is_empty() { 0 } else { 4 };
     let content = (summary.count as u64).checked_mul(stride + label_bytes);
     let expected = content.and_then(|bytes| bytes.checked_add(MAGIC.len() as u64 + 8 + header_bytes + HASH_BYTES));
@@ -167,12 +167,12 @@ pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, 
         return Err(StoredError::Unusable("its content has changed"));
     }
     if labels.iter().any(|label| *label as usize >= summary.classes.len()) {
-        return Err(StoredError::Unusable("its labels make no sense"));
+        return Err(StoredError::Unusable("its labels are invalid"));
     }
     Ok(Dataset::new(chunks, labels, summary, report))
 }
 
-/// Bytes of a picture; none if there is no such size.
+/// Bytes of a picture; none if the size is invalid.
 fn stride(summary: &DataSummary) -> Option<u64> {
     let side = u64::try_from(summary.resolution).ok().filter(|side| (1..=1 << 14).contains(side))?;
     matches!(summary.channels, 1 | 3).then_some(summary.channels as u64 * side * side)

@@ -86,18 +86,18 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("truncated.webp", damaged),
         ("truncated.gif", damaged),
         ("truncated.bmp", damaged),
-        ("bomb.png", "It claims 60000 x 60000 pixels"),
-        ("bomb.jpg", "It claims 65500 x 65500 pixels"),
-        ("bomb.gif", "It claims 65535 x 65535 pixels"),
-        ("bomb.bmp", "It claims 60000 x 60000 pixels"),
-        ("one_pixel.png", "It has only 1 x 1 pixels"),
-        ("thin.png", "It has only 500 x 7 pixels, and at least 8"),
+        ("bomb.png", "The picture has 60000 x 60000 pixels"),
+        ("bomb.jpg", "The picture has 65500 x 65500 pixels"),
+        ("bomb.gif", "The picture has 65535 x 65535 pixels"),
+        ("bomb.bmp", "The picture has 60000 x 60000 pixels"),
+        ("one_pixel.png", "The picture has only 1 x 1 pixels"),
+        ("thin.png", "The picture has only 500 x 7 pixels. Each side needs at least 8"),
         ("empty.jpg", "The file is empty"),
-        ("text.jpg", "Its content is not that of a picture"),
-        ("random.png", "Its content is not that of a picture"),
+        ("text.jpg", "This isn't a picture, despite its name"),
+        ("random.png", "This isn't a picture, despite its name"),
         ("truncated.tiff", damaged),
-        ("float.tiff", "It is a picture of a rare kind"),
-        ("document.psd", "It is a Photoshop document; only ordinary JPEG, PNG"),
+        ("float.tiff", "This is a picture in an unusual encoding"),
+        ("document.psd", "This is a Photoshop document. Only ordinary JPEG, PNG"),
     ];
     for (name, reason) in reasons {
         let sentence = prepare(&fixture(name), RGB).map(|_| ()).expect_err(name).to_string();
@@ -209,7 +209,7 @@ fn a_damaged_zip_is_explained() {
     let whole = fixture("messy.zip");
     for cut in [0, 3, 100, whole.len() / 2, whole.len() - 30] {
         let sentence = open(&whole[..cut]).map(|_| ()).unwrap_err().to_string();
-        assert!(sentence.starts_with("messy.zip is not an archive that can be read"), "{sentence}");
+        assert!(sentence.starts_with("messy.zip cannot be read as an archive"), "{sentence}");
     }
     assert!(open(&fixture("rgb.png")).is_err());
 
@@ -274,7 +274,7 @@ fn stanford_dogs_have_breeds_and_boxes() {
         assert_eq!(both.pixels(of_both), whole.pixels(of_whole));
     }
     let note = &boxes.summary().notes[0];
-    let start = "2 of 3 pictures have no box to crop to and are whole; the first is Stanford \
+    let start = "2 of 3 pictures have no usable box and are used whole. The first is Stanford \
                  Dogs/Images/n02106662-German_shepherd/n02106662_1.jpg: its annotation is damaged: ";
     assert!(note.starts_with(start), "{note}");
     assert_ne!(whole.summary().fingerprint, both.summary().fingerprint);

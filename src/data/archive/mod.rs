@@ -1,4 +1,4 @@
-//! Pictures out of an archive, one entry at a time; nothing is ever written to disk.
+//! Reads the entries of an archive one at a time. Nothing is written to disk.
 
 mod owned;
 mod tar;
@@ -13,20 +13,20 @@ use super::{
     sanitized,
 };
 
-/// The most that is unpacked from one archive, in bytes: bounds the time an archive made to exhaust us can take.
+/// The most that is unpacked from one archive, in bytes: limits the time that a malicious archive can take.
 const MAX_UNPACKED_BYTES: u64 = 64 << 30;
 
-/// Bytes from the start of a file that [`ArchiveKind::of`] needs; fewer only if the file is shorter.
+/// Bytes from the start of a file that [`ArchiveKind::of`] needs, unless the file is shorter.
 pub const ARCHIVE_HEAD_BYTES: usize = 4096;
 
-/// An archive that can be read.
+/// A format of archives that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveKind {
     /// Stored or deflated.
     Zip,
-    /// Of any age: v7, ustar, GNU, pax.
+    /// In any version: v7, ustar, GNU, pax.
     Tar,
-    /// The same packed with gzip.
+    /// A tar packed with gzip.
     TarGz,
 }
 
@@ -34,7 +34,7 @@ impl ArchiveKind {
     /// Recognises an archive by its first [`ARCHIVE_HEAD_BYTES`] bytes.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
-            // An entry, or the end of an archive without any.
+            // The first entry, or the end of an archive without entries.
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             [0x1f, 0x8b, ..] => tar::is_packed_tar(head).then_some(Self::TarGz),
             _ => tar::is_tar(head).then_some(Self::Tar),
@@ -42,17 +42,17 @@ impl ArchiveKind {
     }
 }
 
-/// The files of an archive in the order of their names, as a folder of the same files is read.
+/// The files of an archive in the order of their names, like those of a folder.
 ///
-/// Folders, links and the system's own files ([`is_ignorable`]) are passed over. Memory: the archive's directory and one
+/// Folders, links and files of the system ([`is_ignorable`]) are left out. Memory holds the archive's directory and one
 /// entry.
 pub struct Archive<R> {
     content: Content<R>,
-    /// As told in errors.
+    /// Name in error messages.
     name: String,
-    /// Sorted; with their folders inside the archive, which they never lead out of.
+    /// Sorted, with their folders inside the archive. No name leads out of it.
     names: Vec<String>,
-    /// Where each is: in the zip's directory, or among the tar's files.
+    /// Index of each file in the zip's directory, or among the tar's files.
     places: Vec<usize>,
     unpacked_bytes: u64,
 }
@@ -63,10 +63,10 @@ enum Content<R> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the archive's directory; a tar packed with gzip has none, so all of it.
+    /// Reads the archive's directory. A tar packed with gzip has none, so all of it is read.
     ///
     /// # Errors
-    /// [`DataError::Archive`] if `reader` is no archive, or one that was cut short.
+    /// [`DataError::Archive`] if `reader` is no archive, or is cut short.
     pub fn open(name: impl Into<String>, mut reader: R) -> Result<Self, DataError> {
         let name = name.into();
         let failed = |reason: String| DataError::Archive { name: name.clone(), reason };
@@ -78,7 +78,7 @@ impl<R: Read + Seek> Archive<R> {
         let content = match ArchiveKind::of(&head) {
             Some(ArchiveKind::Tar) => tar(reader, false),
             Some(ArchiveKind::TarGz) => tar(reader, true),
-            // What is neither is refused in its words.
+            // Anything else is refused with the message of the crate `zip`.
             Some(ArchiveKind::Zip) | None => {
                 ZipArchive::new(reader).map(Content::Zip).map_err(|error| error.to_string())
             }
@@ -88,15 +88,15 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { content, name, names, places, unpacked_bytes: 0 })
     }
 
-    /// Names of all files, to be read by their indices.
+    /// Names of all files. Files are read by their indices.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// A file as [`read_picture`] reads it, or why it is left out.
+    /// Reads a file as [`read_picture`] does; the inner error says why the file is skipped.
     ///
     /// # Errors
-    /// [`DataError::ArchiveTooBig`] ends the archive; an entry that cannot be used does not.
+    /// [`DataError::ArchiveTooBig`], which ends the reading.
     ///
     /// # Panics
     /// If there are not that many files.
@@ -111,7 +111,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(picture)
     }
 
-    /// A file as [`read_annotation`] reads it.
+    /// Reads a file as [`read_annotation`] does.
     ///
     /// # Errors
     /// Those of [`read_annotation`].
@@ -125,7 +125,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
-    /// A file to be read through.
+    /// A file from its beginning.
     ///
     /// # Errors
     /// [`DataError::Unreadable`] if it is encrypted or compressed in an unusual way.
@@ -170,8 +170,8 @@ impl<R: Read + Seek> Archive<R> {
         IdxKind::of(&head)
     }
 
-    /// What files are best read in the order of: each file of a packed tar that is read out of its order unpacks
-    /// everything before it again. None where the order does not matter.
+    /// The order in which files are read fastest: to go back in a packed tar, it is unpacked again from the beginning.
+    /// None if the order does not matter.
     pub(super) fn place(&self, index: usize) -> Option<u64> {
         match &self.content {
             Content::Tar(tar) if !tar.is_seekable() => Some(tar.files()[self.places[index]].start),
@@ -179,12 +179,12 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    /// An entry and its size in bytes, or why it cannot be had.
+    /// An entry and its size in bytes, or why it cannot be read.
     fn entry(&mut self, index: usize) -> Result<(Box<dyn Read + '_>, u64), String> {
         let place = self.places[index];
         match &mut self.content {
             Content::Zip(zip) => {
-                // Its words for passwords and for unusual compression are plain enough.
+                // The messages about passwords and unusual compression are clear.
                 let entry = zip.by_index(place).map_err(|error| error.to_string())?;
                 let size = entry.size();
                 Ok((Box::new(entry), size))
@@ -197,7 +197,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// Its first bytes; it is at its beginning again afterwards.
+/// The first bytes. Afterwards the reader is at its beginning again.
 fn head(reader: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut head)?;
@@ -206,7 +206,7 @@ fn head(reader: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
 }
 
 impl<R: Read + Seek> Content<R> {
-    /// Names and places of the files to read, sorted.
+    /// Names and indices of the files to read, sorted.
     fn files(&self) -> Vec<(String, usize)> {
         let is_folder = |name: &str| name.ends_with(['/', '\\']);
         let mut files: Vec<_> = match self {

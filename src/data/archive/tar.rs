@@ -1,4 +1,4 @@
-//! Files of a tar archive, plain or packed with gzip, at the places where they lie.
+//! Reads the files of a tar archive, plain or packed with gzip.
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -10,58 +10,59 @@ use tar::Header;
 use super::super::annotation::{MAX_ANNOTATION_BYTES, is_annotation_folder};
 use super::MAX_UNPACKED_BYTES;
 
-/// Bytes of a header, and of the blocks that everything comes in.
+/// Bytes of a header and of a block.
 const BLOCK: usize = 512;
 
-/// Where a header has its checksum.
+/// Bytes of a header that hold its checksum.
 const CHECKSUM: Range<usize> = 148..156;
 
-/// Annotations that are kept in memory while a packed archive is listed, in bytes altogether: those of 120,000 pictures.
+/// The most bytes of annotations that are kept in memory while a packed archive is listed. 120,000 pictures have as
+/// much.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
 
-/// An archive whose files are known.
+/// An archive with a list of its files.
 pub struct Tar<R> {
     stream: Stream<R>,
     files: Vec<File>,
-    /// Annotations of a packed archive by where they begin: they and their pictures lie far from each other, and going
-    /// back and forth would unpack everything again for every picture.
+    /// Annotations of a packed archive, by their positions. They lie far from their pictures, and going back and forth
+    /// would unpack everything again for every picture.
     kept: HashMap<u64, Vec<u8>>,
 }
 
-/// Where a file lies in the unpacked archive.
+/// Position of a file in the unpacked archive, in bytes.
 pub struct File {
     pub name: String,
     pub start: u64,
     pub size: u64,
 }
 
-/// An unpacked archive, and where it is being read.
+/// The unpacked archive.
 enum Stream<R> {
     Plain(R),
-    /// Can only be read forwards. None for a moment while it starts anew.
+    /// Can only be read forwards; with the position. None while it starts again.
     Packed(Option<Box<MultiGzDecoder<R>>>, u64),
 }
 
-/// Whether a file that begins like this is a tar archive: its first header's checksum holds.
+/// Whether a file that begins like this is a tar archive: the checksum of its first header is right.
 pub fn is_tar(head: &[u8]) -> bool {
     let Some(header) = head.get(..BLOCK) else { return false };
     let header = Header::from_byte_slice(header);
     let bytes = header.as_bytes().iter().enumerate();
-    // The checksum itself counts as blanks.
+    // The bytes of the checksum itself count as blanks.
     let sum: u32 = bytes.map(|(i, byte)| if CHECKSUM.contains(&i) { 32 } else { u32::from(*byte) }).sum();
     header.as_bytes()[0] != 0 && header.cksum().is_ok_and(|told| told == sum)
 }
 
-/// Whether it is one packed with gzip.
+/// Whether a file that begins like this is a tar packed with gzip.
 pub fn is_packed_tar(head: &[u8]) -> bool {
     let mut first = Vec::new();
-    // What is missing at the end of `head` is an error behind the bytes that matter.
+    // `head` ends early, which is an error after the bytes that matter.
     let _ = MultiGzDecoder::new(head).take(BLOCK as u64).read_to_end(&mut first);
     is_tar(&first)
 }
 
 impl<R: Read + Seek> Tar<R> {
-    /// Reads all headers; of a packed archive everything.
+    /// Reads all headers. A packed archive is unpacked whole for that.
     pub fn open(mut reader: R, is_packed: bool) -> io::Result<Self> {
         reader.rewind()?;
         if !is_packed {
@@ -92,7 +93,7 @@ impl<R: Read + Seek> Tar<R> {
         &self.files
     }
 
-    /// Whether going back costs nothing.
+    /// Whether files can be read in any order at no cost.
     pub fn is_seekable(&self) -> bool {
         matches!(self.stream, Stream::Plain(_))
     }
@@ -123,7 +124,7 @@ fn file_of<R: Read>(entry: io::Result<tar::Entry<R>>) -> Option<io::Result<File>
     entry.map(|entry| described(&entry)).transpose()
 }
 
-/// None of folders and links.
+/// None for folders and links.
 fn described<R: Read>(entry: &tar::Entry<R>) -> Option<File> {
     entry.header().entry_type().is_file().then(|| File {
         name: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),

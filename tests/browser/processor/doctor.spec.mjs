@@ -68,7 +68,7 @@ test("flagged pictures are left out with one click, and taken back with another"
   await whelp.part("pick-folder").setInputFiles(folder);
   await expect(whelp.part("data-summary")).toContainText("8 pictures");
   const check = whelp.part("data-check");
-  await expect(check.locator("summary")).toHaveText("Check: too few for more than a try · 2 flagged");
+  await expect(check.locator("summary")).toHaveText("Check: only enough for a try · 2 flagged");
   await check.locator("summary").click();
   await expect(whelp.part("data-flagged")).toContainText("3.png duplicate of");
   await expect(whelp.part("data-flagged")).toContainText("tiny.png too small");

@@ -12,7 +12,7 @@ const USABLE = 14;
 const UNUSABLE = {
   "cut off.png": "damaged or cut short",
   "empty.jpg": "The file is empty",
-  "letter.jpg": "not that of a picture",
+  "letter.jpg": "This isn't a picture",
   "new phone.heic": "a HEIC picture",
 };
 
@@ -120,7 +120,7 @@ test("what cannot be trained on is explained, and the pictures before it stay", 
   await drop(page, [folder]);
   await expect(whelp.part("error").last()).toContainText("None of the 1 files in letters is a picture");
   await whelp.part("pick-pictures").setInputFiles(torn);
-  await expect(whelp.part("error").last()).toContainText("torn.zip is not an archive that can be read");
+  await expect(whelp.part("error").last()).toContainText("torn.zip cannot be read as an archive");
   await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
   await expect(whelp.part("status")).toContainText("Ready to train on the built-in dogs");
 });
