@@ -4,10 +4,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::data::{Grid, PictureKind};
-use crate::device::DeviceError;
+use crate::device::{DeviceError, read_values};
 use crate::models::Generator;
 use crate::random::{Random, Stream};
-use crate::weights::read_values;
 
 /// Pictures drawn at once: bounds the memory that a large count needs.
 const BATCH: usize = 64;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor, TensorData, Transaction};
+use burn::tensor::{Gradients, Tensor};
 
-use crate::device::DeviceError;
+use crate::device::{DeviceError, read_values};
 
 /// A tensor of a module, still on the device.
 #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ where
 /// Reads tensors back in one go. The only place where training state leaves a device.
 ///
 /// # Errors
-/// [`DeviceError::Lost`] if the device failed since it was last waited for.
+/// [`DeviceError::Lost`] if the device failed since the last read.
 pub async fn read_back(tensors: Vec<DeviceTensor>) -> Result<Vec<HostTensor>, DeviceError> {
     let values = read_values(tensors.iter().map(|t| t.values.clone())).await?;
     Ok(tensors
@@ -188,21 +188,4 @@ pub async fn read_back(tensors: Vec<DeviceTensor>) -> Result<Vec<HostTensor>, De
         .zip(values)
         .map(|(tensor, values)| HostTensor { name: tensor.name, shape: tensor.shape, values })
         .collect())
-}
-
-/// Reads the values of many tensors in one transaction; synchronous reads panic on WebGPU.
-///
-/// # Errors
-/// [`DeviceError::Lost`] if the device failed since it was last waited for.
-pub async fn read_values(tensors: impl IntoIterator<Item = Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError> {
-    let mut transaction = Transaction::default();
-    for tensor in tensors {
-        transaction = transaction.register(tensor.without_autodiff());
-    }
-    let data = transaction.execute_async().await.map_err(DeviceError::lost)?;
-    data.into_iter().map(host_values).collect()
-}
-
-fn host_values(data: TensorData) -> Result<Vec<f32>, DeviceError> {
-    data.try_into_vec::<f32>().map_err(DeviceError::lost)
 }

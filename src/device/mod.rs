@@ -1,6 +1,7 @@
 //! What computes: choosing it, opening it, and trying it out before anything depends on it.
 
 mod launches;
+mod read;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +10,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 pub use launches::Launches;
+pub use read::read_values;
 
 use crate::ops::{Convolution, conv2d};
 use crate::random::{Random, Stream};
-use crate::weights::read_values;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,12 +145,6 @@ pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
 #[cfg(feature = "flex")]
 pub fn cpu() -> Device {
     Device::flex()
-}
-
-/// Whether `device` is [`cpu`], with autodiff or without.
-#[cfg(feature = "flex")]
-pub fn is_cpu(device: &Device) -> bool {
-    device.clone().inner() == cpu()
 }
 
 /// How many threads of the CPU compute: 1 in a page that has none but its worker's own.

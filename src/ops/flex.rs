@@ -1,7 +1,12 @@
 //! Between flex's tensors and slices.
 
 use burn::backend::flex::{FlexTensor, Layout};
-use burn::tensor::{Bytes, DType, Shape};
+use burn::tensor::{Bytes, DType, Device, Shape};
+
+/// Whether flex computes on `device`, with autodiff or without.
+pub fn is_flex(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
 
 /// The values of a contiguous tensor of floats.
 ///

@@ -148,7 +148,7 @@ impl Linear {
 /// than a quarter of the page's program for one.
 fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if crate::device::is_cpu(&x.device()) {
+    if super::flex::is_flex(&x.device()) {
         return x.matmul(weight.transpose());
     }
     let pixels = |tensor: Tensor<2>| -> Tensor<4> {

@@ -13,13 +13,13 @@ use crate::checkpoint::{
 };
 use crate::config::Length;
 use crate::data::Dataset;
-use crate::device::{DeviceError, OpenDevice};
+use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress, StepLosses};
 use crate::sample::{Draw, Sampler};
 use crate::train::{Batches, Trainer};
 use crate::validate::{ConfigError, ValidConfig};
-use crate::weights::{self, read_values};
+use crate::weights;
 
 /// Why a run cannot start, or had to end.
 #[derive(Debug, Error)]

@@ -4,10 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::data::PictureKind;
-use crate::device::DeviceError;
+use crate::device::{DeviceError, read_values};
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
-use crate::weights::read_values;
 
 /// A training that nobody keeps.
 #[derive(Debug)]

@@ -125,8 +125,8 @@ mod tests {
     use futures_lite::future::block_on;
 
     use super::*;
+    use crate::device::read_values;
     use crate::random::Stream;
-    use crate::weights::read_values;
 
     fn values(x: Tensor<4>) -> Vec<f32> {
         let count = x.shape().num_elements();

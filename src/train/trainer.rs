@@ -302,7 +302,7 @@ mod tests {
 
     use super::*;
     use crate::config::AugmentConfig;
-    use crate::weights::read_values;
+    use crate::device::read_values;
 
     #[test]
     fn pictures_are_judged_together_as_by_themselves() {

@@ -14,10 +14,11 @@ use whelp::checkpoint::{
     Checkpoint, CheckpointError, ImportError, Imported, import, import_safetensors, read_safetensors, restore_trainer,
 };
 use whelp::config::Length;
+use whelp::device::read_values;
 use whelp::ops::Dropout;
 use whelp::protocol::Event;
 use whelp::run::Run;
-use whelp::weights::{HostTensor, read_values};
+use whelp::weights::HostTensor;
 
 use crate::support::{assert_close, cpu, pictures};
 

@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use futures_lite::future::block_on;
+use whelp::device::read_values;
 use whelp::ops::{blur_down, blur_up};
-use whelp::weights::read_values;
 
 use crate::golden::on_devices;
 

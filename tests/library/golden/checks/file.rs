@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
-use whelp::weights::read_values;
+use whelp::device::read_values;
 
 /// One case: its tensors and its hyper-parameters.
 pub struct Golden {
