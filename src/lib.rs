@@ -28,6 +28,7 @@ pub mod recipes;
 pub mod run;
 #[cfg(feature = "engine")]
 pub mod sample;
+pub mod series;
 pub mod storage;
 #[cfg(feature = "engine")]
 pub mod train;

@@ -3,10 +3,13 @@
 //! Both enums are closed and are matched without a wildcard. Large buffers are not part of the JSON: a front end
 //! moves [`Event::take_payload`] beside it (transferred between threads in the page, a file natively).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::data::{DataSummary, Grid};
+use crate::series::StepSeries;
 
 /// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,8 +55,15 @@ pub enum Event {
         /// Where it goes on from; step 0 for a new run.
         progress: Progress,
     },
-    /// Losses of every step since the last tick.
-    Tick { progress: Progress, losses: Vec<StepLosses> },
+    /// What was measured at every step since the last tick; of a run that goes on, first the history of its checkpoint.
+    Tick {
+        progress: Progress,
+        /// Called `losses` in the events of format 1.
+        #[serde(alias = "losses")]
+        series: StepSeries,
+    },
+    /// Values that are not measured at every step, by the name of their series: see [`crate::series`].
+    Values { step: u64, nimg: u64, values: BTreeMap<String, f64> },
     /// A grid of generated pictures.
     Samples {
         step: u64,
@@ -96,6 +106,7 @@ impl Event {
             Event::Checkpoint { bytes, .. } => Some(std::mem::take(bytes)),
             Event::Started { .. }
             | Event::Tick { .. }
+            | Event::Values { .. }
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
@@ -124,33 +135,6 @@ pub struct Progress {
     pub remaining_secs: Option<f64>,
     /// Memory of this process or worker in bytes, where it can be told.
     pub memory_bytes: Option<u64>,
-}
-
-/// Losses of one step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepLosses {
-    /// Counted from 1.
-    pub step: u64,
-    /// The discriminator's loss, `loss/d`.
-    pub d: f32,
-    /// The generator's loss, `loss/g`.
-    pub g: f32,
-    /// The part of `d` that is the penalty on real pictures, `loss/r1`, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub r1: Option<f32>,
-    /// The part of `d` that is the penalty on generated pictures, `loss/r2`, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub r2: Option<f32>,
-}
-
-impl StepLosses {
-    /// Every series that has a value at this step, by name.
-    pub fn series(&self) -> impl Iterator<Item = (&'static str, f32)> {
-        let StepLosses { d, g, r1, r2, .. } = *self;
-        [("loss/d", Some(d)), ("loss/g", Some(g)), ("loss/r1", r1), ("loss/r2", r2)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-    }
 }
 
 /// Why a checkpoint was made.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use whelp::checkpoint::{Checkpoint, CheckpointError};
 use whelp::config::Length;
+use whelp::series::{LOSS_D, LOSS_G};
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
@@ -54,8 +55,8 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
     println!("time           {:.0} s", meta.progress.elapsed_secs);
     println!("pictures       {} ({})", meta.data.name, meta.data.count);
     println!("batch          {}", config.train.batch);
-    if let Some(last) = meta.history.last() {
-        println!("last losses    discriminator {:.3}, generator {:.3}", last.d, last.g);
+    if let (Some(d), Some(g)) = (meta.history.last(LOSS_D), meta.history.last(LOSS_G)) {
+        println!("last losses    discriminator {d:.3}, generator {g:.3}");
     }
     println!("format         {}", meta.format);
     Ok(Outcome::Done)

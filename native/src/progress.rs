@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::data::{DataSummary, held_out};
 use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
+use whelp::series::{LOSS_D, LOSS_G};
 
 /// Steps of a bar that shows a share.
 const RESOLUTION: u64 = 1000;
@@ -52,9 +53,9 @@ impl RunDisplay {
                     self.line(&format!("resumed     after {} steps, {} images", progress.step, progress.nimg));
                 }
             }
-            Event::Tick { progress, losses } => {
-                if let Some(last) = losses.last() {
-                    self.losses = (last.d, last.g);
+            Event::Tick { progress, series } => {
+                if let (Some(d), Some(g)) = (series.last(LOSS_D), series.last(LOSS_G)) {
+                    self.losses = (d, g);
                 }
                 self.bar.set_position((progress.fraction.unwrap_or(0.0) * RESOLUTION as f64) as u64);
                 self.bar.set_message(self.status(progress));
@@ -72,6 +73,8 @@ impl RunDisplay {
                 let path = path.as_deref().unwrap_or("not written");
                 self.line(&format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text()));
             }
+            // Of these the line has what the progress tells.
+            Event::Values { .. } => {}
             Event::Warning { message } => self.line(&format!("warning     {message}")),
             Event::Paused { .. } => self.line("paused"),
             Event::Resumed { .. } => self.line("going on"),
@@ -101,7 +104,8 @@ impl RunDisplay {
     }
 
     fn losses_text(&self) -> String {
-        format!("loss/d {:.3}, loss/g {:.3}", self.losses.0, self.losses.1)
+        let (d, g) = self.losses;
+        format!("{LOSS_D} {d:.3}, {LOSS_G} {g:.3}")
     }
 
     fn line(&self, text: &str) {

@@ -96,6 +96,7 @@ impl RunFolder {
                 write_whole(&file, bytes).and_then(|()| self.keep_latest(&file))
             }
             Event::Tick { .. }
+            | Event::Values { .. }
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }

@@ -62,14 +62,13 @@ impl TensorBoard {
                 payloads.push(session_start(now, progress.step + 1));
                 self.known_through = progress.step;
             }
-            Event::Tick { progress, losses } => {
-                let new = losses.iter().filter(|losses| losses.step > self.known_through);
-                payloads.extend(new.map(|l| scalars(now, l.step, &l.series().collect::<Vec<_>>())));
-                // None before the first step, which is when a resumed run repeats its history.
-                if progress.images_per_sec > 0.0 {
-                    let speed = ("speed/images_per_sec", progress.images_per_sec as f32);
-                    payloads.push(scalars(now, progress.step, &[speed, ("progress/nimg", progress.nimg as f32)]));
-                }
+            Event::Tick { series, .. } => {
+                let new = series.rows().filter(|(step, _)| *step > self.known_through);
+                payloads.extend(new.map(|(step, values)| scalars(now, step, &values)));
+            }
+            Event::Values { step, values, .. } => {
+                let values: Vec<_> = values.iter().map(|(name, value)| (name.as_str(), *value as f32)).collect();
+                payloads.push(scalars(now, *step, &values));
             }
             Event::Samples { step, grid, .. } => {
                 payloads.extend(png.map(|png| image(now, *step, "samples", grid, png)))

@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::CheckpointError;
 use crate::config::RunConfig;
 use crate::data::{DataSummary, PictureKind};
-use crate::protocol::{Progress, StepLosses};
+use crate::protocol::Progress;
+use crate::series::StepSeries;
 use crate::train::NETWORKS;
 use crate::weights::HostTensor;
 
-/// Version of the layout written here.
-pub const FORMAT: u32 = 1;
+/// Version of the layout written here. In format 1 the history is a list of losses: see [`StepSeries`].
+pub const FORMAT: u32 = 2;
 
-/// Steps of losses kept in a checkpoint, so that a chart goes on where it was.
+/// Steps of the history that a checkpoint keeps, so that a chart goes on where it was.
 pub const HISTORY_MAX: usize = 2000;
 
 /// Key of our JSON in the file's `__metadata__`.
@@ -47,8 +48,8 @@ pub struct Meta {
     pub random: RandomState,
     /// What it was trained on.
     pub data: DataOrigin,
-    /// Latest losses, at most [`HISTORY_MAX`].
-    pub history: Vec<StepLosses>,
+    /// What was measured at the latest steps, at most [`HISTORY_MAX`] of them.
+    pub history: StepSeries,
     /// Augmentation that follows the discriminator, where it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<AdaptiveState>,
@@ -146,7 +147,9 @@ impl Checkpoint {
     pub fn for_drawing(mut self) -> Self {
         let [_, _, generator_ema] = NETWORKS;
         self.tensors.retain(|name, _| belongs_to(generator_ema, name));
-        self.meta.history.clear();
+        self.meta.history = StepSeries::default();
+        // What was read may be older than what is written.
+        self.meta.format = FORMAT;
         self.meta.adaptive = None;
         self
     }

@@ -18,6 +18,7 @@ use super::{CheckpointError, capture};
 use crate::config::RunConfig;
 use crate::protocol::Progress;
 use crate::recipes;
+use crate::series::StepSeries;
 use crate::train::{NETWORKS, Trainer};
 use crate::validate::ConfigError;
 use crate::weights::HostTensor;
@@ -206,7 +207,7 @@ pub async fn import(
         config: config.clone().into_inner(),
         progress: Progress::default(),
         data: DataOrigin::unknown(sizes.channels),
-        history: Vec::new(),
+        history: StepSeries::default(),
         adaptive: None,
     };
     // New networks of these sizes say which tensors there have to be.

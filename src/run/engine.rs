@@ -1,6 +1,6 @@
 //! The state machine behind a run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender, TryRecvError};
@@ -15,8 +15,9 @@ use crate::config::Length;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::platform;
-use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress, StepLosses};
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
+use crate::series::{self, StepSeries};
 use crate::train::{Batches, Trainer};
 use crate::validate::{ConfigError, ValidConfig};
 use crate::weights;
@@ -39,17 +40,17 @@ pub enum RunError {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A loss became NaN or infinite.
+    /// A series became NaN or infinite.
     #[error(
         "training broke down at step {step}: {series} is {value}. The last checkpoint is from before that; go on from \
          it with lower learning rates"
     )]
     Diverged {
-        /// The first step with such a loss.
+        /// The first step with such a value.
         step: u64,
-        /// `loss/d` or `loss/g`.
+        /// Its name, e.g. `loss/d`.
         series: &'static str,
-        /// The loss.
+        /// NaN or infinite.
         value: f32,
     },
 }
@@ -81,21 +82,19 @@ pub struct Run {
     pending: VecDeque<Event>,
     phase: Phase,
     clock: Clock,
-    /// Losses that are still on the device.
-    unread: Vec<UnreadLosses>,
-    history: Vec<StepLosses>,
+    /// Steps whose values are still on the device.
+    unread: Vec<UnreadStep>,
+    history: StepSeries,
     last_sample: Mark,
     last_checkpoint: Mark,
 }
 
-/// What becomes [`StepLosses`]. `[1]` each.
+/// What becomes a step of a [`StepSeries`].
 #[derive(Debug)]
-struct UnreadLosses {
+struct UnreadStep {
     step: u64,
-    d: Tensor<1>,
-    g: Tensor<1>,
-    r1: Option<Tensor<1>>,
-    r2: Option<Tensor<1>>,
+    /// By name, what the value is the mean of.
+    series: Vec<(&'static str, Tensor<1>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +123,7 @@ impl Run {
         device: OpenDevice,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let trainer = Trainer::new(&config, data.summary().kind(), &device.device);
-        Self::with_trainer(config, data, device, trainer, 0.0, Vec::new())
+        Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())
     }
 
     /// Goes on where `checkpoint` was made. `config` is the checkpoint's, perhaps with other training settings.
@@ -172,7 +171,7 @@ impl Run {
         device: OpenDevice,
         trainer: Trainer,
         elapsed_secs: f64,
-        history: Vec<StepLosses>,
+        history: StepSeries,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let (of, found) = (config.data.resolution, data.resolution());
         if of != found {
@@ -249,7 +248,7 @@ impl Run {
             progress: self.progress(),
         });
         if !self.history.is_empty() {
-            self.pending.push_back(Event::Tick { progress: self.progress(), losses: self.history.clone() });
+            self.pending.push_back(Event::Tick { progress: self.progress(), series: self.history.clone() });
         }
         self.sample_fixed(None).await?;
         self.clock.start();
@@ -274,8 +273,7 @@ impl Run {
     async fn step(&mut self) -> Result<(), RunError> {
         let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
         let stats = self.trainer.step(batch);
-        let [r1, r2] = stats.penalties;
-        self.unread.push(UnreadLosses { step: self.trainer.step, d: stats.loss_d, g: stats.loss_g, r1, r2 });
+        self.unread.push(UnreadStep { step: self.trainer.step, series: stats.series() });
         if let Some(signs) = self.trainer.signs_due() {
             self.trainer.adapt(&read_numbers(signs).await?);
         }
@@ -297,7 +295,7 @@ impl Run {
     async fn report(&mut self) -> Result<(), RunError> {
         let step = self.trainer.step;
         let output = self.config.output.clone();
-        // The very first losses at once: people wait for a sign of life, and a net that cannot start shows here.
+        // The values of the very first step at once: people wait for a sign of life, and a net that cannot start shows here.
         let is_tick = self.unread.len() as u64 >= output.tick_steps || step == 1;
         if is_tick {
             self.tick().await?;
@@ -363,35 +361,41 @@ impl Run {
         Ok(())
     }
 
-    /// Reads back the losses of all steps since the last tick.
+    /// Reads back what was measured at the steps since the last tick.
     async fn tick(&mut self) -> Result<(), RunError> {
         if self.unread.is_empty() {
             return Ok(());
         }
         let unread = std::mem::take(&mut self.unread);
-        let tensors = unread.iter().flat_map(|UnreadLosses { d, g, r1, r2, .. }| {
-            [Some(d), Some(g), r1.as_ref(), r2.as_ref()].into_iter().flatten().cloned()
-        });
-        let mut values = read_numbers(tensors).await?.into_iter();
-        let mut losses = Vec::with_capacity(unread.len());
-        for UnreadLosses { step, r1, r2, .. } in unread {
+        let tensors = unread.iter().flat_map(|step| &step.series).map(|(_, tensor)| tensor.clone());
+        let mut read = read_values(tensors).await?.into_iter();
+        let mut series = StepSeries::default();
+        for UnreadStep { step, series: names } in unread {
             // In the order in which they were asked for.
-            let mut next = || values.next().unwrap_or(f32::NAN);
-            losses.push(StepLosses { step, d: next(), g: next(), r1: r1.map(|_| next()), r2: r2.map(|_| next()) });
-        }
-        for losses in &losses {
-            for (series, value) in losses.series() {
-                if !value.is_finite() {
-                    return Err(RunError::Diverged { step: losses.step, series, value });
-                }
+            let values: Vec<(&'static str, f32)> =
+                names.into_iter().zip(&mut read).map(|((name, _), values)| (name, mean(&values))).collect();
+            if let Some(&(series, value)) = values.iter().find(|(_, value)| !value.is_finite()) {
+                return Err(RunError::Diverged { step, series, value });
             }
+            series.push(step, values);
         }
-        self.history.extend(&losses);
-        let excess = self.history.len().saturating_sub(HISTORY_MAX);
-        self.history.drain(..excess);
+        self.history.append(&series);
+        self.history.keep_last(HISTORY_MAX);
         self.clock.mark(self.trainer.nimg);
-        self.pending.push_back(Event::Tick { progress: self.progress(), losses });
+        let progress = self.progress();
+        let Progress { step, nimg, .. } = progress;
+        let values = self.occasional(&progress);
+        self.pending.push_back(Event::Tick { progress, series });
+        self.pending.push_back(Event::Values { step, nimg, values });
         Ok(())
+    }
+
+    /// What is reported once a tick, by the name of its series.
+    fn occasional(&self, progress: &Progress) -> BTreeMap<String, f64> {
+        let memory_bytes = progress.memory_bytes.map(|bytes| (series::MEMORY_BYTES, bytes as f64));
+        let of_the_run = [(series::IMAGES_PER_SEC, progress.images_per_sec), (series::NIMG, progress.nimg as f64)];
+        let values = of_the_run.into_iter().chain(memory_bytes).chain(self.trainer.scheduled());
+        values.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The grid that shows the progress: always the same latents.
@@ -453,6 +457,11 @@ impl Run {
 /// Reads back tensors of one number each.
 async fn read_numbers(tensors: impl IntoIterator<Item = Tensor<1>>) -> Result<Vec<f32>, DeviceError> {
     Ok(read_values(tensors).await?.into_iter().flatten().collect())
+}
+
+/// In float64, so that the mean of one number is that number.
+fn mean(values: &[f32]) -> f32 {
+    (values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64) as f32
 }
 
 /// A few names of many.

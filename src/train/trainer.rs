@@ -13,6 +13,7 @@ use crate::losses::{
 use crate::models::{Discriminator, Generator, Scheme, initialize};
 use crate::ops::{Dropout, Dual};
 use crate::random::{Random, Stream};
+use crate::series;
 
 /// Everything that training changes.
 #[derive(Debug)]
@@ -68,6 +69,22 @@ pub struct StepStats {
     pub logits_fake_after: Tensor<1>,
     /// `[batch, channels, resolution, resolution]`: the generated batch, before any alteration.
     pub fake: Tensor<4>,
+}
+
+impl StepStats {
+    /// What a run reports of each step, by the name of its series: the value is the mean of the tensor.
+    pub fn series(&self) -> Vec<(&'static str, Tensor<1>)> {
+        let [r1, r2] = self.penalties.clone();
+        let series = [
+            (series::LOSS_D, Some(self.loss_d.clone())),
+            (series::LOSS_G, Some(self.loss_g.clone())),
+            (series::LOSS_R1, r1),
+            (series::LOSS_R2, r2),
+            (series::SCORE_REAL, Some(self.logits_real.clone())),
+            (series::SCORE_FAKE, Some(self.logits_fake.clone())),
+        ];
+        series.into_iter().filter_map(|(name, values)| Some((name, values?))).collect()
+    }
 }
 
 /// What the discriminator's phase adds to [`StepStats`].
@@ -264,6 +281,18 @@ impl Trainer {
         let [count, _, side, _] = images.dims();
         // Pictures come here with and without autodiff, and leave with it.
         Factors::draw(augment, self.augment_p(), random, count, side, &images.device().autodiff())
+    }
+
+    /// What the step that follows goes by and a run reports now and then, by the name of its series.
+    pub fn scheduled(&self) -> Vec<(&'static str, f64)> {
+        let Schedule { generator_lr, discriminator_lr, .. } = Schedule::at(&self.config, self.nimg);
+        let augment_p = self.config.augment.is_active().then(|| self.augment_p());
+        let values = [
+            (series::LEARNING_RATE_G, Some(generator_lr)),
+            (series::LEARNING_RATE_D, Some(discriminator_lr)),
+            (series::AUGMENT_P, augment_p),
+        ];
+        values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// Chance of each alteration in the step that follows.

@@ -9,6 +9,7 @@ use whelp::device::OpenDevice;
 use whelp::protocol::Event;
 use whelp::run::Run;
 use whelp::sample::Draw;
+use whelp::series::{LOSS_D, LOSS_G, LOSS_R1};
 
 use crate::support::{cpu, gpu, pictures, tiny_config};
 
@@ -138,7 +139,38 @@ fn newer_files_are_refused_with_both_versions() {
     let mut checkpoint = Checkpoint::from_bytes(&file).unwrap();
     checkpoint.meta.format += 1;
     let error = refusal(&checkpoint.to_bytes());
-    assert!(matches!(error, CheckpointError::Newer { found: 2, supported: 1 }), "{error:?}");
+    assert!(matches!(error, CheckpointError::Newer { found: 3, supported: 2 }), "{error:?}");
+}
+
+/// A checkpoint with another description, as an older program wrote it.
+fn with_description(file: &[u8], description: &str) -> Vec<u8> {
+    let tensors = safetensors::SafeTensors::deserialize(file).unwrap();
+    let metadata = std::collections::HashMap::from([("whelp".to_owned(), description.to_owned())]);
+    safetensors::serialize(tensors.iter(), Some(metadata)).unwrap()
+}
+
+/// Format 1 listed the losses step by step.
+#[test]
+fn a_checkpoint_of_format_1_goes_on_with_its_losses() {
+    let (half, _) = train(new_run(config(2), cpu()));
+    let checkpoint = Checkpoint::from_bytes(&half).unwrap();
+    let mut description: serde_json::Value = serde_json::to_value(&checkpoint.meta).unwrap();
+    description["format"] = 1.into();
+    description["history"] =
+        serde_json::from_str(r#"[{"step":1,"d":1.5,"g":0.75},{"step":2,"d":1.25,"g":0.5,"r1":0.125}]"#).unwrap();
+    let old = with_description(&half, &description.to_string());
+
+    let meta = Checkpoint::from_bytes(&old).unwrap().meta;
+    assert_eq!(meta.format, 1);
+    assert_eq!(meta.history.get(LOSS_D).collect::<Vec<_>>(), [(1, 1.5), (2, 1.25)]);
+    assert_eq!(meta.history.get(LOSS_R1).collect::<Vec<_>>(), [(2, 0.125)]);
+    let (resumed, _) = train(resumed_run(&old, 4, cpu()));
+    let resumed_meta = Checkpoint::from_bytes(&resumed).unwrap().meta;
+    assert_eq!((resumed_meta.format, resumed_meta.history.steps()), (2, &[1, 2, 3, 4][..]));
+    assert_eq!(resumed_meta.history.get(LOSS_G).take(2).collect::<Vec<_>>(), [(1, 0.75), (2, 0.5)]);
+    let (straight, _) = train(resumed_run(&half, 4, cpu()));
+    assert_eq!(tensors(&resumed), tensors(&straight));
+    assert_eq!(Checkpoint::from_bytes(&old).unwrap().for_drawing().meta.format, 2, "it is written anew");
 }
 
 #[test]

@@ -5,6 +5,10 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, Norm, RunConfig};
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use whelp::run::Run;
+use whelp::series::{
+    AUGMENT_P, IMAGES_PER_SEC, LEARNING_RATE_D, LEARNING_RATE_G, LOSS_D, LOSS_G, LOSS_R1, LOSS_R2, NIMG, SCORE_FAKE,
+    SCORE_REAL, StepSeries,
+};
 
 use crate::support::{cpu, gpu, pictures, tiny_config};
 
@@ -19,11 +23,23 @@ fn play(config: RunConfig, mut on_event: impl FnMut(&Event, &async_channel::Send
     events
 }
 
+/// What was measured at every step.
+fn series(events: &[Event]) -> StepSeries {
+    let mut series = StepSeries::default();
+    for event in events {
+        if let Event::Tick { series: new, .. } = event {
+            series.append(new);
+        }
+    }
+    series
+}
+
 /// A word for each event.
 fn story(events: &[Event]) -> Vec<&'static str> {
     let word = |event: &Event| match event {
         Event::Started { .. } => "started",
         Event::Tick { .. } => "tick",
+        Event::Values { .. } => "values",
         Event::Samples { .. } => "samples",
         Event::Warning { .. } => "warning",
         Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
@@ -48,11 +64,14 @@ fn a_run_tells_its_story_in_order() {
         "started",
         "samples", // untrained
         "tick",    // step 1, at once
+        "values",
         "samples", // step 3
         "tick",    // step 4: nothing is saved before its losses are known
+        "values",
         "automatic checkpoint",
         "samples", // step 6, the last
         "tick",
+        "values",
         "last checkpoint",
         "completed",
     ];
@@ -62,14 +81,65 @@ fn a_run_tells_its_story_in_order() {
 #[test]
 fn every_step_has_its_losses_and_they_are_finite() {
     let events = play(tiny_config(11), |_, _| {});
-    let losses = events.iter().filter_map(|event| match event {
-        Event::Tick { losses, .. } => Some(losses),
+    let series = series(&events);
+    assert_eq!(series.steps(), (1..=11).collect::<Vec<_>>());
+    for name in [LOSS_D, LOSS_G] {
+        let values: Vec<_> = series.get(name).collect();
+        assert!(values.len() == 11 && values.iter().all(|(_, loss)| loss.is_finite() && *loss > 0.0), "{values:?}");
+    }
+    assert_eq!([SCORE_REAL, SCORE_FAKE].map(|name| series.get(name).count()), [11, 11]);
+    assert_eq!([LOSS_R1, LOSS_R2].map(|name| series.get(name).count()), [0, 0]);
+}
+
+/// At first the discriminator's scores of real and of generated pictures are alike; once it can tell them apart, so do its
+/// scores.
+#[test]
+fn scores_part_as_the_discriminator_learns() {
+    let mut config = tiny_config(60);
+    config.train.discriminator_lr = 2e-3;
+    config.train.generator_lr = 1e-5;
+    let series = series(&play(config, |_, _| {}));
+    let gap = |at: fn(Vec<(u64, f32)>) -> f32| {
+        let [real, fake] = [SCORE_REAL, SCORE_FAKE].map(|name| at(series.get(name).collect()));
+        real - fake
+    };
+    let (first, last) = (gap(|values| values[0].1), gap(|values| values[values.len() - 1].1));
+    assert!(first.abs() < 0.5 && last > 2.0, "from {first} to {last}");
+}
+
+#[test]
+fn rates_speed_and_augmentation_are_told_once_a_tick() {
+    let mut config = tiny_config(8);
+    config.train.generator_lr = 1e-3;
+    config.schedule.kimg = 0.032;
+    config.schedule.generator_lr = Some(1e-4);
+    config.augment.flip = true;
+    config.augment.p = 0.25;
+    let events = play(config.clone(), |_, _| {});
+    let told = events.iter().filter_map(|event| match event {
+        Event::Values { step, nimg, values } => Some((*step, *nimg, values.clone())),
         _ => None,
     });
-    let losses: Vec<_> = losses.flatten().collect();
-    assert_eq!(losses.iter().map(|l| l.step).collect::<Vec<_>>(), (1..=11).collect::<Vec<_>>());
-    assert!(losses.iter().all(|l| l.d.is_finite() && l.g.is_finite() && l.d > 0.0 && l.g > 0.0));
-    assert!(losses.iter().all(|l| (l.r1, l.r2) == (None, None)));
+    let told: Vec<_> = told.collect();
+    let ticks = events.iter().filter(|event| matches!(event, Event::Tick { .. })).count();
+    assert_eq!(told.len(), ticks);
+    for (step, nimg, values) in &told {
+        assert_eq!((*nimg, values[NIMG]), (4 * step, 4.0 * *step as f64));
+        assert_eq!((values[AUGMENT_P], values[LEARNING_RATE_D]), (0.25, config.train.discriminator_lr));
+        assert!(values[IMAGES_PER_SEC] > 0.0, "{values:?}");
+    }
+    // Thirty-two images are the whole schedule.
+    let (step, _, last) = told.last().unwrap();
+    assert_eq!((*step, last[LEARNING_RATE_G]), (8, 1e-4));
+    let (_, _, first) = &told[0];
+    assert!(first[LEARNING_RATE_G] < 1e-3 && first[LEARNING_RATE_G] > 1e-4, "{first:?}");
+
+    let plain = play(tiny_config(1), |_, _| {});
+    let values = plain.iter().find_map(|event| match event {
+        Event::Values { values, .. } => Some(values),
+        _ => None,
+    });
+    assert!(!values.unwrap().contains_key(AUGMENT_P), "nothing is altered: {values:?}");
 }
 
 #[test]
@@ -80,18 +150,16 @@ fn penalties_are_told_apart() {
     let both = play(config.clone(), |_, _| {});
     config.train.r2_gamma = 0.0;
     let first = play(config, |_, _| {});
-    let penalties = |events: &[Event]| -> Vec<(Option<f32>, Option<f32>)> {
-        let ticks = events.iter().filter_map(|event| match event {
-            Event::Tick { losses, .. } => Some(losses),
-            _ => None,
-        });
-        ticks.flatten().map(|l| (l.r1, l.r2)).collect()
-    };
-    let (both, first) = (penalties(&both), penalties(&first));
-    assert_eq!((both.len(), first.len()), (3, 3));
-    assert!(both.iter().all(|(r1, r2)| r1.is_some_and(|r1| r1 > 0.0) && r2.is_some_and(|r2| r2 > 0.0)), "{both:?}");
+    let (both, first) = (series(&both), series(&first));
+    let penalties =
+        |series: &StepSeries, name: &str| -> Vec<f32> { series.get(name).map(|(_, value)| value).collect() };
+    for name in [LOSS_R1, LOSS_R2] {
+        let values = penalties(&both, name);
+        assert!(values.len() == 3 && values.iter().all(|penalty| *penalty > 0.0), "{name}: {values:?}");
+    }
     // The first step does not depend on the other penalty yet.
-    assert_eq!(first[0], (both[0].0, None));
+    assert_eq!(penalties(&first, LOSS_R1)[0], penalties(&both, LOSS_R1)[0]);
+    assert!(penalties(&first, LOSS_R2).is_empty());
 }
 
 /// Ten pictures in batches of four: epochs 1, 2, 3 and 4 are complete after steps 3, 5, 8 and 10.
@@ -262,12 +330,9 @@ fn the_discriminator_learns_to_tell_real_from_generated() {
     config.train.discriminator_lr = 2e-3;
     config.train.generator_lr = 1e-5;
     let events = play(config, |_, _| {});
-    let last = events.iter().rev().find_map(|event| match event {
-        Event::Tick { losses, .. } => losses.last(),
-        _ => None,
-    });
+    let last = series(&events).last(LOSS_D).unwrap();
     // Guessing costs 2 ln 2 = 1.386.
-    assert!(last.unwrap().d < 0.3, "{last:?}");
+    assert!(last < 0.3, "{last}");
 }
 
 #[test]
@@ -275,13 +340,9 @@ fn the_same_seed_trains_the_same_on_a_gpu_within_rounding() {
     let Some(gpu) = gpu() else { return };
     let losses = |device| {
         let (mut run, _commands) = Run::new(tiny_config(4).validate().unwrap(), pictures(10), device).unwrap();
-        let mut all = Vec::new();
-        while let Some(event) = block_on(run.next()) {
-            if let Event::Tick { losses, .. } = event {
-                all.extend(losses.into_iter().flat_map(|l| [l.d, l.g]));
-            }
-        }
-        all
+        let events: Vec<_> = std::iter::from_fn(|| block_on(run.next())).collect();
+        let series = series(&events);
+        [LOSS_D, LOSS_G].iter().flat_map(|name| series.get(name).map(|(_, loss)| loss)).collect::<Vec<_>>()
     };
     let (expected, found) = (losses(cpu()), losses(gpu));
     // Four steps of Adam, each about lr * sign(gradient): rounding shows only where a gradient is almost 0.

@@ -5,6 +5,7 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Architecture, Loss, Norm, RunConfig};
 use whelp::protocol::Event;
 use whelp::run::Run;
+use whelp::series::{LOSS_D, LOSS_G};
 use whelp::weights::HostTensor;
 
 use crate::support::{cpu, gpu, pictures, tiny_config};
@@ -35,7 +36,10 @@ fn train(run: (Run, async_channel::Sender<whelp::protocol::Command>)) -> (Vec<u8
     while let Some(event) = block_on(run.next()) {
         match event {
             Event::Checkpoint { bytes, .. } => file = bytes,
-            Event::Tick { losses, .. } => seen.extend(losses.iter().map(|losses| [losses.d, losses.g])),
+            Event::Tick { series, .. } => {
+                let losses = series.get(LOSS_D).zip(series.get(LOSS_G));
+                seen.extend(losses.map(|((_, d), (_, g))| [d, g]));
+            }
             Event::Failed { message, .. } => panic!("{message}"),
             _ => {}
         }

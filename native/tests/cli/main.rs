@@ -118,14 +118,19 @@ fn a_killed_run_goes_on_from_its_last_checkpoint_and_draws_pictures() {
             .args(["--device", "cpu", "--steps", &steps, "--json"]),
     );
     let events: Vec<Value> = text(&resumed.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let losses: Vec<&Value> = events
-        .iter()
-        .filter(|event| event["type"] == "tick")
-        .flat_map(|tick| tick["losses"].as_array().unwrap())
-        .collect();
-    let last = losses.last().unwrap();
-    assert_eq!(last["step"], target);
-    assert!(losses.iter().all(|l| l["d"].as_f64().unwrap().is_finite() && l["g"].as_f64().unwrap().is_finite()));
+    // As README's Python reads them.
+    let ticks = || events.iter().filter(|event| event["type"] == "tick").map(|tick| &tick["series"]);
+    for name in ["loss/d", "loss/g"] {
+        let points: Vec<(u64, f64)> = ticks()
+            .flat_map(|series| {
+                let (steps, values) = (series["steps"].as_array().unwrap(), series["values"][name].as_array().unwrap());
+                assert_eq!(steps.len(), values.len());
+                steps.iter().zip(values).map(|(step, value)| (step.as_u64().unwrap(), value.as_f64().unwrap()))
+            })
+            .collect();
+        assert_eq!(points.last().unwrap().0, target);
+        assert!(points.iter().all(|(_, loss)| loss.is_finite()), "{name}");
+    }
     assert_eq!(info(&latest)["progress"]["step"], target);
     for file in [
         "run.json",
@@ -373,7 +378,9 @@ fn a_run_writes_what_tensorboard_reads_and_a_resumed_one_another_file() {
     let count = |events: &[Vec<u8>], tag: &str| events.iter().filter(|event| contains(event, tag.as_bytes())).count();
     assert!(contains(&events[0], b"brain.Event:2"));
     assert_eq!((count(&events, "loss/d"), count(&events, "loss/g")), (6, 6), "one for each step");
-    assert!(count(&events, "speed/images_per_sec") > 0 && count(&events, "progress/nimg") > 0);
+    for tag in ["loss/d", "score/real", "speed/images_per_sec", "progress/nimg", "learning_rate/g"] {
+        assert!(count(&events, tag) > 0, "{tag}");
+    }
     // Step 0, and step 6 that completes epoch 2: the same bytes as on disk.
     assert_eq!(count(&events, "samples"), 2);
     let picture = fs::read(place.path().join("run/output/fake_samples_epoch_2.png")).unwrap();
@@ -551,11 +558,11 @@ fn every_recipe_trains_on_real_pictures_and_draws() {
                 .arg(&out),
         );
         let events: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let losses: Vec<&Value> = events.iter().filter_map(|event| event["losses"].as_array()).flatten().collect();
-        assert_eq!(losses.len(), 20, "{}", recipe.name);
-        for step in losses {
+        let ticks = || events.iter().filter(|event| event["type"] == "tick").map(|tick| &tick["series"]["values"]);
+        for name in ["loss/d", "loss/g", "score/real", "score/fake"] {
+            let values: Vec<&Value> = ticks().flat_map(|values| values[name].as_array().unwrap()).collect();
             // JSON has no word for what is not a number: it would be null.
-            assert!(step["d"].is_number() && step["g"].is_number(), "{}: {step}", recipe.name);
+            assert!(values.len() == 20 && values.iter().all(|value| value.is_number()), "{}: {name}", recipe.name);
         }
         let picture = out.join("one.png");
         let checkpoint = out.join("checkpoints/latest.safetensors");

@@ -31,13 +31,13 @@ test("a checkpoint holds networks, average, both optimizers and the settings", a
   expect(hasExactSize, "the tensors fill the file").toBe(true);
   const meta = JSON.parse(metadata.whelp);
   expect(meta).toMatchObject({
-    format: 1,
+    format: 2,
     config: { recipe: "dcgan32", seed: 7, train: { batch: 8 }, model: { generator_width: 8, discriminator_width: 8 } },
     progress: { step, nimg: seen },
     random: { seed: 7, position: seen },
     data: { name: "Built-in dogs", channels: 3 },
   });
-  expect(meta.history.map((losses) => losses.step)).toEqual(Array.from({ length: step }, (_, i) => i + 1));
+  expect(meta.history.steps).toEqual(Array.from({ length: step }, (_, i) => i + 1));
 
   const under = (prefix) => [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const [generator, average] = [under("generator."), under("generator_ema.")];

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 use whelp::config::{DataConfig, RunConfig};
 use whelp::data::{DataSummary, Grid, Report};
-use whelp::protocol::{Command, Event, Progress, StepLosses};
+use whelp::protocol::{Command, Event, Progress};
+use whelp::series::StepSeries;
 
 /// Page to worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,8 +85,8 @@ pub enum Reply {
         name: String,
         config: Box<RunConfig>,
         progress: Progress,
-        /// Its latest losses.
-        history: Vec<StepLosses>,
+        /// What was measured at its latest steps.
+        history: StepSeries,
         /// Names of the classes it was trained on, if any.
         classes: Vec<String>,
     },

@@ -1,6 +1,6 @@
-//! Both losses of a whole run in bounded memory: when the points are used up, neighbours are averaged.
+//! Every series of a whole run in bounded memory: when the points are used up, neighbours are averaged.
 
-use whelp::protocol::StepLosses;
+use whelp::series::StepSeries;
 
 /// More points than a chart has pixels show nothing more.
 const CAPACITY: usize = 2048;
@@ -8,35 +8,52 @@ const CAPACITY: usize = 2048;
 /// Averages over equally many steps each.
 #[derive(Clone, Debug)]
 pub struct LossSeries {
+    /// In the order in which they first had a value.
+    names: Vec<String>,
     points: Vec<Point>,
     /// Steps that one point stands for; doubles whenever the points are used up.
     stride: u32,
 }
 
-/// Mean losses of the steps up to `step`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Means of the steps up to `step`.
+#[derive(Clone, Debug, PartialEq)]
 struct Point {
     step: u64,
-    d: f64,
-    g: f64,
+    steps: u32,
+    /// Of the series by the order of their names; those that came up later may be missing at the end.
+    means: Vec<Mean>,
+}
+
+/// The mean of the steps at which a series has a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Mean {
+    value: f64,
     steps: u32,
 }
 
 impl Default for LossSeries {
     fn default() -> Self {
-        Self { points: Vec::new(), stride: 1 }
+        Self { names: Vec::new(), points: Vec::new(), stride: 1 }
     }
 }
 
 impl LossSeries {
     /// Adds the steps of a tick, in place of what was told of them before: a run that goes on begins with its history.
-    /// Losses that are not finite are left out: a chart has no place for them, and the run says so itself.
-    pub fn extend(&mut self, losses: &[StepLosses]) {
-        if let Some(first) = losses.first() {
-            self.truncate_after(first.step.saturating_sub(1));
+    /// Values that are not finite are left out: a chart has no place for them, and the run says so itself.
+    pub fn extend(&mut self, series: &StepSeries) {
+        if let Some(first) = series.steps().first() {
+            self.truncate_after(first.saturating_sub(1));
         }
-        for loss in losses.iter().filter(|loss| loss.d.is_finite() && loss.g.is_finite()) {
-            self.push(Point { step: loss.step, d: f64::from(loss.d), g: f64::from(loss.g), steps: 1 });
+        for (step, values) in series.rows() {
+            let mut means = Vec::new();
+            for (name, value) in values.into_iter().filter(|(_, value)| value.is_finite()) {
+                let column = self.column(name);
+                means.resize(means.len().max(column + 1), Mean::default());
+                means[column] = Mean { value: f64::from(value), steps: 1 };
+            }
+            if !means.is_empty() {
+                self.push(Point { step, steps: 1, means });
+            }
         }
     }
 
@@ -50,62 +67,89 @@ impl LossSeries {
         self.points.is_empty()
     }
 
-    /// The newest point: its step, the discriminator's loss and the generator's.
-    pub fn newest(&self) -> Option<(u64, f64, f64)> {
-        self.points.last().map(|point| (point.step, point.d, point.g))
+    /// The newest point: its step, and the means of these series, NaN where one has none.
+    pub fn newest<const N: usize>(&self, names: [&str; N]) -> Option<(u64, [f64; N])> {
+        self.points.last().map(|point| (point.step, names.map(|name| self.mean(point, name))))
     }
 
-    /// Steps, discriminator losses and generator losses, equally long.
-    pub fn columns(&self) -> [Vec<f64>; 3] {
-        [
-            self.points.iter().map(|point| point.step as f64).collect(),
-            self.points.iter().map(|point| point.d).collect(),
-            self.points.iter().map(|point| point.g).collect(),
-        ]
+    /// The steps of all points, and the means of these series: equally long, NaN where a series has none.
+    pub fn columns<const N: usize>(&self, names: [&str; N]) -> (Vec<f64>, [Vec<f64>; N]) {
+        let steps = self.points.iter().map(|point| point.step as f64).collect();
+        (steps, names.map(|name| self.points.iter().map(|point| self.mean(point, name)).collect()))
+    }
+
+    fn mean(&self, point: &Point, name: &str) -> f64 {
+        let column = self.names.iter().position(|known| known == name);
+        let mean = column.and_then(|column| point.means.get(column)).filter(|mean| mean.steps > 0);
+        mean.map_or(f64::NAN, |mean| mean.value)
+    }
+
+    /// Where a series stands in the points.
+    fn column(&mut self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
     }
 
     fn push(&mut self, new: Point) {
         match self.points.last_mut() {
-            Some(last) if last.steps < self.stride => *last = last.merged(new),
+            Some(last) if last.steps < self.stride => last.merge(&new),
             _ => self.points.push(new),
         }
         if self.points.len() > CAPACITY {
-            self.points = self
-                .points
-                .chunks(2)
-                .map(|pair| pair.iter().copied().reduce(Point::merged))
-                .collect::<Option<_>>()
-                .unwrap_or_default();
+            let merged = self.points.chunks(2).map(|pair| {
+                let mut first = pair[0].clone();
+                pair[1..].iter().for_each(|second| first.merge(second));
+                first
+            });
+            self.points = merged.collect();
             self.stride *= 2;
         }
     }
 }
 
 impl Point {
-    fn merged(self, later: Point) -> Point {
+    fn merge(&mut self, later: &Self) {
+        self.step = later.step;
+        self.steps += later.steps;
+        self.means.resize(self.means.len().max(later.means.len()), Mean::default());
+        self.means.iter_mut().zip(&later.means).for_each(|(mean, later)| mean.merge(*later));
+    }
+}
+
+impl Mean {
+    fn merge(&mut self, later: Self) {
         let steps = self.steps + later.steps;
-        let mean = |a: f64, b: f64| (a * f64::from(self.steps) + b * f64::from(later.steps)) / f64::from(steps);
-        Point { step: later.step, d: mean(self.d, later.d), g: mean(self.g, later.g), steps }
+        if steps > 0 {
+            let sum = self.value * f64::from(self.steps) + later.value * f64::from(later.steps);
+            *self = Self { value: sum / f64::from(steps), steps };
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use whelp::series::{LOSS_D, LOSS_G, LOSS_R1};
 
-    fn losses(step: u64, d: f32, g: f32) -> StepLosses {
-        StepLosses { step, d, g, r1: None, r2: None }
+    fn ramp(steps: std::ops::RangeInclusive<u64>) -> StepSeries {
+        let mut series = StepSeries::default();
+        steps.for_each(|step| series.push(step, [(LOSS_D, step as f32), (LOSS_G, 2.0 * step as f32)]));
+        series
     }
 
-    fn ramp(steps: std::ops::RangeInclusive<u64>) -> Vec<StepLosses> {
-        steps.map(|step| losses(step, step as f32, 2.0 * step as f32)).collect()
+    fn steps(series: &LossSeries) -> Vec<f64> {
+        series.columns([]).0
     }
 
     #[test]
     fn a_short_run_is_kept_step_by_step() {
         let mut series = LossSeries::default();
         series.extend(&ramp(1..=3));
-        assert_eq!(series.columns(), [vec![1.0, 2.0, 3.0], vec![1.0, 2.0, 3.0], vec![2.0, 4.0, 6.0]]);
+        let columns = series.columns([LOSS_D, LOSS_G]);
+        assert_eq!(columns, (vec![1.0, 2.0, 3.0], [vec![1.0, 2.0, 3.0], vec![2.0, 4.0, 6.0]]));
+        assert_eq!(series.newest([LOSS_G, LOSS_D]), Some((3, [6.0, 3.0])));
     }
 
     #[test]
@@ -113,13 +157,25 @@ mod tests {
         let mut series = LossSeries::default();
         let n = 100_000;
         series.extend(&ramp(1..=n));
-        let [steps, d, g] = series.columns();
+        let (steps, [d, g]) = series.columns([LOSS_D, LOSS_G]);
         assert!(steps.len() <= CAPACITY && steps.len() >= CAPACITY / 2 - 1, "{}", steps.len());
         assert_eq!(*steps.last().unwrap(), n as f64);
         assert!(steps.is_sorted());
-        let total: f64 = series.points.iter().map(|point| point.d * f64::from(point.steps)).sum();
+        let total: f64 = series.points.iter().map(|point| point.means[0].value * f64::from(point.steps)).sum();
         assert!((total / n as f64 - (n + 1) as f64 / 2.0).abs() < 1e-6);
         assert!(d.iter().zip(&g).all(|(d, g)| (g - 2.0 * d).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_series_is_averaged_over_the_steps_at_which_it_has_a_value() {
+        let mut series = LossSeries { stride: 4, ..LossSeries::default() };
+        let mut told = ramp(1..=2);
+        told.push(3, [(LOSS_D, 3.0), (LOSS_R1, 5.0)]);
+        told.push(4, [(LOSS_D, 4.0), (LOSS_R1, 7.0)]);
+        series.extend(&told);
+        assert_eq!(series.columns([LOSS_D, LOSS_G, LOSS_R1]), (vec![4.0], [vec![2.5], vec![3.0], vec![6.0]]));
+        let (_, [nothing]) = series.columns(["score/real"]);
+        assert!(nothing.len() == 1 && nothing[0].is_nan());
     }
 
     #[test]
@@ -128,7 +184,7 @@ mod tests {
         series.extend(&ramp(1..=10));
         series.truncate_after(4);
         series.extend(&ramp(5..=6));
-        assert_eq!(series.columns()[0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(steps(&series), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]
@@ -137,13 +193,15 @@ mod tests {
         series.extend(&ramp(1..=8));
         series.extend(&ramp(3..=8));
         series.extend(&ramp(9..=10));
-        assert_eq!(series.columns()[0], ramp(1..=10).iter().map(|loss| loss.step as f64).collect::<Vec<_>>());
+        assert_eq!(steps(&series), (1..=10).map(f64::from).collect::<Vec<_>>());
     }
 
     #[test]
-    fn losses_that_are_not_finite_are_left_out() {
+    fn values_that_are_not_finite_are_left_out() {
         let mut series = LossSeries::default();
-        series.extend(&[losses(1, f32::NAN, 1.0)]);
+        let mut told = StepSeries::default();
+        told.push(1, [(LOSS_D, f32::NAN)]);
+        series.extend(&told);
         assert!(series.is_empty());
     }
 }

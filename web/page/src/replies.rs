@@ -8,7 +8,8 @@ use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
 use whelp::data::Grid;
-use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress, StepLosses};
+use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress};
+use whelp::series::StepSeries;
 use whelp_messages::{About, DeviceInfo, DevicePreference, Reply, Request};
 
 use super::notices::{Remedy, Tone};
@@ -104,7 +105,7 @@ impl Store {
         self.device.set(Device::Ready(device));
     }
 
-    fn opened(self, name: String, config: RunConfig, progress: Progress, history: &[StepLosses], classes: Vec<String>) {
+    fn opened(self, name: String, config: RunConfig, progress: Progress, history: &StepSeries, classes: Vec<String>) {
         self.opening.set(false);
         let Some(blob) = self.opening_blob.get_value() else { return };
         // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings and losses.
@@ -142,10 +143,12 @@ impl Store {
                 self.take_progress(progress);
                 self.phase.set(Phase::Training);
             }
-            Event::Tick { progress, losses } => {
+            Event::Tick { progress, series } => {
                 self.take_progress(progress);
-                self.losses.update(|series| series.extend(&losses));
+                self.losses.update(|losses| losses.extend(&series));
             }
+            // Of these the page shows what the progress tells.
+            Event::Values { .. } => {}
             Event::Samples { step, nimg, seed, grid, .. } => {
                 let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
                 let origin = fresh.map_or(Origin::Run, Origin::Fresh);

@@ -4,6 +4,7 @@ use js_sys::{Array, Float64Array, JSON, Object, Reflect};
 use leptos::{html, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{HtmlElement, ResizeObserver};
+use whelp::series::{LOSS_D, LOSS_G};
 
 use super::uplot::UPlot;
 use crate::losses::LossSeries;
@@ -16,7 +17,10 @@ pub fn LossChart() -> impl IntoView {
     let chart = StoredValue::new_local(None::<UPlot>);
     let is_empty = Memo::new(move |_| store.losses.with(LossSeries::is_empty));
     // A canvas cannot be read: what tests go by.
-    let newest = move || store.losses.with(LossSeries::newest).map(|(step, d, g)| format!("{step} {d} {g}"));
+    let newest = move || {
+        let newest = store.losses.with(|losses| losses.newest([LOSS_D, LOSS_G]));
+        newest.map(|(step, [d, g])| format!("{step} {d} {g}"))
+    };
 
     // Colours are part of a chart's options: other colours, another chart.
     Effect::new(move |_| {
@@ -72,7 +76,7 @@ pub fn LossChart() -> impl IntoView {
 
 /// `[steps, generator, discriminator]`.
 fn columns(losses: &LossSeries) -> Array {
-    let [steps, d, g] = losses.columns();
+    let (steps, [g, d]) = losses.columns([LOSS_G, LOSS_D]);
     [steps, g, d].iter().map(|column| Float64Array::from(column.as_slice())).collect()
 }
 
