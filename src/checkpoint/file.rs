@@ -60,8 +60,9 @@ pub struct Meta {
 pub struct AdaptiveState {
     /// Chance of an alteration.
     pub p: f64,
-    /// Mean sign of the real pictures' logits in each step since p was last set.
-    pub signs: Vec<f32>,
+    /// Mean sign of the real pictures' logits in each step since p was last set; `signs` in the file.
+    #[serde(rename = "signs")]
+    pub mean_signs: Vec<f32>,
 }
 
 /// State of every random stream.

@@ -62,9 +62,9 @@ pub fn restore_trainer(
     trainer.generator_ema = Ema::new(&fill(trainer.generator_ema.module().valid(), generator_ema, checkpoint, &inner)?);
     trainer.step = checkpoint.meta.progress.step;
     trainer.nimg = checkpoint.meta.progress.nimg;
-    if let Some(AdaptiveState { p, signs }) = &checkpoint.meta.adaptive {
-        let signs = signs.iter().map(|sign| Tensor::from_data(TensorData::new(vec![*sign], [1]), &inner));
-        trainer.adaptive = Adaptive { p: *p, signs: signs.collect() };
+    if let Some(AdaptiveState { p, mean_signs }) = &checkpoint.meta.adaptive {
+        let mean_signs = mean_signs.iter().map(|sign| Tensor::from_data(TensorData::new(vec![*sign], [1]), &inner));
+        trainer.adaptive = Adaptive { p: *p, mean_signs: mean_signs.collect() };
     }
     let (generator_config, discriminator_config) = Trainer::adam_configs(config, trainer.nimg);
     let moments = |prefix: &str, network: &str| moments(checkpoint, prefix, network, &inner);

@@ -1,4 +1,4 @@
-//! What the two networks play for.
+//! The adversarial losses of both networks.
 //!
 //! r and f are logits of real and generated pictures, all means over the batch; sources stand with [`Loss`].
 
@@ -77,7 +77,7 @@ pub fn generator_loss(loss: Loss, real: Tensor<1>, fake: Tensor<1>) -> Tensor<1>
     }
 }
 
-/// Whether the generator's loss looks at real pictures, which then have to be judged once more.
+/// Whether the generator's loss compares with real pictures, which the discriminator then has to score once more.
 pub fn generator_loss_needs_real(loss: Loss) -> bool {
     matches!(loss, Loss::Relativistic | Loss::RelativisticAvg)
 }

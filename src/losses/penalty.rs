@@ -15,11 +15,11 @@ use burn::tensor::Tensor;
 ///
 /// # Shapes
 /// - `image`: `[batch, channels, height, width]` without autodiff
-/// - `judge`: from pictures to `[batch]` logits; its weights should not require gradients
+/// - `discriminate`: from pictures to `[batch]` logits; its weights should not require gradients
 /// - returns: as `image`, without autodiff
-pub fn input_gradient(image: Tensor<4>, judge: impl FnOnce(Tensor<4>) -> Tensor<1>) -> Tensor<4> {
+pub fn input_gradient(image: Tensor<4>, discriminate: impl FnOnce(Tensor<4>) -> Tensor<1>) -> Tensor<4> {
     let image = image.autodiff().require_grad();
-    let mut gradients = judge(image.clone()).sum().backward();
+    let mut gradients = discriminate(image.clone()).sum().backward();
     match image.grad_remove(&mut gradients) {
         Some(gradient) => gradient.without_autodiff(),
         // A discriminator that does not look at its input at all.
@@ -31,10 +31,10 @@ pub fn input_gradient(image: Tensor<4>, judge: impl FnOnce(Tensor<4>) -> Tensor<
 /// `γ/2 mean ‖∇ₓD(x)‖²`.
 ///
 /// # Shapes
-/// - `tangent`: `[batch]`, `D'(xᵢ)[vᵢ]` for `vᵢ = ∇ₓD(xᵢ)`
+/// - `directional_derivative`: `[batch]`, `D'(xᵢ)[vᵢ]` for `vᵢ = ∇ₓD(xᵢ)`
 /// - returns: `[1]`
-pub fn penalty(gamma: f64, tangent: Tensor<1>) -> Tensor<1> {
-    tangent.mean() * gamma
+pub fn penalty(gamma: f64, directional_derivative: Tensor<1>) -> Tensor<1> {
+    directional_derivative.mean() * gamma
 }
 
 /// `‖vᵢ‖²` of each picture.

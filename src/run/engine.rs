@@ -274,8 +274,8 @@ impl Run {
         let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
         let stats = self.trainer.step(batch);
         self.unread.push(UnreadStep { step: self.trainer.step, series: stats.series() });
-        if let Some(signs) = self.trainer.signs_due() {
-            self.trainer.adapt(&read_numbers(signs).await?);
+        if let Some(mean_signs) = self.trainer.mean_signs_due() {
+            self.trainer.adapt(&read_numbers(mean_signs).await?);
         }
         Ok(())
     }
@@ -437,8 +437,8 @@ impl Run {
         if !self.config.augment.adaptive {
             return Ok(None);
         }
-        let signs = read_numbers(self.trainer.adaptive.signs.clone()).await?;
-        Ok(Some(AdaptiveState { p: self.trainer.adaptive.p, signs }))
+        let mean_signs = read_numbers(self.trainer.adaptive.mean_signs.clone()).await?;
+        Ok(Some(AdaptiveState { p: self.trainer.adaptive.p, mean_signs }))
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {

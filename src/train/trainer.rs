@@ -18,11 +18,11 @@ use crate::series;
 /// Everything that training changes.
 #[derive(Debug)]
 pub struct Trainer {
-    /// The network that draws.
+    /// From latents to pictures.
     pub generator: Generator,
-    /// The network that judges.
+    /// From pictures to logits.
     pub discriminator: Discriminator,
-    /// The average of the first, which draws what people see.
+    /// The average of the generator's weights, which draws what people see.
     pub generator_ema: Ema<Generator>,
     /// The generator's optimizer.
     pub generator_adam: Adam,
@@ -40,7 +40,7 @@ pub struct Trainer {
 /// Names of the three networks in a checkpoint.
 pub const NETWORKS: [&str; 3] = ["generator", "discriminator", "generator_ema"];
 
-/// Steps after which adaptive augmentation looks at the discriminator (Karras et al. 2020, arXiv:2006.06676, section 3).
+/// Steps after which adaptive augmentation sets p anew (Karras et al. 2020, arXiv:2006.06676, section 3).
 const ADAPTIVE_STEPS: u64 = 4;
 
 /// State of adaptive augmentation.
@@ -48,8 +48,9 @@ const ADAPTIVE_STEPS: u64 = 4;
 pub struct Adaptive {
     /// Chance of an alteration.
     pub p: f64,
-    /// Of each step since p was last set: the mean sign of the real pictures' logits, `[1]`, still on the device.
-    pub signs: Vec<Tensor<1>>,
+    /// Of each step since p was last set: the mean sign of the real pictures' logits, `[1]`, still on the device; r_t of the
+    /// paper.
+    pub mean_signs: Vec<Tensor<1>>,
 }
 
 /// What one step computed, still on the device: nothing is read back before a tick.
@@ -95,22 +96,39 @@ struct DiscriminatorStats {
     penalties: [Option<Tensor<1>>; 2],
 }
 
-/// Pictures in the discriminator's phase.
-struct Judged {
-    /// `[batch]`
-    logits: Tensor<1>,
-    /// Of each picture, `[batch]` each: how the logit moves with its own gradient, and that gradient's squared norm.
-    steepness: Option<(Tensor<1>, Tensor<1>)>,
+/// What the generator's phase adds to [`StepStats`].
+struct GeneratorStats {
+    logits_fake_after: Tensor<1>,
+    loss_g: Tensor<1>,
 }
 
-impl Judged {
-    /// Two kinds of pictures that were judged together.
+/// The discriminator's opinion of some pictures.
+struct Scores {
+    /// `[batch]`
+    logits: Tensor<1>,
+    /// What a penalty needs, where there is one.
+    slope: Option<Slope>,
+}
+
+/// How steep the discriminator D is at each picture x, in the direction `v = ∇ₓD(x)`.
+struct Slope {
+    /// `D'(x)[v]`, `[batch]`: what the weights' gradient is taken of.
+    directional_derivative: Tensor<1>,
+    /// `‖v‖²`, `[batch]`: the same numbers, without a gradient.
+    squared_norm: Tensor<1>,
+}
+
+impl Scores {
+    /// The scores of two kinds of pictures that went through the discriminator as one batch.
     fn halves(self) -> [Self; 2] {
         let [count] = self.logits.dims();
         [0, 1].map(|half| {
             let half = |values: &Tensor<1>| values.clone().narrow(0, half * count / 2, count / 2);
-            let steepness = self.steepness.as_ref().map(|(tangent, norms)| (half(tangent), half(norms)));
-            Self { logits: half(&self.logits), steepness }
+            let slope = self.slope.as_ref().map(|slope| Slope {
+                directional_derivative: half(&slope.directional_derivative),
+                squared_norm: half(&slope.squared_norm),
+            });
+            Self { logits: half(&self.logits), slope }
         })
     }
 }
@@ -138,7 +156,7 @@ impl Trainer {
             discriminator_adam: Adam::new(discriminator_adam),
             step: 0,
             nimg: 0,
-            adaptive: Adaptive { p: config.augment.p, signs: Vec::new() },
+            adaptive: Adaptive { p: config.augment.p, mean_signs: Vec::new() },
             config: config.clone(),
         }
     }
@@ -155,26 +173,41 @@ impl Trainer {
     pub fn step(&mut self, batch: Batch) -> StepStats {
         let Batch { real, classes, z } = batch;
         let [count, _, _, _] = real.dims();
-        let (generator_adam, discriminator_adam) = Self::adam_configs(&self.config, self.nimg);
-        self.generator_adam.configure(generator_adam);
-        self.discriminator_adam.configure(discriminator_adam);
         let classes = classes.map(Tensor::autodiff);
+        self.configure_optimizers();
         let fake = self.generator.forward(z.autodiff(), classes.clone());
         let DiscriminatorStats { logits_real, logits_fake, loss_d, penalties } =
             self.discriminator_phase(real.clone(), fake.clone().detach().without_autodiff(), classes.clone());
-        let (logits_fake_after, loss_g) = self.generator_phase(real, fake.clone(), classes);
-        if self.config.augment.adaptive {
-            self.adaptive.signs.push(logits_real.clone().sign().mean());
-        }
+        let GeneratorStats { logits_fake_after, loss_g } = self.generator_phase(real, fake.clone(), classes);
+        self.watch(&logits_real);
         self.step += 1;
         self.nimg += count as u64;
-        let half_life = Schedule::at(&self.config, self.nimg).ema_half_life_nimg;
-        self.generator_ema.update(&self.generator, ema_beta(count, half_life));
+        self.average_generator(count);
         let fake = fake.without_autodiff();
         StepStats { loss_d, penalties, loss_g, logits_real, logits_fake, logits_fake_after, fake }
     }
 
-    /// All of it from before the update that it makes.
+    /// Learning rates and the second moment's decay follow the schedule.
+    fn configure_optimizers(&mut self) {
+        let (generator, discriminator) = Self::adam_configs(&self.config, self.nimg);
+        self.generator_adam.configure(generator);
+        self.discriminator_adam.configure(discriminator);
+    }
+
+    /// Notes what adaptive augmentation goes by, where it is on.
+    fn watch(&mut self, logits_real: &Tensor<1>) {
+        if self.config.augment.adaptive {
+            self.adaptive.mean_signs.push(logits_real.clone().sign().mean());
+        }
+    }
+
+    /// The average follows the generator over `count` images, by a half-life that the schedule gives.
+    fn average_generator(&mut self, count: usize) {
+        let half_life = Schedule::at(&self.config, self.nimg).ema_half_life_nimg;
+        self.generator_ema.update(&self.generator, ema_beta(count, half_life));
+    }
+
+    /// Updates the discriminator by its loss and the penalties. Statistics are taken before the update.
     fn discriminator_phase(
         &mut self,
         real: Tensor<4>,
@@ -182,94 +215,106 @@ impl Trainer {
         classes: Option<Tensor<1, Int>>,
     ) -> DiscriminatorStats {
         let schedule = Schedule::at(&self.config, self.nimg);
-        let mut random = self.random(Stream::AugmentDiscriminator, self.nimg);
         let gammas = [schedule.r1_gamma, schedule.r2_gamma];
-        let [real, fake] = if self.judges_together(gammas) {
-            let classes = classes.map(|classes| Tensor::cat(vec![classes.clone(), classes], 0));
-            self.judge(Tensor::cat(vec![real, fake], 0), classes, gammas[0] > 0.0, &mut random, 0).halves()
-        } else {
-            let real = self.judge(real, classes.clone(), gammas[0] > 0.0, &mut random, 0);
-            [real, self.judge(fake, classes, gammas[1] > 0.0, &mut random, 1)]
-        };
+        let [real, fake] = self.score_both(real, fake, classes, gammas.map(|gamma| gamma > 0.0));
         let train = &self.config.train;
-        let loss = discriminator_loss(train.loss, train.label_smoothing, real.logits.clone(), fake.logits.clone());
-        let mut shown = loss.clone().without_autodiff();
-        let mut total = loss;
-        let [of_real, of_fake] = [real.steepness, fake.steepness];
-        let penalties = [(of_real, gammas[0]), (of_fake, gammas[1])].map(|(steepness, gamma)| {
-            let (tangent, norms) = steepness?;
-            let value = norms.mean() * (gamma / 2.0);
-            total = total.clone() + penalty(gamma, tangent);
-            shown = shown.clone() + value.clone();
+        let adversarial =
+            discriminator_loss(train.loss, train.label_smoothing, real.logits.clone(), fake.logits.clone());
+        let mut loss_d = adversarial.clone().without_autodiff();
+        let mut total = adversarial;
+        let penalties = [(real.slope, gammas[0]), (fake.slope, gammas[1])].map(|(slope, gamma)| {
+            let Slope { directional_derivative, squared_norm } = slope?;
+            // The gradient of the one, the value of the other: see `losses::penalty`.
+            let value = squared_norm.mean() * (gamma / 2.0);
+            total = total.clone() + penalty(gamma, directional_derivative);
+            loss_d = loss_d.clone() + value.clone();
             Some(value)
         });
         let gradients = total.backward();
         self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), gradients, train.clip_norm);
         let (logits_real, logits_fake) = (real.logits.without_autodiff(), fake.logits.without_autodiff());
-        DiscriminatorStats { logits_real, logits_fake, loss_d: shown, penalties }
+        DiscriminatorStats { logits_real, logits_fake, loss_d, penalties }
     }
 
-    /// Whether one pass over real and generated pictures together says the same as one over each, with the same work in half
-    /// as many steps: not where the discriminator's opinion of one picture depends on the others, nor where only some are
-    /// penalised.
-    fn judges_together(&self, gammas: [f64; 2]) -> bool {
+    /// Scores real and generated pictures, in one pass where that makes no difference.
+    fn score_both(
+        &self,
+        real: Tensor<4>,
+        fake: Tensor<4>,
+        classes: Option<Tensor<1, Int>>,
+        is_penalised: [bool; 2],
+    ) -> [Scores; 2] {
+        let mut random = self.random(Stream::AugmentDiscriminator, self.nimg);
+        if self.can_share_a_pass(is_penalised) {
+            let classes = classes.map(|classes| Tensor::cat(vec![classes.clone(), classes], 0));
+            return self.score(Tensor::cat(vec![real, fake], 0), classes, is_penalised[0], &mut random, 0).halves();
+        }
+        let real = self.score(real, classes.clone(), is_penalised[0], &mut random, 0);
+        [real, self.score(fake, classes, is_penalised[1], &mut random, 1)]
+    }
+
+    /// Whether one pass over real and generated pictures as one batch gives the scores of a pass over each: the same work
+    /// in half as many launches. Not where the score of a picture depends on the others of its batch, nor where only one
+    /// kind is penalised.
+    fn can_share_a_pass(&self, is_penalised: [bool; 2]) -> bool {
         let model = &self.config.model;
-        let looks_around = model.has_discriminator_norm() || model.minibatch_stddev || model.dropout > 0.0;
-        !looks_around && (gammas[0] > 0.0) == (gammas[1] > 0.0)
+        let depends_on_batch = model.has_discriminator_norm() || model.minibatch_stddev || model.dropout > 0.0;
+        !depends_on_batch && is_penalised[0] == is_penalised[1]
     }
 
-    /// Alters and judges pictures, and says how steep the judgement is, if that `is_penalised`.
-    fn judge(
+    /// Augments pictures and scores them; with what a penalty needs if they are penalised.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, channels, resolution, resolution]` without autodiff
+    /// - `classes`: `[batch]`
+    /// - `pass`: tells the passes of a step apart, for dropout
+    fn score(
         &self,
         images: Tensor<4>,
         classes: Option<Tensor<1, Int>>,
         is_penalised: bool,
         random: &mut Random,
         pass: u64,
-    ) -> Judged {
+    ) -> Scores {
         let factors = self.factors(&images, random);
         if !is_penalised {
             let images = factors.apply(images.autodiff().into());
             let logits = self.discriminator.forward(images, classes, &mut self.dropout(pass)).value;
-            return Judged { logits, steepness: None };
+            return Scores { logits, slope: None };
         }
-        let frozen = self.discriminator.clone().no_grad();
+        let constant = self.discriminator.clone().no_grad();
         let gradient = input_gradient(images.clone(), |images| {
-            frozen.forward(factors.apply(images.into()), classes.clone(), &mut self.dropout(pass)).value
+            constant.forward(factors.apply(images.into()), classes.clone(), &mut self.dropout(pass)).value
         });
-        let norms = squared_norms(gradient.clone());
+        let squared_norm = squared_norms(gradient.clone());
         let moving = factors.apply(Dual::moving(images.autodiff(), gradient.autodiff()));
         let Dual { value: logits, tangent } = self.discriminator.forward(moving, classes, &mut self.dropout(pass));
-        Judged { logits, steepness: tangent.map(|tangent| (tangent, norms)) }
+        let slope = tangent.map(|directional_derivative| Slope { directional_derivative, squared_norm });
+        Scores { logits, slope }
     }
 
-    /// `(logits of generated pictures, loss)`, before the update that it makes.
-    fn generator_phase(
-        &mut self,
-        real: Tensor<4>,
-        fake: Tensor<4>,
-        classes: Option<Tensor<1, Int>>,
-    ) -> (Tensor<1>, Tensor<1>) {
+    /// Updates the generator by its loss through the updated discriminator. Statistics are taken before the update.
+    fn generator_phase(&mut self, real: Tensor<4>, fake: Tensor<4>, classes: Option<Tensor<1, Int>>) -> GeneratorStats {
         let loss = self.config.train.loss;
         let mut random = self.random(Stream::AugmentGenerator, self.nimg);
         let factors = self.factors(&fake, &mut random);
-        // Without gradient requirement on its weights no weight gradients are computed that nobody uses. The clone
-        // shares batch norm's running statistics, so they go on counting this pass, as PyTorch's do.
+        // Weights that require no gradient cost none. The clone shares batch norm's running statistics, so they follow
+        // this pass too, as PyTorch's do.
         let discriminator = self.discriminator.clone().no_grad();
         let fake = factors.apply(fake.into());
-        let logits = discriminator.forward(fake, classes.clone(), &mut self.dropout(2)).value;
+        let logits_fake = discriminator.forward(fake, classes.clone(), &mut self.dropout(2)).value;
         let logits_real = if generator_loss_needs_real(loss) {
             let real = self.factors(&real, &mut random).apply(real.autodiff().into());
             discriminator.forward(real, classes, &mut self.dropout(3)).value.detach()
         } else {
-            logits.clone().detach()
+            logits_fake.clone().detach()
         };
-        let loss = generator_loss(loss, logits_real, logits.clone());
-        let shown = loss.clone().without_autodiff();
+        let loss = generator_loss(loss, logits_real, logits_fake.clone());
+        let loss_g = loss.clone().without_autodiff();
         let gradients = loss.backward();
         let clip_norm = self.config.train.clip_norm;
         self.generator = self.generator_adam.step(self.generator.clone(), gradients, clip_norm);
-        (logits.without_autodiff(), shown)
+        GeneratorStats { logits_fake_after: logits_fake.without_autodiff(), loss_g }
     }
 
     /// Random alterations for a batch like `images`.
@@ -300,21 +345,21 @@ impl Trainer {
         if self.config.augment.adaptive { self.adaptive.p } else { Schedule::at(&self.config, self.nimg).augment_p }
     }
 
-    /// The signs that adaptive augmentation waits for, if it is time to read them.
-    pub fn signs_due(&self) -> Option<Vec<Tensor<1>>> {
-        let is_due = !self.adaptive.signs.is_empty() && self.step.is_multiple_of(ADAPTIVE_STEPS);
-        is_due.then(|| self.adaptive.signs.clone())
+    /// The mean signs that adaptive augmentation goes by, if p is due to be set anew.
+    pub fn mean_signs_due(&self) -> Option<Vec<Tensor<1>>> {
+        let is_due = !self.adaptive.mean_signs.is_empty() && self.step.is_multiple_of(ADAPTIVE_STEPS);
+        is_due.then(|| self.adaptive.mean_signs.clone())
     }
 
-    /// Moves adaptive p by the mean signs that [`Trainer::signs_due`] gave.
-    pub fn adapt(&mut self, signs: &[f32]) {
-        let mean = signs.iter().map(|sign| f64::from(*sign)).sum::<f64>() / signs.len().max(1) as f64;
-        let count = signs.len() as u64 * self.config.train.batch as u64;
+    /// Sets adaptive p anew by the values of what [`Trainer::mean_signs_due`] gave.
+    pub fn adapt(&mut self, mean_signs: &[f32]) {
+        let mean = mean_signs.iter().map(|sign| f64::from(*sign)).sum::<f64>() / mean_signs.len().max(1) as f64;
+        let count = mean_signs.len() as u64 * self.config.train.batch as u64;
         self.adaptive.p = adapted(&self.config.augment, self.adaptive.p, mean, count);
-        self.adaptive.signs.clear();
+        self.adaptive.mean_signs.clear();
     }
 
-    /// Numbers for one of the passes of this step.
+    /// Random numbers for dropout in one of the passes of this step, 0 to 3.
     fn dropout(&self, pass: u64) -> Dropout {
         Dropout::new(self.random(Stream::Dropout, 4 * self.nimg + pass), self.config.model.dropout)
     }
@@ -334,22 +379,22 @@ mod tests {
     use crate::device::read_values;
 
     #[test]
-    fn pictures_are_judged_together_as_by_themselves() {
+    fn one_pass_over_both_kinds_gives_the_scores_of_a_pass_over_each() {
         let mut config = crate::recipes::find("r3gan-small").unwrap().config();
         (config.model.generator_width, config.model.discriminator_width) = (4, 4);
         config.augment = AugmentConfig::default();
         let trainer = Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, &crate::device::cpu());
-        assert!(trainer.judges_together([0.1, 0.2]) && !trainer.judges_together([0.1, 0.0]));
+        assert!(trainer.can_share_a_pass([true, true]) && !trainer.can_share_a_pass([true, false]));
         let pictures = |kind| {
             let values = Random::new(2, Stream::Data, kind).normals(3 * 3 * 32 * 32);
             Tensor::<4>::from_data(TensorData::new(values, [3, 3, 32, 32]), &crate::device::cpu())
         };
-        let judge = |images| trainer.judge(images, None, true, &mut Random::new(0, Stream::Data, 0), 0);
-        let together = judge(Tensor::cat(vec![pictures(0), pictures(1)], 0)).halves();
-        let apart = [0, 1].map(|kind| judge(pictures(kind)));
-        let values = |judged: Judged| {
-            let (tangent, norms) = judged.steepness.unwrap();
-            block_on(read_values([judged.logits, tangent, norms])).unwrap().concat()
+        let score = |images| trainer.score(images, None, true, &mut Random::new(0, Stream::Data, 0), 0);
+        let together = score(Tensor::cat(vec![pictures(0), pictures(1)], 0)).halves();
+        let apart = [0, 1].map(|kind| score(pictures(kind)));
+        let values = |scores: Scores| {
+            let Slope { directional_derivative, squared_norm } = scores.slope.unwrap();
+            block_on(read_values([scores.logits, directional_derivative, squared_norm])).unwrap().concat()
         };
         for (together, apart) in together.into_iter().zip(apart) {
             for (together, apart) in values(together).iter().zip(values(apart)) {

@@ -65,8 +65,8 @@ fn imported_networks_compute_what_pytorchs_do() {
     assert_close("images", &values(images), &expected("images32"), 1e-5, 0.0);
 
     let images = Tensor::<4>::from_data(TensorData::new(expected("images32"), [1, 3, 32, 32]), &device);
-    let judged = trainer.discriminator.valid().forward(images.into(), None, &mut Dropout::off());
-    let scores = sigmoid(judged.value);
+    let logits = trainer.discriminator.valid().forward(images.into(), None, &mut Dropout::off());
+    let scores = sigmoid(logits.value);
     assert_close("scores", &values(scores), &expected("scores32"), 1e-5, 0.0);
 }
 

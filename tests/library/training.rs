@@ -82,7 +82,7 @@ fn r3gan_resumes_bit_for_bit() {
     // Stopped between two looks of the adaptive augmentation.
     let (half, _) = start(r3gan(6));
     let checkpoint = Checkpoint::from_bytes(&half).unwrap();
-    assert_eq!(checkpoint.meta.adaptive.as_ref().unwrap().signs.len(), 2);
+    assert_eq!(checkpoint.meta.adaptive.as_ref().unwrap().mean_signs.len(), 2);
     let config = r3gan(10).validate().unwrap();
     let (resumed, _) = train(Run::resume(&checkpoint, config, pictures(10), cpu()).unwrap());
     assert_eq!(tensors(&resumed), tensors(&straight));

@@ -118,9 +118,10 @@ fn check_gradients(golden: &Golden, device: &Device) {
     let Trainer { generator, discriminator, .. } = trainer(golden, device);
     let (real, z) = batch(golden, 0, device);
     let fake = generator.forward(z.autodiff(), None);
-    let judge = |by: &Discriminator, images: Tensor<4>| by.forward(images.into(), None, &mut Dropout::off()).value;
-    let logits_real = judge(&discriminator, real.autodiff());
-    let logits_fake = judge(&discriminator, fake.clone().detach());
+    let discriminate =
+        |by: &Discriminator, images: Tensor<4>| by.forward(images.into(), None, &mut Dropout::off()).value;
+    let logits_real = discriminate(&discriminator, real.autodiff());
+    let logits_fake = discriminate(&discriminator, fake.clone().detach());
     let gradients = discriminator_loss(Loss::Bce, 0.0, logits_real, logits_fake).backward();
     // With beta1 = 0 the first moment is the gradient itself.
     let reveal = AdamConfig { lr: golden.number("/optimizer/lr"), beta1: 0.0, beta2: 0.999, eps: 1e-8 };
@@ -128,7 +129,7 @@ fn check_gradients(golden: &Golden, device: &Device) {
     // Adam's first update does not depend on its betas, so this is the updated discriminator too.
     let updated = adam.step(discriminator, gradients, None);
     check_moments(golden, "d", &adam);
-    let logits = judge(&updated.no_grad(), fake);
+    let logits = discriminate(&updated.no_grad(), fake);
     let mut adam = Adam::new(reveal);
     let _ = adam.step(generator, generator_loss(Loss::Bce, logits.clone(), logits).backward(), None);
     check_moments(golden, "g", &adam);
