@@ -4,7 +4,10 @@ use std::path::Path;
 
 use whelp::checkpoint::{Checkpoint, CheckpointError};
 use whelp::config::Length;
+use whelp::models::layers::count_parameters;
+use whelp::models::network_layers;
 use whelp::series::{LOSS_D, LOSS_G};
+use whelp::validate::ConfigError;
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
@@ -33,11 +36,10 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
         println!("{}", serde_json::to_string(meta).map_err(Failure::fault)?);
         return Ok(Outcome::Done);
     }
-    let config = &meta.config;
-    let count = |prefix: &str| -> usize {
-        let own = |name: &str| name.starts_with(prefix) && !whelp::weights::is_buffer(name);
-        checkpoint.tensors.values().filter(|t| own(&t.name)).map(|t| t.values.len()).sum()
-    };
+    let refused = |error: ConfigError| Failure::Input(format!("{}: {error}", arguments.file.display()));
+    let config = meta.config.clone().validate().map_err(refused)?;
+    let [generator, discriminator] = network_layers(&config, meta.data.kind()).map(|layers| count_parameters(&layers));
+    let note = if checkpoint.is_for_drawing() { ", not in this file" } else { "" };
     let length = match config.train.length {
         Length::Steps(n) => format!("{n} steps"),
         Length::Epochs(n) => format!("{n} epochs"),
@@ -46,8 +48,8 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
         Length::Unlimited => "until stopped".to_owned(),
     };
     println!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
-    println!("generator      {} parameters, width {}", count("generator."), config.model.generator_width);
-    println!("discriminator  {} parameters, width {}", count("discriminator."), config.model.discriminator_width);
+    println!("generator      {generator} parameters, width {}", config.model.generator_width);
+    println!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);
     println!(
         "trained        {} steps, {} images, {:.2} epochs of {length}",
         meta.progress.step, meta.progress.nimg, meta.progress.epoch

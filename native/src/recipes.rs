@@ -2,9 +2,10 @@
 
 use whelp::config::Length;
 use whelp::data::PictureKind;
+use whelp::models::layers::count_parameters;
+use whelp::models::network_layers;
 use whelp::recipes::{ALL, Recipe};
-use whelp::train::{Trainer, step_bytes};
-use whelp::weights::count_parameters;
+use whelp::train::step_bytes;
 
 use crate::failure::{Failure, Outcome};
 
@@ -33,8 +34,7 @@ pub fn recipes() -> Result<Outcome, Failure> {
 
 fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
     let config = recipe.config().validate().map_err(Failure::fault)?;
-    let trainer = Trainer::new(&config, RGB, &whelp::device::cpu());
-    let parameters = [count_parameters(&trainer.generator), count_parameters(&trainer.discriminator)];
+    let [generator, discriminator] = network_layers(&config, RGB).map(|layers| count_parameters(&layers));
     let length = match config.train.length {
         Length::Steps(n) => format!("{n} steps"),
         Length::Epochs(n) => format!("{n} epochs"),
@@ -45,10 +45,10 @@ fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
     Ok([
         recipe.name.to_owned(),
         config.data.resolution.to_string(),
-        parameters[0].to_string(),
-        parameters[1].to_string(),
+        generator.to_string(),
+        discriminator.to_string(),
         config.train.batch.to_string(),
-        format!("{} MB", step_bytes(&config, RGB.channels, parameters).div_ceil(1_000_000)),
+        format!("{} MB", step_bytes(&config, RGB).div_ceil(1_000_000)),
         length,
     ])
 }

@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::file::{Checkpoint, DataOrigin, FORMAT, Meta, RandomState};
 use super::{CheckpointError, capture};
 use crate::config::RunConfig;
+use crate::models::dcgan;
 use crate::protocol::Progress;
 use crate::recipes;
 use crate::series::StepSeries;
@@ -25,9 +26,6 @@ use crate::weights::HostTensor;
 
 /// More layers than any picture has use for; keeps a number in a name from becoming a size.
 const CONVOLUTIONS_MAX: usize = 12;
-
-/// Sides of every convolution's kernel.
-const KERNEL: [usize; 2] = [4, 4];
 
 /// Why a file's tensors are not the tutorial's networks.
 #[derive(Debug, Error)]
@@ -374,7 +372,7 @@ impl StateDict {
         let layer = format!("{}.weight", self.network.convolution(i));
         let found = self.tensors.get(&layer).map(|tensor| tensor.shape.clone()).unwrap_or_default();
         match found[..] {
-            [a, b, height, width] if [height, width] == KERNEL && a > 0 && b > 0 => Ok([a, b]),
+            [a, b, height, width] if [height, width] == [dcgan::KERNEL; 2] && a > 0 && b > 0 => Ok([a, b]),
             _ => {
                 let expected = match self.network {
                     Network::Generator => "[channels in, channels out, 4, 4]",
@@ -393,8 +391,7 @@ impl StateDict {
             let name = self.name(&format!("{}.weight", self.network.convolution(last)));
             return Err(ImportError::Channels { name, found: channels });
         }
-        // 4x4 after the first convolution, then doubled by each.
-        Ok(Sizes { latent, width, channels, resolution: 4 << last })
+        Ok(Sizes { latent, width, channels, resolution: dcgan::resolution(last + 1) })
     }
 
     fn discriminator_width(&self) -> Result<usize, ImportError> {

@@ -6,13 +6,17 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers, halvings};
 use super::{BatchNorm, LEAK};
 use crate::config::Norm;
 use crate::ops::{Conv, ConvTranspose, Dropout, Dual, tanh};
 
-/// Stride-2 layers between a 4x4 map and pictures of `resolution` pixels, the last one to (or from) colour included.
-fn doublings(resolution: usize) -> usize {
-    (resolution / 4).ilog2() as usize
+/// Side of every kernel.
+pub const KERNEL: usize = 4;
+
+/// Side of the pictures of networks with so many convolutions: the one at the 4x4 maps, and one for each doubling.
+pub fn resolution(convolutions: usize) -> usize {
+    4 << (convolutions - 1)
 }
 
 /// Sizes of a [`Generator`].
@@ -42,24 +46,36 @@ struct UpBlock {
 }
 
 impl GeneratorConfig {
+    /// From z to pictures.
+    pub fn layers(&self) -> Vec<Layer> {
+        let doublings = halvings(self.resolution);
+        let mut layers = Layers::new([self.latent, 1, 1]);
+        for i in 0..doublings {
+            let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
+            layers
+                .conv_transpose(format!("blocks.{i}.conv"), self.width << (doublings - 1 - i), KERNEL, stride, padding)
+                .batch_norm(format!("blocks.{i}.norm"))
+                .leaky_relu(0.0);
+        }
+        layers.conv_transpose(format!("blocks.{doublings}.conv"), self.channels, KERNEL, 2, 1).then(Kind::Tanh, 0);
+        layers.finish()
+    }
+
     /// A generator whose convolutions are all zero: see [`initialize`](super::initialize).
     pub fn init(&self, device: &Device) -> Generator {
-        let doublings = doublings(self.resolution);
-        let block = |i: usize| {
-            let channels_in = if i == 0 { self.latent } else { self.width << (doublings - i) };
-            let is_last = i == doublings;
-            let channels_out = if is_last { self.channels } else { self.width << (doublings - 1 - i) };
-            let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
-            UpBlock {
-                conv: ConvTranspose::new([channels_in, channels_out], 4, stride, padding, device),
-                norm: (!is_last).then(|| BatchNorm::new(channels_out, device)),
-            }
-        };
-        Generator { blocks: (0..=doublings).map(block).collect() }
+        Generator::new(&Builder::new(&self.layers(), device))
     }
 }
 
 impl Generator {
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
+        let block = |block: Builder<'_>| UpBlock {
+            conv: block.at("conv").conv_transpose(),
+            norm: block.find("norm").map(|norm| norm.batch_norm()),
+        };
+        Self { blocks: builder.each("blocks", block) }
+    }
+
     /// Draws pictures.
     ///
     /// Batch norm uses the batch's statistics on an autodiff device, the running ones after `.valid()`.
@@ -110,31 +126,48 @@ struct DownBlock {
 }
 
 impl DiscriminatorConfig {
+    /// From pictures to logits.
+    pub fn layers(&self) -> Vec<Layer> {
+        let halvings = halvings(self.resolution);
+        let has_bias = self.norm == Norm::None;
+        let conv = |stride, padding| ConvKind { kernel: KERNEL, stride, padding, groups: 1, has_bias };
+        let mut layers = Layers::new([self.channels, self.resolution, self.resolution]);
+        for i in 0..halvings {
+            layers.conv(format!("blocks.{i}.conv"), self.width << i, conv(2, 1));
+            let norm = if i == 0 { Norm::None } else { self.norm };
+            match norm {
+                Norm::None => layers.leaky_relu(LEAK),
+                Norm::Batch => layers.batch_norm(format!("blocks.{i}.norm")).leaky_relu(LEAK),
+                Norm::BatchLast => layers.leaky_relu(LEAK).batch_norm(format!("blocks.{i}.norm")),
+            };
+            layers.then(Kind::Dropout, 1);
+        }
+        if self.minibatch_stddev {
+            layers.then(Kind::MinibatchStddev, 0);
+        }
+        layers.conv(format!("blocks.{halvings}.conv"), 1, conv(1, 0)).keeping(0);
+        layers.finish()
+    }
+
     /// A discriminator whose convolutions are all zero: see [`initialize`](super::initialize).
     pub fn init(&self, device: &Device) -> Discriminator {
-        let doublings = doublings(self.resolution);
-        let block = |i: usize| {
-            let channels_in = if i == 0 { self.channels } else { self.width << (i - 1) };
-            let is_last = i == doublings;
-            let channels_out = if is_last { 1 } else { self.width << i };
-            let channels_in = channels_in + usize::from(is_last && self.minibatch_stddev);
-            let (stride, padding) = if is_last { (1, 0) } else { (2, 1) };
-            let conv = Conv::new([channels_in, channels_out], 4, device).with_stride(stride, padding);
-            let has_norm = self.norm != Norm::None;
-            DownBlock {
-                conv: if has_norm { conv } else { conv.with_bias() },
-                norm: (has_norm && i != 0 && !is_last).then(|| BatchNorm::new(channels_out, device)),
-            }
-        };
-        Discriminator {
-            blocks: (0..=doublings).map(block).collect(),
-            is_norm_last: self.norm == Norm::BatchLast,
-            minibatch_stddev: self.minibatch_stddev,
-        }
+        Discriminator::new(&Builder::new(&self.layers(), device), self.norm)
     }
 }
 
 impl Discriminator {
+    pub(super) fn new(builder: &Builder<'_>, norm: Norm) -> Self {
+        let block = |block: Builder<'_>| DownBlock {
+            conv: block.at("conv").conv(),
+            norm: block.find("norm").map(|norm| norm.batch_norm()),
+        };
+        Self {
+            blocks: builder.each("blocks", block),
+            is_norm_last: norm == Norm::BatchLast,
+            minibatch_stddev: builder.has(Kind::MinibatchStddev),
+        }
+    }
+
     /// Scores pictures: the larger the logit, the more it takes a picture for a real one.
     ///
     /// Only a discriminator without batch norm has tangents.

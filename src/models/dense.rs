@@ -2,10 +2,67 @@
 //! `dense-upsample`.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::LEAK;
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers, Size, halvings};
 use crate::ops::{Conv, Dropout, Dual, Linear, nearest_up, tanh};
+
+/// Layers of a [`DenseGenerator`] for pictures of the size `picture`.
+pub fn dense_generator_layers(latent: usize, width: usize, picture: Size) -> Vec<Layer> {
+    let mut layers = Layers::new([latent, 1, 1]);
+    for (i, values) in [2 * width, 4 * width, 8 * width].into_iter().enumerate() {
+        layers.linear(format!("layers.{i}"), [values, 1, 1], true).leaky_relu(LEAK);
+    }
+    layers.linear("layers.3", picture, true).then(Kind::Tanh, 0);
+    layers.finish()
+}
+
+/// Layers of a [`DenseDiscriminator`] for pictures of the size `picture`.
+pub fn dense_discriminator_layers(width: usize, picture: Size) -> Vec<Layer> {
+    let mut layers = Layers::new(picture);
+    for (i, values) in [8 * width, 4 * width, 2 * width].into_iter().enumerate() {
+        // What dropout keeps is little beside a dense layer's weights.
+        layers.linear(format!("layers.{i}"), [values, 1, 1], true).leaky_relu(LEAK).then(Kind::Dropout, 0);
+    }
+    layers.linear("layers.3", [1, 1, 1], true).keeping(0);
+    layers.finish()
+}
+
+/// Layers of an [`UpsampleGenerator`] for pictures of the size `picture`. The last map has `width` channels, the ones before
+/// twice as many each.
+pub fn upsample_generator_layers(latent: usize, width: usize, picture: Size) -> Vec<Layer> {
+    let [channels, resolution, _] = picture;
+    let doublings = halvings(resolution);
+    let start = resolution >> doublings;
+    let conv = ConvKind { kernel: 3, stride: 1, padding: 1, groups: 1, has_bias: true };
+    let mut layers = Layers::new([latent, 1, 1]);
+    layers.linear("dense", [width << doublings, start, start], true).leaky_relu(LEAK);
+    for i in 0..doublings {
+        layers
+            .then(Kind::NearestUp, 1)
+            .conv(format!("blocks.{i}"), width << (doublings - 1 - i), conv)
+            .leaky_relu(LEAK);
+    }
+    layers.conv("color", channels, conv).then(Kind::Tanh, 0);
+    layers.finish()
+}
+
+/// Layers of an [`UpsampleDiscriminator`] for pictures of the size `picture`. The first map has `width` channels, the next
+/// ones twice as many each.
+pub fn upsample_discriminator_layers(width: usize, picture: Size, minibatch_stddev: bool) -> Vec<Layer> {
+    let [_, resolution, _] = picture;
+    let conv = ConvKind { kernel: 4, stride: 2, padding: 1, groups: 1, has_bias: true };
+    let mut layers = Layers::new(picture);
+    for i in 0..halvings(resolution) {
+        layers.conv(format!("blocks.{i}"), width << i, conv).leaky_relu(LEAK).then(Kind::Dropout, 1);
+    }
+    if minibatch_stddev {
+        layers.then(Kind::MinibatchStddev, 0);
+    }
+    layers.linear("dense", [1, 1, 1], true).keeping(0);
+    layers.finish()
+}
 
 /// Latents to pictures through dense layers of `2w`, `4w` and `8w` values.
 #[derive(Module, Debug)]
@@ -16,10 +73,10 @@ pub struct DenseGenerator {
 }
 
 impl DenseGenerator {
-    /// All zero: see [`initialize`](super::initialize).
-    pub fn new(latent: usize, width: usize, channels: usize, resolution: usize, device: &Device) -> Self {
-        let sizes = [latent, 2 * width, 4 * width, 8 * width, channels * resolution * resolution];
-        Self { layers: dense_layers(&sizes, device), channels, resolution }
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
+        let layers = builder.each("layers", |layer| layer.linear());
+        let [channels, resolution, _] = builder.output();
+        Self { layers, channels, resolution }
     }
 
     /// # Shapes
@@ -39,10 +96,8 @@ pub struct DenseDiscriminator {
 }
 
 impl DenseDiscriminator {
-    /// All zero: see [`initialize`](super::initialize).
-    pub fn new(width: usize, channels: usize, resolution: usize, device: &Device) -> Self {
-        let sizes = [channels * resolution * resolution, 8 * width, 4 * width, 2 * width, 1];
-        Self { layers: dense_layers(&sizes, device) }
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
+        Self { layers: builder.each("layers", |layer| layer.linear()) }
     }
 
     /// # Shapes
@@ -51,10 +106,6 @@ impl DenseDiscriminator {
     pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
         through(&self.layers, image.linear(|x| x.flatten(1, 3)), dropout)
     }
-}
-
-fn dense_layers(sizes: &[usize], device: &Device) -> Vec<Linear> {
-    sizes.windows(2).map(|pair| Linear::new([pair[0], pair[1]], device).with_bias()).collect()
 }
 
 /// LeakyReLU and dropout after all layers but the last.
@@ -77,16 +128,13 @@ pub struct UpsampleGenerator {
 }
 
 impl UpsampleGenerator {
-    /// All zero: see [`initialize`](super::initialize). The last map has `width` channels, the ones before twice as many
-    /// each.
-    pub fn new(latent: usize, width: usize, channels: usize, resolution: usize, device: &Device) -> Self {
-        let doublings = doublings(resolution);
-        let start = resolution >> doublings;
-        let blocks = (1..=doublings).rev().map(|i| Conv::new([width << i, width << (i - 1)], 3, device).with_bias());
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
+        let dense = builder.at("dense");
+        let [_, start, _] = dense.layer().output;
         Self {
-            dense: Linear::new([latent, (width << doublings) * start * start], device).with_bias(),
-            blocks: blocks.collect(),
-            color: Conv::new([width, channels], 3, device).with_bias(),
+            dense: dense.linear(),
+            blocks: builder.each("blocks", |block| block.conv()),
+            color: builder.at("color").conv(),
             start,
         }
     }
@@ -113,20 +161,11 @@ pub struct UpsampleDiscriminator {
 }
 
 impl UpsampleDiscriminator {
-    /// All zero: see [`initialize`](super::initialize). The first map has `width` channels, the next ones twice as many
-    /// each.
-    pub fn new(width: usize, channels: usize, resolution: usize, minibatch_stddev: bool, device: &Device) -> Self {
-        let doublings = doublings(resolution);
-        let end = resolution >> doublings;
-        let block = |i: usize| {
-            let channels_in = if i == 0 { channels } else { width << (i - 1) };
-            Conv::new([channels_in, width << i], 4, device).with_stride(2, 1).with_bias()
-        };
-        let values = ((width << (doublings - 1)) + usize::from(minibatch_stddev)) * end * end;
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
         Self {
-            blocks: (0..doublings).map(block).collect(),
-            dense: Linear::new([values, 1], device).with_bias(),
-            minibatch_stddev,
+            blocks: builder.each("blocks", |block| block.conv()),
+            dense: builder.at("dense").linear(),
+            minibatch_stddev: builder.has(Kind::MinibatchStddev),
         }
     }
 
@@ -138,9 +177,4 @@ impl UpsampleDiscriminator {
         let x = if self.minibatch_stddev { x.with_minibatch_stddev() } else { x };
         self.dense.forward(x.linear(|x| x.flatten(1, 3)))
     }
-}
-
-/// How often a side can be halved with 4 pixels or more left: 64 to 4, 28 to 7.
-fn doublings(resolution: usize) -> usize {
-    (resolution.trailing_zeros() as usize).min((resolution / 4).ilog2() as usize)
 }

@@ -4,13 +4,15 @@ mod batch_norm;
 pub mod dcgan;
 pub mod dense;
 mod init;
+pub mod layers;
 mod network;
 pub mod r3gan;
 mod running;
 
 pub use batch_norm::BatchNorm;
 pub use init::{Scheme, initialize};
-pub use network::{Discriminator, Generator};
+pub use layers::Layer;
+pub use network::{Discriminator, Generator, network_layers};
 
 /// Slope of LeakyReLU for negative inputs, in every network here.
 const LEAK: f32 = 0.2;

@@ -4,11 +4,47 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::dcgan;
-use super::dense::{DenseDiscriminator, DenseGenerator, UpsampleDiscriminator, UpsampleGenerator};
+use super::dense::{
+    DenseDiscriminator, DenseGenerator, UpsampleDiscriminator, UpsampleGenerator, dense_discriminator_layers,
+    dense_generator_layers, upsample_discriminator_layers, upsample_generator_layers,
+};
+use super::layers::{Builder, Layer};
 use super::r3gan::{R3ganConfig, R3ganDiscriminator, R3ganGenerator};
 use crate::config::{Architecture, RunConfig};
 use crate::data::PictureKind;
 use crate::ops::{Dropout, Dual};
+
+/// Layers of the generator and of the discriminator that the settings describe.
+pub fn network_layers(config: &RunConfig, kind: PictureKind) -> [Vec<Layer>; 2] {
+    [generator_layers(config, kind), discriminator_layers(config, kind)]
+}
+
+fn generator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
+    let (model, resolution) = (&config.model, config.data.resolution);
+    let (latent, width, channels) = (model.latent, model.generator_width, kind.channels);
+    let picture = [channels, resolution, resolution];
+    match model.architecture {
+        Architecture::Dcgan => dcgan::GeneratorConfig { latent, width, channels, resolution }.layers(),
+        Architecture::DenseUpsample => upsample_generator_layers(latent, width, picture),
+        Architecture::Dense => dense_generator_layers(latent, width, picture),
+        Architecture::R3gan => r3gan(config, kind, width).generator_layers(),
+    }
+}
+
+fn discriminator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
+    let (model, resolution) = (&config.model, config.data.resolution);
+    let (width, channels, minibatch_stddev) = (model.discriminator_width, kind.channels, model.minibatch_stddev);
+    let picture = [channels, resolution, resolution];
+    match model.architecture {
+        Architecture::Dcgan => {
+            let norm = model.discriminator_norm;
+            dcgan::DiscriminatorConfig { width, channels, resolution, norm, minibatch_stddev }.layers()
+        }
+        Architecture::DenseUpsample => upsample_discriminator_layers(width, picture, minibatch_stddev),
+        Architecture::Dense => dense_discriminator_layers(width, picture),
+        Architecture::R3gan => r3gan(config, kind, width).discriminator_layers(),
+    }
+}
 
 /// The network that draws. A family's name is no part of the parameters' paths.
 #[derive(Module, Debug)]
@@ -23,7 +59,7 @@ pub enum Generator {
     R3gan(R3ganGenerator),
 }
 
-/// The network that judges.
+/// The network that tells real pictures from generated ones.
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a run has one or two of them")]
 pub enum Discriminator {
@@ -40,17 +76,13 @@ pub enum Discriminator {
 impl Generator {
     /// As the settings say, all zero: see [`initialize`](super::initialize).
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
-        let (model, resolution) = (&config.model, config.data.resolution);
-        let (latent, width, channels) = (model.latent, model.generator_width, kind.channels);
-        match model.architecture {
-            Architecture::Dcgan => {
-                Self::Dcgan(dcgan::GeneratorConfig { latent, width, channels, resolution }.init(device))
-            }
-            Architecture::DenseUpsample => {
-                Self::DenseUpsample(UpsampleGenerator::new(latent, width, channels, resolution, device))
-            }
-            Architecture::Dense => Self::Dense(DenseGenerator::new(latent, width, channels, resolution, device)),
-            Architecture::R3gan => Self::R3gan(R3ganGenerator::new(&r3gan(config, kind, width), device)),
+        let layers = generator_layers(config, kind);
+        let builder = Builder::new(&layers, device);
+        match config.model.architecture {
+            Architecture::Dcgan => Self::Dcgan(dcgan::Generator::new(&builder)),
+            Architecture::DenseUpsample => Self::DenseUpsample(UpsampleGenerator::new(&builder)),
+            Architecture::Dense => Self::Dense(DenseGenerator::new(&builder)),
+            Architecture::R3gan => Self::R3gan(R3ganGenerator::new(&builder)),
         }
     }
 
@@ -75,21 +107,13 @@ impl Generator {
 impl Discriminator {
     /// As the settings say, all zero: see [`initialize`](super::initialize).
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
-        let (model, resolution) = (&config.model, config.data.resolution);
-        let (width, channels) = (model.discriminator_width, kind.channels);
-        let minibatch_stddev = model.minibatch_stddev;
-        match model.architecture {
-            Architecture::Dcgan => {
-                let norm = model.discriminator_norm;
-                let sizes = dcgan::DiscriminatorConfig { width, channels, resolution, norm, minibatch_stddev };
-                Self::Dcgan(sizes.init(device))
-            }
-            Architecture::DenseUpsample => {
-                let network = UpsampleDiscriminator::new(width, channels, resolution, minibatch_stddev, device);
-                Self::DenseUpsample(network)
-            }
-            Architecture::Dense => Self::Dense(DenseDiscriminator::new(width, channels, resolution, device)),
-            Architecture::R3gan => Self::R3gan(R3ganDiscriminator::new(&r3gan(config, kind, width), device)),
+        let layers = discriminator_layers(config, kind);
+        let builder = Builder::new(&layers, device);
+        match config.model.architecture {
+            Architecture::Dcgan => Self::Dcgan(dcgan::Discriminator::new(&builder, config.model.discriminator_norm)),
+            Architecture::DenseUpsample => Self::DenseUpsample(UpsampleDiscriminator::new(&builder)),
+            Architecture::Dense => Self::Dense(DenseDiscriminator::new(&builder)),
+            Architecture::R3gan => Self::R3gan(R3ganDiscriminator::new(&builder)),
         }
     }
 

@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::LEAK;
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers, halvings};
 use crate::ops::{Conv, Dual, Linear, blur_down, blur_up};
 
 /// Channels of a group in the 3x3 convolutions.
@@ -14,6 +15,9 @@ const GROUP: usize = 16;
 
 /// A block's inner width is that many times its outer one.
 const EXPANSION: usize = 2;
+
+/// How many times over what enters a stage is kept for the gradients: the filters between the resolutions keep it too.
+const STAGE_INPUT: usize = 2;
 
 /// Sizes of both networks.
 #[derive(Clone, Debug)]
@@ -36,8 +40,78 @@ pub struct R3ganConfig {
 impl R3ganConfig {
     /// The widths that the paper's networks have: `width` at the full resolution, twice that below.
     pub fn widths(width: usize, resolution: usize) -> Vec<usize> {
-        let stages = (resolution / 4).ilog2() as usize + 1;
-        (0..stages).map(|stage| if stage == 0 { width } else { 2 * width }).collect()
+        (0..=halvings(resolution)).map(|stage| if stage == 0 { width } else { 2 * width }).collect()
+    }
+
+    /// Layers of the generator.
+    pub fn generator_layers(&self) -> Vec<Layer> {
+        let widths: Vec<usize> = self.widths.iter().rev().copied().collect();
+        let mut layers = Layers::new([self.latent, 1, 1]);
+        if self.classes > 0 {
+            layers.add("embedding", Kind::AppendClass { classes: self.classes }, [2 * self.latent, 1, 1], 0);
+        }
+        layers.linear("linear", [widths[0], 1, 1], false).keeping(0);
+        layers.add("basis", Kind::Basis, [widths[0], 4, 4], STAGE_INPUT);
+        for (i, width) in widths.iter().enumerate() {
+            self.add_blocks(&mut layers, i, *width);
+            if let Some(next) = widths.get(i + 1) {
+                if next != width {
+                    layers.conv(format!("stages.{i}.resize"), *next, ConvKind::POINT).keeping(0);
+                }
+                layers.then(Kind::BlurUp, STAGE_INPUT);
+            }
+        }
+        layers.conv("color", self.channels, ConvKind::POINT);
+        layers.finish()
+    }
+
+    /// A discriminator whose weights are all zero: see [`initialize`](super::initialize).
+    pub fn init_discriminator(&self, device: &Device) -> R3ganDiscriminator {
+        R3ganDiscriminator::new(&Builder::new(&self.discriminator_layers(), device))
+    }
+
+    /// Layers of the discriminator.
+    pub fn discriminator_layers(&self) -> Vec<Layer> {
+        let resolution = 4 << (self.widths.len() - 1);
+        let mut layers = Layers::new([self.channels, resolution, resolution]);
+        layers.conv("stem", self.widths[0], ConvKind::POINT).keeping(STAGE_INPUT);
+        for (i, width) in self.widths.iter().enumerate() {
+            self.add_blocks(&mut layers, i, *width);
+            match self.widths.get(i + 1) {
+                Some(next) if next != width => {
+                    let resize = format!("stages.{i}.resize");
+                    layers.then(Kind::BlurDown, 0).conv(resize, *next, ConvKind::POINT).keeping(STAGE_INPUT);
+                }
+                Some(_) => {
+                    layers.then(Kind::BlurDown, STAGE_INPUT);
+                }
+                None => {}
+            }
+        }
+        let width = self.widths[self.widths.len() - 1] + usize::from(self.minibatch_stddev);
+        if self.minibatch_stddev {
+            layers.then(Kind::MinibatchStddev, 0);
+        }
+        layers.add("last.depthwise", Kind::Depthwise, [width, 1, 1], 0);
+        let outputs = if self.classes > 0 { self.latent } else { 1 };
+        layers.linear("last.linear", [outputs, 1, 1], false).keeping(0);
+        if self.classes > 0 {
+            layers.add("embedding", Kind::ProjectClass { classes: self.classes }, [1, 1, 1], 0);
+        }
+        layers.finish()
+    }
+
+    /// The residual blocks of a stage.
+    fn add_blocks(&self, layers: &mut Layers, stage: usize, width: usize) {
+        let inner = EXPANSION * width;
+        let point = ConvKind { has_bias: true, ..ConvKind::POINT };
+        let grouped = ConvKind { kernel: 3, padding: 1, groups: inner / GROUP.min(width), ..point };
+        for block in 0..self.blocks {
+            let path = format!("stages.{stage}.blocks.{block}");
+            layers.conv(format!("{path}.conv1"), inner, point).leaky_relu(LEAK);
+            layers.conv(format!("{path}.conv2"), inner, grouped).leaky_relu(LEAK);
+            layers.conv(format!("{path}.conv3"), width, ConvKind::POINT).then(Kind::Add, 0);
+        }
     }
 }
 
@@ -50,13 +124,9 @@ struct Block {
 }
 
 impl Block {
-    fn new(width: usize, device: &Device) -> Self {
-        let inner = EXPANSION * width;
-        Self {
-            conv1: Conv::new([width, inner], 1, device).with_bias(),
-            conv2: Conv::new([inner, inner], 3, device).with_groups(inner / GROUP.min(width)).with_bias(),
-            conv3: Conv::new([inner, width], 1, device),
-        }
+    fn new(builder: &Builder<'_>) -> Self {
+        let conv = |name| builder.at(name).conv();
+        Self { conv1: conv("conv1"), conv2: conv("conv2"), conv3: conv("conv3") }
     }
 
     fn forward(&self, x: Dual<4>) -> Dual<4> {
@@ -75,13 +145,10 @@ struct Stage {
 }
 
 impl Stage {
-    /// `widths`: this stage's and the next one's, if there is one.
-    fn new(widths: &[usize], blocks: usize, device: &Device) -> Self {
-        let width = widths[0];
-        let next = widths.get(1).copied().filter(|next| *next != width);
+    fn new(builder: &Builder<'_>) -> Self {
         Self {
-            blocks: (0..blocks).map(|_| Block::new(width, device)).collect(),
-            resize: next.map(|next| Conv::new([width, next], 1, device)),
+            blocks: builder.each("blocks", |block| Block::new(&block)),
+            resize: builder.find("resize").map(|resize| resize.conv()),
         }
     }
 
@@ -105,9 +172,8 @@ struct Embedding {
 }
 
 impl Embedding {
-    fn new(config: &R3ganConfig, device: &Device) -> Option<Self> {
-        let shape = [config.classes, config.latent];
-        (config.classes > 0).then(|| Self { weight: Param::from_tensor(Tensor::zeros(shape, device)) })
+    fn new(builder: &Builder<'_>) -> Self {
+        Self { weight: builder.parameter() }
     }
 
     /// `[batch]` to `[batch, length]`.
@@ -130,16 +196,13 @@ pub struct R3ganGenerator {
 }
 
 impl R3ganGenerator {
-    /// All zero: see [`initialize`](super::initialize).
-    pub fn new(config: &R3ganConfig, device: &Device) -> Self {
-        let widths: Vec<usize> = config.widths.iter().rev().copied().collect();
-        let inputs = if config.classes > 0 { 2 * config.latent } else { config.latent };
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
         Self {
-            embedding: Embedding::new(config, device),
-            basis: Param::from_tensor(Tensor::zeros([widths[0], 4, 4], device)),
-            linear: Linear::new([inputs, widths[0]], device),
-            stages: (0..widths.len()).map(|i| Stage::new(&widths[i..], config.blocks, device)).collect(),
-            color: Conv::new([widths[widths.len() - 1], config.channels], 1, device),
+            embedding: builder.find("embedding").map(|embedding| Embedding::new(&embedding)),
+            basis: builder.at("basis").parameter(),
+            linear: builder.at("linear").linear(),
+            stages: builder.each("stages", |stage| Stage::new(&stage)),
+            color: builder.at("color").conv(),
         }
     }
 
@@ -153,7 +216,7 @@ impl R3ganGenerator {
     pub fn forward(&self, z: Tensor<2>, classes: Option<Tensor<1, Int>>) -> Tensor<4> {
         let z = match &self.embedding {
             Some(embedding) => {
-                let classes = classes.expect("a conditional network draws classes");
+                let classes = classes.expect("a conditional network takes classes");
                 Tensor::cat(vec![z, embedding.forward(classes)], 1)
             }
             None => z,
@@ -191,20 +254,16 @@ struct Last {
 }
 
 impl R3ganDiscriminator {
-    /// All zero: see [`initialize`](super::initialize).
-    pub fn new(config: &R3ganConfig, device: &Device) -> Self {
-        let widths = &config.widths;
-        let width = widths[widths.len() - 1] + usize::from(config.minibatch_stddev);
-        let outputs = if config.classes > 0 { config.latent } else { 1 };
+    pub(super) fn new(builder: &Builder<'_>) -> Self {
         Self {
-            embedding: Embedding::new(config, device),
-            stem: Conv::new([config.channels, widths[0]], 1, device),
-            stages: (0..widths.len()).map(|i| Stage::new(&widths[i..], config.blocks, device)).collect(),
+            embedding: builder.find("embedding").map(|embedding| Embedding::new(&embedding)),
+            stem: builder.at("stem").conv(),
+            stages: builder.each("stages", |stage| Stage::new(&stage)),
             last: Last {
-                depthwise: Param::from_tensor(Tensor::zeros([width, 4, 4], device)),
-                linear: Linear::new([width, outputs], device),
+                depthwise: builder.at("last.depthwise").parameter(),
+                linear: builder.at("last.linear").linear(),
             },
-            minibatch_stddev: config.minibatch_stddev,
+            minibatch_stddev: builder.has(Kind::MinibatchStddev),
         }
     }
 
@@ -233,7 +292,7 @@ impl R3ganDiscriminator {
         let x = self.last.linear.forward(x);
         match &self.embedding {
             Some(embedding) => {
-                let wanted = embedding.forward(classes.expect("a conditional network judges classes"));
+                let wanted = embedding.forward(classes.expect("a conditional network takes classes"));
                 x.linear(|x| (x * wanted.clone()).sum_dim(1))
             }
             None => x,

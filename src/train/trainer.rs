@@ -10,7 +10,8 @@ use crate::data::PictureKind;
 use crate::losses::{
     discriminator_loss, generator_loss, generator_loss_needs_real, input_gradient, penalty, squared_norms,
 };
-use crate::models::{Discriminator, Generator, Scheme, initialize};
+use crate::models::layers::Kind;
+use crate::models::{Discriminator, Generator, Scheme, initialize, network_layers};
 use crate::ops::{Dropout, Dual};
 use crate::random::{Random, Stream};
 use crate::series;
@@ -137,8 +138,9 @@ impl Trainer {
     /// New networks from the config's seed, on `device` (without autodiff; the trainer adds it).
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let device = device.clone().autodiff();
-        let stages = (config.data.resolution / 4).ilog2() as usize + 1;
-        let scheme = Scheme::of(config.model.architecture, stages * config.model.blocks);
+        let [layers, _] = network_layers(config, kind);
+        let residual_blocks = layers.iter().filter(|layer| layer.kind == Kind::Add).count();
+        let scheme = Scheme::of(config.model.architecture, residual_blocks);
         let (generator, position) = initialize(Generator::new(config, kind, &device), scheme, config.seed, 0);
         let discriminator = Discriminator::new(config, kind, &device);
         let (discriminator, _) = initialize(discriminator, scheme, config.seed, position);

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use whelp::config::{Loss, Norm};
 use whelp::losses::{discriminator_loss, generator_loss, input_gradient, penalty, squared_norms};
 use whelp::models::dcgan::DiscriminatorConfig;
-use whelp::models::r3gan::{R3ganConfig, R3ganDiscriminator};
+use whelp::models::r3gan::R3ganConfig;
 use whelp::ops::{Dropout, Dual};
 use whelp::weights;
 
@@ -25,7 +25,7 @@ pub async fn r1_r2(golden: &Golden, device: &Device) {
         classes: 0,
         minibatch_stddev: false,
     };
-    let network = R3ganDiscriminator::new(&config, &device.clone().autodiff());
+    let network = config.init_discriminator(&device.clone().autodiff());
     check(golden, device, network, r3gan_name, |network, image| network.forward(image, None)).await;
 }
 
@@ -72,14 +72,15 @@ async fn check<M: Module>(
         let count = values.len();
         Some(Tensor::from_data(TensorData::new(values, [count]), &device))
     });
-    let judge = |network: &M, image: Dual<4>| forward(network, image).linear(|logits| logits.squeeze_dim::<1>(1));
+    let discriminate =
+        |network: &M, image: Dual<4>| forward(network, image).linear(|logits| logits.squeeze_dim::<1>(1));
     let gamma = golden.number("/gamma");
     let frozen = network.clone().no_grad();
 
     let mut moving = Vec::new();
     for (kind, ratio) in [("real", "r1"), ("fake", "r2")] {
         let image = golden.tensor::<4>(&format!("x_{kind}"), &device);
-        let gradient = input_gradient(image.clone(), |image| judge(&frozen, image.into()).value);
+        let gradient = input_gradient(image.clone(), |image| discriminate(&frozen, image.into()).value);
         golden.compare(&format!("grad_x_{kind}"), gradient.clone()).await;
         let norms = squared_norms(gradient.clone());
         golden.compare(&format!("{ratio}_per_sample"), norms.clone()).await;
@@ -87,7 +88,7 @@ async fn check<M: Module>(
         moving.push(Dual::moving(image.autodiff(), gradient.autodiff()));
     }
     let moved = |images: &Dual<4>| {
-        let Dual { value, tangent } = judge(&network, images.clone());
+        let Dual { value, tangent } = discriminate(&network, images.clone());
         (value, tangent.expect("the pictures are moving"))
     };
 
