@@ -15,6 +15,8 @@ pub struct DeviceTensor {
     pub name: String,
     /// Its shape in the module.
     pub shape: Vec<usize>,
+    /// Whether it is a [`Buffer`](crate::models::Buffer): part of a module's state, but not trained.
+    pub is_buffer: bool,
     /// Its values, row-major, without gradient.
     pub values: Tensor<1>,
 }
@@ -30,24 +32,36 @@ pub struct HostTensor {
     pub values: Vec<f32>,
 }
 
-/// Where a visitor of a module is. The variants of an enum are no part of a path: which one it is, the settings say.
+/// The container that a [`Buffer`](crate::models::Buffer) tells a visitor it is in.
+pub(crate) const BUFFER: &str = "Buffer";
+
+/// Where a visitor of a module is. The variant of an enum is not part of a path: the settings say which one it is.
 #[derive(Debug, Default)]
-pub(crate) struct Path(Vec<String>);
+pub(crate) struct Path {
+    names: Vec<String>,
+    is_in_buffer: bool,
+}
 
 impl Path {
     pub(crate) fn enter(&mut self, name: &str, container: &str) {
-        if !Self::is_enum(container) {
-            self.0.push(name.to_owned());
+        match container {
+            BUFFER => self.is_in_buffer = true,
+            _ if Self::is_enum(container) => {}
+            _ => self.names.push(name.to_owned()),
         }
     }
 
     pub(crate) fn exit(&mut self, container: &str) {
-        if !Self::is_enum(container) {
-            self.0.pop();
+        match container {
+            BUFFER => self.is_in_buffer = false,
+            _ if Self::is_enum(container) => {}
+            _ => {
+                self.names.pop();
+            }
         }
     }
 
-    /// burn's derive says so.
+    /// burn's derive names containers so.
     fn is_enum(container: &str) -> bool {
         container.starts_with("Enum:")
     }
@@ -55,25 +69,22 @@ impl Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("."))
+        f.write_str(&self.names.join("."))
     }
 }
 
-/// True for batch norm's running statistics: part of a module's state, but not trained.
-pub fn is_buffer(name: &str) -> bool {
-    name.ends_with("running_mean") || name.ends_with("running_var")
-}
-
-/// Every float tensor of a module, in the order of its fields, batch-norm statistics included.
+/// Every float tensor of a module, in the order of its fields: parameters and buffers, but nothing that is
+/// [`Frozen`](crate::models::Frozen).
 pub fn collect<M: Module>(module: &M) -> Vec<DeviceTensor> {
     let mut visitor = Collect::default();
     module.visit(&mut visitor);
     visitor.tensors
 }
 
-/// Trained parameters of a module, batch-norm statistics not counted.
+/// Trained numbers of a module: neither buffers nor what is [`Frozen`](crate::models::Frozen).
 pub fn count_parameters<M: Module>(module: &M) -> usize {
-    collect(module).iter().filter(|t| !is_buffer(&t.name)).map(|t| t.shape.iter().product::<usize>()).sum()
+    let tensors = collect(module).into_iter().filter(|tensor| !tensor.is_buffer);
+    tensors.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
 }
 
 #[derive(Default)]
@@ -96,6 +107,7 @@ impl ModuleVisitor for Collect {
         let shape: Vec<usize> = tensor.dims().to_vec();
         self.tensors.push(DeviceTensor {
             name: self.path.to_string(),
+            is_buffer: self.path.is_in_buffer,
             values: tensor.reshape([shape.iter().product::<usize>()]),
             shape,
         });
@@ -133,7 +145,7 @@ impl ModuleVisitor for TakeGradients<'_> {
     }
 }
 
-/// Replaces every float tensor of a module by `replace(name, shape, old)`; `None` leaves it as it is.
+/// Replaces every tensor that [`collect`] gives by `replace(name, shape, old)`; `None` leaves it as it is.
 pub fn replace<M: Module, F>(module: M, replace: F) -> M
 where
     F: FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>,

@@ -67,11 +67,11 @@ pub fn restore_trainer(
         trainer.adaptive = Adaptive { p: *p, mean_signs: mean_signs.collect() };
     }
     let (generator_config, discriminator_config) = Trainer::adam_configs(config, trainer.nimg);
-    let moments = |prefix: &str, network: &str| moments(checkpoint, prefix, network, &inner);
+    let moments = |prefix: &str, tensors: Vec<DeviceTensor>| moments(checkpoint, prefix, tensors, &inner);
     let time = trainer.step;
-    let (m, v) = moments(ADAM_GENERATOR, generator)?;
+    let (m, v) = moments(ADAM_GENERATOR, weights::collect(&trainer.generator))?;
     trainer.generator_adam = Adam::restore(generator_config, time, m, v);
-    let (m, v) = moments(ADAM_DISCRIMINATOR, discriminator)?;
+    let (m, v) = moments(ADAM_DISCRIMINATOR, weights::collect(&trainer.discriminator))?;
     trainer.discriminator_adam = Adam::restore(discriminator_config, time, m, v);
     Ok(trainer)
 }
@@ -104,28 +104,22 @@ fn fill<M: Module>(module: M, prefix: &str, checkpoint: &Checkpoint, device: &De
     fault.map_or(Ok(module), Err)
 }
 
-/// Both moments of one optimizer. A parameter of step 0 has none yet; then all are absent.
+/// Both moments of the optimizer of a network with these tensors. A parameter of step 0 has none yet; then all are absent.
 fn moments(
     checkpoint: &Checkpoint,
     prefix: &str,
-    network: &str,
+    tensors: Vec<DeviceTensor>,
     device: &Device,
 ) -> Result<(Vec<DeviceTensor>, Vec<DeviceTensor>), CheckpointError> {
-    if checkpoint.meta.progress.step == 0 {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let owner = format!("{network}.");
-    let parameters = checkpoint.tensors.range(owner.clone()..).take_while(|(name, _)| name.starts_with(&owner));
     let mut both = (Vec::new(), Vec::new());
-    for (name, parameter) in parameters.filter(|(name, _)| !weights::is_buffer(name)) {
-        let path = &name[owner.len()..];
+    if checkpoint.meta.progress.step == 0 {
+        return Ok(both);
+    }
+    for parameter in tensors.into_iter().filter(|tensor| !tensor.is_buffer) {
         for (moment, out) in [("m", &mut both.0), ("v", &mut both.1)] {
-            let tensor = find(&checkpoint.tensors, &format!("{prefix}.{moment}.{path}"), &parameter.shape)?;
-            out.push(DeviceTensor {
-                name: path.to_owned(),
-                shape: tensor.shape.clone(),
-                values: to_device(tensor, device),
-            });
+            let name = format!("{prefix}.{moment}.{}", parameter.name);
+            let values = to_device(find(&checkpoint.tensors, &name, &parameter.shape)?, device);
+            out.push(DeviceTensor { values, ..parameter.clone() });
         }
     }
     Ok(both)

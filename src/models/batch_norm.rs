@@ -5,7 +5,7 @@ use burn::tensor::activation::leaky_relu;
 use burn::tensor::module::batch_norm as batch_norm_by;
 use burn::tensor::{Device, Tensor};
 
-use super::running::Running;
+use super::buffer::Buffer;
 use crate::ops::{Normalization, batch_norm};
 
 /// Added to the variance; PyTorch's value.
@@ -16,8 +16,8 @@ const MOMENTUM: f32 = 0.1;
 
 /// `y = γ (x - μ) / √(σ² + ε) + β` over batch, rows and columns of each channel.
 ///
-/// On an autodiff device μ and σ² are the batch's, and running averages of them are kept; after `.valid()` they are those
-/// averages. burn's own layer keeps the biased variance there, PyTorch (and so every DCGAN checkpoint) the unbiased one,
+/// In training, which is where both the layer and its input have autodiff, μ and σ² are the batch's, and running averages
+/// of them are kept. Elsewhere, as after `.valid()` and in a [`Frozen`](super::Frozen) network, they are those averages. burn's own layer keeps the biased variance there, PyTorch (and so every DCGAN checkpoint) the unbiased one,
 /// `σ² M/(M-1)` for M values a channel. Clones share the running averages, `.valid()` copies them.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
@@ -25,8 +25,8 @@ pub struct BatchNorm {
     pub gamma: Param<Tensor<1>>,
     /// Shift, `[channels]`.
     pub beta: Param<Tensor<1>>,
-    running_mean: Running,
-    running_var: Running,
+    running_mean: Buffer,
+    running_var: Buffer,
 }
 
 impl BatchNorm {
@@ -37,12 +37,12 @@ impl BatchNorm {
         Self {
             gamma: Param::from_tensor(ones()),
             beta: Param::from_tensor(zeros()),
-            running_mean: Running::new(zeros()),
-            running_var: Running::new(ones()),
+            running_mean: Buffer::new(zeros()),
+            running_var: Buffer::new(ones()),
         }
     }
 
-    /// Normalises by the batch's statistics on an autodiff device, by the running ones elsewhere.
+    /// Normalises by the batch's statistics in training, by the running ones elsewhere.
     ///
     /// # Shapes
     /// - `input`: `[batch, channels, height, width]`
@@ -53,7 +53,7 @@ impl BatchNorm {
 
     /// [`BatchNorm::forward`], then `x` where x > 0, else `slope x`, without a pass over memory for it.
     pub fn forward_leaky_relu(&self, input: Tensor<4>, slope: f32) -> Tensor<4> {
-        if input.is_autodiff() {
+        if input.is_autodiff() && Param::val(&self.gamma).is_autodiff() {
             self.forward_train(input, slope)
         } else {
             leaky_relu(self.forward_inference(input), slope.into())
@@ -74,7 +74,7 @@ impl BatchNorm {
         let normalization = Normalization { epsilon: EPSILON as f32, momentum: MOMENTUM, slope };
         let running = [&self.running_mean, &self.running_var];
         let (output, moved) =
-            batch_norm(input, self.gamma.val(), self.beta.val(), running.map(Running::value), normalization);
+            batch_norm(input, self.gamma.val(), self.beta.val(), running.map(Buffer::value), normalization);
         for (running, moved) in running.into_iter().zip(moved) {
             running.set(moved);
         }

@@ -114,7 +114,7 @@ pub struct LayerTensor {
     pub name: String,
     /// Row-major.
     pub shape: Vec<usize>,
-    /// Whether it follows the training without being trained: batch norm's running statistics.
+    /// Whether it is a [`Buffer`](super::Buffer): batch norm's running statistics.
     pub is_buffer: bool,
 }
 
@@ -360,7 +360,7 @@ mod tests {
     use crate::data::PictureKind;
     use crate::models::{Discriminator, Generator, network_layers};
     use crate::recipes;
-    use crate::weights;
+    use crate::weights::{self, DeviceTensor};
 
     const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
@@ -377,9 +377,9 @@ mod tests {
                 assert_eq!(pair[0].output, pair[1].input, "{pair:?}");
             }
             let mut listed: Vec<LayerTensor> = list.iter().flat_map(Layer::tensors).collect();
-            let of_module = |tensor: weights::DeviceTensor| {
-                let is_buffer = weights::is_buffer(&tensor.name);
-                LayerTensor { name: tensor.name, shape: tensor.shape, is_buffer }
+            let of_module = |tensor: DeviceTensor| {
+                let DeviceTensor { name, shape, is_buffer, .. } = tensor;
+                LayerTensor { name, shape, is_buffer }
             };
             let mut found: Vec<LayerTensor> = module.into_iter().map(of_module).collect();
             listed.sort_by(|a, b| a.name.cmp(&b.name));

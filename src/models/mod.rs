@@ -1,15 +1,18 @@
 //! Generator and discriminator architectures.
 
 mod batch_norm;
+mod buffer;
 pub mod dcgan;
 pub mod dense;
+mod frozen;
 mod init;
 pub mod layers;
 mod network;
 pub mod r3gan;
-mod running;
 
 pub use batch_norm::BatchNorm;
+pub use buffer::Buffer;
+pub use frozen::Frozen;
 pub use init::{Scheme, initialize};
 pub use layers::Layer;
 pub use network::{Discriminator, Generator, network_layers};

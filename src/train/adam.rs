@@ -60,6 +60,7 @@ impl Adam {
         let tensor = |name: &String, moments: &Moments, values: &Tensor<1>| DeviceTensor {
             name: name.clone(),
             shape: moments.shape.clone(),
+            is_buffer: false,
             values: values.clone(),
         };
         let m = self.moments.iter().map(|(name, moments)| tensor(name, moments, &moments.m));

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::ops::moving_average;
-use crate::weights::{self, is_buffer};
+use crate::weights::{self, DeviceTensor};
 
 /// Decay per step for a half-life counted in images: `β = 0.5 ^ (batch / max(half_life_nimg, 1e-8))`.
 ///
@@ -30,19 +30,19 @@ impl<M: Module> Ema<M> {
         &self.0
     }
 
-    /// `ema = p + β·(ema - p)` for parameters; batch-norm statistics are copied, being averages themselves.
+    /// `ema = p + β·(ema - p)` for parameters; buffers, which are averages themselves, are copied.
     pub fn update(&mut self, live: &M, beta: f64) {
-        let live: HashMap<String, Tensor<1>> = weights::collect(live).into_iter().map(|t| (t.name, t.values)).collect();
+        let live: HashMap<String, DeviceTensor> =
+            weights::collect(live).into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         self.replace(|name, _, average| {
-            let value = live[name].clone();
-            Some(if is_buffer(name) { value } else { moving_average(average.clone(), value, beta as f32) })
+            let DeviceTensor { values, is_buffer, .. } = live[name].clone();
+            Some(if is_buffer { values } else { moving_average(average.clone(), values, beta as f32) })
         });
     }
 
     /// Replaces tensors by name, as [`weights::replace`] does.
     pub fn replace(&mut self, replace: impl FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>) {
-        // burn's mapping takes a module by value; the clone shares its tensors, but would share batch norm's
-        // statistics too, hence valid(), which makes new ones.
+        // burn's mapping takes a module by value. A clone would share its buffers, which valid() copies.
         self.0 = weights::replace(self.0.valid(), replace);
     }
 }

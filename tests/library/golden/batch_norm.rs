@@ -28,7 +28,7 @@ fn batch_norm2d_matches(device: &Device) {
         golden.check_tensor("grad_input", input.grad(&gradients).unwrap());
         golden.check_tensor("grad_gamma", Param::val(&norm.gamma).grad(&gradients).unwrap());
         golden.check_tensor("grad_beta", Param::val(&norm.beta).grad(&gradients).unwrap());
-        for buffer in weights::collect(&norm).iter().filter(|tensor| weights::is_buffer(&tensor.name)) {
+        for buffer in weights::collect(&norm).iter().filter(|tensor| tensor.is_buffer) {
             golden.check(&format!("{}_after", buffer.name), &values(buffer.values.clone()));
         }
 

@@ -1,4 +1,4 @@
-//! Numbers that a network follows while it trains, without training them: batch norm's running statistics.
+//! Tensors that are part of a network's state and follow its training, but are not trained.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,27 +6,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use burn::module::{Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
-/// Replaced in a forward pass, by whoever has a reference to it: clones share what it holds, [`Module::valid`] copies it.
+use crate::weights::BUFFER;
+
+/// A tensor that is saved with a network but not trained, like batch norm's running statistics (PyTorch's
+/// `register_buffer`).
+///
+/// A forward pass replaces its value through a shared reference. Clones share the value, [`Module::valid`] copies it.
+/// Visitors see it as a parameter inside the container [`BUFFER`], by which [`crate::weights`] tells it from trained ones.
 ///
 /// burn's own `RunningState` averages over threads, each average a launch on a graphics device; here one thread trains.
 #[derive(Clone, Debug)]
-pub struct Running {
+pub struct Buffer {
     id: ParamId,
     value: Arc<Mutex<Tensor<1>>>,
 }
 
-impl Running {
+impl Buffer {
     /// Holds `value`, without autodiff.
     pub fn new(value: Tensor<1>) -> Self {
         Self::with_id(ParamId::new(), value)
     }
 
-    /// What it holds, without autodiff.
+    /// Its value, without autodiff.
     pub fn value(&self) -> Tensor<1> {
         self.lock().clone()
     }
 
-    /// Replaces what it holds.
+    /// Replaces its value.
     pub fn set(&self, value: Tensor<1>) {
         *self.lock() = value.without_autodiff();
     }
@@ -40,7 +46,7 @@ impl Running {
     }
 }
 
-impl Module for Running {
+impl Module for Buffer {
     fn collect_devices(&self, mut devices: Vec<Device>) -> Vec<Device> {
         let device = self.value().device();
         if !devices.contains(&device) {
@@ -59,11 +65,15 @@ impl Module for Running {
     }
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        visitor.enter_module("", BUFFER);
         visitor.visit_float(&Param::initialized(self.id, self.value()));
+        visitor.exit_module("", BUFFER);
     }
 
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        mapper.enter_module("", BUFFER);
         let (_, value, _) = mapper.map_float(Param::initialized(self.id, self.value())).consume();
+        mapper.exit_module("", BUFFER);
         self.set(value);
         self
     }
@@ -81,16 +91,16 @@ impl Module for Running {
     }
 }
 
-impl fmt::Display for Running {
+impl fmt::Display for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Running(id={})", self.id)
+        write!(f, "Buffer(id={})", self.id)
     }
 }
 
-impl ModuleDisplayDefault for Running {
+impl ModuleDisplayDefault for Buffer {
     fn content(&self, content: Content) -> Option<Content> {
-        content.add_formatted(&"Running".to_owned()).optional()
+        content.add_formatted(&"Buffer".to_owned()).optional()
     }
 }
 
-impl ModuleDisplay for Running {}
+impl ModuleDisplay for Buffer {}
