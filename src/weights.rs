@@ -1,4 +1,4 @@
-//! Named tensors in and out of modules: what checkpoints, optimizers and averages share.
+//! Named tensors in and out of modules, for checkpoints, optimizers and averages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -114,7 +114,7 @@ impl ModuleVisitor for Collect {
     }
 }
 
-/// Takes the gradient of every parameter of `module` that has one out of burn's container: by path, flat, on the device.
+/// Takes the gradients of a module's parameters out of burn's container: by path, row-major, on the device.
 pub fn take_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
     let mut visitor = TakeGradients { gradients, path: Path::default(), found: BTreeMap::new() };
     module.visit(&mut visitor);

@@ -22,7 +22,7 @@ pub const HISTORY_MAX: usize = 2000;
 /// Key of our JSON in the file's `__metadata__`.
 const METADATA_KEY: &str = "whelp";
 
-/// A whole run: networks, average, both optimizers, and where it stands.
+/// A whole run: networks, average, both optimizers, progress.
 ///
 /// Tensors are named `generator.*`, `discriminator.*`, `generator_ema.*`, `optimizer.generator.{m,v}.*`,
 /// `optimizer.discriminator.{m,v}.*`, batch-norm statistics included, all F32. The same file opens in the page, in the
@@ -44,7 +44,7 @@ pub struct Meta {
     pub config: RunConfig,
     /// Steps, images seen, epoch, time.
     pub progress: Progress,
-    /// Counter-based, so the seed and `progress.nimg` are the whole state.
+    /// Random numbers are counter-based, so the seed and `progress.nimg` are their whole state.
     pub random: RandomState,
     /// What it was trained on.
     pub data: DataOrigin,
@@ -100,12 +100,12 @@ pub struct DataOrigin {
 }
 
 impl DataOrigin {
-    /// What the networks have to know of it.
+    /// What the networks depend on.
     pub fn kind(&self) -> PictureKind {
         PictureKind { channels: self.channels, classes: self.classes.len() }
     }
 
-    /// Of networks that were trained elsewhere, on pictures with so many channels.
+    /// The pictures, with so many channels, of networks that were trained elsewhere.
     pub fn unknown(channels: usize) -> Self {
         let name = "unknown pictures".to_owned();
         Self { name, count: 0, channels, classes: Vec::new(), fingerprint: String::new() }
@@ -143,8 +143,8 @@ impl Checkpoint {
         safetensors::serialize(views, Some(metadata)).expect("names are unique and sizes checked")
     }
 
-    /// What drawing needs and no more: the averaged generator. About a ninth of the whole, to show or to share;
-    /// training cannot go on from it.
+    /// Keeps what drawing needs, the averaged generator: about a ninth of the file, to show or to share. Training cannot go
+    /// on from it.
     pub fn for_drawing(mut self) -> Self {
         let [_, _, generator_ema] = NETWORKS;
         self.tensors.retain(|name, _| belongs_to(generator_ema, name));
@@ -161,7 +161,7 @@ impl Checkpoint {
         !self.tensors.keys().any(|name| belongs_to(generator, name) || belongs_to(discriminator, name))
     }
 
-    /// Reads a file back, checking all that can be checked without networks.
+    /// Reads a file and checks what can be checked without the networks.
     ///
     /// # Errors
     /// Every variant of [`CheckpointError`] but `Missing`, `ForDrawing`, `Shape`, `Config`, `Import` and `Device`.

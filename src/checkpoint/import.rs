@@ -36,7 +36,7 @@ pub enum ImportError {
         /// What the parser said.
         reason: String,
     },
-    /// Nothing in the file is named like it.
+    /// No tensor in the file is named like the network's.
     #[error(
         "there is no {network} of the PyTorch DCGAN tutorial in this file: tensors named {} are expected, and {found}",
         .network.first_names()
@@ -47,7 +47,7 @@ pub enum ImportError {
         /// What there is, in words.
         found: String,
     },
-    /// Which one to take is not for us to choose.
+    /// Several networks of the kind that is looked for.
     #[error("there are several {network}s in this file ({first:?} and {second:?}); save the one to import alone")]
     Ambiguous {
         /// What was looked for.
@@ -65,7 +65,7 @@ pub enum ImportError {
         /// How many it has.
         found: usize,
     },
-    /// A convolution that is none.
+    /// A tensor that should be a convolution's weight has another shape.
     #[error("tensor {name}: a convolution's shape, {expected}, is expected; found {found:?}")]
     Convolution {
         /// Name in the file.
@@ -75,7 +75,7 @@ pub enum ImportError {
         /// What the file has.
         found: Vec<usize>,
     },
-    /// Pictures of a kind that cannot be shown.
+    /// Pictures that are neither grey nor RGB.
     #[error("tensor {name}: 1 (grey) or 3 (RGB) channels are expected of a picture; found {found}")]
     Channels {
         /// Name in the file.
@@ -93,7 +93,7 @@ pub enum ImportError {
         /// What it would be.
         expected: Vec<usize>,
     },
-    /// Layers that do not fit each other.
+    /// Layers whose sizes do not fit each other.
     #[error("tensor {name}: shape {expected:?} is expected in the tutorial's {network} of this size; found {found:?}")]
     Shape {
         /// Which network.
@@ -105,7 +105,7 @@ pub enum ImportError {
         /// What the file has.
         found: Vec<usize>,
     },
-    /// A layer that ours do not have.
+    /// A layer that our networks do not have.
     #[error(
         "tensor {name} is not part of the tutorial's {network}: convolutions without bias, batch norms, nothing else"
     )]
@@ -123,7 +123,7 @@ pub enum ImportError {
         /// Its element type.
         found: String,
     },
-    /// Training had broken down before it was saved.
+    /// A tensor with NaN or infinite values: training had broken down before it was saved.
     #[error("tensor {name} holds values that are not finite: training had broken down. Import an older file")]
     NotFinite {
         /// Name in the file.
@@ -155,9 +155,9 @@ impl fmt::Display for Network {
 /// What an import gives.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// At step 0, its average being its generator.
+    /// At step 0. Its average is its generator.
     pub checkpoint: Checkpoint,
-    /// No discriminator was given: this one knows nothing yet.
+    /// No discriminator was given, so this one is new and untrained.
     pub has_fresh_discriminator: bool,
 }
 
@@ -270,7 +270,8 @@ fn none(network: Network, file: &[HostTensor]) -> ImportError {
     ImportError::NoNetwork { network, found }
 }
 
-/// The recipe's settings, or the default's where there is none, for validation to refuse the resolution.
+/// Settings of the DCGAN recipe for that resolution. Where there is none, the default's, whose validation refuses the
+/// resolution.
 fn recipe(resolution: usize) -> RunConfig {
     let mut config = recipes::find(&format!("dcgan{resolution}")).map_or_else(|_| RunConfig::default(), |r| r.config());
     config.data.resolution = resolution;
@@ -278,7 +279,7 @@ fn recipe(resolution: usize) -> RunConfig {
 }
 
 impl Network {
-    /// Enough of its names to recognise it by: the first two layers.
+    /// Names of its first layers, for a message.
     fn first_names(self) -> &'static str {
         match self {
             Self::Generator => "main.0.weight, main.1.weight, main.3.weight",

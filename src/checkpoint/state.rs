@@ -1,4 +1,4 @@
-//! Between a trainer on a device and a checkpoint on the host.
+//! From a trainer on a device to a checkpoint on the host, and back.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::weights::{self, DeviceTensor, HostTensor};
 const ADAM_GENERATOR: &str = "optimizer.generator";
 const ADAM_DISCRIMINATOR: &str = "optimizer.discriminator";
 
-/// Reads all training state back. The state is that of the call, whatever happens while the device is waited for.
+/// Reads all training state back, as it is at the call: later steps do not change it.
 ///
 /// # Errors
 /// [`CheckpointError::Device`] if the device failed.
@@ -89,7 +89,7 @@ pub fn restore_sampler(checkpoint: &Checkpoint, device: &Device) -> Result<Sampl
     Ok(Sampler::new(generator, &config, kind))
 }
 
-/// Puts the checkpoint's `prefix.*` into `module`, all of it or an error.
+/// Puts the checkpoint's tensors `prefix.*` into `module`. Either all of them fit, or there is an error.
 fn fill<M: Module>(module: M, prefix: &str, checkpoint: &Checkpoint, device: &Device) -> Result<M, CheckpointError> {
     let mut fault = None;
     let module = weights::replace(module, |name, shape, _| {
@@ -104,7 +104,7 @@ fn fill<M: Module>(module: M, prefix: &str, checkpoint: &Checkpoint, device: &De
     fault.map_or(Ok(module), Err)
 }
 
-/// Both moments of the optimizer of a network with these tensors. A parameter of step 0 has none yet; then all are absent.
+/// Both moments of the optimizer of a network with these tensors; none at step 0, before the first update.
 fn moments(
     checkpoint: &Checkpoint,
     prefix: &str,

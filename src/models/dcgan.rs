@@ -106,7 +106,7 @@ pub struct DiscriminatorConfig {
     pub resolution: usize,
     /// What all layers but the first and the last normalise. Without, every layer has a bias.
     pub norm: Norm,
-    /// Whether the last layer is told how varied the batch is.
+    /// Whether the last layer sees the standard deviation over the batch.
     pub minibatch_stddev: bool,
 }
 
@@ -168,9 +168,9 @@ impl Discriminator {
         }
     }
 
-    /// Scores pictures: the larger the logit, the more it takes a picture for a real one.
+    /// Scores pictures: the larger the logit, the more likely a picture is real.
     ///
-    /// Only a discriminator without batch norm has tangents.
+    /// Only a discriminator without batch norm passes tangents on.
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]

@@ -8,7 +8,7 @@ use crate::config::Architecture;
 use crate::random::{Random, Stream};
 use crate::weights::Path;
 
-/// How a family of networks starts.
+/// The distribution of a family's initial weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scheme {
     /// Convolutions from N(0, 0.02), batch norm's scale from N(1, 0.02) (Radford et al. 2016, section 4, and the PyTorch
@@ -25,7 +25,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of a family, of whose networks each has `blocks` residual blocks, if any.
+    /// The scheme of a family. `blocks`: residual blocks of each network, 0 where there are none.
     pub fn of(architecture: Architecture, blocks: usize) -> Self {
         match architecture {
             Architecture::Dcgan => Self::Dcgan,
@@ -34,7 +34,7 @@ impl Scheme {
         }
     }
 
-    /// Mean and standard deviation of a tensor; none if it keeps what it was made with.
+    /// Mean and standard deviation of a tensor's values; none if it keeps those that it was made with.
     fn distribution(self, path: &str, shape: &[usize]) -> Option<(f32, f32)> {
         let (layer, field) = path.rsplit_once('.').unwrap_or(("", path));
         let fan_in = shape.iter().skip(1).product::<usize>() as f64;
@@ -62,10 +62,10 @@ impl Scheme {
     }
 }
 
-/// Draws a network's initial weights.
+/// Draws a network's initial weights. What is [`Frozen`](super::Frozen) keeps its own.
 ///
-/// `position` is the index of the first tensor in the stream; returns the module and the index after its last tensor,
-/// so that two networks of one run share no numbers.
+/// `position` is the place of its first tensor in the stream of random numbers. Returns the module and the place after its
+/// last tensor, where the next network of the run goes on, so that no two tensors share numbers.
 pub fn initialize<M: Module>(module: M, scheme: Scheme, seed: u64, position: u64) -> (M, u64) {
     let mut mapper = Initialize { scheme, seed, position, path: Path::default() };
     let module = module.map(&mut mapper);

@@ -67,11 +67,11 @@ pub enum Kind {
     BlurUp,
     /// Half as many rows and columns, smoothed by [1, 2, 1].
     BlurDown,
-    /// One more channel, that says how varied the batch is.
+    /// One more channel: the standard deviation over the batch, averaged.
     MinibatchStddev,
-    /// A learnt picture whose channels the input scales.
+    /// A learnt picture, each channel of which the input scales.
     Basis,
-    /// A sum over each channel with learnt weights, a depthwise convolution that leaves one pixel.
+    /// A depthwise convolution that leaves one pixel: a sum over each channel with learnt weights.
     Depthwise,
     /// Adds what the residual block began with.
     Add,

@@ -1,4 +1,4 @@
-//! Generator and discriminator architectures.
+//! Generator and discriminator architectures, and the wrappers of what is not trained in them.
 
 mod batch_norm;
 mod buffer;

@@ -46,7 +46,7 @@ fn discriminator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
     }
 }
 
-/// The network that draws. A family's name is no part of the parameters' paths.
+/// The network that draws pictures. The variant is not part of the parameters' paths.
 #[derive(Module, Debug)]
 pub enum Generator {
     /// [`Architecture::Dcgan`]
@@ -74,7 +74,7 @@ pub enum Discriminator {
 }
 
 impl Generator {
-    /// As the settings say, all zero: see [`initialize`](super::initialize).
+    /// The generator that the settings describe, all zero: see [`initialize`](super::initialize).
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let layers = generator_layers(config, kind);
         let builder = Builder::new(&layers, device);
@@ -105,7 +105,7 @@ impl Generator {
 }
 
 impl Discriminator {
-    /// As the settings say, all zero: see [`initialize`](super::initialize).
+    /// The discriminator that the settings describe, all zero: see [`initialize`](super::initialize).
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let layers = discriminator_layers(config, kind);
         let builder = Builder::new(&layers, device);
@@ -117,8 +117,8 @@ impl Discriminator {
         }
     }
 
-    /// Scores pictures: the larger the logit, the more it takes a picture for a real one. With tangents of the pictures
-    /// come tangents of the logits, which a discriminator with batch norm does not have.
+    /// Scores pictures: the larger the logit, the more likely a picture is real. Tangents of the pictures give tangents of the
+    /// logits, but not through a discriminator with batch norm.
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]

@@ -33,7 +33,7 @@ pub struct R3ganConfig {
     pub channels: usize,
     /// Classes that the networks are told; 0: none.
     pub classes: usize,
-    /// Whether the discriminator is told how varied the batch is.
+    /// Whether the discriminator sees the standard deviation over the batch.
     pub minibatch_stddev: bool,
 }
 
@@ -164,7 +164,7 @@ impl Stage {
     }
 }
 
-/// A vector for each class.
+/// A learnt vector for each class.
 #[derive(Module, Debug)]
 struct Embedding {
     /// `[classes, length]`
@@ -186,9 +186,9 @@ impl Embedding {
 #[derive(Module, Debug)]
 pub struct R3ganGenerator {
     embedding: Option<Embedding>,
-    /// The picture that everything starts from, `[channels, 4, 4]`.
+    /// The learnt picture that every generated one starts from, `[channels, 4, 4]`.
     basis: Param<Tensor<3>>,
-    /// How much of each channel of the basis.
+    /// From z to a factor for each channel of the basis.
     linear: Linear,
     /// Smallest resolution first.
     stages: Vec<Stage>,
@@ -222,9 +222,9 @@ impl R3ganGenerator {
             None => z,
         };
         let [batch, _] = z.dims();
-        let amounts = self.linear.forward(z.into()).value;
-        let [_, width] = amounts.dims();
-        let x = amounts.reshape([batch, width, 1, 1]) * self.basis.val().unsqueeze::<4>();
+        let factors = self.linear.forward(z.into()).value;
+        let [_, width] = factors.dims();
+        let x = factors.reshape([batch, width, 1, 1]) * self.basis.val().unsqueeze::<4>();
         let last = self.stages.len() - 1;
         let x = self.stages.iter().enumerate().fold(Dual::from(x), |x, (i, stage)| {
             let x = stage.forward(x);
@@ -267,8 +267,8 @@ impl R3ganDiscriminator {
         }
     }
 
-    /// The logit of a conditional network is the product of what it sees with the class's embedding (Miyato & Koyama
-    /// 2018, arXiv:1802.05637).
+    /// The logit of a conditional network is the inner product of its last features with the class's embedding (Miyato &
+    /// Koyama 2018, arXiv:1802.05637).
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, resolution, resolution]`, about [-1, 1]

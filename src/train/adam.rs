@@ -1,7 +1,7 @@
 //! Adam: Kingma & Ba 2015, arXiv:1412.6980, Algorithm 1.
 //!
-//! burn's own optimizer keeps its moments where only synchronous code can read them, which WebGPU forbids, and
-//! defaults to another epsilon; this one holds plain tensors by parameter path.
+//! burn's own optimizer keeps its moments where only synchronous code can read them, which WebGPU forbids, and its default
+//! epsilon is another. This one keeps them as plain tensors by parameter path.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct AdamConfig {
     pub eps: f64,
 }
 
-/// Adam with its state in reach.
+/// Adam, whose state can be read and restored.
 #[derive(Clone, Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -41,14 +41,13 @@ struct Moments {
 }
 
 impl Adam {
-    /// Before the first update: both moments are 0.
+    /// An optimizer before its first update: both moments are 0.
     pub fn new(config: AdamConfig) -> Self {
         Self { config, time: 0, moments: BTreeMap::new() }
     }
 
-    /// Continues after `time` updates with the moments that [`Adam::state`] gave.
-    ///
-    /// `m` and `v` hold the same names in the same order.
+    /// An optimizer after `time` updates, with the moments that [`Adam::state`] gave: `m` and `v` have the same names in the
+    /// same order.
     pub fn restore(config: AdamConfig, time: u64, m: Vec<DeviceTensor>, v: Vec<DeviceTensor>) -> Self {
         let moments =
             m.into_iter().zip(v).map(|(m, v)| (m.name, Moments { shape: m.shape, m: m.values, v: v.values })).collect();
@@ -68,7 +67,7 @@ impl Adam {
         (m.collect(), v.collect())
     }
 
-    /// The constants from the next update on.
+    /// Sets the constants of the updates that follow.
     pub fn configure(&mut self, config: AdamConfig) {
         self.config = config;
     }
@@ -88,7 +87,7 @@ impl Adam {
         module.map(&mut Update { adam: self, gradients, path: Path::default() })
     }
 
-    /// The new value of one parameter, row-major; makes its moments on first sight.
+    /// The new value of one parameter, row-major. Its moments are made at its first update.
     fn update(&mut self, name: &str, shape: &[usize], value: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
         let AdamConfig { lr, beta1, beta2, eps } = self.config;
         let moments = self.moments.entry(name.to_owned()).or_insert_with(|| Moments {

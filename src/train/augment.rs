@@ -1,5 +1,5 @@
-//! Differentiable augmentation, on the device: both networks see altered pictures, so the discriminator cannot learn a
-//! small data set by heart, and the generator does not learn the alterations.
+//! Differentiable augmentation on the device. The discriminator sees altered pictures only, real and generated, so it cannot
+//! memorise a small data set, and the generator does not learn the alterations.
 //!
 //! DiffAugment: Zhao et al. 2020, arXiv:2006.10738, whose ranges these are. Each alteration is made to a picture with
 //! chance p, and p may follow the discriminator: ADA, Karras et al. 2020, arXiv:2006.06676. Random factors come from the
@@ -17,12 +17,12 @@ const SHIFT: f64 = 0.125;
 /// Side of the blanked square, as a share of the side.
 const CUTOUT: f32 = 0.5;
 
-/// What is done to the pictures of one batch, on their device. `None`: nothing.
+/// How the pictures of one batch are altered, on their device.
 #[derive(Clone, Debug, Default)]
 pub struct Factors {
-    /// Brightness, saturation and contrast of each picture, `[batch, 3]`: see [`recolor`].
+    /// Brightness, saturation and contrast of each picture, `[batch, 3]`: see [`recolor`]. None: colours stay.
     pub colors: Option<Tensor<2>>,
-    /// Where the pixels of each picture come from, and which are blank.
+    /// Where the pixels of each picture come from, and which are blank. None: they stay where they are.
     pub warps: Option<Warps>,
 }
 
@@ -37,7 +37,7 @@ impl Factors {
         device: &Device,
     ) -> Self {
         let mut factors = |neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
-            // Drawn whether they are used or not: a picture's alterations do not depend on its neighbours'.
+            // Drawn whether they are used or not, so that a picture's alterations do not depend on those of others.
             let mut one = || {
                 let (is_altered, factor) = (random.uniform() < p, draw(random));
                 if is_altered { factor as f32 } else { neutral as f32 }
@@ -75,7 +75,7 @@ impl Factors {
         }
         if config.cutout {
             let half = (side as f32 * CUTOUT / 2.0).round();
-            // A centre so far away that nothing of its square is inside.
+            // The centre of a square that lies outside the picture.
             let away = -(side as f64);
             let [rows, columns] =
                 [0, 1].map(|_| factors(away, &mut |random: &mut Random| random.below(side + 1) as f64));
@@ -106,12 +106,12 @@ impl Factors {
     }
 }
 
-/// One row for each picture.
+/// `[pictures, N]`: one row of factors for each picture.
 pub fn on_device<const N: usize>(rows: &[[f32; N]], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(rows.concat(), [rows.len(), N]), device)
 }
 
-/// Adaptive p: how far it moves for `count` images of which the discriminator gave `mean_sign` of its logits' signs.
+/// Adaptive p after `count` real images whose logits have the mean sign `mean_sign`, r_t of the paper.
 ///
 /// `p += sign(E[sign D(real)] - target) · count / (adaptive_kimg · 1000)`, held in [0, 1] (Karras et al. 2020, section 3).
 pub fn adapted(config: &AugmentConfig, p: f64, mean_sign: f64, count: u64) -> f64 {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn adaptive_p_follows_the_signs() {
+    fn adaptive_p_follows_the_mean_sign() {
         let config = AugmentConfig { adaptive: true, ..AugmentConfig::default() };
         assert_eq!(adapted(&config, 0.5, 0.9, 5000), 0.51);
         assert_eq!(adapted(&config, 0.5, 0.1, 5000), 0.49);

@@ -1,4 +1,4 @@
-//! Which pictures a step sees: a function of the seed and of the images shown so far, so there is nothing to save.
+//! Which pictures a step sees. That depends on the seed and on the images shown so far alone, so there is nothing to save.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ pub struct Batches {
     seed: u64,
     batch: usize,
     horizontal_flip: bool,
-    /// Order of one epoch, kept because drawing it costs a pass over the indices.
+    /// Number and order of the newest epoch, kept because drawing it costs a pass over the indices.
     order: Option<(u64, Vec<u32>)>,
 }
 
 impl Batches {
-    /// Batches as the configuration wants them.
+    /// Batches of `data` by the batch size, seed and held-out share of the configuration.
     pub fn new(data: Arc<Dataset>, config: &RunConfig) -> Self {
         let (seed, batch, horizontal_flip) = (config.seed, config.train.batch, config.data.horizontal_flip);
         let training = Split::new(data.len(), config.data.validation, seed).training;
         Self { data, training, seed, batch, horizontal_flip, order: None }
     }
 
-    /// Pictures of an epoch: all that are not held out.
+    /// How many pictures an epoch has: all that are not held out.
     pub fn epoch_len(&self) -> usize {
         self.training.len()
     }
@@ -52,7 +52,7 @@ impl Batches {
             .collect()
     }
 
-    /// What the step that follows after `nimg` images takes.
+    /// The batch of the step after `nimg` images, on `device`; `latent` is the length of z.
     pub fn next(&mut self, nimg: u64, latent: usize, device: &Device) -> Batch {
         let (channels, resolution) = (self.data.channels(), self.data.resolution());
         let size = channels * resolution * resolution;
@@ -72,7 +72,7 @@ impl Batches {
     }
 }
 
-/// What one step takes.
+/// The input of one step.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Real pictures, `[batch, channels, resolution, resolution]` in [-1, 1].

@@ -1,4 +1,4 @@
-//! Exponential moving average of a network's weights: the one that draws the samples.
+//! Exponential moving average of a network's weights. The generator's draws the samples.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub fn ema_beta(batch: usize, half_life_nimg: f64) -> f64 {
     0.5f64.powf(batch as f64 / half_life_nimg.max(1e-8))
 }
 
-/// A module in inference mode whose parameters trail behind another's.
+/// A module in inference mode whose parameters are the moving average of another's.
 #[derive(Clone, Debug)]
 pub struct Ema<M: Module>(M);
 

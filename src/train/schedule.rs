@@ -1,8 +1,8 @@
-//! Settings that change while a run goes on.
+//! Settings that change over a run, along half a cosine.
 
 use crate::config::RunConfig;
 
-/// The values of one step.
+/// Their values at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// `train.generator_lr`
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_goes_along_a_cosine_and_stays() {
+    fn a_value_goes_along_a_cosine_to_its_end_and_stays() {
         let at = |nimg| cosine(2.0, 1.0, nimg, 1000.0);
         assert_eq!((at(0), at(1000), at(5000)), (2.0, 1.0, 1.0));
         assert!((at(500) - 1.5).abs() < 1e-12);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_stays() {
+    fn a_value_without_an_end_does_not_change() {
         let mut config = RunConfig::default();
         config.schedule.kimg = 1.0;
         config.schedule.beta2 = Some(0.5);
