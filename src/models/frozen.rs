@@ -30,8 +30,11 @@ impl<M: Module> Frozen<M> {
 
     /// Replaces its tensors, as [`weights::replace`] does.
     #[must_use]
-    pub fn replace(self, replace: impl FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>) -> Self {
-        Self(weights::replace(self.0, replace))
+    pub fn replace(self, mut replace: impl FnMut(&str, &[usize], &Tensor<1>) -> Option<Tensor<1>>) -> Self {
+        // Whatever is put in becomes a constant.
+        let constant =
+            |name: &str, shape: &[usize], old: &Tensor<1>| replace(name, shape, old).map(Tensor::without_autodiff);
+        Self(weights::replace(self.0, constant))
     }
 }
 
