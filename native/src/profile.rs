@@ -6,7 +6,7 @@ use serde::Serialize;
 use whelp::config::RunConfig;
 use whelp::data::PictureKind;
 use whelp::device::{self, OpenDevice};
-use whelp::ops::choose_burn_convolutions;
+use whelp::ops::Convolutions;
 use whelp::recipes;
 use whelp::run::{self, ConvolutionSpeed, Profile};
 
@@ -34,19 +34,18 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     assign(&mut config, &arguments.set)?;
     let config = config.validate().map_err(Failure::input)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
-    if arguments.burn_convolutions {
-        if device.device == device::cpu() {
-            return Err(Failure::input(
-                "--burn-convolutions compares kernels of graphics devices, and this is the CPU. \
-                 Use --device wgpu, or leave it out",
-            ));
-        }
-        choose_burn_convolutions();
+    let kernels = if arguments.burn_convolutions { Convolutions::BURN } else { Convolutions::WHELP };
+    if arguments.burn_convolutions && device.device == device::cpu() {
+        return Err(Failure::input(
+            "--burn-convolutions compares kernels of graphics devices, and this is the CPU. \
+             Use --device wgpu, or leave it out",
+        ));
     }
     if arguments.convolutions {
-        return convolutions(&config, &device, arguments.json);
+        return convolutions(&config, &device, kernels, arguments.json);
     }
-    let profile = block_on(run::profile(&config, RGB, &device, arguments.steps as usize)).map_err(Failure::fault)?;
+    let profile = run::profile(&config, RGB, &device, arguments.steps as usize, kernels);
+    let profile = block_on(profile).map_err(Failure::fault)?;
     let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
         println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
@@ -81,9 +80,14 @@ fn peak_memory_bytes() -> Option<u64> {
     Some(kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-fn convolutions(config: &RunConfig, device: &OpenDevice, json: bool) -> Result<Outcome, Failure> {
+fn convolutions(
+    config: &RunConfig,
+    device: &OpenDevice,
+    kernels: Convolutions,
+    json: bool,
+) -> Result<Outcome, Failure> {
     let (width, batch) = (config.model.discriminator_width, config.train.batch);
-    let speeds = run::profile_convolutions(width, batch, &device.device).map_err(Failure::fault)?;
+    let speeds = run::profile_convolutions(width, batch, &device.device, kernels).map_err(Failure::fault)?;
     if json {
         println!("{}", serde_json::to_string(&speeds).map_err(Failure::fault)?);
         return Ok(Outcome::Done);

@@ -1,11 +1,11 @@
-//! Layers that know their directional derivative.
+//! Layers that map a value and its tangent ([`Dual`]).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Convolution, Dual, conv_transpose2d, conv2d, leaky_relu, leaky_relu_tangent};
+use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent};
 
-/// A convolution of square kernels, zero-padded, without dilation.
+/// A convolution with square kernels and zero padding, without dilation.
 #[derive(Module, Debug)]
 pub struct Conv {
     /// `[channels_out, channels_in / groups, kernel, kernel]`
@@ -15,10 +15,12 @@ pub struct Conv {
     stride: usize,
     padding: usize,
     groups: usize,
+    #[module(skip)]
+    convolutions: Convolutions,
 }
 
 impl Conv {
-    /// All zero, without bias, stride 1, and padding that keeps the size of odd kernels.
+    /// Zero weights, no bias, stride 1, one group. The padding is `kernel / 2`, which keeps the size of a map for odd kernels.
     pub fn new([channels_in, channels_out]: [usize; 2], kernel: usize, device: &Device) -> Self {
         Self {
             weight: parameter([channels_out, channels_in, kernel, kernel], device),
@@ -26,23 +28,24 @@ impl Conv {
             stride: 1,
             padding: kernel / 2,
             groups: 1,
+            convolutions: Convolutions::for_new_layers(),
         }
     }
 
-    /// With a bias of 0.
+    /// Adds a bias of 0.
     pub fn with_bias(mut self) -> Self {
         let [channels_out, _, _, _] = self.weight.dims();
         self.bias = Some(parameter([channels_out], &self.weight.device()));
         self
     }
 
-    /// Every `stride`-th row and column only, after zeros of `padding` on each side.
+    /// Sets the stride, and how many zeros are added on each side of the input.
     pub fn with_stride(mut self, stride: usize, padding: usize) -> Self {
         (self.stride, self.padding) = (stride, padding);
         self
     }
 
-    /// Channels in `groups` separate parts; both counts of channels are multiples of it.
+    /// Splits the channels into `groups` that are convolved separately. Both channel counts must be multiples of `groups`.
     pub fn with_groups(mut self, groups: usize) -> Self {
         let [channels_out, channels_in, kernel, _] = self.weight.dims();
         self.weight = parameter([channels_out, channels_in / groups, kernel, kernel], &self.weight.device());
@@ -58,7 +61,10 @@ impl Conv {
         Dual { value: self.convolve(input.value, bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
     }
 
-    /// [`Conv::forward`], then `x` where x > 0, else `slope x`: one step less than each by itself.
+    /// [`Conv::forward`], then a LeakyReLU: `x` where x > 0, else `slope x`. Bias and LeakyReLU share one pass over memory.
+    ///
+    /// # Shapes
+    /// As for [`Conv::forward`].
     pub fn forward_leaky_relu(&self, input: Dual<4>, slope: f32) -> Dual<4> {
         let Some(bias) = &self.bias else {
             return self.forward(input).leaky_relu(slope);
@@ -71,21 +77,24 @@ impl Conv {
 
     fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         let Self { stride, padding, groups, .. } = *self;
-        conv2d(input, self.weight.val(), bias, Convolution { stride, padding, groups })
+        (self.convolutions.conv2d)(input, self.weight.val(), bias, Convolution { stride, padding, groups })
     }
 }
 
-/// A transposed convolution of square kernels without bias.
+/// A transposed convolution with square kernels, without bias.
 #[derive(Module, Debug)]
 pub struct ConvTranspose {
     /// `[channels_in, channels_out, kernel, kernel]`
     pub weight: Param<Tensor<4>>,
     stride: usize,
     padding: usize,
+    #[module(skip)]
+    convolutions: Convolutions,
 }
 
 impl ConvTranspose {
-    /// All zero. Each step of the input is `stride` steps of the output, which loses `padding` pixels on each side.
+    /// Zero weights. Neighbouring input pixels are `stride` output pixels apart, and `padding` pixels are cut off each side of
+    /// the output.
     pub fn new(
         [channels_in, channels_out]: [usize; 2],
         kernel: usize,
@@ -93,7 +102,8 @@ impl ConvTranspose {
         padding: usize,
         device: &Device,
     ) -> Self {
-        Self { weight: parameter([channels_in, channels_out, kernel, kernel], device), stride, padding }
+        let weight = parameter([channels_in, channels_out, kernel, kernel], device);
+        Self { weight, stride, padding, convolutions: Convolutions::for_new_layers() }
     }
 
     /// # Shapes
@@ -101,33 +111,41 @@ impl ConvTranspose {
     /// - returns: `[batch, channels_out, (height - 1) stride + kernel - 2 padding, …]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let Self { stride, padding, .. } = *self;
-        conv_transpose2d(input, self.weight.val(), None, Convolution { stride, padding, groups: 1 }, 0)
+        let convolution = Convolution { stride, padding, groups: 1 };
+        (self.convolutions.conv_transpose2d)(input, self.weight.val(), None, convolution, 0)
     }
 }
 
 /// A dense layer.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[out, in]`, as PyTorch has it.
+    /// `[out, in]`, PyTorch's layout.
     pub weight: Param<Tensor<2>>,
     /// `[out]`
     pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    convolutions: Convolutions,
 }
 
 impl Linear {
-    /// All zero, without bias.
+    /// Zero weights, no bias.
     pub fn new([inputs, outputs]: [usize; 2], device: &Device) -> Self {
-        Self { weight: parameter([outputs, inputs], device), bias: None }
+        Self::with_weight(parameter([outputs, inputs], device))
     }
 
-    /// With a bias of 0.
+    /// With these weights, `[out, in]`, and no bias.
+    pub fn with_weight(weight: Param<Tensor<2>>) -> Self {
+        Self { weight, bias: None, convolutions: Convolutions::for_new_layers() }
+    }
+
+    /// Adds a bias of 0.
     pub fn with_bias(mut self) -> Self {
         let [outputs, _] = self.weight.dims();
         self.bias = Some(parameter([outputs], &self.weight.device()));
         self
     }
 
-    /// `x Wᵀ + b`.
+    /// `x Wᵀ + b`
     ///
     /// # Shapes
     /// - `input`: `[batch, in]`
@@ -135,32 +153,32 @@ impl Linear {
     pub fn forward(&self, input: Dual<2>) -> Dual<2> {
         let weight = self.weight.val();
         input.affine(
-            |x| product(x, weight.clone()),
+            |x| self.product(x, weight.clone()),
             |y| match &self.bias {
                 Some(bias) => y + bias.val().unsqueeze(),
                 None => y,
             },
         )
     }
-}
 
-/// `x Wᵀ`, by our convolution where a graphics device computes: burn's many kernels for products of matrices would be more
-/// than a quarter of the page's program for one.
-fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    #[cfg(feature = "flex")]
-    if super::flex::is_flex(&x.device()) {
-        return x.matmul(weight.transpose());
+    /// `x Wᵀ`. On graphics devices it is a 1x1 convolution: burn's matrix products bring so many kernels that they would be more
+    /// than a quarter of the page's program.
+    fn product(&self, x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if super::flex::is_flex(&x.device()) {
+            return x.matmul(weight.transpose());
+        }
+        let pixels = |tensor: Tensor<2>| -> Tensor<4> {
+            let [rows, columns] = tensor.dims();
+            tensor.reshape([rows, columns, 1, 1])
+        };
+        let [batch, outputs] = [x.dims()[0], weight.dims()[0]];
+        let pointwise = Convolution { stride: 1, padding: 0, groups: 1 };
+        (self.convolutions.conv2d)(pixels(x), pixels(weight), None, pointwise).reshape([batch, outputs])
     }
-    let pixels = |tensor: Tensor<2>| -> Tensor<4> {
-        let [rows, columns] = tensor.dims();
-        tensor.reshape([rows, columns, 1, 1])
-    };
-    let [batch, outputs] = [x.dims()[0], weight.dims()[0]];
-    let point = Convolution { stride: 1, padding: 0, groups: 1 };
-    conv2d(pixels(x), pixels(weight), None, point).reshape([batch, outputs])
 }
 
-/// A trained tensor that is zero.
+/// A trained tensor of zeros.
 fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
     Param::from_tensor(Tensor::zeros(shape, device))
 }

@@ -26,9 +26,7 @@ mod warp;
 pub use adam::{AdamStep, adam};
 pub use average::moving_average;
 pub use batch_norm::{Normalization, batch_norm};
-#[cfg(all(any(feature = "wgpu", feature = "cuda"), not(target_family = "wasm")))]
-pub use convolution::choose_burn_convolutions;
-pub use convolution::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
+pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_weight_gradient};
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;

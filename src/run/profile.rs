@@ -9,7 +9,7 @@ use super::trial::Trial;
 use crate::config::RunConfig;
 use crate::data::PictureKind;
 use crate::device::{DeviceError, Launches, OpenDevice};
-use crate::ops::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
+use crate::ops::{Convolution, Convolutions};
 use crate::platform::Instant;
 use crate::random::{Random, Stream};
 
@@ -33,8 +33,8 @@ impl Profile {
     }
 }
 
-/// Makes a first step and then `steps`, each waited for, on random pictures of this kind. No other work may be under way on
-/// graphics devices: its launches would count.
+/// Makes a first step and then `steps` more on random pictures of this kind, each waited for. The networks compute with
+/// `convolutions`. No other work may be under way on graphics devices: its launches would be counted too.
 ///
 /// # Errors
 /// [`DeviceError::Lost`] if the device failed.
@@ -46,8 +46,9 @@ pub async fn profile(
     kind: PictureKind,
     device: &OpenDevice,
     steps: usize,
+    convolutions: Convolutions,
 ) -> Result<Profile, DeviceError> {
-    let mut trial = Trial::new(config, kind, &device.device);
+    let mut trial = convolutions.build(|| Trial::new(config, kind, &device.device));
     let started = Instant::now();
     trial.step().await?;
     let first_step_secs = started.elapsed().as_secs_f64();
@@ -80,13 +81,19 @@ pub struct ConvolutionSpeed {
     pub weight_gradient: f64,
 }
 
-/// Times the convolutions of DCGAN for 64 pixels, of 4x4 with stride 2 and padding 1, each by itself. It blocks, which no
-/// browser allows.
+/// Times the convolutions of DCGAN for 64 pixels one by one: 4x4 kernels, stride 2, padding 1. It blocks, which no browser
+/// allows.
 ///
 /// # Errors
 /// [`DeviceError::Lost`] if the device failed.
-pub fn profile_convolutions(width: usize, batch: usize, device: &Device) -> Result<Vec<ConvolutionSpeed>, DeviceError> {
+pub fn profile_convolutions(
+    width: usize,
+    batch: usize,
+    device: &Device,
+    convolutions: Convolutions,
+) -> Result<Vec<ConvolutionSpeed>, DeviceError> {
     const KERNEL: usize = 4;
+    let Convolutions { conv2d, conv_transpose2d, weight_gradient } = convolutions;
     let convolution = Convolution { stride: 2, padding: 1, groups: 1 };
     let channels = [3, width, 2 * width, 4 * width, 8 * width];
     let layers = channels.windows(2).zip([64, 32, 16, 8]);
@@ -103,7 +110,7 @@ pub fn profile_convolutions(width: usize, batch: usize, device: &Device) -> Resu
                 weight,
                 forward: gflops(&|| conv2d(x.clone(), w.clone(), None, convolution))?,
                 input_gradient: gflops(&|| conv_transpose2d(y.clone(), w.clone(), None, convolution, 0))?,
-                weight_gradient: gflops(&|| conv2d_weight_gradient(x.clone(), y.clone(), weight, convolution))?,
+                weight_gradient: gflops(&|| weight_gradient(x.clone(), y.clone(), weight, convolution))?,
             })
         })
         .collect()
@@ -114,7 +121,7 @@ fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The least time that `work` took, of as many runs as fit half a second, and of three at least.
+/// The shortest time that `work` took, in seconds, of as many runs as fit into half a second, but at least three.
 fn secs(device: &Device, work: &dyn Fn() -> Tensor<4>) -> Result<f64, DeviceError> {
     let timed = || {
         let started = Instant::now();

@@ -103,7 +103,7 @@ fn products_agree(device: &Device) {
 fn dense_layers_are_products(device: &Device) {
     const WEIGHT: [[f32; 3]; 2] = [[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]];
     const X: [[f32; 3]; 4] = [[2.0, 1.0, 4.0], [0.0, -3.0, 1.0], [1.0, 1.0, 1.0], [-2.0, 0.5, 8.0]];
-    let layer = Linear { weight: Param::from_tensor(Tensor::from_data(WEIGHT, device)), bias: None };
+    let layer = Linear::with_weight(Param::from_tensor(Tensor::from_data(WEIGHT, device)));
     let y = layer.forward(Dual { value: Tensor::from_data(X, device), tangent: None }).value;
     let y = y.into_data().try_into_vec::<f32>().unwrap();
     assert_eq!(y, [2.0, 2.25, 6.5, -1.75, -0.5, 2.25, 1.0, -13.875]);

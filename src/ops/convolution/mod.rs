@@ -4,6 +4,7 @@
 //! weight. A transposed convolution is the second of them.
 
 mod autodiff;
+mod choice;
 #[cfg(feature = "flex")]
 mod cpu;
 mod geometry;
@@ -16,9 +17,8 @@ use burn::backend::backend_extension;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
 
+pub use choice::Convolutions;
 use geometry::Geometry;
-#[cfg(all(any(feature = "wgpu", feature = "cuda"), not(target_family = "wasm")))]
-pub use gpu::choose_burn_convolutions;
 
 /// How a convolution's kernel moves. Steps and paddings are the same in both directions; there is no dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,6 @@
 //! The three sums on graphics devices.
 
 mod kernels;
-#[cfg(not(target_family = "wasm"))]
-mod peer;
 
 use std::ops::Range;
 
@@ -18,8 +16,6 @@ use super::geometry::Geometry;
 use super::{Convolution, ConvolutionBackend};
 use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
 use kernels::{PACKED_LIMIT, Tile, WindowsLaunch, add_shares, product, product_in_registers};
-#[cfg(not(target_family = "wasm"))]
-pub use peer::choose_burn_convolutions;
 
 /// Units that keep a device busy: where there are fewer, several cubes share a sum.
 const BUSY_UNITS: usize = 1 << 16;
@@ -37,26 +33,14 @@ const MOST_PIXELS: usize = 1 << 21;
 
 impl ConvolutionBackend for Cube {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        #[cfg(not(target_family = "wasm"))]
-        if peer::is_chosen() {
-            return peer::convolve(x, weight, &geometry);
-        }
         convolve(x, weight, geometry, MOST_PIXELS)
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        #[cfg(not(target_family = "wasm"))]
-        if peer::is_chosen() {
-            return peer::convolve_transposed(y, weight, &geometry);
-        }
         convolve_transposed(y, weight, geometry, MOST_PIXELS)
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        #[cfg(not(target_family = "wasm"))]
-        if peer::is_chosen() {
-            return peer::correlate(x, y, &geometry);
-        }
         correlate(x, y, geometry, MOST_PIXELS)
     }
 }
@@ -388,33 +372,6 @@ mod tests {
             assert_eq!(whole.len(), parts.len());
             let largest = whole.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
             assert!(whole.iter().zip(parts).all(|(whole, part)| (whole - part).abs() <= 1e-5 * largest));
-        }
-    }
-
-    /// What the terminal program compares with computes the same.
-    #[test]
-    fn burns_kernels_agree() {
-        if !has_device() {
-            return;
-        }
-        let (x_shape, weight_shape) = ([3, 6, 9, 8], [4, 3, 4, 4]);
-        let geometry = Geometry::forward(x_shape, weight_shape, Convolution { stride: 2, padding: 1, groups: 2 });
-        let [x, weight, y] = [x_shape, weight_shape, geometry.output_shape()].map(|shape| tensor(shape, 1));
-        let ours = [
-            convolve(x.clone(), weight.clone(), geometry, MOST_PIXELS),
-            convolve_transposed(y.clone(), weight.clone(), geometry, MOST_PIXELS),
-            correlate(x.clone(), y.clone(), geometry, MOST_PIXELS),
-        ];
-        let theirs = [
-            peer::convolve(x.clone(), weight.clone(), &geometry),
-            peer::convolve_transposed(y.clone(), weight, &geometry),
-            peer::correlate(x, y, &geometry),
-        ];
-        for (ours, theirs) in ours.map(values).iter().zip(&theirs.map(values)) {
-            assert_eq!(ours.len(), theirs.len());
-            let largest = ours.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
-            assert!(largest > 0.0);
-            assert!(ours.iter().zip(theirs).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-5 * largest));
         }
     }
 
