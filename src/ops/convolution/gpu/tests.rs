@@ -1,0 +1,93 @@
+use std::sync::LazyLock;
+
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use futures_lite::future::block_on;
+
+use super::*;
+use crate::device::{DeviceChoice, open};
+use crate::ops::Convolution;
+use crate::random::{Random, Stream};
+
+fn tensor(shape: [usize; 4], position: u64) -> CubeTensor {
+    let values = Random::new(8, Stream::Init, position).normals(shape.iter().product());
+    let device = burn_cubecl::CubeDevice::default();
+    let client = device.client();
+    let handle = client.create_from_slice(bytemuck::cast_slice(&values));
+    CubeTensor::new_contiguous(client, device, Shape::from(shape), handle, DType::F32)
+}
+
+fn values(tensor: CubeTensor) -> Vec<f32> {
+    let tensor = into_contiguous(tensor);
+    let bytes = tensor.client.read_one_unchecked(tensor.handle.clone());
+    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+}
+
+/// Opens the graphics device, which a program can do once.
+fn has_device() -> bool {
+    static OPENED: LazyLock<Result<(), String>> =
+        LazyLock::new(|| block_on(open(DeviceChoice::Wgpu)).map(|_| ()).map_err(|error| error.to_string()));
+    if let Err(error) = &*OPENED {
+        assert!(std::env::var_os("WHELP_REQUIRE_GPU").is_none(), "{error}");
+    }
+    OPENED.is_ok()
+}
+
+/// Larger batches than tests have time for are computed by halves, here of a few images.
+#[test]
+fn halves_of_a_batch_make_the_whole() {
+    if !has_device() {
+        return;
+    }
+    let (x_shape, weight_shape) = ([7, 6, 8, 8], [5, 6, 4, 4]);
+    let geometry = Geometry::forward(x_shape, weight_shape, Convolution { stride: 2, padding: 1, groups: 1 });
+    let [x, weight, y] = [x_shape, weight_shape, geometry.output_shape()].map(|shape| tensor(shape, 1));
+    let [whole, parts] = [MOST_PIXELS, 100].map(|most| {
+        [
+            convolve(x.clone(), weight.clone(), geometry, most),
+            convolve_transposed(y.clone(), weight.clone(), geometry, most),
+            correlate(x.clone(), y.clone(), geometry, most),
+        ]
+        .map(values)
+    });
+    for (whole, parts) in whole.iter().zip(&parts) {
+        assert_eq!(whole.len(), parts.len());
+        let largest = whole.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+        assert!(whole.iter().zip(parts).all(|(whole, part)| (whole - part).abs() <= 1e-5 * largest));
+    }
+}
+
+/// Tests run on a software device, which never chooses the kernel for hardware by itself. The one it chooses is held to
+/// burn's in `tests/library/convolution.rs`.
+#[test]
+fn kernels_agree() {
+    if !has_device() {
+        return;
+    }
+    for (kernel, stride, padding) in [(3, 1, 1), (4, 2, 1), (1, 2, 0)] {
+        for (groups, depth, outputs) in [(1, 3, 70), (2, 17, 20), (2, 16, 12), (1, 40, 5), (4, 1, 1)] {
+            let convolution = Convolution { stride, padding, groups };
+            let x_shape = [5, groups * depth, 11, 9];
+            let weight_shape = [groups * outputs, depth, kernel, kernel];
+            let geometry = Geometry::forward(x_shape, weight_shape, convolution);
+            let [x, weight, y] = [x_shape, weight_shape, geometry.output_shape()].map(|shape| tensor(shape, 1));
+            let cases = [
+                ("forward", Product::forward(&geometry), &weight, &x, &y),
+                ("transposed", Product::transposed(&geometry), &weight, &y, &x),
+                ("weight gradient", Product::weight_gradient(&geometry), &y, &x, &weight),
+            ];
+            for (name, product, matrix, windows, like) in cases {
+                let [hardware, wide, narrow] = [None, Some(8), Some(4)].map(|software| {
+                    let target = empty_like(like, like.meta.shape().clone());
+                    product.launch_for(software, matrix.clone(), windows.clone(), &target);
+                    values(target)
+                });
+                let largest = wide.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+                for ((hardware, wide), narrow) in hardware.iter().zip(&wide).zip(&narrow) {
+                    let error = (hardware - wide).abs().max((narrow - wide).abs());
+                    assert!(error <= 1e-5 * largest, "{name} of {geometry:?}: {hardware}, {wide} and {narrow}");
+                }
+            }
+        }
+    }
+}
