@@ -1,4 +1,4 @@
-//! Adam's update of one parameter in one pass over memory, where its formula takes fourteen.
+//! Adam's update of one parameter in one pass over memory. Written as a formula it would take fourteen.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
@@ -7,31 +7,34 @@ use burn::tensor::Tensor;
 /// The constants of one update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// Decay of the first and of the second moment.
+    /// β₁ and β₂, the decay of the first and of the second moment.
     pub betas: [f32; 2],
-    /// What the gradient and its square count for, `1 - β`: told, as floats near 1 would lose it.
+    /// `1 - β` for each moment, the weight of the newest gradient and of its square. Given, because subtracting a float near 1
+    /// from 1 loses its digits.
     pub shares: [f32; 2],
-    /// What the two moments are divided by, `1 - βᵗ`.
+    /// `1 - βᵗ` for each moment at step t, which corrects the bias of its zero start.
     pub corrections: [f32; 2],
-    /// Step size.
+    /// Learning rate.
     pub lr: f32,
-    /// Added outside the root.
+    /// ε, added after the square root.
     pub eps: f32,
 }
 
-/// One update (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1): `[p, m, v]` as they are after it.
+/// One update of a parameter p, its moments m and v, and its gradient g. Returns the new `[p, m, v]`.
 ///
-/// `m' = β₁m + (1-β₁)g`, `v' = β₂v + (1-β₂)g²`, `p' = p - lr · [m'/(1-β₁ᵗ)] / [√(v'/(1-β₂ᵗ)) + eps]`
+/// `m' = β₁m + (1-β₁)g`, `v' = β₂v + (1-β₂)g²`, `p' = p - lr · [m'/(1-β₁ᵗ)] / [√(v'/(1-β₂ᵗ)) + ε]`
 ///
 /// # Shapes
-/// All the same. None has autodiff.
+/// All tensors have the same length. None has autodiff.
+///
+/// Source: Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
 pub fn adam([p, m, v]: [Tensor<1>; 3], gradient: Tensor<1>, step: AdamStep) -> [Tensor<1>; 3] {
     let [p, m, v, gradient] = [p, m, v, gradient].map(Tensor::into_dispatch);
     let (p, m, v) = Dispatch::adam(p, m, v, gradient, step);
     [p, m, v].map(Tensor::from_dispatch)
 }
 
-/// What a backend computes.
+/// [`adam`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -90,18 +93,23 @@ mod gpu {
     use super::{AdamBackend, AdamStep};
     use crate::ops::gpu::{empty_like, input, output, unit_per_value};
 
+    /// The constants of one moment: see [`AdamStep`].
+    #[derive(CubeType, CubeLaunch, Clone, Copy)]
+    struct Moment {
+        beta: f32,
+        share: f32,
+        correction: f32,
+    }
+
     #[derive(CubeType, CubeLaunch, Clone, Copy)]
     struct Constants {
-        beta1: f32,
-        beta2: f32,
-        share1: f32,
-        share2: f32,
-        correction1: f32,
-        correction2: f32,
+        first: Moment,
+        second: Moment,
         lr: f32,
         eps: f32,
     }
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
     fn update(
         p: &[f32],
@@ -115,9 +123,9 @@ mod gpu {
     ) {
         if ABSOLUTE_POS < gradient.len() {
             let g = gradient[ABSOLUTE_POS];
-            let m = m[ABSOLUTE_POS] * constants.beta1 + g * constants.share1;
-            let v = v[ABSOLUTE_POS] * constants.beta2 + g * g * constants.share2;
-            let step = m / constants.correction1 / ((v / constants.correction2).sqrt() + constants.eps);
+            let m = m[ABSOLUTE_POS] * constants.first.beta + g * constants.first.share;
+            let v = v[ABSOLUTE_POS] * constants.second.beta + g * g * constants.second.share;
+            let step = m / constants.first.correction / ((v / constants.second.correction).sqrt() + constants.eps);
             new_p[ABSOLUTE_POS] = p[ABSOLUTE_POS] - step * constants.lr;
             new_m[ABSOLUTE_POS] = m;
             new_v[ABSOLUTE_POS] = v;
@@ -139,9 +147,13 @@ mod gpu {
             let [p, m, v, gradient] = [p, m, v, gradient].map(input);
             let outputs = [&new_p, &new_m, &new_v].map(output);
             let [to_p, to_m, to_v] = outputs;
-            let constants =
-                ConstantsLaunch::new(betas[0], betas[1], shares[0], shares[1], corrections[0], corrections[1], lr, eps);
-            // SAFETY: the kernel stops at the gradient's end, and all are as long.
+            let constants = ConstantsLaunch {
+                first: MomentLaunch { beta: betas[0], share: shares[0], correction: corrections[0] },
+                second: MomentLaunch { beta: betas[1], share: shares[1], correction: corrections[1] },
+                lr,
+                eps,
+            };
+            // SAFETY: the kernel stops at the end of the gradient, and all tensors have its length.
             unsafe {
                 update::launch_unchecked(&client, cubes, cube, p, m, v, gradient, to_p, to_m, to_v, constants);
             }

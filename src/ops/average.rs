@@ -1,18 +1,18 @@
-//! One step of a moving average, in one pass over memory.
+//! One step of an exponential moving average in one pass over memory.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// `value + β (average - value)`.
+/// The new average, `value + β (average - value)`, with the decay β in [0, 1].
 ///
 /// # Shapes
-/// Both the same. Neither has autodiff.
+/// Both tensors and the result have the same length. None has autodiff.
 pub fn moving_average(average: Tensor<1>, value: Tensor<1>, beta: f32) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::moving_average(average.into_dispatch(), value.into_dispatch(), beta))
 }
 
-/// What a backend computes.
+/// [`moving_average`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -44,6 +44,7 @@ mod gpu {
     use super::AverageBackend;
     use crate::ops::gpu::{empty_like, input, output, unit_per_value};
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
     fn step(average: &[f32], value: &[f32], moved: &mut [f32], beta: f32) {
         if ABSOLUTE_POS < value.len() {
@@ -57,7 +58,7 @@ mod gpu {
             let moved = empty_like(&value, value.meta.shape().clone());
             let (client, (cubes, cube)) = (value.client.clone(), unit_per_value(&value));
             let ([average, value], to) = ([average, value].map(input), output(&moved));
-            // SAFETY: the kernel stops at the value's end, and the average is as long.
+            // SAFETY: the kernel stops at the end of the values, and the average has their length.
             unsafe { step::launch_unchecked(&client, cubes, cube, average, value, to, beta) };
             moved
         }

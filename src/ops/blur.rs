@@ -1,4 +1,4 @@
-//! The [1,2,1] filter: one pass over memory, where sums of slices take a dozen.
+//! The [1,2,1] filter that halves and doubles the size of maps, in one pass over memory. Sums of slices would take a dozen.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -7,7 +7,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, backend_extension};
 
-/// What a backend computes. Up to their scales the two are each other's gradient.
+/// The filters on a backend. Up to their scales, each is the gradient of the other.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -38,7 +38,7 @@ mod cpu {
             let x = x.to_contiguous();
             let source = flex::values(&x);
             let (rows, columns) = (height / 2, width / 2);
-            // A zero before the first column, and the sums of three rows.
+            // `sums` holds a zero, for the column before the first, and then the weighted sums of three rows.
             let maps = |source: &[f32], map: &mut [MaybeUninit<f32>], sums: &mut [f32]| {
                 for (y, row) in map.chunks_mut(columns).enumerate() {
                     let [above, here, below] = [(2 * y).checked_sub(1), Some(2 * y), Some(2 * y + 1)]
@@ -65,7 +65,7 @@ mod cpu {
             let x = x.to_contiguous();
             let source = flex::values(&x);
             let (rows, columns) = (2 * height, 2 * width);
-            // Two rows together, and a zero after the last column.
+            // `sums` holds the sums of two rows, and then a zero for the column after the last.
             let maps = |source: &[f32], map: &mut [MaybeUninit<f32>], sums: &mut [f32]| {
                 for (y, row) in map.chunks_mut(columns).enumerate() {
                     let here = &source[y / 2 * width..][..width];
@@ -92,10 +92,11 @@ mod cpu {
         }
     }
 
-    /// Makes a map of `to` values of each of `from`; `work` gets `scratch` zeros, and what it left of them the next time.
+    /// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the first map,
+    /// and for each later one what `work` left there.
     ///
     /// # Safety
-    /// `work` writes all of its map.
+    /// `work` writes every value of its map.
     unsafe fn map_by_map(
         source: &[f32],
         from: usize,
@@ -126,7 +127,7 @@ mod gpu {
     use super::BlurBackend;
     use crate::ops::gpu::{empty_like, input, output, unit_per_value};
 
-    /// A unit for each value of the result, of `height` x `width`.
+    /// A unit for each value of the result, whose maps are `height` x `width`.
     #[cube(launch_unchecked)]
     fn down(x: &[f32], y: &mut [f32], height: u32, width: u32, scale: f32) {
         if ABSOLUTE_POS < y.len() {
@@ -138,7 +139,7 @@ mod gpu {
             for i in 0..3u32 {
                 #[unroll]
                 for j in 0..3u32 {
-                    // One row up and one column left, where there is one.
+                    // The filter begins one row above and one column to the left, where these exist.
                     let is_there = (row + i > 0u32) & (column + j > 0u32);
                     let place = map + (row + i - 1u32) * (2u32 * width) + column + j - 1u32;
                     let value = x[select(is_there, place, 0u32) as usize];
@@ -150,7 +151,7 @@ mod gpu {
         }
     }
 
-    /// A unit for each value of the result; `height` x `width` is what it is made of.
+    /// A unit for each value of the result. The maps that it is made from are `height` x `width`.
     #[cube(launch_unchecked)]
     fn up(x: &[f32], y: &mut [f32], height: u32, width: u32, scale: f32) {
         if ABSOLUTE_POS < y.len() {
@@ -162,7 +163,7 @@ mod gpu {
             for i in 0..2u32 {
                 #[unroll]
                 for j in 0..2u32 {
-                    // An even row is one row, an odd one lies between two.
+                    // An even row lies on one row of the source, an odd row between two.
                     let (source_row, source_column) = ((row + i) / 2u32, (column + j) / 2u32);
                     let is_there = (source_row < height) & (source_column < width);
                     let place = map + source_row * width + source_column;
@@ -181,7 +182,7 @@ mod gpu {
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&y));
             let (x, to) = (input(x), output(&y));
             let [height, width] = [height / 2, width / 2].map(|length| length as u32);
-            // SAFETY: the kernel stops at the result's end and looks where its input begins; the sizes are even.
+            // SAFETY: the kernel stops at the end of the result, and checks where the input begins; its sizes are even.
             unsafe { down::launch_unchecked(&client, cubes, cube, x, to, height, width, scale) };
             y
         }
@@ -192,7 +193,7 @@ mod gpu {
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&y));
             let (x, to) = (input(x), output(&y));
             let [height, width] = [height, width].map(|length| length as u32);
-            // SAFETY: the kernel stops at the result's end and looks where its input ends.
+            // SAFETY: the kernel stops at the end of the result, and checks where the input ends.
             unsafe { up::launch_unchecked(&client, cubes, cube, x, to, height, width, scale) };
             y
         }
@@ -203,6 +204,7 @@ mod gpu {
 struct BlurDown;
 
 impl<B: BlurBackend> Backward<B, 1> for BlurDown {
+    /// The scale.
     type State = f32;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -217,6 +219,7 @@ impl<B: BlurBackend> Backward<B, 1> for BlurDown {
 struct BlurUp;
 
 impl<B: BlurBackend> Backward<B, 1> for BlurUp {
+    /// The scale.
     type State = f32;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {

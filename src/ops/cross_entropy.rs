@@ -1,4 +1,4 @@
-//! Binary cross entropy in one launch each way, where its formula takes a dozen on a graphics device.
+//! Binary cross entropy with one launch forward and one backward. Written as a formula it would take a dozen.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -8,18 +8,20 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// The mean, over all logits x, of `softplus(x) - t x = -[t log σ(x) + (1 - t) log(1 - σ(x))]` with the label t, by
-/// `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`, which is stable for logits of any size. With t = 0 it is that of softplus.
+/// Binary cross entropy of logits x with the label t, averaged over the batch.
+///
+/// `-[t log σ(x) + (1 - t) log(1 - σ(x))] = softplus(x) - t x`, computed with `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`, which
+/// is stable for logits of any size. With t = 0 it is the mean of softplus.
 ///
 /// # Shapes
 /// - `logits`: `[batch]`
-/// - `target`: in [0, 1]
+/// - `target`: t, in [0, 1]
 /// - returns: `[1]`
 pub fn mean_cross_entropy(logits: Tensor<1>, target: f32) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::mean_cross_entropy(logits.into_dispatch(), target))
 }
 
-/// What a backend computes.
+/// [`mean_cross_entropy`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -29,7 +31,7 @@ pub trait CrossEntropyBackend: Backend {
     /// See [`mean_cross_entropy`].
     fn mean_cross_entropy(logits: FloatTensor<Self>, target: f32) -> FloatTensor<Self>;
 
-    /// `gradient · (σ(x) - t) / batch`, with the gradient of the mean: `[1]`.
+    /// `gradient · (σ(x) - t) / batch`, the gradient of the logits, where `gradient` is that of the mean: `[1]`.
     fn cross_entropy_gradient(logits: FloatTensor<Self>, gradient: FloatTensor<Self>, target: f32)
     -> FloatTensor<Self>;
 }
@@ -78,7 +80,7 @@ mod gpu {
     use super::CrossEntropyBackend;
     use crate::ops::gpu::{UNITS, add_up, cube_per_channel, empty_like, input, output, unit_per_value};
 
-    /// One cube.
+    /// One cube for all logits.
     #[cube(launch_unchecked)]
     fn mean(logits: &[f32], to: &mut [f32], count: u32, target: f32) {
         let mut parts = Shared::<[f32]>::new_slice(UNITS);
@@ -93,6 +95,7 @@ mod gpu {
         }
     }
 
+    /// A unit for each logit. `share` is `1 / batch`.
     #[cube(launch_unchecked)]
     fn gradients(logits: &[f32], gradient: &[f32], to: &mut [f32], target: f32, share: f32) {
         if ABSOLUTE_POS < logits.len() {
@@ -122,7 +125,7 @@ mod gpu {
             let (client, (cubes, cube)) = (logits.client.clone(), unit_per_value(&logits));
             let share = 1.0 / logits.meta.num_elements() as f32;
             let ([logits, gradient], to) = ([logits, gradient].map(input), output(&to_logits));
-            // SAFETY: the kernel stops at the logits' end.
+            // SAFETY: the kernel stops at the end of the logits.
             unsafe { gradients::launch_unchecked(&client, cubes, cube, logits, gradient, to, target, share) };
             to_logits
         }
@@ -133,6 +136,7 @@ mod gpu {
 struct MeanCrossEntropy;
 
 impl<B: CrossEntropyBackend> Backward<B, 1> for MeanCrossEntropy {
+    /// The logits and the label.
     type State = (FloatTensor<B>, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {

@@ -1,26 +1,32 @@
-//! Dropout with masks from the host's random numbers, so that a run can be resumed bit for bit.
+//! Dropout. Its masks come from the host's random numbers, so that a resumed run continues bit for bit.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Dual;
 use crate::random::Random;
 
-/// Leaves out activations during one pass (Srivastava et al. 2014, JMLR 15), or none at all.
+/// Zeroes some activations during one pass, or none.
+///
+/// Source: Srivastava et al. 2014, "Dropout", JMLR 15.
 #[derive(Debug)]
 pub struct Dropout(Option<(Random, f64)>);
 
 impl Dropout {
-    /// Leaves out a share `rate` in [0, 1) of the activations, drawn from `random`, and scales up the others.
+    /// Zeroes each activation with the probability `rate`, in [0, 1), drawn from `random`. The others are scaled up.
     pub fn new(random: Random, rate: f64) -> Self {
         Self((rate > 0.0).then_some((random, rate)))
     }
 
-    /// Lets everything pass: for drawing and judging outside of training.
+    /// Changes nothing, for networks outside of training.
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Zeroes a share of the values and divides the others by what is left, so that their sum stays as it is on average.
+    /// Multiplies by a new mask: 0 with the probability `rate`, else `1 / (1 - rate)`, which keeps the mean. Value and tangent get
+    /// the same mask.
+    ///
+    /// # Shapes
+    /// Any; the result has the shape of `input`.
     pub fn apply<const D: usize>(&mut self, input: Dual<D>) -> Dual<D> {
         let Some((random, rate)) = &mut self.0 else { return input };
         let device = &input.value.device();

@@ -1,4 +1,4 @@
-//! Between flex's tensors and slices.
+//! From flex's tensors to slices and back.
 
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Device, Shape};
@@ -8,10 +8,10 @@ pub fn is_flex(device: &Device) -> bool {
     device.clone().inner() == Device::flex()
 }
 
-/// The values of a contiguous tensor of floats.
+/// The values of a contiguous tensor of floats, row-major.
 ///
 /// # Panics
-/// If it is not one.
+/// If the tensor is not contiguous, or has other values.
 pub fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().expect("contiguous floats")
 }

@@ -1,4 +1,4 @@
-//! Between graphics devices' tensors and kernels.
+//! From the tensors of graphics devices to the arguments of kernels, and what several kernels share.
 
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl;
@@ -7,64 +7,90 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// Units that share the sums of one channel, a power of two.
+/// Units that add up one channel or one picture together. A power of two.
 pub const UNITS: usize = 128;
 
-/// A new tensor of floats on the device of another.
+/// A new tensor of floats on the device of another. Its values are not initialised.
 pub fn empty_like(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     empty_device_contiguous_dtype(tensor.client.clone(), tensor.device.clone(), shape.into(), DType::F32)
 }
 
-/// What a kernel reads, row-major.
+/// A tensor that a kernel reads, row-major.
 pub fn input(tensor: CubeTensor) -> BufferArg {
     into_contiguous(tensor).into_buffer_arg()
 }
 
-/// What a kernel writes.
+/// A tensor that a kernel writes.
 pub fn output(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
 }
 
-/// Cubes of a launch.
+/// The cubes of a launch.
 pub fn cubes([x, y, z]: [usize; 3]) -> CubeCount {
     CubeCount::Static(x as u32, y as u32, z as u32)
 }
 
-/// As many units as `tensor` has values, and perhaps more: a kernel has to look.
+/// A unit for each value of `tensor`. There may be more units than values: a kernel must check.
 pub fn unit_per_value(tensor: &CubeTensor) -> (CubeCount, CubeDim) {
     let units = tensor.meta.num_elements();
     let cube = CubeDim::new(&tensor.client, units);
     (cubecl::calculate_cube_count_elemwise(&tensor.client, units, cube), cube)
 }
 
-/// Pixels of a map, values of a channel in all images, channels: of `[batch, channels, height, width]`.
-pub fn channel_sizes(tensor: &CubeTensor) -> [u32; 3] {
-    let [batch, channels, height, width] = tensor.meta.shape().dims();
-    [height * width, batch * height * width, channels].map(|size| size as u32)
+/// Sizes of a tensor `[batch, channels, height, width]` that is taken channel by channel.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+pub struct ChannelSizes {
+    /// Pixels of a map.
+    pub area: u32,
+    /// Values of a channel in all images.
+    pub count: u32,
+    pub channels: u32,
 }
 
-/// How many units a plane of the tensor's device has if a processor imitates the device: fewer than on any hardware, and
-/// always as many.
+impl ChannelSizes {
+    /// As an argument of a launch.
+    pub fn to_launch(self) -> ChannelSizesLaunch {
+        let Self { area, count, channels } = self;
+        ChannelSizesLaunch { area, count, channels }
+    }
+}
+
+/// The sizes of a tensor `[batch, channels, height, width]`.
+pub fn channel_sizes(tensor: &CubeTensor) -> ChannelSizes {
+    let [batch, channels, height, width] = tensor.meta.shape().dims();
+    let [area, count, channels] = [height * width, batch * height * width, channels].map(|size| size as u32);
+    ChannelSizes { area, count, channels }
+}
+
+/// Units of a plane if the tensor's device is a software device, which a processor imitates (lavapipe, SwiftShader). Those have
+/// smaller planes than any hardware, all of one size.
 pub fn software_plane(tensor: &CubeTensor) -> Option<usize> {
-    const HARDWARE: u32 = 16;
+    const SMALLEST_OF_HARDWARE: u32 = 16;
     let hardware = &tensor.client.properties().hardware;
     let plane = hardware.plane_size_max;
-    (plane < HARDWARE && plane == hardware.plane_size_min).then_some(plane as usize)
+    (plane < SMALLEST_OF_HARDWARE && plane == hardware.plane_size_min).then_some(plane as usize)
 }
 
-/// A cube for each channel: of [`UNITS`], or of one plane where waiting for other planes costs more than they do.
+/// A cube for each channel, of [`UNITS`] units. On software devices it is a single plane: there, waiting for other planes costs
+/// more time than they save.
 pub fn cube_per_channel(tensor: &CubeTensor, channels: u32) -> (CubeCount, CubeDim) {
     let units = software_plane(tensor).unwrap_or(UNITS);
     (CubeCount::Static(channels, 1, 1), CubeDim::new_1d(units as u32))
 }
 
-/// Where a channel's value `at` lies, counted through all images.
+/// The place of a channel's value `at`, counted through all images.
 #[cube]
-pub fn place_in_channel(at: u32, channel: u32, area: u32, channels: u32) -> usize {
-    ((at / area * channels + channel) * area + at % area) as usize
+pub fn place_in_channel(at: u32, channel: u32, sizes: &ChannelSizes) -> usize {
+    ((at / sizes.area * sizes.channels + channel) * sizes.area + at % sizes.area) as usize
 }
 
-/// The sum of what all units of a cube hold, for all of them. `parts` has room for [`UNITS`].
+/// The channel of the value at a place.
+#[cube]
+pub fn channel_of(place: u32, sizes: &ChannelSizes) -> u32 {
+    place / sizes.area % sizes.channels
+}
+
+/// The sum of `value` over all units of a cube, for each of them. `parts` has room for [`UNITS`] values.
 #[cube]
 pub fn add_up(value: f32, parts: &mut Shared<[f32]>) -> f32 {
     sync_cube();

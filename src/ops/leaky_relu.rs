@@ -1,4 +1,4 @@
-//! Bias and LeakyReLU in one pass over memory, which is what both cost on a processor.
+//! Bias and LeakyReLU in one pass over memory. On a processor the passes are what both cost.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -13,24 +13,25 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
 /// - `bias`: `[channels]`
+/// - returns: the shape of `x`
 ///
 /// # Panics
-/// Where `slope` is not positive: the gradient is told from the sign of what comes out.
+/// If `slope` is not positive: the gradient is found from the sign of y, which must be that of `x + bias`.
 pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
-    assert!(slope > 0.0, "a slope of {slope}");
+    assert!(slope > 0.0, "a LeakyReLU with slope {slope}; it must be positive");
     Tensor::from_dispatch(Dispatch::leaky_relu_of_sum(x.into_dispatch(), bias.into_dispatch(), slope))
 }
 
-/// What [`leaky_relu`] does to a change of its input: `t` where its result `y` is positive, else `slope t`. `y` is a
-/// constant here.
+/// The directional derivative of [`leaky_relu`] along `t`: `t` where the output `y` is positive, else `slope t`. `y` is a constant
+/// here and gets no gradient.
 ///
 /// # Shapes
-/// Both the same.
+/// `t`, `y` and the result have the same shape.
 pub fn leaky_relu_tangent<const D: usize>(t: Tensor<D>, y: Tensor<D>, slope: f32) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::leaky_relu_gate(t.into_dispatch(), y.into_dispatch(), slope))
 }
 
-/// What a backend computes.
+/// [`leaky_relu`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -43,7 +44,7 @@ pub trait LeakyReluBackend: Backend {
     /// See [`leaky_relu_tangent`].
     fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
 
-    /// Sums of each channel: `[channels]`.
+    /// The sum of each channel over the batch and its pixels: `[channels]`. The gradient of the bias.
     fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -89,7 +90,7 @@ mod cpu {
         }
     }
 
-    /// What a LeakyReLU multiplies x by. No branch: half of all values are negative, which no processor can foresee.
+    /// The factor of a LeakyReLU at x. Compiled without a branch: no processor can predict the sign of a value.
     #[inline(always)]
     fn factor(x: f32, slope: f32) -> f32 {
         if x > 0.0 { 1.0 } else { slope }
@@ -105,17 +106,20 @@ mod gpu {
 
     use super::LeakyReluBackend;
     use crate::ops::gpu::{
-        UNITS, add_up, channel_sizes, cube_per_channel, empty_like, input, output, place_in_channel, unit_per_value,
+        ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, empty_like, input, output,
+        place_in_channel, unit_per_value,
     };
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
-    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], area: u32, channels: u32, slope: f32) {
+    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], sizes: ChannelSizes, slope: f32) {
         if ABSOLUTE_POS < x.len() {
-            let sum = x[ABSOLUTE_POS] + bias[(ABSOLUTE_POS as u32 / area % channels) as usize];
+            let sum = x[ABSOLUTE_POS] + bias[channel_of(ABSOLUTE_POS as u32, &sizes) as usize];
             y[ABSOLUTE_POS] = select(sum > 0.0f32, sum, sum * slope);
         }
     }
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
     fn gate(t: &[f32], y: &[f32], gated: &mut [f32], slope: f32) {
         if ABSOLUTE_POS < t.len() {
@@ -126,11 +130,11 @@ mod gpu {
 
     /// A cube for each channel.
     #[cube(launch_unchecked)]
-    fn sums(x: &[f32], to: &mut [f32], area: u32, count: u32, channels: u32) {
+    fn sums(x: &[f32], to: &mut [f32], sizes: ChannelSizes) {
         let mut parts = Shared::<[f32]>::new_slice(UNITS);
         let mut total = 0.0f32;
-        for at in range_stepped(UNIT_POS_X, count, CUBE_DIM_X) {
-            total += x[place_in_channel(at, CUBE_POS_X, area, channels)];
+        for at in range_stepped(UNIT_POS_X, sizes.count, CUBE_DIM_X) {
+            total += x[place_in_channel(at, CUBE_POS_X, &sizes)];
         }
         let total = add_up(total, &mut parts);
         if UNIT_POS_X == 0 {
@@ -140,12 +144,12 @@ mod gpu {
 
     impl LeakyReluBackend for Cube {
         fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-            let [area, _, channels] = channel_sizes(&x);
+            let sizes = channel_sizes(&x).to_launch();
             let y = empty_like(&x, x.meta.shape().clone());
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
             let ([x, bias], to) = ([x, bias].map(input), output(&y));
-            // SAFETY: the kernel stops at the input's end.
-            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, area, channels, slope) };
+            // SAFETY: the kernel stops at the end of the input.
+            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, sizes, slope) };
             y
         }
 
@@ -153,18 +157,18 @@ mod gpu {
             let gated = empty_like(&t, t.meta.shape().clone());
             let (client, (cubes, cube)) = (t.client.clone(), unit_per_value(&t));
             let ([t, y], to) = ([t, y].map(input), output(&gated));
-            // SAFETY: the kernel stops at the input's end, and y is as long.
+            // SAFETY: the kernel stops at the end of the input, and y has its length.
             unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope) };
             gated
         }
 
         fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
-            let [area, count, channels] = channel_sizes(&x);
-            let total = empty_like(&x, [channels as usize]);
-            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, channels));
-            let (x, to) = (input(x), output(&total));
+            let sizes = channel_sizes(&x);
+            let total = empty_like(&x, [sizes.channels as usize]);
+            let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, sizes.channels));
+            let (x, to, sizes) = (input(x), output(&total), sizes.to_launch());
             // SAFETY: the kernel reads the maps of its channel only.
-            unsafe { sums::launch_unchecked(&client, cubes, cube, x, to, area, count, channels) };
+            unsafe { sums::launch_unchecked(&client, cubes, cube, x, to, sizes) };
             total
         }
     }
@@ -174,7 +178,7 @@ mod gpu {
 struct LeakyRelu;
 
 impl<B: LeakyReluBackend> Backward<B, 2> for LeakyRelu {
-    /// What came out, and the slope.
+    /// The output and the slope.
     type State = (FloatTensor<B>, f32);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -217,7 +221,7 @@ impl<B: LeakyReluBackend, C: CheckpointStrategy> LeakyReluBackend for Autodiff<B
     }
 
     fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-        // Nothing flows back into y: a slope does not change with its input, but where it jumps.
+        // y gets no gradient: the factor is constant in x except where it jumps.
         let y = y.into_primitive();
         match Gate.prepare::<C>([t.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
@@ -229,6 +233,6 @@ impl<B: LeakyReluBackend, C: CheckpointStrategy> LeakyReluBackend for Autodiff<B
     }
 
     fn channel_sums(_: FloatTensor<Self>) -> FloatTensor<Self> {
-        unreachable!("only a gradient is summed, and burn differentiates once")
+        unreachable!("only gradients are summed, and burn differentiates once")
     }
 }

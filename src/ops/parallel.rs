@@ -1,37 +1,38 @@
-//! All threads there are, where there are any: natively, and in pages that may have them. What comes out does not depend on
-//! how many. Loops over floats are compiled for each kind of vectors that a processor may have.
+//! Loops over floats on all threads, natively and in pages that may have threads. The results do not depend on the number of
+//! threads. The loops are compiled for each vector instruction set that a processor may have.
 
 use std::mem::MaybeUninit;
 
 use pulp::Arch;
 
-/// Values that are worth a thread's while.
+/// Values of a part of the work that is worth handing to a thread.
 pub const CHUNK: usize = 16 * 1024;
 
-/// Does it with the widest vectors that the processor has: what `work` calls is compiled for them only where it is inlined.
+/// Runs `work` compiled for the widest vectors that the processor has. Functions that it calls are compiled for them only if they
+/// are inlined.
 #[inline(always)]
 pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
 
-/// Works on parts of `values` of `size` each, the last one perhaps smaller.
+/// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.
 #[cfg(feature = "threads")]
 pub fn for_each_chunk<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     use rayon::prelude::*;
-    // Waking a thread takes longer than most of what is as small.
+    // Waking a thread takes longer than most work on a single part.
     if values.len() <= size {
         return values.chunks_mut(size).for_each(|chunk| work(0, chunk));
     }
     values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
 
-/// Works on parts of `values` of `size` each, the last one perhaps smaller.
+/// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.
 #[cfg(not(feature = "threads"))]
 pub fn for_each_chunk<T>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T])) {
     values.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
 
-/// `length` values made in parts of `size`, without the pass over memory that zeroing it first takes.
+/// `length` values, made in parts of `size`. Saves the pass over memory that zeroes a vector first.
 ///
 /// # Safety
 /// `work` writes every value of its part.
@@ -42,17 +43,17 @@ pub unsafe fn collect_chunks(
 ) -> Vec<f32> {
     let mut values = Vec::with_capacity(length);
     for_each_chunk(&mut values.spare_capacity_mut()[..length], size, work);
-    // SAFETY: there is room for them, and the caller vouches that all are written.
+    // SAFETY: the vector has room for them, and the caller guarantees that all are written.
     unsafe { values.set_len(length) };
     values
 }
 
-/// `f` of the values at each place of slices that are all as long.
+/// `f` of the values at each place of slices of one length.
 pub fn zip<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Copy + Send + Sync) -> Vec<f32> {
     zip_maps(values, CHUNK, |_| f)
 }
 
-/// A value for each place of maps of `area` values; `of_map` makes the function for one of them.
+/// As [`zip`], for slices of maps of `area` values. `of_map` makes the function for each map.
 pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
     values: [&[f32]; N],
     area: usize,
@@ -65,7 +66,7 @@ pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
             for (map, target) in part.chunks_mut(area).enumerate() {
                 let map = index * maps + map;
                 let values = values.map(|values| &values[map * area..][..target.len()]);
-                // A copy of what it holds: what lies behind a reference could change with every value written.
+                // A copy, because the compiler must assume that every write changes what a reference points to.
                 let f = of_map(map);
                 vectorized(move || {
                     for (at, target) in target.iter_mut().enumerate() {
@@ -77,8 +78,7 @@ pub fn zip_maps<const N: usize, F: Fn([f32; N]) -> f32 + Copy>(
     }
 }
 
-/// The sums of what `f` makes of the values at each place of slices that are all as long. In lanes, as a sum in order could
-/// not be vectorised.
+/// The sums of `f` over all places of slices of one length. Summed in lanes: a sum in order could not be vectorised.
 pub fn sums<const N: usize, const K: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> [f32; K] + Copy) -> [f32; K] {
     const LANES: usize = 16;
     vectorized(move || {
@@ -104,7 +104,7 @@ pub fn sums<const N: usize, const K: usize>(values: [&[f32]; N], f: impl Fn([f32
     })
 }
 
-/// How many parts are worked on at the same time.
+/// How many parts are computed at the same time.
 pub fn threads() -> usize {
     #[cfg(feature = "threads")]
     return rayon::current_num_threads();

@@ -1,23 +1,24 @@
-//! Pictures on their way to a device as bytes, a quarter of what floats would be; the device makes the floats.
+//! Pictures go to a device as bytes, a quarter of the size of floats. The device makes floats of them.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-/// In a word.
+/// Bytes of a word.
 const BYTES: usize = size_of::<i32>();
 
-/// Pictures as networks see them, `x/127.5 - 1`, in [-1, 1].
+/// Pictures as networks take them: `pixel / 127.5 - 1`, in [-1, 1].
 ///
 /// # Shapes
-/// - `pixels`: `[batch, channels, height, width]`, row-major
-/// - returns: the same, without autodiff
+/// - `pixels`: `[batch, channels, height, width]` in [0, 255], row-major
+/// - `shape`: these four sizes
+/// - returns: `shape`, without autodiff
 ///
 /// # Panics
-/// If there are not as many pixels.
+/// If the number of pixels is not that of `shape`.
 pub fn from_pixels(pixels: &[u8], shape: [usize; 4], device: &Device) -> Tensor<4> {
     assert_eq!(pixels.len(), shape.iter().product::<usize>(), "pixels fill the shape {shape:?}");
-    // No shader reads single bytes.
+    // Shaders cannot read single bytes.
     let words = pixels.chunks(BYTES).map(|bytes| {
         let mut word = [0; BYTES];
         word[..bytes.len()].copy_from_slice(bytes);
@@ -29,13 +30,13 @@ pub fn from_pixels(pixels: &[u8], shape: [usize; 4], device: &Device) -> Tensor<
     Tensor::from_dispatch(Dispatch::from_pixels(words.into_dispatch(), shape))
 }
 
-/// What a backend computes.
+/// [`from_pixels`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
 )]
 pub trait PixelsBackend: Backend {
-    /// See [`from_pixels`]; `words` have four pixels each, the first in the lowest bits.
+    /// See [`from_pixels`]. Each word holds four pixels, the first in its lowest bits.
     fn from_pixels(words: IntTensor<Self>, shape: [usize; 4]) -> FloatTensor<Self>;
 }
 
@@ -64,8 +65,8 @@ mod gpu {
     fn unpack(words: &[i32], y: &mut [f32]) {
         if ABSOLUTE_POS < y.len() {
             let word = words[ABSOLUTE_POS / BYTES];
-            let bits = (ABSOLUTE_POS % BYTES * 8) as i32;
-            y[ABSOLUTE_POS] = f32::cast_from((word >> bits) & 255i32) / 127.5f32 - 1.0f32;
+            let shift = (ABSOLUTE_POS % BYTES * 8) as i32;
+            y[ABSOLUTE_POS] = f32::cast_from((word >> shift) & 0xFFi32) / 127.5f32 - 1.0f32;
         }
     }
 
@@ -73,7 +74,7 @@ mod gpu {
         fn from_pixels(words: IntTensor<Self>, shape: [usize; 4]) -> FloatTensor<Self> {
             let y = empty_like(&words, shape);
             let (client, (cubes, cube)) = (words.client.clone(), unit_per_value(&y));
-            // SAFETY: the kernel stops at the last pixel, and there is a word for every four.
+            // SAFETY: the kernel stops at the last pixel, and there is a word for every four pixels.
             unsafe { unpack::launch_unchecked(&client, cubes, cube, input(words), output(&y)) };
             y
         }

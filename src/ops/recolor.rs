@@ -1,4 +1,5 @@
-//! Brightness, saturation and contrast of whole pictures, two launches each way, where their formulas take a dozen.
+//! The colours of augmentation: brightness, saturation and contrast of whole pictures. Two launches forward and two backward;
+//! written as formulas they would take a dozen.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -8,22 +9,32 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// Factors of a picture.
-pub const FACTORS: usize = 3;
+/// Columns of a tensor of factors.
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+mod column {
+    pub const BRIGHTNESS: usize = 0;
+    pub const SATURATION: usize = 1;
+    pub const CONTRAST: usize = 2;
+    pub const COUNT: usize = 3;
+}
 
-/// Brightness b is added, then saturation s multiplies what differs from the mean m of a pixel's channels, then contrast c
-/// what differs from the mean μ of the picture (Zhao et al. 2020, arXiv:2006.10738, appendix). Brightness moves both means, and
-/// saturation neither of them, so all three are `c s (x - m) + c (m - μ) + μ + b`.
+/// Changes brightness, saturation and contrast of each picture: `c s (x - m) + c (m - μ) + μ + b`.
+///
+/// Brightness b is added to the picture. Saturation s scales the distance from m, the mean of a pixel's channels. Contrast c
+/// scales the distance from μ, the mean of the picture. One formula does for all three because brightness moves both means
+/// alike, and saturation moves neither.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
-/// - `factors`: b, s and c of each picture, `[batch, 3]`, constants here
-/// - returns: the same as `x`
+/// - `factors`: b, s and c of each picture, `[batch, 3]`; constants, so they get no gradient
+/// - returns: the shape of `x`
+///
+/// Source: Zhao et al. 2020, arXiv:2006.10738, appendix.
 pub fn recolor(x: Tensor<4>, factors: Tensor<2>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::recolor(x.into_dispatch(), factors.into_dispatch(), false))
 }
 
-/// What [`recolor`] does to a change of its input: all but brightness. It is its own transpose.
+/// The directional derivative of [`recolor`]: the same map without the brightness. It is linear and its own transpose.
 ///
 /// # Shapes
 /// As for [`recolor`].
@@ -31,15 +42,15 @@ pub fn recolor_tangent(x: Tensor<4>, factors: Tensor<2>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::recolor(x.into_dispatch(), factors.into_dispatch(), true))
 }
 
-/// What a backend computes.
+/// [`recolor`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
     Autodiff,
 )]
 pub trait RecolorBackend: Backend {
-    /// See [`recolor`], and [`recolor_tangent`] where `is_change`.
-    fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_change: bool) -> FloatTensor<Self>;
+    /// [`recolor`], or [`recolor_tangent`] if `is_tangent`.
+    fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_tangent: bool) -> FloatTensor<Self>;
 }
 
 #[cfg(feature = "flex")]
@@ -49,28 +60,32 @@ mod cpu {
     use burn::backend::Flex;
     use burn::backend::tensor::FloatTensor;
 
-    use super::{FACTORS, RecolorBackend};
+    use super::{RecolorBackend, column};
     use crate::ops::flex::{tensor, values};
     use crate::ops::parallel::{CHUNK, collect_chunks, vectorized};
 
     impl RecolorBackend for Flex {
-        fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_change: bool) -> FloatTensor<Self> {
+        fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_tangent: bool) -> FloatTensor<Self> {
             let shape: [usize; 4] = x.layout().shape().dims();
             let [_, channels, height, width] = shape;
             let area = height * width;
             let size = channels * area;
             let [x, factors] = [x, factors].map(|tensor| tensor.to_contiguous());
-            let (x, factors) = (values(&x), values(&factors).as_chunks::<FACTORS>().0);
+            let (x, factors) = (values(&x), values(&factors).as_chunks::<{ column::COUNT }>().0);
             let pictures = (CHUNK / size).max(1);
             let part = |index: usize, part: &mut [MaybeUninit<f32>]| {
                 let first = index * pictures;
                 let mut means = vec![0.0; area];
                 for (picture, target) in part.chunks_mut(size).enumerate() {
-                    let [brightness, saturation, contrast] = factors[first + picture];
-                    let brightness = if is_change { 0.0 } else { brightness };
+                    let row = &factors[first + picture];
+                    let factors = Factors {
+                        brightness: if is_tangent { 0.0 } else { row[column::BRIGHTNESS] },
+                        saturation: row[column::SATURATION],
+                        contrast: row[column::CONTRAST],
+                    };
                     let source = &x[(first + picture) * size..][..size];
                     let means = &mut means[..];
-                    vectorized(move || recolor(source, target, means, [brightness, saturation, contrast]));
+                    vectorized(move || recolor(source, target, means, factors));
                 }
             };
             // SAFETY: every value of every picture is written.
@@ -78,10 +93,18 @@ mod cpu {
         }
     }
 
-    /// One picture; `means` has room for one map.
+    /// Of one picture.
+    #[derive(Clone, Copy)]
+    struct Factors {
+        brightness: f32,
+        saturation: f32,
+        contrast: f32,
+    }
+
+    /// Recolours one picture. `means` has room for one map.
     #[inline(always)]
-    fn recolor(source: &[f32], target: &mut [MaybeUninit<f32>], means: &mut [f32], factors: [f32; FACTORS]) {
-        let [brightness, saturation, contrast] = factors;
+    fn recolor(source: &[f32], target: &mut [MaybeUninit<f32>], means: &mut [f32], factors: Factors) {
+        let Factors { brightness, saturation, contrast } = factors;
         let area = means.len();
         let share = 1.0 / (source.len() / area) as f32;
         means.fill(0.0);
@@ -107,10 +130,10 @@ mod gpu {
     use burn_cubecl::cubecl;
     use cubecl::prelude::*;
 
-    use super::{FACTORS, RecolorBackend};
+    use super::{RecolorBackend, column};
     use crate::ops::gpu::{UNITS, add_up, cube_per_channel, empty_like, input, output, unit_per_value};
 
-    /// A cube for each picture.
+    /// The mean of each picture, by a cube for each.
     #[cube(launch_unchecked)]
     fn means(x: &[f32], to: &mut [f32], size: u32) {
         let mut parts = Shared::<[f32]>::new_slice(UNITS);
@@ -124,9 +147,17 @@ mod gpu {
         }
     }
 
-    /// A unit for each value.
+    /// A unit for each value. `brightness_weight` is 0 for a tangent and else 1.
     #[cube(launch_unchecked)]
-    fn apply(x: &[f32], means: &[f32], factors: &[f32], y: &mut [f32], area: u32, channels: u32, bright: f32) {
+    fn apply(
+        x: &[f32],
+        means: &[f32],
+        factors: &[f32],
+        y: &mut [f32],
+        area: u32,
+        channels: u32,
+        brightness_weight: f32,
+    ) {
         if ABSOLUTE_POS < x.len() {
             let at = ABSOLUTE_POS as u32;
             let picture = at / (area * channels);
@@ -136,31 +167,31 @@ mod gpu {
                 mean += x[(pixel + channel * area) as usize];
             }
             let mean = mean / f32::cast_from(channels);
-            let factor = picture * comptime!(FACTORS as u32);
-            let brightness = factors[factor as usize] * bright;
-            let saturation = factors[(factor + 1u32) as usize];
-            let contrast = factors[(factor + 2u32) as usize];
+            let row = picture * comptime!(column::COUNT as u32);
+            let brightness = factors[(row + comptime!(column::BRIGHTNESS as u32)) as usize] * brightness_weight;
+            let saturation = factors[(row + comptime!(column::SATURATION as u32)) as usize];
+            let contrast = factors[(row + comptime!(column::CONTRAST as u32)) as usize];
             let constant = means[picture as usize] * (1.0f32 - contrast) + brightness;
             y[ABSOLUTE_POS] = contrast * (saturation * (x[ABSOLUTE_POS] - mean) + mean) + constant;
         }
     }
 
     impl RecolorBackend for Cube {
-        fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_change: bool) -> FloatTensor<Self> {
+        fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_tangent: bool) -> FloatTensor<Self> {
             let [batch, channels, height, width] = x.meta.shape().dims();
             let [area, channels] = [height * width, channels].map(|size| size as u32);
-            let (y, of_pictures) = (empty_like(&x, x.meta.shape().clone()), empty_like(&x, [batch]));
+            let (y, means_of_pictures) = (empty_like(&x, x.meta.shape().clone()), empty_like(&x, [batch]));
             let client = x.client.clone();
             let (cubes, cube) = cube_per_channel(&x, batch as u32);
-            let to = output(&of_pictures);
+            let to = output(&means_of_pictures);
             // SAFETY: the kernel reads its own picture only.
             unsafe { means::launch_unchecked(&client, cubes, cube, input(x.clone()), to, area * channels) };
             let (cubes, cube) = unit_per_value(&x);
-            let ([x, of_pictures, factors], to) = ([x, of_pictures, factors].map(input), output(&y));
-            let bright = if is_change { 0.0 } else { 1.0 };
-            // SAFETY: the kernel stops at the input's end, and each picture has a mean and factors.
+            let ([x, means, factors], to) = ([x, means_of_pictures, factors].map(input), output(&y));
+            let brightness_weight = if is_tangent { 0.0 } else { 1.0 };
+            // SAFETY: the kernel stops at the end of the input, and each picture has a mean and factors.
             unsafe {
-                apply::launch_unchecked(&client, cubes, cube, x, of_pictures, factors, to, area, channels, bright);
+                apply::launch_unchecked(&client, cubes, cube, x, means, factors, to, area, channels, brightness_weight);
             }
             y
         }
@@ -183,10 +214,10 @@ impl<B: RecolorBackend> Backward<B, 1> for Recolor {
 }
 
 impl<B: RecolorBackend, C: CheckpointStrategy> RecolorBackend for Autodiff<B, C> {
-    fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_change: bool) -> FloatTensor<Self> {
+    fn recolor(x: FloatTensor<Self>, factors: FloatTensor<Self>, is_tangent: bool) -> FloatTensor<Self> {
         let factors = factors.into_primitive();
         let prep = Recolor.prepare::<C>([x.node()]).compute_bound().stateful();
-        let y = B::recolor(x.into_primitive(), factors.clone(), is_change);
+        let y = B::recolor(x.into_primitive(), factors.clone(), is_tangent);
         match prep {
             OpsKind::Tracked(prep) => prep.finish(factors, y),
             OpsKind::UnTracked(prep) => prep.finish(y),

@@ -1,5 +1,5 @@
-//! The hyperbolic tangent of whole pictures: on all threads and in vectors on a processor, one launch each way on a graphics
-//! device.
+//! The hyperbolic tangent of whole pictures. A processor computes it in vectors and on all threads, a graphics device in one
+//! launch forward and one backward.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -9,12 +9,15 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// `tanh(x)`, of any shape.
+/// `tanh(x)`, value by value.
+///
+/// # Shapes
+/// Any; the result has the shape of `x`.
 pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::picture_tanh(x.into_dispatch()))
 }
 
-/// What a backend computes.
+/// [`tanh`] on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
@@ -24,7 +27,7 @@ pub trait TanhBackend: Backend {
     /// See [`tanh`].
     fn picture_tanh(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// `gradient (1 - y²)`, where `y` is what came out.
+    /// `gradient (1 - y²)`, the gradient of x, where `y = tanh(x)`.
     fn picture_tanh_gradient(y: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -50,13 +53,14 @@ mod cpu {
         }
     }
 
-    /// By the quotient of two polynomials that the library Eigen has for it (`generic_fast_tanh_float`), which compilers make
-    /// vectors of: the standard library's is a call for each value. NaN stays NaN.
+    /// A quotient of two polynomials in x², with the coefficients of the library Eigen (`generic_fast_tanh_float`). Compilers turn
+    /// it into vector code, while the standard library's is a call for each value. NaN stays NaN.
     #[inline(always)]
     fn tanh(x: f32) -> f32 {
-        /// Where a float's tanh is as good as 1.
+        /// From here on tanh is 1 to the precision of a float.
         const END: f32 = 7.905_311;
-        const ABOVE: [f32; 7] = [
+        /// Coefficients of the numerator, highest power first.
+        const NUMERATOR: [f32; 7] = [
             -2.760_768_4e-16,
             2.000_188e-13,
             -8.604_672e-11,
@@ -65,12 +69,14 @@ mod cpu {
             6.372_619e-4,
             4.893_524_6e-3,
         ];
-        const BELOW: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
+        /// Coefficients of the denominator, highest power first.
+        const DENOMINATOR: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
         let x = if x > END { END } else { x };
         let x = if x < -END { -END } else { x };
         let square = x * x;
-        let polynomial = |factors: &[f32]| factors.iter().fold(0.0, |sum, factor| sum * square + factor);
-        x * polynomial(&ABOVE) / polynomial(&BELOW)
+        let polynomial =
+            |coefficients: &[f32]| coefficients.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+        x * polynomial(&NUMERATOR) / polynomial(&DENOMINATOR)
     }
 
     #[cfg(test)]
@@ -108,6 +114,7 @@ mod gpu {
     use super::TanhBackend;
     use crate::ops::gpu::{empty_like, input, output, unit_per_value};
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
     fn forward(x: &[f32], y: &mut [f32]) {
         if ABSOLUTE_POS < x.len() {
@@ -115,6 +122,7 @@ mod gpu {
         }
     }
 
+    /// A unit for each value.
     #[cube(launch_unchecked)]
     fn backward(y: &[f32], gradient: &[f32], of_x: &mut [f32]) {
         if ABSOLUTE_POS < y.len() {
@@ -128,7 +136,7 @@ mod gpu {
             let y = empty_like(&x, x.meta.shape().clone());
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
             let (x, to) = (input(x), output(&y));
-            // SAFETY: the kernel stops at the input's end.
+            // SAFETY: the kernel stops at the end of the input.
             unsafe { forward::launch_unchecked(&client, cubes, cube, x, to) };
             y
         }
@@ -137,7 +145,7 @@ mod gpu {
             let of_x = empty_like(&y, y.meta.shape().clone());
             let (client, (cubes, cube)) = (y.client.clone(), unit_per_value(&y));
             let ([y, gradient], to) = ([y, gradient].map(input), output(&of_x));
-            // SAFETY: the kernel stops at the output's end, and the gradient is as long.
+            // SAFETY: the kernel stops at the end of the output, and the gradient has its length.
             unsafe { backward::launch_unchecked(&client, cubes, cube, y, gradient, to) };
             of_x
         }
@@ -148,7 +156,7 @@ mod gpu {
 struct Tanh;
 
 impl<B: TanhBackend> Backward<B, 1> for Tanh {
-    /// What came out.
+    /// The output.
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
