@@ -1,5 +1,5 @@
-//! How often a graphics device is asked to compute: each launch of a kernel takes host and device some microseconds, however
-//! little it computes.
+//! Counts the kernels that are launched on graphics devices. A launch costs some microseconds, however little the
+//! kernel computes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use burn_cubecl::cubecl::logging::{LaunchObservation, LaunchObserver};
 
-/// Counts the kernels launched on all graphics devices, by all threads, for as long as it lives. Only the newest of several
-/// counts.
+/// Counts the kernels launched on all graphics devices by all threads, until it is dropped. If there are several, only
+/// the newest one counts.
 #[derive(Debug)]
 pub struct Launches {
     counts: Arc<Counts>,
@@ -20,7 +20,7 @@ pub struct Launches {
 struct Counts(Mutex<BTreeMap<&'static str, u64>>);
 
 impl Launches {
-    /// Begins to count.
+    /// Starts counting.
     pub fn watch() -> Self {
         let counts = Arc::new(Counts::default());
         Self {
@@ -30,7 +30,7 @@ impl Launches {
         }
     }
 
-    /// Launches since it was asked last, by the kernels' names.
+    /// The launches of each kernel since the last call, by the kernels' names.
     pub fn take(&self) -> BTreeMap<String, u64> {
         let counts = std::mem::take(&mut *self.counts.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut named = BTreeMap::new();
@@ -48,7 +48,7 @@ impl LaunchObserver for Counts {
     }
 }
 
-/// Of `a::b::Kernel<c::D>`, a type's name, what tells it from others: `b::Kernel`.
+/// The last two parts of a type's path, without parameters: `b::Kernel` of `a::b::Kernel<c::D>`.
 fn short_name(name: &str) -> String {
     let path = name.split('<').next().unwrap_or(name);
     let mut parts: Vec<&str> = path.rsplit("::").take(2).collect();

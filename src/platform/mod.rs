@@ -1,4 +1,5 @@
-//! What differs between a browser and a computer: the library's only `cfg(target_family)`.
+//! What differs between a browser and a native program, under the same names on both sides. No other module of the
+//! library asks which of the two it is compiled for; a test holds it to that.
 
 #[cfg(target_family = "wasm")]
 mod constructors;
@@ -14,5 +15,5 @@ pub use native::{ask_for_subgroups, memory_bytes, run_constructors, use_relaxed_
 #[cfg(target_family = "wasm")]
 pub use web::{ask_for_subgroups, memory_bytes, use_relaxed_simd, yield_now};
 
-/// A point in time; `std`'s clock panics in a browser.
+/// A point in time. The standard library's clock panics in a browser.
 pub use web_time::Instant;

@@ -1,19 +1,24 @@
-/// Lets nobody in: commands come from other threads.
+//! The native side.
+
+/// Returns at once: commands come from other threads, which run anyway.
 pub async fn yield_now() {}
 
-/// Resident memory of this process, where the system tells it cheaply (Linux).
+/// Resident memory of this process in bytes, or `None` where the system has no cheap way to tell (it has one on Linux).
 pub fn memory_bytes() -> Option<u64> {
-    #[allow(clippy::disallowed_methods)] // a platform seam: the one place that asks the system
+    /// The place of the resident pages among the numbers of `statm`.
+    const RESIDENT: usize = 1;
+    const PAGE_BYTES: u64 = 4096;
+    #[allow(clippy::disallowed_methods)] // the one place where the library asks the system
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let resident_pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(resident_pages * 4096)
+    let resident_pages: u64 = statm.split_whitespace().nth(RESIDENT)?.parse().ok()?;
+    Some(resident_pages * PAGE_BYTES)
 }
 
-/// The system has run them already.
+/// Does nothing: the system has run them already.
 pub fn run_constructors() {}
 
-/// Nothing: natively wgpu asks for them itself.
+/// Does nothing: natively wgpu asks for them itself.
 pub fn ask_for_subgroups() {}
 
-/// Nothing: natively a processor tells what it has.
+/// Does nothing: natively the processor itself says which instructions it has.
 pub fn use_relaxed_simd() {}

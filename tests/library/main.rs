@@ -11,6 +11,7 @@ mod golden;
 mod import;
 mod leaky_relu;
 mod pixels;
+mod platform;
 mod properties;
 mod resample;
 mod run;
