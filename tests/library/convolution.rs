@@ -5,7 +5,7 @@ use burn::tensor::module as reference;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use whelp::device::cpu;
-use whelp::ops::{Convolution, Dual, Linear, conv_transpose2d, conv2d};
+use whelp::ops::{Conv, ConvTranspose, Convolution, Convolutions, Dual, Linear, conv_transpose2d, conv2d};
 use whelp::random::{Random, Stream};
 
 use crate::golden::on_devices;
@@ -16,6 +16,10 @@ on_devices! {
         transposed_convolutions_agree_with_burns_on_the_cpu, transposed_convolutions_agree_with_burns_on_a_gpu;
     products_agree => convolutions_of_whole_maps_agree_with_burns_on_the_cpu, convolutions_of_whole_maps_agree_with_burns_on_a_gpu;
     dense_layers_are_products => dense_layers_are_products_on_the_cpu, dense_layers_are_products_on_a_gpu;
+    layers_keep_their_convolutions =>
+        layers_keep_the_convolutions_they_were_built_with_on_the_cpu,
+        layers_keep_the_convolutions_they_were_built_with_on_a_gpu;
+    burns_functions_agree => burns_functions_agree_with_ours_on_the_cpu, burns_functions_agree_with_ours_on_a_gpu;
 }
 
 /// Kernel, stride, padding.
@@ -107,6 +111,46 @@ fn dense_layers_are_products(device: &Device) {
     let y = layer.forward(Dual { value: Tensor::from_data(X, device), tangent: None }).value;
     let y = y.into_data().try_into_vec::<f32>().unwrap();
     assert_eq!(y, [2.0, 2.25, 6.5, -1.75, -0.5, 2.25, 1.0, -13.875]);
+}
+
+/// Convolutions that no layer can mistake for others: they give the constants 2 and 3.
+const CONSTANTS: Convolutions = Convolutions {
+    conv2d: |input, weight, _, _| Tensor::full([input.dims()[0], weight.dims()[0], 1, 1], 2.0, &input.device()),
+    conv_transpose2d: |input, _, _, _, _| Tensor::full([1; 4], 3.0, &input.device()),
+    ..Convolutions::WHELP
+};
+
+fn layers_keep_their_convolutions(device: &Device) {
+    let (conv, transposed) =
+        CONSTANTS.build(|| (Conv::new([3, 4], 1, device), ConvTranspose::new([3, 4], 4, 2, 1, device)));
+    let later = Conv::new([3, 4], 1, device);
+    let input = Tensor::<4>::ones([2, 3, 1, 1], device);
+    let values = |output: Tensor<4>| output.into_data().try_into_vec::<f32>().unwrap();
+    assert_eq!(values(conv.clone().forward(input.clone().into()).value), [2.0; 8]);
+    assert_eq!(values(transposed.forward(input.clone())), [3.0]);
+    // Its weights are 0.
+    assert_eq!(values(later.forward(input.into()).value), [0.0; 8]);
+}
+
+/// What `whelp profile --burn-convolutions` compares with computes the same.
+fn burns_functions_agree(device: &Device) {
+    let convolution = Convolution { stride: 2, padding: 1, groups: 2 };
+    let (x_shape, weight_shape, y_shape) = ([3, 6, 9, 8], [4, 3, 4, 4], [3, 4, 4, 4]);
+    let [x, weight, y] = [x_shape, weight_shape, y_shape].map(|shape| normals(shape, 4, device));
+    let [ours, theirs] = [Convolutions::WHELP, Convolutions::BURN].map(|functions| {
+        [
+            (functions.conv2d)(x.clone(), weight.clone(), None, convolution),
+            (functions.conv_transpose2d)(y.clone(), weight.clone(), None, convolution, 1),
+            (functions.weight_gradient)(x.clone(), y.clone(), weight_shape, convolution),
+        ]
+        .map(|tensor| (tensor.dims(), tensor.into_data().try_into_vec::<f32>().unwrap()))
+    });
+    for ((our_shape, ours), (their_shape, theirs)) in ours.iter().zip(&theirs) {
+        assert_eq!(our_shape, their_shape);
+        let largest = theirs.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+        assert!(largest > 0.0);
+        assert!(ours.iter().zip(theirs).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-5 * largest));
+    }
 }
 
 /// Output and both gradients, where a gradient of the output that differs from pixel to pixel comes in.

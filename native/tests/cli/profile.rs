@@ -44,6 +44,22 @@ fn a_step_on_a_graphics_device_launches_few_kernels() {
 }
 
 #[test]
+fn burns_kernels_take_the_place_of_whelps_on_a_graphics_device() {
+    let size = ["--batch", "2", "--set", "model.generator_width=4", "--set", "model.discriminator_width=4"];
+    let arguments = ["profile", "--recipe", "dcgan32", "--device", "vulkan", "--steps", "1"];
+    let [ours, theirs] = [&[][..], &["--burn-convolutions"]]
+        .map(|option| run(whelp(Path::new(".")).args([&arguments[..], &size, option].concat())));
+    if ours.status.code() == Some(2) {
+        assert!(std::env::var_os("WHELP_REQUIRE_GPU").is_none(), "{}", text(&ours.stderr));
+        return;
+    }
+    let has_ours = |said: &str| said.lines().any(|line| line.contains("product_in_"));
+    let [ours, theirs] = [ours, theirs].map(|output| text(&output.stdout));
+    assert!(has_ours(&ours), "{ours}");
+    assert!(theirs.contains("launches") && !has_ours(&theirs), "{theirs}");
+}
+
+#[test]
 fn an_unknown_recipe_is_named() {
     let message = refused(whelp(Path::new(".")).args(["profile", "--recipe", "r3gun", "--device", "cpu"]));
     assert!(message.contains("r3gun") && message.contains("r3gan"), "{message}");
