@@ -9,8 +9,8 @@ use burn::tensor::Tensor;
 pub struct AdamStep {
     /// β₁ and β₂, the decay of the first and of the second moment.
     pub betas: [f32; 2],
-    /// `1 - β` for each moment, the weight of the newest gradient and of its square. Given, because subtracting a float near 1
-    /// from 1 loses its digits.
+    /// `1 - β` for each moment, the weight of the newest gradient and of its square. Given, because subtracting a float
+    /// near 1 from 1 loses its digits.
     pub shares: [f32; 2],
     /// `1 - βᵗ` for each moment at step t, which corrects the bias of its zero start.
     pub corrections: [f32; 2],

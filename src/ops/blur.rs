@@ -1,4 +1,5 @@
-//! The [1,2,1] filter that halves and doubles the size of maps, in one pass over memory. Sums of slices would take a dozen.
+//! The [1,2,1] filter that halves and doubles the size of maps, in one pass over memory. Sums of slices would take a
+//! dozen.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -92,8 +93,8 @@ mod cpu {
         }
     }
 
-    /// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the first map,
-    /// and for each later one what `work` left there.
+    /// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the
+    /// first map, and for each later one what `work` left there.
     ///
     /// # Safety
     /// `work` writes every value of its map.

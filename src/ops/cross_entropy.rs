@@ -10,8 +10,8 @@ use burn::tensor::Tensor;
 
 /// Binary cross entropy of logits x with the label t, averaged over the batch.
 ///
-/// `-[t log σ(x) + (1 - t) log(1 - σ(x))] = softplus(x) - t x`, computed with `softplus(x) = max(x, 0) + log(1 + exp(-|x|))`, which
-/// is stable for logits of any size. With t = 0 it is the mean of softplus.
+/// `-[t log σ(x) + (1 - t) log(1 - σ(x))] = softplus(x) - t x`, computed with `softplus(x) = max(x, 0) + log(1 +
+/// exp(-|x|))`, which is stable for logits of any size. With t = 0 it is the mean of softplus.
 ///
 /// # Shapes
 /// - `logits`: `[batch]`

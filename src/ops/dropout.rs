@@ -22,8 +22,8 @@ impl Dropout {
         Self(None)
     }
 
-    /// Multiplies by a new mask: 0 with the probability `rate`, else `1 / (1 - rate)`, which keeps the mean. Value and tangent get
-    /// the same mask.
+    /// Multiplies by a new mask: 0 with the probability `rate`, else `1 / (1 - rate)`, which keeps the mean. Value and
+    /// tangent get the same mask.
     ///
     /// # Shapes
     /// Any; the result has the shape of `input`.

@@ -1,8 +1,10 @@
-//! Forward-mode differentiation: a value together with its directional derivative for one direction of the network's input.
+//! Forward-mode differentiation: a value together with its directional derivative for one direction of the network's
+//! input.
 //!
-//! burn differentiates once, but the gradient of a penalty on an input gradient needs it twice. With `v = ∇ₓD(x)` held fixed,
-//! `∇_θ ½‖∇ₓD(x)‖² = ∇_θ (D'(x)[v])`. The directional derivative `D'(x)[v]` is a forward pass of (value, tangent) pairs, and burn
-//! differentiates that as any other forward pass (Pearlmutter 1994, "Fast exact multiplication by the Hessian").
+//! burn differentiates once, but the gradient of a penalty on an input gradient needs it twice. With `v = ∇ₓD(x)` held
+//! fixed, `∇_θ ½‖∇ₓD(x)‖² = ∇_θ (D'(x)[v])`. The directional derivative `D'(x)[v]` is a forward pass of (value,
+//! tangent) pairs, and burn differentiates that as any other forward pass (Pearlmutter 1994, "Fast exact multiplication
+//! by the Hessian").
 
 use std::ops::Add;
 
@@ -64,8 +66,8 @@ impl<const D: usize> Dual<D> {
 }
 
 impl Dual<4> {
-    /// Minibatch standard deviation: adds a constant map that says how varied the batch is. It holds the standard deviation of
-    /// each value over the batch, averaged over all channels and pixels.
+    /// Minibatch standard deviation: adds a constant map that says how varied the batch is. It holds the standard
+    /// deviation of each value over the batch, averaged over all channels and pixels.
     ///
     /// # Shapes
     /// - `self`: `[batch, channels, height, width]`

@@ -62,8 +62,8 @@ pub fn channel_sizes(tensor: &CubeTensor) -> ChannelSizes {
     ChannelSizes { area, count, channels }
 }
 
-/// Units of a plane if the tensor's device is a software device, which a processor imitates (lavapipe, SwiftShader). Those have
-/// smaller planes than any hardware, all of one size.
+/// Units of a plane if the tensor's device is a software device, which a processor imitates (lavapipe, SwiftShader).
+/// Those have smaller planes than any hardware, all of one size.
 pub fn software_plane(tensor: &CubeTensor) -> Option<usize> {
     const SMALLEST_OF_HARDWARE: u32 = 16;
     let hardware = &tensor.client.properties().hardware;
@@ -71,8 +71,8 @@ pub fn software_plane(tensor: &CubeTensor) -> Option<usize> {
     (plane < SMALLEST_OF_HARDWARE && plane == hardware.plane_size_min).then_some(plane as usize)
 }
 
-/// A cube for each channel, of [`UNITS`] units. On software devices it is a single plane: there, waiting for other planes costs
-/// more time than they save.
+/// A cube for each channel, of [`UNITS`] units. On software devices it is a single plane: there, waiting for other
+/// planes costs more time than they save.
 pub fn cube_per_channel(tensor: &CubeTensor, channels: u32) -> (CubeCount, CubeDim) {
     let units = software_plane(tensor).unwrap_or(UNITS);
     (CubeCount::Static(channels, 1, 1), CubeDim::new_1d(units as u32))

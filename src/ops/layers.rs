@@ -20,7 +20,8 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// Zero weights, no bias, stride 1, one group. The padding is `kernel / 2`, which keeps the size of a map for odd kernels.
+    /// Zero weights, no bias, stride 1, one group. The padding is `kernel / 2`, which keeps the size of a map for odd
+    /// kernels.
     pub fn new([channels_in, channels_out]: [usize; 2], kernel: usize, device: &Device) -> Self {
         Self {
             weight: parameter([channels_out, channels_in, kernel, kernel], device),
@@ -45,7 +46,8 @@ impl Conv {
         self
     }
 
-    /// Splits the channels into `groups` that are convolved separately. Both channel counts must be multiples of `groups`.
+    /// Splits the channels into `groups` that are convolved separately. Both channel counts must be multiples of
+    /// `groups`.
     pub fn with_groups(mut self, groups: usize) -> Self {
         let [channels_out, channels_in, kernel, _] = self.weight.dims();
         self.weight = parameter([channels_out, channels_in / groups, kernel, kernel], &self.weight.device());
@@ -61,7 +63,8 @@ impl Conv {
         Dual { value: self.convolve(input.value, bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
     }
 
-    /// [`Conv::forward`], then a LeakyReLU: `x` where x > 0, else `slope x`. Bias and LeakyReLU share one pass over memory.
+    /// [`Conv::forward`], then a LeakyReLU: `x` where x > 0, else `slope x`. Bias and LeakyReLU share one pass over
+    /// memory.
     ///
     /// # Shapes
     /// As for [`Conv::forward`].
@@ -93,8 +96,8 @@ pub struct ConvTranspose {
 }
 
 impl ConvTranspose {
-    /// Zero weights. Neighbouring input pixels are `stride` output pixels apart, and `padding` pixels are cut off each side of
-    /// the output.
+    /// Zero weights. Neighbouring input pixels are `stride` output pixels apart, and `padding` pixels are cut off each
+    /// side of the output.
     pub fn new(
         [channels_in, channels_out]: [usize; 2],
         kernel: usize,
@@ -161,8 +164,8 @@ impl Linear {
         )
     }
 
-    /// `x Wᵀ`. On graphics devices it is a 1x1 convolution: burn's matrix products bring so many kernels that they would be more
-    /// than a quarter of the page's program.
+    /// `x Wᵀ`. On graphics devices it is a 1x1 convolution: burn's matrix products bring so many kernels that they
+    /// would be more than a quarter of the page's program.
     fn product(&self, x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         #[cfg(feature = "flex")]
         if super::flex::is_flex(&x.device()) {

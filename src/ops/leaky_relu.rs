@@ -22,8 +22,8 @@ pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::leaky_relu_of_sum(x.into_dispatch(), bias.into_dispatch(), slope))
 }
 
-/// The directional derivative of [`leaky_relu`] along `t`: `t` where the output `y` is positive, else `slope t`. `y` is a constant
-/// here and gets no gradient.
+/// The directional derivative of [`leaky_relu`] along `t`: `t` where the output `y` is positive, else `slope t`. `y` is
+/// a constant here and gets no gradient.
 ///
 /// # Shapes
 /// `t`, `y` and the result have the same shape.

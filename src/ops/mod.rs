@@ -1,5 +1,5 @@
-//! Operations that burn lacks: fast convolutions, layers that pass over memory once, directional derivatives that can be
-//! differentiated again, and resampling with a gradient on every backend.
+//! Operations that burn lacks: fast convolutions, layers that pass over memory once, directional derivatives that can
+//! be differentiated again, and resampling with a gradient on every backend.
 
 mod adam;
 mod average;

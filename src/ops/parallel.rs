@@ -1,5 +1,5 @@
-//! Loops over floats on all threads, natively and in pages that may have threads. The results do not depend on the number of
-//! threads. The loops are compiled for each vector instruction set that a processor may have.
+//! Loops over floats on all threads, natively and in pages that may have threads. The results do not depend on the
+//! number of threads. The loops are compiled for each vector instruction set that a processor may have.
 
 use std::mem::MaybeUninit;
 
@@ -8,8 +8,8 @@ use pulp::Arch;
 /// Values of a part of the work that is worth handing to a thread.
 pub const CHUNK: usize = 16 * 1024;
 
-/// Runs `work` compiled for the widest vectors that the processor has. Functions that it calls are compiled for them only if they
-/// are inlined.
+/// Runs `work` compiled for the widest vectors that the processor has. Functions that it calls are compiled for them
+/// only if they are inlined.
 #[inline(always)]
 pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)

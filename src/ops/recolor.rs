@@ -1,5 +1,5 @@
-//! The colours of augmentation: brightness, saturation and contrast of whole pictures. Two launches forward and two backward;
-//! written as formulas they would take a dozen.
+//! The colours of augmentation: brightness, saturation and contrast of whole pictures. Two launches forward and two
+//! backward; written as formulas they would take a dozen.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -20,9 +20,9 @@ mod column {
 
 /// Changes brightness, saturation and contrast of each picture: `c s (x - m) + c (m - μ) + μ + b`.
 ///
-/// Brightness b is added to the picture. Saturation s scales the distance from m, the mean of a pixel's channels. Contrast c
-/// scales the distance from μ, the mean of the picture. One formula does for all three because brightness moves both means
-/// alike, and saturation moves neither.
+/// Brightness b is added to the picture. Saturation s scales the distance from m, the mean of a pixel's channels.
+/// Contrast c scales the distance from μ, the mean of the picture. One formula does for all three because brightness
+/// moves both means alike, and saturation moves neither.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`

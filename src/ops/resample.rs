@@ -1,5 +1,5 @@
-//! Doubling and halving the size of maps. burn's own ways do not serve: on graphics devices its interpolation has a gradient for
-//! nearest neighbours only, and its depthwise convolutions compute one channel after the other.
+//! Doubling and halving the size of maps. burn's own ways do not serve: on graphics devices its interpolation has a
+//! gradient for nearest neighbours only, and its depthwise convolutions compute one channel after the other.
 
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
@@ -17,8 +17,8 @@ pub fn blur_down(x: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::blur_down(x.into_dispatch(), 1.0))
 }
 
-/// Doubles the size: inserts zeros between the pixels, then applies the filter `[1,2,1]ᵀ[1,2,1]/4`. It is 4 times the transpose of
-/// [`blur_down`].
+/// Doubles the size: inserts zeros between the pixels, then applies the filter `[1,2,1]ᵀ[1,2,1]/4`. It is 4 times the
+/// transpose of [`blur_down`].
 ///
 /// `y[2i] = x[i]` and `y[2i+1] = (x[i] + x[i+1]) / 2` along rows and columns.
 ///

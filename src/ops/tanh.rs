@@ -1,5 +1,5 @@
-//! The hyperbolic tangent of whole pictures. A processor computes it in vectors and on all threads, a graphics device in one
-//! launch forward and one backward.
+//! The hyperbolic tangent of whole pictures. A processor computes it in vectors and on all threads, a graphics device
+//! in one launch forward and one backward.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -53,8 +53,8 @@ mod cpu {
         }
     }
 
-    /// A quotient of two polynomials in x², with the coefficients of the library Eigen (`generic_fast_tanh_float`). Compilers turn
-    /// it into vector code, while the standard library's is a call for each value. NaN stays NaN.
+    /// A quotient of two polynomials in x², with the coefficients of the library Eigen (`generic_fast_tanh_float`).
+    /// Compilers turn it into vector code, while the standard library's is a call for each value. NaN stays NaN.
     #[inline(always)]
     fn tanh(x: f32) -> f32 {
         /// From here on tanh is 1 to the precision of a float.

@@ -11,7 +11,8 @@ use crate::ops::gpu::{
     place_in_channel, unit_per_value,
 };
 
-/// The gradient at the input `x` of a LeakyReLU, for `gradient` at its output. With `gradient = x` it is the LeakyReLU itself.
+/// The gradient at the input `x` of a LeakyReLU, for `gradient` at its output. With `gradient = x` it is the LeakyReLU
+/// itself.
 #[cube]
 fn leaky_relu_gradient(gradient: f32, x: f32, slope: f32) -> f32 {
     select(x > 0.0f32, gradient, gradient * slope)

@@ -1,5 +1,5 @@
-//! Batch norm and the LeakyReLU after it: two passes over memory forward and two backward. Written as formulas they would take
-//! two dozen.
+//! Batch norm and the LeakyReLU after it: two passes over memory forward and two backward. Written as formulas they
+//! would take two dozen.
 
 mod autodiff;
 #[cfg(feature = "flex")]
@@ -11,8 +11,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// Batch norm as one affine map of each channel, `y = scale · x + shift`, and the statistics it is made of: the rows of a tensor
-/// `[Affine::ROWS, channels]`.
+/// Batch norm as one affine map of each channel, `y = scale · x + shift`, and the statistics it is made of: the rows of
+/// a tensor `[Affine::ROWS, channels]`.
 struct Affine;
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
@@ -41,9 +41,9 @@ pub struct Normalization {
     pub slope: f32,
 }
 
-/// Batch norm and a LeakyReLU: `y = f(γ (x - μ)/√(σ² + ε) + β)`, with mean μ and biased variance σ² of each channel over the
-/// batch, and with `f` the LeakyReLU. Also moves the running mean and variance towards the batch's. As in PyTorch, the running
-/// variance is the unbiased one: σ² M/(M-1), where M is the number of values of a channel.
+/// Batch norm and a LeakyReLU: `y = f(γ (x - μ)/√(σ² + ε) + β)`, with mean μ and biased variance σ² of each channel
+/// over the batch, and with `f` the LeakyReLU. Also moves the running mean and variance towards the batch's. As in
+/// PyTorch, the running variance is the unbiased one: σ² M/(M-1), where M is the number of values of a channel.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
@@ -66,7 +66,8 @@ pub fn batch_norm(
     (Tensor::from_dispatch(y), [mean, variance].map(|running| Tensor::from_dispatch(running).without_autodiff()))
 }
 
-/// The factor from the biased variance of `count` values to the unbiased one. A single value has no unbiased variance: 1.
+/// The factor from the biased variance of `count` values to the unbiased one. A single value has no unbiased variance:
+/// 1.
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 fn unbias(count: u32) -> f32 {
     let count = count as f32;
@@ -118,8 +119,8 @@ pub trait AffineBackend: Backend {
         slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// `∂x = scale · [∂ - ∂β/M - x̂ ∂γ/M]`, where ∂ is the gradient before the LeakyReLU, x̂ the normalised x, and M the number of
-    /// values of a channel.
+    /// `∂x = scale · [∂ - ∂β/M - x̂ ∂γ/M]`, where ∂ is the gradient before the LeakyReLU, x̂ the normalised x, and M
+    /// the number of values of a channel.
     fn affine_input_gradient(
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -130,7 +131,8 @@ pub trait AffineBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a normalisation leaves: `y` and the [`Affine`] that made it, which the gradient needs; and the running statistics.
+/// What a normalisation leaves: `y` and the [`Affine`] that made it, which the gradient needs; and the running
+/// statistics.
 struct Normalized<B: Backend> {
     y: FloatTensor<B>,
     affine: FloatTensor<B>,

@@ -1,4 +1,4 @@
-//! Gradients: each of the three sums is linear in both of its inputs, and its gradients are the other two.
+//! Gradients. Each of the three sums is linear in both of its inputs, and its gradients are the other two sums.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use super::ConvolutionBackend;
 use super::geometry::Geometry;
 
-/// What the gradients need: what was convolved, and with what.
+/// What the gradients need: both inputs.
 type Saved<B> = (FloatTensor<B>, FloatTensor<B>, Geometry);
 
 #[derive(Debug)]
@@ -77,6 +77,6 @@ impl<B: ConvolutionBackend, C: CheckpointStrategy> ConvolutionBackend for Autodi
     }
 
     fn correlate(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Geometry) -> FloatTensor<Self> {
-        unreachable!("only a gradient correlates, and burn differentiates once")
+        unreachable!("only gradients are correlated, and burn differentiates once")
     }
 }

@@ -4,16 +4,16 @@ use std::cell::Cell;
 
 use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
+use burn::tensor::Tensor;
 use burn::tensor::module as burn_convolutions;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Tensor};
 
 use super::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
 
 /// The functions that layers convolve with.
 ///
-/// A layer takes them when it is built, so nothing is chosen while it computes. A program that never names [`Self::BURN`] does
-/// not contain burn's kernels, which would make the page's program much larger.
+/// A layer takes them when it is built, so nothing is chosen while it computes. A program that never names
+/// [`Self::BURN`] does not contain burn's kernels, which would make the page's program much larger.
 #[derive(Clone, Copy, Debug)]
 pub struct Convolutions {
     /// As [`conv2d`].
@@ -37,7 +37,8 @@ impl Convolutions {
     pub const BURN: Self =
         Self { conv2d: burn_conv2d, conv_transpose2d: burn_conv_transpose2d, weight_gradient: burn_weight_gradient };
 
-    /// Runs `build`, and has all layers that it builds on this thread compute with these functions for as long as they live.
+    /// Runs `build`, and has all layers that it builds on this thread compute with these functions for as long as they
+    /// live.
     pub fn build<T>(self, build: impl FnOnce() -> T) -> T {
         /// Puts back what was there before, also when `build` panics.
         struct Restore(Convolutions);
@@ -79,8 +80,7 @@ fn burn_conv_transpose2d(
 
 fn burn_weight_gradient(input: Tensor<4>, y: Tensor<4>, weight: [usize; 4], convolution: Convolution) -> Tensor<4> {
     // burn reads the weight's shape only.
-    let device: &Device = &input.device();
-    let weight = Tensor::<4>::empty(weight, device);
+    let weight = Tensor::<4>::empty(weight, &input.device());
     let [input, weight, y] = [input, weight, y].map(Tensor::into_dispatch);
     Tensor::from_dispatch(Dispatch::conv2d_weight_backward(input, weight, y, options(convolution)))
 }

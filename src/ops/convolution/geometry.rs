@@ -1,27 +1,31 @@
-//! What a convolution reads and writes.
+//! The shapes of a convolution, and what follows from them.
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use std::ops::Range;
 
 use super::Convolution;
 
-/// The shapes of a convolution.
+/// The shapes of a convolution. `input` and `output` are those of the forward pass, also where a transposed one is
+/// computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     pub convolution: Convolution,
     pub batch: usize,
-    /// In and out.
+    /// Channels in and out.
     pub channels: [usize; 2],
     /// Height and width of the kernel.
     pub kernel: [usize; 2],
-    /// Height and width of what is convolved.
+    /// Height and width of the input.
     pub input: [usize; 2],
-    /// Height and width of the result.
+    /// Height and width of the output.
     pub output: [usize; 2],
 }
 
 impl Geometry {
-    /// Of `weight` over `input`.
+    /// Of a convolution of `input` with `weight`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other, or the kernel is larger than the padded input.
     pub fn forward(input: [usize; 4], weight: [usize; 4], convolution: Convolution) -> Self {
         let [batch, channels_in, height, width] = input;
         let [channels_out, depth, kernel_height, kernel_width] = weight;
@@ -29,10 +33,11 @@ impl Geometry {
         assert_eq!(
             channels_in,
             depth * groups,
-            "{groups} groups of {depth} channels of a weight, and the input's channels"
+            "the input has as many channels as the weight, which has {groups} groups of {depth}"
         );
         let output = |length: usize, kernel: usize| {
-            let free = (length + 2 * padding).checked_sub(kernel).expect("a kernel larger than the padded input");
+            let free =
+                (length + 2 * padding).checked_sub(kernel).expect("the kernel is not larger than the padded input");
             free / stride + 1
         };
         Self {
@@ -45,13 +50,16 @@ impl Geometry {
         }
     }
 
-    /// Of the convolution whose transpose maps `y` to its result.
+    /// Of the convolution whose transpose maps `y` with `weight`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other, or `output_padding` is not below the stride.
     pub fn transposed(y: [usize; 4], weight: [usize; 4], convolution: Convolution, output_padding: usize) -> Self {
         let [batch, channels_out, height, width] = y;
         let [weight_out, depth, kernel_height, kernel_width] = weight;
         let Convolution { stride, padding, groups } = convolution;
-        assert_eq!(channels_out, weight_out, "the channels that come in, of the weight and of the input");
-        assert!(output_padding < stride, "an output padding of {output_padding} with a stride of {stride}");
+        assert_eq!(channels_out, weight_out, "the input has as many channels as the weight takes");
+        assert!(output_padding < stride, "an output padding of {output_padding} is below the stride, {stride}");
         let input = |length: usize, kernel: usize| (length - 1) * stride + kernel + output_padding - 2 * padding;
         Self {
             convolution,
@@ -63,8 +71,8 @@ impl Geometry {
         }
     }
 
-    /// The same sums as those of single pixels, where the kernel covers all of the input: a product of matrices. The values
-    /// lie in the same order.
+    /// If the kernel covers all of the input, the convolution is a matrix product: the same as one of single pixels
+    /// with more channels. The values lie in the same order.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     pub fn as_product(&self) -> Option<Self> {
         let Convolution { padding, groups, .. } = self.convolution;
@@ -78,8 +86,8 @@ impl Geometry {
         })
     }
 
-    /// Both halves of the batch, and which images they are, where all together have more than `most` pixels. None too where a
-    /// single image has more.
+    /// The two halves of the batch and their images, if the whole batch has more than `most` pixels. `None` if it has
+    /// not, or if it is a single image.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     pub fn halves(&self, most: usize) -> Option<[(Range<usize>, Self); 2]> {
         let pixels = [self.input, self.output].map(|[height, width]| self.batch * height * width);
@@ -90,12 +98,12 @@ impl Geometry {
         })
     }
 
-    /// Channels in and out of one group.
+    /// Channels in and out of each group.
     pub fn group_channels(&self) -> [usize; 2] {
         self.channels.map(|channels| channels / self.convolution.groups)
     }
 
-    /// Values of one kernel.
+    /// Taps of the kernel.
     pub fn area(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -112,7 +120,7 @@ impl Geometry {
         [self.channels[1], self.group_channels()[0], self.kernel[0], self.kernel[1]]
     }
 
-    /// Rows and columns at the end of the padded input that no kernel reaches.
+    /// Rows and columns at the end of the padded input that the kernel never reaches.
     #[cfg(feature = "flex")]
     pub fn remainder(&self) -> [usize; 2] {
         let Convolution { stride, padding, .. } = self.convolution;

@@ -1,7 +1,9 @@
-//! Convolutions of our own: burn's copy every input pixel once per kernel tap, which costs more than the sums.
+//! Convolutions of our own. On a processor burn's copy every input pixel once for each tap of the kernel (im2col),
+//! which costs more than the sums; on graphics devices burn has one direct kernel, which reuses nothing that it has
+//! read.
 //!
-//! Three sums are all that a GAN's convolutions need: the forward pass, the gradient for the input, the gradient for the
-//! weight. A transposed convolution is the second of them.
+//! A GAN's convolutions need three sums: the forward pass, the gradient of the input and the gradient of the weight. A
+//! transposed convolution is the gradient of the input.
 
 mod autodiff;
 mod choice;
@@ -20,18 +22,18 @@ use burn::tensor::Tensor;
 pub use choice::Convolutions;
 use geometry::Geometry;
 
-/// How a convolution's kernel moves. Steps and paddings are the same in both directions; there is no dilation.
+/// How a kernel moves over its input. Stride and padding are the same along both axes; there is no dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
-    /// Input pixels from one output pixel to the next, at least 1.
+    /// Input pixels from one output pixel to the next; at least 1.
     pub stride: usize,
     /// Zeros on each side of the input.
     pub padding: usize,
-    /// Separate parts of the channels; both counts of channels are multiples of it.
+    /// Groups of channels that are convolved separately; at least 1. Both channel counts are multiples of it.
     pub groups: usize,
 }
 
-/// Cross-correlation, as PyTorch's `conv2d`.
+/// Cross-correlation: PyTorch's `conv2d`.
 ///
 /// # Shapes
 /// - `input`: `[batch, channels_in, height, width]`
@@ -40,15 +42,16 @@ pub struct Convolution {
 /// - returns: `[batch, channels_out, (height + 2 padding - kernel_height) / stride + 1, …]`
 ///
 /// # Panics
-/// Where the shapes do not fit each other, or the kernel is larger than the padded input.
+/// If the shapes do not fit each other, or the kernel is larger than the padded input.
 pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, convolution: Convolution) -> Tensor<4> {
     let geometry = Geometry::forward(input.dims(), weight.dims(), convolution);
     let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), geometry);
     with_bias(Tensor::from_dispatch(output), bias)
 }
 
-/// The adjoint of [`conv2d`] in its input, as PyTorch's `conv_transpose2d`: `output_padding` rows and columns are added
-/// at the end of the smallest output.
+/// Transposed convolution, the adjoint of [`conv2d`] in its input: PyTorch's `conv_transpose2d`. `output_padding` rows
+/// and columns are added to the end of the output; they tell apart the inputs that a strided [`conv2d`] maps to one
+/// size.
 ///
 /// # Shapes
 /// - `input`: `[batch, channels_in, height, width]`
@@ -57,7 +60,7 @@ pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, conv
 /// - returns: `[batch, channels_out, (height - 1) stride + kernel_height - 2 padding + output_padding, …]`
 ///
 /// # Panics
-/// Where the shapes do not fit each other, or `output_padding` is not below the stride.
+/// If the shapes do not fit each other, or `output_padding` is not below the stride.
 pub fn conv_transpose2d(
     input: Tensor<4>,
     weight: Tensor<4>,
@@ -70,15 +73,16 @@ pub fn conv_transpose2d(
     with_bias(Tensor::from_dispatch(output), bias)
 }
 
-/// What a weight's gradient is: `∂⟨y, conv2d(input, weight)⟩ / ∂weight`. No autodiff.
+/// The gradient of a weight: `∂⟨y, conv2d(input, weight)⟩ / ∂weight`. Without autodiff.
 ///
 /// # Shapes
 /// - `input`: `[batch, channels_in, height, width]`
-/// - `y`: as the output
-/// - `weight`: the result's shape, `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+/// - `y`: the shape of the output
+/// - `weight`: the shape of the weight, `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+/// - returns: the shape `weight`
 ///
 /// # Panics
-/// Where the shapes do not fit each other.
+/// If the shapes do not fit each other.
 pub fn conv2d_weight_gradient(
     input: Tensor<4>,
     y: Tensor<4>,
@@ -86,7 +90,7 @@ pub fn conv2d_weight_gradient(
     convolution: Convolution,
 ) -> Tensor<4> {
     let geometry = Geometry::forward(input.dims(), weight, convolution);
-    assert_eq!(y.dims(), geometry.output_shape(), "a gradient of the output");
+    assert_eq!(y.dims(), geometry.output_shape(), "y has the shape of the output");
     Tensor::from_dispatch(Dispatch::correlate(input.into_dispatch(), y.into_dispatch(), geometry))
 }
 
@@ -98,7 +102,7 @@ fn with_bias(output: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
     }
 }
 
-/// What a backend computes. `x` has the shape of the convolution's input, `y` that of its output.
+/// The three sums on a backend. `x` has the shape of the convolution's input, `y` that of its output.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),

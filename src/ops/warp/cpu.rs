@@ -61,7 +61,8 @@ fn per_picture(
     tensor(unsafe { collect_chunks(x.len(), pictures * size, part) }, shape)
 }
 
-/// The two pixels that a position lies between, and their weights in its value. A pixel outside of the map has the weight 0.
+/// The two pixels that a position lies between, and their weights in its value. A pixel outside of the map has the
+/// weight 0.
 #[derive(Clone, Copy)]
 struct Taps {
     at: [usize; 2],

@@ -96,7 +96,8 @@ fn last_from(target: f32, length: u32, scale: f32, shift: f32) -> f32 {
     f32::max(f32::min(f32::max(one, other).floor(), f32::cast_from(length) - 1.0f32), -1.0f32)
 }
 
-/// A unit for each value of the picture that was warped. It adds up the gradients of all values that were made of this one.
+/// A unit for each value of the picture that was warped. It adds up the gradients of all values that were made of this
+/// one.
 #[cube(launch_unchecked)]
 fn backward(gradient: &[f32], warps: &[f32], to_x: &mut [f32], height: u32, width: u32, channels: u32) {
     if ABSOLUTE_POS < gradient.len() {

@@ -1,5 +1,5 @@
-//! The geometry of augmentation: pictures are moved, mirrored, scaled, sheared and partly blanked. One launch forward and one
-//! backward.
+//! The geometry of augmentation: pictures are moved, mirrored, scaled, sheared and partly blanked. One launch forward
+//! and one backward.
 
 mod autodiff;
 #[cfg(feature = "flex")]
@@ -13,10 +13,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 /// Where the pixels of one picture come from, and which rectangle is blanked then.
 ///
-/// There are two passes. The first works within each row y: column x is taken from column
-/// `x' = x_scale (x - cx) + cx + x_shift + shear (y - cy)`, where (cx, cy) is the picture's centre. The second works within each
-/// column: row y is taken from row `y' = y_scale (y - cy) + cy + y_shift`. Values between pixels are interpolated linearly, and
-/// those outside of the picture are 0. Lengths are in pixels.
+/// There are two passes. The first works within each row y: column x is taken from column `x' = x_scale (x - cx) + cx +
+/// x_shift + shear (y - cy)`, where (cx, cy) is the picture's centre. The second works within each column: row y is
+/// taken from row `y' = y_scale (y - cy) + cy + y_shift`. Values between pixels are interpolated linearly, and those
+/// outside of the picture are 0. Lengths are in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Warp {
     /// Source columns per column. -1 mirrors; not 0.

@@ -1,4 +1,7 @@
-//! The three sums on flex.
+//! The three sums on flex, burn's CPU backend.
+//!
+//! There are two implementations: [`planar`], whose vectors hold neighbouring pixels, where stride and width allow it,
+//! and [`blocked`], whose vectors hold channels, for all others. Depthwise convolutions stay burn's.
 
 mod blocked;
 mod planar;
@@ -58,7 +61,7 @@ impl ConvolutionBackend for Flex {
     }
 }
 
-/// Depthwise convolutions would leave all lanes of a block but one empty.
+/// Depthwise convolutions would leave all lanes of a block empty but one.
 fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
     tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
 }

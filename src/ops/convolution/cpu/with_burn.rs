@@ -1,4 +1,4 @@
-//! With the kernels that burn brings.
+//! The three sums by burn's own kernels.
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
@@ -25,7 +25,7 @@ pub fn convolve_transposed(y: FlexTensor, weight: FlexTensor, geometry: Geometry
 }
 
 pub fn correlate(x: FlexTensor, y: FlexTensor, geometry: Geometry) -> FlexTensor {
-    // Asked for its shape only.
+    // burn reads its shape only.
     let weight = tensor(vec![0.0; geometry.weight_shape().iter().product()], geometry.weight_shape());
     Flex::conv2d_weight_backward(x, weight, y, options(geometry))
 }

@@ -19,8 +19,8 @@ use super::geometry::Geometry;
 use crate::ops::gpu::empty_like;
 use product::Product;
 
-/// Pixels, of all images together, that one launch takes at most. A cube takes at least 64 of them, and a device counts at most
-/// 65,535 cubes along an axis.
+/// Pixels, of all images together, that one launch takes at most. A cube takes at least 64 of them, and a device counts
+/// at most 65,535 cubes along an axis.
 const MOST_PIXELS: usize = 1 << 21;
 
 impl ConvolutionBackend for Cube {

@@ -92,7 +92,8 @@ impl Product {
         Self { geometry: *geometry, arguments, has_phases: false, values }
     }
 
-    /// Rows are channels of the input and columns pixels of one of its phases. k is a value of the kernel that meets them.
+    /// Rows are channels of the input and columns pixels of one of its phases. k is a value of the kernel that meets
+    /// them.
     pub fn transposed(geometry: &Geometry) -> Self {
         let Geometry { convolution: Convolution { stride, .. }, batch, channels, kernel, input, output } = *geometry;
         let [depth, outputs] = geometry.group_channels();
@@ -191,15 +192,16 @@ impl Product {
         Tile { per_unit, units, depth: 8, lanes: 1, writes_in_loops: false, has_phases: self.has_phases }
     }
 
-    /// For a software device whose planes have `lanes` units. Every read is a loop over the lanes there, so a unit makes many
-    /// products of what it has read. Larger tiles are faster still, but compiling them takes longer than they save in the first
-    /// minutes.
+    /// For a software device whose planes have `lanes` units. Every read is a loop over the lanes there, so a unit
+    /// makes many products of what it has read. Larger tiles are faster still, but compiling them takes longer than
+    /// they save in the first minutes.
     fn tile_in_registers(&self, lanes: usize) -> Tile {
         const UNITS: usize = 16;
         const LARGEST: [usize; 2] = [32, 8];
         let size = |axis: usize, length: usize| length.next_power_of_two().min(LARGEST[axis]);
         let per_unit = [size(0, self.rows()), size(1, self.columns().div_ceil(UNITS))];
-        // SwiftShader, whose planes have 4 units, compiles loops much sooner than as many single writes. LLVM takes longer.
+        // SwiftShader, whose planes have 4 units, compiles loops much sooner than as many single writes. LLVM takes
+        // longer.
         let writes_in_loops = lanes < 8;
         Tile { per_unit, units: [1, UNITS], depth: 4, lanes, writes_in_loops, has_phases: self.has_phases }
     }

@@ -41,8 +41,8 @@ impl Tile {
 
 /// For `product_in_shared_memory`, which keeps `depth` values of each row and column of the tile in shared memory.
 impl Tile {
-    /// Quads from one row or column to the next in shared memory. An odd number, so that units that read neighbouring rows
-    /// find them in different banks; the last quad may be unused.
+    /// Quads from one row or column to the next in shared memory. An odd number, so that units that read neighbouring
+    /// rows find them in different banks; the last quad may be unused.
     pub fn pitch(&self) -> usize {
         (self.depth / QUAD) | 1
     }
@@ -72,8 +72,8 @@ impl Tile {
         self.depth / QUAD / self.quads_at_once()
     }
 
-    /// Whether the units can divide the loads: every quad of the patches is loaded by exactly one unit, and none of the matrix
-    /// by two.
+    /// Whether the units can divide the loads: every quad of the patches is loaded by exactly one unit, and none of the
+    /// matrix by two.
     pub fn is_even(&self) -> bool {
         let (units, columns, quads) = (self.all_units(), self.columns(), self.depth / QUAD);
         self.depth.is_multiple_of(QUAD)

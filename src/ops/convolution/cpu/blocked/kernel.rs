@@ -1,30 +1,31 @@
-//! The inner loops on the CPU, for whatever vectors it has.
+//! The inner loops over channels in blocks.
 //!
-//! Channels lie in blocks of [`LANES`]: a tile of output pixels stays in registers while the products of one input channel
-//! after the other are added to it, a vector of output channels at a time (Georganas et al. 2018, "Anatomy of
-//! High-Performance Deep Learning Convolutions on SIMD Architectures", arXiv:1808.05567, section II).
+//! A tile of output pixels stays in registers, a vector of output channels for each, while the products of one input
+//! channel after the other are added to it (Georganas et al. 2018, "Anatomy of High-Performance Deep Learning
+//! Convolutions on SIMD Architectures", arXiv:1808.05567, section II).
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::ops::convolution::cpu::vectors::{LANES, load, store};
 
-/// A plane of one block of output channels, and where its inputs lie.
+/// The sums for a plane of one block of output channels, and where their inputs lie.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum<'a> {
     /// Height and width of the output.
     pub size: [usize; 2],
-    /// Channels of the input, in blocks that lie `plane` values apart.
+    /// Channels of the input.
     pub depth: usize,
+    /// Values from one block of input channels to the next.
     pub plane: usize,
-    /// Where each tap finds its input, in values from the first.
+    /// The place of each tap's input, in values from the first.
     pub taps: &'a [usize],
     /// `[block of input channels][tap][input channel of the block][LANES output channels]`
     pub weights: &'a [f32],
-    /// Values from the inputs of one output pixel to those of the one below.
+    /// Values from the inputs of an output pixel to those of the one below.
     pub row: usize,
-    /// Pixels from the inputs of one output pixel to those of the one on its right.
+    /// Pixels from the inputs of an output pixel to those of the one to its right.
     pub stride: usize,
-    /// The output's values from one pixel to the one below and to the one on its right.
+    /// Values of the output from a pixel to the one below, and to the one to its right.
     pub step: [usize; 2],
 }
 
@@ -32,7 +33,7 @@ impl Sum<'_> {
     /// `output[y][x] = Σ_tap Σ_channel weights · input[y row + x stride + tap]`
     ///
     /// # Panics
-    /// Where the sum would read or write outside of what it is given.
+    /// If the sums would read or write outside of the slices.
     pub fn run(&self, input: &[f32], output: &mut [f32]) {
         let [height, width] = self.size;
         if height == 0 || width == 0 {
@@ -49,7 +50,7 @@ impl Sum<'_> {
         Arch::new().dispatch(Run { sum: self, input, output });
     }
 
-    /// Nothing adds to these pixels.
+    /// Writes zeros: no tap or channel contributes to these pixels.
     fn clear(&self, output: &mut [f32]) {
         for y in 0..self.size[0] {
             for x in 0..self.size[1] {
@@ -83,13 +84,13 @@ impl WithSimd for Run<'_> {
 }
 
 impl Run<'_> {
-    /// `TILE`: output pixels that fit the registers.
+    /// `TILE`: output pixels whose sums fit into the registers.
     ///
     /// # Safety
     /// As for [`tile`], for every pixel.
     #[inline(always)]
     unsafe fn with_vectors<S: Simd, const V: usize, const TILE: usize>(self, simd: S) {
-        // SAFETY: passed on.
+        // SAFETY: the caller's guarantee.
         unsafe {
             match self.sum.stride {
                 1 => self.all_tiles::<S, V, TILE, 1>(simd),
@@ -144,7 +145,7 @@ impl Run<'_> {
     }
 }
 
-/// `ROWS` x `COLUMNS` output pixels. `STRIDE` is the sum's, or 0 where only the sum knows it.
+/// Computes `ROWS` x `COLUMNS` output pixels. `STRIDE` is that of the sum if it is known when compiled, else 0.
 ///
 /// # Safety
 /// The inputs of all taps of all these pixels can be read at `input`, and the pixels written at `output`.
@@ -160,7 +161,7 @@ unsafe fn tile<S: Simd, const V: usize, const ROWS: usize, const COLUMNS: usize,
     let mut weights = sum.weights.as_ptr();
     let mut block = input;
     let mut left = sum.depth;
-    // SAFETY: the loops visit each tap of each channel once, as do `weights`; the rest is the caller's word.
+    // SAFETY: the loops visit each tap of each channel once, and so do `weights`. The caller guarantees the rest.
     unsafe {
         loop {
             let depth = left.min(LANES);
@@ -195,15 +196,14 @@ unsafe fn tile<S: Simd, const V: usize, const ROWS: usize, const COLUMNS: usize,
     }
 }
 
-/// Where the products of a weight's gradient lie: those of one tap, one block of input channels and one of output
-/// channels.
+/// The sums of a weight's gradient for one tap, one block of input channels and one block of output channels.
 #[derive(Clone, Copy, Debug)]
 pub struct Products {
     /// Height and width of the output.
     pub size: [usize; 2],
     /// Channels of the block of inputs.
     pub depth: usize,
-    /// The inputs' values from one pixel to the one below and to the one on its right.
+    /// Values of the input from a pixel to the one below, and to the one to its right.
     pub step: [usize; 2],
 }
 
@@ -215,7 +215,7 @@ impl Products {
     /// - `sums`: `[LANES, LANES]`, of which `depth` rows are used
     ///
     /// # Panics
-    /// Where the sum would read or write outside of what it is given.
+    /// If the sums would read or write outside of the slices.
     pub fn add(&self, input: &[f32], gradient: &[f32], sums: &mut [f32]) {
         let [height, width] = self.size;
         if height == 0 || width == 0 {
@@ -253,7 +253,7 @@ impl WithSimd for Add<'_> {
 }
 
 impl Add<'_> {
-    /// `TILE`: input channels whose sums fit the registers.
+    /// `TILE`: input channels whose sums fit into the registers.
     ///
     /// # Safety
     /// As for [`rows`], for every channel.
@@ -283,7 +283,7 @@ impl Add<'_> {
     }
 }
 
-/// The sums of `ROWS` neighbouring input channels.
+/// Adds up the products of `ROWS` neighbouring input channels.
 ///
 /// # Safety
 /// `ROWS` values of every pixel can be read at `input`, every pixel at `gradient`, and `ROWS` vectors written at `to`.
@@ -296,7 +296,7 @@ unsafe fn rows<S: Simd, const V: usize, const ROWS: usize>(
     to: *mut f32,
 ) {
     let Products { size: [height, width], step, .. } = *products;
-    // SAFETY: the caller's word.
+    // SAFETY: the caller's guarantee.
     unsafe {
         let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
         for y in 0..height {

@@ -1,43 +1,44 @@
-//! Channels in blocks: `[block][y][x][LANES]` instead of `[channel][y][x]`, so that a vector is one pixel.
+//! Channels in blocks: `[block][y][x][LANES]` instead of `[channel][y][x]`. A vector holds [`LANES`] channels of one
+//! pixel.
 
 use std::array::from_fn;
 use std::mem::MaybeUninit;
 
 use crate::ops::convolution::cpu::vectors::LANES;
 
-/// Blocks that `channels` fill, the last one perhaps in part.
+/// Blocks for `channels`. The last one may not be full.
 pub fn count(channels: usize) -> usize {
     channels.div_ceil(LANES)
 }
 
-/// Where a map lies in a plane that is larger by zeros on all sides.
+/// A map inside a plane that pads it with zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     /// Height and width of the map.
     pub size: [usize; 2],
     /// Zeros above and on the left.
     pub before: [usize; 2],
-    /// Height and width of the plane; where it is too small, the map is cut off.
+    /// Height and width of the plane. A map that does not fit is cut off.
     pub padded: [usize; 2],
 }
 
 impl Frame {
-    /// Without zeros.
+    /// A plane without padding.
     pub fn bare(size: [usize; 2]) -> Self {
         Self { size, before: [0, 0], padded: size }
     }
 
-    /// Whether copying in fills the plane, if there are as many channels as lanes.
+    /// Whether the plane has no padding. Then copying [`LANES`] channels in fills it.
     pub fn is_bare(&self) -> bool {
         self.padded == self.size && self.before == [0, 0]
     }
 
-    /// Values of a plane of one block.
+    /// Values of the plane of one block.
     pub fn plane(&self) -> usize {
         self.padded[0] * self.padded[1] * LANES
     }
 
-    /// Copies the maps of at most `LANES` channels into a plane. What it does not fill must be 0.
+    /// Copies the maps of at most [`LANES`] channels into a plane. Padding is left as it is: it must be 0 already.
     pub fn copy_in(&self, channels: &[f32], plane: &mut [f32]) {
         let [height, width] = self.size;
         let rows = height.min(self.padded[0].saturating_sub(self.before[0]));
@@ -55,7 +56,7 @@ impl Frame {
     }
 }
 
-/// Gathers neighbouring pixels of channels that lie `area` apart.
+/// Gathers neighbouring pixels of channels whose maps lie `area` values apart.
 fn transpose_in(channels: &[f32], area: usize, pixels: &mut [f32]) {
     let lanes = channels.len().div_ceil(area);
     match pixels.as_chunks_mut::<LANES>().0.as_chunks_mut::<LANES>() {
@@ -72,7 +73,7 @@ fn transpose_in(channels: &[f32], area: usize, pixels: &mut [f32]) {
     }
 }
 
-/// Copies a plane without zeros into the maps of at most `LANES` channels, `area` values each.
+/// Copies a plane without padding into the maps of at most [`LANES`] channels, of `area` values each.
 pub fn copy_out(plane: &[f32], area: usize, channels: &mut [MaybeUninit<f32>]) {
     let lanes = channels.len() / area;
     for (index, pixels) in plane.chunks(LANES * LANES).enumerate() {
@@ -96,9 +97,10 @@ pub fn copy_out(plane: &[f32], area: usize, channels: &mut [MaybeUninit<f32>]) {
     }
 }
 
-/// Makes rows of columns, four by four.
+/// Transposes, four by four.
 ///
-/// The rows are copied first: those of maps, a power of two apart, throw each other out of the cache.
+/// The rows are copied first. Those of maps often lie a power of two apart, so they would evict each other from the
+/// cache.
 #[inline(always)]
 fn transpose<'a>(row: impl Fn(usize) -> &'a [f32; LANES], columns: &mut [[f32; LANES]; LANES]) {
     const STEP: usize = 4;
@@ -113,7 +115,7 @@ fn transpose<'a>(row: impl Fn(usize) -> &'a [f32; LANES], columns: &mut [[f32; L
     }
 }
 
-/// With shuffles, which compilers do not find by themselves.
+/// Transposes with shuffles, which compilers do not find by themselves.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
@@ -133,6 +135,7 @@ fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     }
 }
 
+/// Transposes.
 #[cfg(not(target_arch = "x86_64"))]
 fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     from_fn(|x| from_fn(|y| rows[y][x]))

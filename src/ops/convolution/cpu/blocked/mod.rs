@@ -1,5 +1,5 @@
-//! Any convolution. An image's channels are brought into blocks while they are in the cache, summed there, and brought
-//! back.
+//! Convolutions of any shape, with vectors of channels. The channels of an image are copied into blocks, summed there
+//! while they are in the cache, and copied back.
 
 mod kernel;
 mod layout;
@@ -15,61 +15,62 @@ use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
 
-/// Values that a thread should have in its cache at once: 512 KiB.
+/// Values of the planes that a thread works on at once, so that they stay in its cache: 512 KiB.
 const CACHED: usize = 128 * 1024;
 
 thread_local! {
-    /// Planes and sums of the convolution before, kept because new memory has to be cleared. About [`CACHED`] values, or
-    /// as many as the largest image needs.
+    /// Planes and sums of the last convolution, kept because new memory would have to be cleared. About [`CACHED`]
+    /// values, or as many as the largest image needs.
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
-/// The input of a convolution in the plane that its kernel moves over.
+/// The padded input that the kernel moves over.
 fn frame(geometry: &Geometry) -> Frame {
     let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
     let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
     Frame { size: input, before: [padding; 2], padded }
 }
 
-/// A sum over taps and channels for every pixel of a result.
+/// A convolution or a transposed one: a sum over taps and channels for every pixel of the result.
 pub struct Pass {
     batch: usize,
     groups: usize,
-    /// In and out, of one group.
+    /// Channels of one group, in and out.
     channels: [usize; 2],
     source: Frame,
     /// Height and width of the result.
     target: [usize; 2],
-    /// Pixels of the source from one sum of a phase to the next.
+    /// Pixels of the source from one pixel of a phase to the next.
     stride: usize,
-    /// Pixels of the result from one sum of a phase to the next.
+    /// Pixels of the result from one pixel of a phase to the next.
     spread: usize,
     phases: Vec<Phase>,
 }
 
-/// The pixels of the result whose sums take the same taps.
+/// The pixels of the result whose sums have the same taps. A convolution has one phase, a transposed one `stride²`.
 struct Phase {
     taps: Vec<usize>,
-    /// The first pixel, and how many there are: rows and columns.
+    /// Row and column of the first pixel.
     origin: [usize; 2],
+    /// Rows and columns of the phase.
     size: [usize; 2],
     /// `[group][block out][block in][tap][channel in][LANES]`
     weights: Vec<f32>,
 }
 
-/// The kernel positions that meet one phase of the transposed convolution along one axis.
+/// One phase of a transposed convolution along one axis, and the kernel's positions that meet it.
 struct AxisPhase {
     /// The first position; the others follow `stride` apart.
     kernel: usize,
     count: usize,
-    /// Where the first position finds its input, in pixels from the phase's own.
+    /// Where the first position's input is, in pixels from the phase's own.
     shift: usize,
     /// Pixels of the phase.
     length: usize,
 }
 
 impl Pass {
-    /// For the result of the convolution.
+    /// For a convolution.
     pub fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
         let Geometry { convolution: Convolution { stride, groups, .. }, kernel, output, .. } = *geometry;
         let channels @ [depth, _] = geometry.group_channels();
@@ -86,7 +87,8 @@ impl Pass {
         Self { batch: geometry.batch, groups, channels, source, target: output, stride, spread: 1, phases: vec![phase] }
     }
 
-    /// For the gradient of the convolution's input. Each of the `stride²` phases of the result is a convolution of stride 1, with some of the kernel's positions.
+    /// For the gradient of a convolution's input. Each of the `stride²` phases of the result is a convolution of stride
+    /// 1 with some of the kernel's positions.
     pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
         let Geometry { convolution: Convolution { stride, padding, groups }, kernel, input, output, .. } = *geometry;
         let [depth, channels_out] = geometry.group_channels();
@@ -139,14 +141,16 @@ impl Pass {
         }
     }
 
+    /// Computes the result.
+    ///
     /// # Shapes
     /// - `source`: `[batch, groups · channels in, height, width]`
-    /// - returns: the same of the result
+    /// - returns: `[batch, groups · channels out, height, width]`, with the size of the result
     pub fn run(&self, source: &[f32]) -> Vec<f32> {
         let [channels_in, channels_out] = self.channels;
         let plane = self.source.plane() * layout::count(channels_in);
         let image = self.groups * channels_out * self.target[0] * self.target[1];
-        // Small images share a pass over the weights.
+        // Several small images share a pass over the weights.
         let images = (CACHED / plane.max(1)).clamp(1, self.batch.div_ceil(threads()));
         let source_image = source.len() / self.batch;
         let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
@@ -174,7 +178,7 @@ impl Pass {
         unsafe { collect_chunks(self.batch * image, image * images, part) }
     }
 
-    /// The channels of one group of one image, in blocks.
+    /// Copies the channels of one group of one image into blocks.
     fn copy_in(&self, group: usize, image: &[f32], planes: &mut [f32]) {
         let [channels, _] = self.channels;
         let area = self.source.size[0] * self.source.size[1];
@@ -184,7 +188,7 @@ impl Pass {
         }
     }
 
-    /// One block of channels of the result of one image.
+    /// Computes one block of channels of the result of one image.
     fn sum(&self, group: usize, block: usize, planes: &[f32], sums: &mut [f32], image: &mut [MaybeUninit<f32>]) {
         let [depth, channels_out] = self.channels;
         let area = self.target[0] * self.target[1];
@@ -209,8 +213,8 @@ impl Pass {
     }
 }
 
-/// Weights in the order in which they are used: `[group][block out][block in][position][channel in][LANES]`. `at` tells
-/// where the kernel from an input channel of the group to an output channel begins.
+/// The weights in the order in which they are used: `[group][block out][block in][position][channel in][LANES]`. `at`
+/// gives the place of the kernel from an input channel to an output channel of a group, as `at(out, in)`.
 fn pack(
     weight: &[f32],
     groups: usize,
@@ -237,15 +241,15 @@ fn pack(
             }
         }
     };
-    // SAFETY: a block out has as many lanes as there are channels and positions.
+    // SAFETY: a block out has LANES values for each channel in and position, and all are written.
     unsafe { collect_chunks(groups * blocks_out * size, size.max(1), part) }
 }
 
-/// `∂⟨y, w * x⟩ / ∂w`
+/// The gradient of a weight: `∂⟨y, w * x⟩ / ∂w`
 ///
 /// # Shapes
 /// - `x`: `[batch, channels in, height, width]`
-/// - `y`: the same of the output
+/// - `y`: `[batch, channels out, height, width]`, with the size of the output
 /// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
 pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
     let Geometry { convolution: Convolution { stride, groups, .. }, batch, kernel, output, .. } = *geometry;
@@ -292,7 +296,7 @@ pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
     unsafe { collect_chunks(groups * channels_out * channels_in * area, channels_in * area, part) }
 }
 
-/// `[image][group][block][plane]`, of maps that hold `channels` channels per group.
+/// Copies maps with `channels` channels per group into `[image][group][block][plane]`.
 fn in_blocks(maps: &[f32], channels: usize, frame: Frame) -> Vec<f32> {
     let area = frame.size[0] * frame.size[1];
     let blocks = layout::count(channels);

@@ -1,9 +1,9 @@
-//! The inner loops over maps as they lie in memory, on the CPU: a vector holds neighbouring pixels of one channel.
+//! The inner loops over maps as they lie in memory: a vector holds neighbouring pixels of one channel.
 //!
-//! A convolution is the product of the weights and a matrix whose rows are the input, moved by one tap of one channel each.
-//! The matrix is never made: a row is where its first value lies. (Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep
-//! Learning", arXiv:1410.0759, section 3, for the product; Dukhan 2019, "The Indirect Convolution Algorithm",
-//! arXiv:1907.02129, for the rows.)
+//! A convolution is the product of the weights and the im2col matrix. A row of that matrix is the input of one channel,
+//! shifted by one tap. The matrix is never written to memory: a row is represented by the place of its first value.
+//! (Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep Learning", arXiv:1410.0759, section 3, for the product;
+//! Dukhan 2019, "The Indirect Convolution Algorithm", arXiv:1907.02129, for the rows.)
 
 use std::mem::MaybeUninit;
 
@@ -11,17 +11,17 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::ops::convolution::cpu::vectors::{LANES, load, store};
 
-/// Output channels whose weights lie together.
+/// Output channels whose weights lie next to each other.
 pub const TILE: usize = 8;
 
-/// The rows of the matrix that is never made.
+/// The rows of the im2col matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// Height and width of the output. All of its pixels together are runs of [`LANES`], and so is each row.
+    /// Height and width of the output. The width is a multiple of [`LANES`].
     pub size: [usize; 2],
-    /// Where each row's value for the first output pixel lies.
+    /// The place of each row's value for the first output pixel.
     pub places: &'a [usize],
-    /// Values from the input of an output pixel to that of the one below; of the one on its right it is the next.
+    /// Values from the input of an output pixel to that of the one below. The one to its right is the next value.
     pub step: usize,
 }
 
@@ -30,7 +30,7 @@ impl Rows<'_> {
         self.size[0] * self.size[1]
     }
 
-    /// Where the input of a run of output pixels lies.
+    /// The place of the input of a run of output pixels.
     #[inline(always)]
     fn start(&self, run: usize) -> usize {
         let runs = self.size[1] / LANES;
@@ -38,10 +38,10 @@ impl Rows<'_> {
     }
 
     /// # Panics
-    /// Where there is no value in `input` for one of the pixels.
+    /// If `input` lacks a value for one of the pixels.
     fn check(&self, input: &[f32]) {
         let [height, width] = self.size;
-        assert!(self.area() > 0 && width.is_multiple_of(LANES), "runs of {LANES} pixels in {height} x {width}");
+        assert!(self.area() > 0 && width.is_multiple_of(LANES), "{height} x {width} pixels are runs of {LANES}");
         let last = self.places.iter().max().map_or(0, |place| place + (height - 1) * self.step + width);
         assert!(last <= input.len());
     }
@@ -53,7 +53,7 @@ impl Rows<'_> {
     /// - `output`: `[channels, height, width]`
     ///
     /// # Panics
-    /// Where the sum would read or write outside of what it is given.
+    /// If the sums would read or write outside of the slices.
     pub fn multiply(&self, weights: &[f32], input: &[f32], output: &mut [MaybeUninit<f32>]) {
         self.check(input);
         let channels = output.len() / self.area();
@@ -69,7 +69,7 @@ impl Rows<'_> {
     /// - `sums`: `[channels, rows]`
     ///
     /// # Panics
-    /// Where the sum would read or write outside of what it is given.
+    /// If the sums would read or write outside of the slices.
     pub fn add_products(&self, input: &[f32], gradient: &[f32], sums: &mut [f32]) {
         self.check(input);
         let channels = gradient.len() / self.area();
@@ -105,7 +105,7 @@ impl WithSimd for Multiply<'_> {
 }
 
 impl Multiply<'_> {
-    /// `CHANNELS` and `RUNS`: those of a tile that fits the registers.
+    /// `CHANNELS` and `RUNS`: a tile whose sums fit into the registers.
     ///
     /// # Safety
     /// As for [`multiply_tile`], for every run.
@@ -150,7 +150,7 @@ impl Multiply<'_> {
     }
 }
 
-/// `RUNS` neighbouring runs of `CHANNELS` output channels.
+/// Computes `RUNS` neighbouring runs of `CHANNELS` output channels.
 ///
 /// # Safety
 /// Every row can be read at each of `inputs` and at `weights`, and the runs written at `output`.
@@ -164,7 +164,7 @@ unsafe fn multiply_tile<S: Simd, const V: usize, const CHANNELS: usize, const RU
 ) {
     let zero = simd.splat_f32s(0.0);
     let mut sums = [[[zero; V]; RUNS]; CHANNELS];
-    // SAFETY: the caller's word.
+    // SAFETY: the caller's guarantee.
     unsafe {
         for &place in rows.places {
             let mut values = [[zero; V]; RUNS];
@@ -214,7 +214,7 @@ impl WithSimd for AddProducts<'_> {
 }
 
 impl AddProducts<'_> {
-    /// `SUMS`: those that fit the registers.
+    /// `SUMS`: sums that fit into the registers.
     ///
     /// # Safety
     /// As for [`products_tile`], for every channel and row.
@@ -225,8 +225,8 @@ impl AddProducts<'_> {
         let mut channel = 0;
         while channel < channels {
             let step = match channels - channel {
-                // Three rows that lie next to each other are those of a kernel of 3x3: they seldom begin where vectors
-                // in memory do, so that reading a channel costs less than reading a row.
+                // Three neighbouring rows are those of a 3x3 kernel. They are seldom aligned to vectors, so reading a
+                // channel costs less than reading a row.
                 8.. if SUMS >= 24 && count.is_multiple_of(3) => 8,
                 4.. => 4,
                 _ => 1,
@@ -259,7 +259,7 @@ impl AddProducts<'_> {
     }
 }
 
-/// The sums of `CHANNELS` channels with `ROWS` rows.
+/// Adds up the products of `CHANNELS` channels with `ROWS` rows.
 ///
 /// # Safety
 /// The rows of all pixels can be read at `input`, the channels at `gradient`, and the sums written at `to`.
@@ -275,7 +275,7 @@ unsafe fn products_tile<S: Simd, const CHANNELS: usize, const ROWS: usize>(
     let [height, width] = rows.size;
     let zero = simd.splat_f32s(0.0);
     let mut sums = [[zero; ROWS]; CHANNELS];
-    // SAFETY: the caller's word.
+    // SAFETY: the caller's guarantee.
     unsafe {
         for y in 0..height {
             for x in (0..width).step_by(S::F32_LANES) {

@@ -1,5 +1,5 @@
-//! Convolutions over maps that are wide enough to fill vectors: nothing but columns that a stride keeps apart is brought into
-//! another order, and what a 1x1 convolution reads is not even copied.
+//! Convolutions over maps that are wide enough to fill vectors with neighbouring pixels. Values keep their order in
+//! memory, except that a stride splits the columns; a 1x1 convolution reads its input without a copy.
 
 mod kernel;
 
@@ -13,16 +13,17 @@ use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk};
 
-/// Images whose weight gradient one thread adds up: a constant, so that the sums do not depend on the threads.
+/// Images whose weight gradient is added up by one thread. A constant, so that the sums do not depend on the number of
+/// threads.
 const IMAGES: usize = 4;
 
 thread_local! {
-    /// The padded maps of the convolution before, kept because new memory has to be cleared.
+    /// The padded maps of the last convolution, kept because new memory would have to be cleared.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Where maps lie in planes that are larger by zeros. With a stride, a plane is one of `stride²` parts, each of the pixels that
-/// one tap meets: a step of the kernel is a step to the next pixel in all of them.
+/// A map inside a plane that pads it with zeros. With a stride, the plane has `stride²` parts, and a part holds every
+/// `stride`-th pixel along both axes. All pixels that one tap meets are then neighbours in one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
     /// Height and width of a map.
@@ -30,7 +31,7 @@ struct Frame {
     /// Zeros above and on the left.
     before: [usize; 2],
     stride: usize,
-    /// Height and width of one part; where all together are too small, the map is cut off.
+    /// Height and width of one part. A map that does not fit is cut off.
     part: [usize; 2],
 }
 
@@ -43,13 +44,13 @@ impl Frame {
         self.stride * self.stride * self.part[0] * self.part[1]
     }
 
-    /// Where a tap finds the input of the first output pixel.
+    /// The place of a tap's input for the first output pixel.
     fn place(&self, [y, x]: [usize; 2]) -> usize {
         let part = y % self.stride * self.stride + x % self.stride;
         (part * self.part[0] + y / self.stride) * self.part[1] + x / self.stride
     }
 
-    /// The maps as they are, where they need no zeros; else copies of them in `planes`.
+    /// The maps themselves, if they need no padding. Else padded copies in `planes`.
     fn pad<'a>(&self, maps: &'a [f32], planes: &'a mut Vec<f32>) -> &'a [f32] {
         if self.part == self.size && self.before == [0, 0] && self.stride == 1 {
             return maps;
@@ -75,7 +76,7 @@ impl Frame {
     }
 
     fn copy_row(&self, source: &[f32], first_column: usize, row: &mut [f32]) {
-        // The first place of the row that a pixel of the source comes to, and that pixel.
+        // The first place of the row that has a pixel of the source, and that pixel.
         let start = self.before[1].saturating_sub(first_column).div_ceil(self.stride).min(row.len());
         let (zeros, values) = row.split_at_mut(start);
         zeros.fill(0.0);
@@ -94,25 +95,26 @@ impl Frame {
     }
 }
 
-/// Moves a kernel over the maps of one group of one image.
+/// A convolution or a transposed one with stride 1, group by group.
 #[derive(Clone, Debug)]
 pub struct Planar {
     /// Channels in of one group.
     channels: usize,
     source: Frame,
-    /// Height and width of the result, as runs of pixels see it: without padding, a map is one row.
+    /// Height and width of the result. For a 1x1 convolution each map counts as one row.
     size: [usize; 2],
+    /// Values from the input of an output pixel to that of the one below.
     step: usize,
-    /// Where each tap of each channel finds its input.
+    /// The place of each channel's and tap's input.
     places: Vec<usize>,
 }
 
 impl Planar {
-    /// For the result of the convolution, if it is one for vectors of neighbouring pixels.
+    /// For a convolution, or `None` if [`blocked`](super::blocked) is faster or its width does not fill vectors.
     pub fn forward(geometry: &Geometry) -> Option<Self> {
         let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
         let [channels, _] = geometry.group_channels();
-        // Columns apart cost more than lanes that are empty, but where most of them are.
+        // Splitting columns costs more than lanes of a block that stay empty, unless most of them do.
         if stride > 1 && 2 * channels > LANES {
             return None;
         }
@@ -121,7 +123,7 @@ impl Planar {
         Self::new(geometry, channels, frame, output, |position| position)
     }
 
-    /// For the gradient of the convolution's input, likewise: the same with the kernel turned round.
+    /// For the gradient of a convolution's input, likewise: a convolution with the kernel rotated by 180°.
     pub fn transposed(geometry: &Geometry) -> Option<Self> {
         let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
         let before = kernel.map(|kernel| kernel.checked_sub(1 + padding));
@@ -159,13 +161,15 @@ impl Planar {
         Rows { size: self.size, places: &self.places, step: self.step }
     }
 
-    /// The maps of the result of one image.
+    /// Pixels of a map of the result.
     fn area(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
+    /// Computes the result.
+    ///
     /// # Shapes
-    /// - `weights`: `[groups, channels out / TILE, rows, TILE]`, rounded up
+    /// - `weights`: `[groups, channels out / TILE, rows, TILE]`, rounded up to whole tiles
     /// - `source`: `[batch, groups, channels in, height, width]`
     /// - returns: `[batch, groups, channels out, height, width]`
     fn run(&self, weights: &[f32], source: &[f32], [groups, channels_out]: [usize; 2]) -> Vec<f32> {
@@ -184,10 +188,10 @@ impl Planar {
         unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
     }
 
-    /// `y = w * x`, of what is [`Planar::forward`].
+    /// `y = w * x`, for [`Planar::forward`].
     ///
     /// # Shapes
-    /// As the geometry says.
+    /// Those of the geometry.
     pub fn convolve(&self, geometry: &Geometry, weight: &[f32], x: &[f32]) -> Vec<f32> {
         let [_, channels_out] = geometry.group_channels();
         let count = self.places.len();
@@ -197,10 +201,10 @@ impl Planar {
         self.run(&weights, x, [geometry.convolution.groups, channels_out])
     }
 
-    /// `∂⟨y, w * x⟩ / ∂x`, of what is [`Planar::transposed`].
+    /// `∂⟨y, w * x⟩ / ∂x`, for [`Planar::transposed`].
     ///
     /// # Shapes
-    /// As the geometry says.
+    /// Those of the geometry.
     pub fn convolve_transposed(&self, geometry: &Geometry, weight: &[f32], y: &[f32]) -> Vec<f32> {
         let [depth, channels_out] = geometry.group_channels();
         let area = geometry.area();
@@ -210,10 +214,10 @@ impl Planar {
         self.run(&weights, y, [geometry.convolution.groups, depth])
     }
 
-    /// `∂⟨y, w * x⟩ / ∂w`, of what is [`Planar::forward`].
+    /// `∂⟨y, w * x⟩ / ∂w`, for [`Planar::forward`].
     ///
     /// # Shapes
-    /// As the geometry says.
+    /// Those of the geometry.
     pub fn correlate(&self, geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
         let groups = geometry.convolution.groups;
         let [_, channels_out] = geometry.group_channels();
@@ -243,7 +247,7 @@ impl Planar {
     }
 }
 
-/// The weights of all groups in the order in which they are used, zeros where a tile has no channel.
+/// The weights of all groups in the order in which they are used, with zeros where the last tile has no channel.
 fn pack(geometry: &Geometry, [rows, channels]: [usize; 2], weight: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
     let groups = geometry.convolution.groups;
     let tiles = channels.div_ceil(TILE);

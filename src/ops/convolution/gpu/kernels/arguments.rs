@@ -5,8 +5,9 @@ use cubecl::prelude::*;
 
 /// An implicit matrix product: see the [module](super).
 ///
-/// k and the columns have two inner axes, x and y, and an outer one. Which axes of the convolution these are differs between the
-/// three sums: those of the kernel and its channel, or those of a map and its image. Strides are in values of a tensor.
+/// k and the columns have two inner axes, x and y, and an outer one. Which axes of the convolution these are differs
+/// between the three sums: those of the kernel and its channel, or those of a map and its image. Strides are in values
+/// of a tensor.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub struct ImplicitProduct {
     /// Rows of the target.
@@ -28,8 +29,8 @@ pub struct ImplicitProduct {
     pub phases: Phases,
 }
 
-/// How a sum is divided among cubes (split-K). Each writes a target of its own, and [`reduce_splits`](super::reduce_splits) adds
-/// these up.
+/// How a sum is divided among cubes (split-K). Each writes a target of its own, and
+/// [`reduce_splits`](super::reduce_splits) adds these up.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub struct SplitK {
     /// Values of k of one split, a multiple of the tile's depth.
@@ -83,8 +84,8 @@ pub struct Patches {
     pub group: u32,
 }
 
-/// A transposed convolution is computed in `stride²` phases. A phase has every `stride`-th pixel of the target along both axes,
-/// and these meet every `stride`-th row and column of the kernel only.
+/// A transposed convolution is computed in `stride²` phases. A phase has every `stride`-th pixel of the target along
+/// both axes, and these meet every `stride`-th row and column of the kernel only.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub struct Phases {
     pub stride: u32,

@@ -65,8 +65,8 @@ pub fn phase_of(at: &ImplicitProduct, cube: u32, #[comptime] has_phases: bool) -
 /// The patch of a column, without the outer axis of k.
 #[derive(CubeType, Clone, Copy)]
 pub struct Patch {
-    /// Where it begins in a map, in pixels. Negative places wrap around, so they are outside of every map. So is every pixel of a
-    /// patch beyond the last column.
+    /// Where it begins in a map, in pixels. Negative places wrap around, so they are outside of every map. So is every
+    /// pixel of a patch beyond the last column.
     pub top: u32,
     pub left: u32,
     /// Its first value.
@@ -104,8 +104,8 @@ pub fn offset_of(at: &ImplicitProduct, k: &Position, is_k: bool) -> Offset {
     Offset { down: select(is_k, down, NOWHERE), right, values }
 }
 
-/// The value of a patch at an offset, or 0 outside of the map. Browsers make branches of `&`, which cost more than what they
-/// avoid.
+/// The value of a patch at an offset, or 0 outside of the map. Browsers make branches of `&`, which cost more than what
+/// they avoid.
 #[cube]
 pub fn value_of(maps: &[f32], at: &ImplicitProduct, patch: &Patch, offset: &Offset) -> f32 {
     let is_inside = patch.left + offset.right < at.patches.map.width;

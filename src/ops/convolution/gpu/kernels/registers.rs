@@ -8,8 +8,8 @@ use super::arguments::ImplicitProduct;
 use super::im2col::{Phase, Position, following, patch_of, phase_of, position_of};
 use super::target::write;
 
-/// The patch of a column, packed so that one comparison tells whether a pixel lies in the map. The start is `column + 65,536 row`,
-/// both below [`PACKED_LIMIT`]. A pixel before the map or behind it sets one of the [`GUARDS`].
+/// The patch of a column, packed so that one comparison tells whether a pixel lies in the map. The start is `column +
+/// 65,536 row`, both below [`PACKED_LIMIT`]. A pixel before the map or behind it sets one of the [`GUARDS`].
 #[derive(CubeType, Clone, Copy)]
 struct PackedPatch {
     start: u32,
@@ -36,8 +36,9 @@ fn packed_patch_of(at: &ImplicitProduct, phase: &Phase, column: u32) -> PackedPa
     PackedPatch { start: select(column < at.columns, start, PACKED_NOWHERE), place: patch.place }
 }
 
-/// The value of a patch, or 0 outside of the map. `offset` leads there in packed pixels and `values` in values; `last` is the
-/// map's last pixel, packed. Browsers make branches of `&`, and a selection costs as much as three of the operations here.
+/// The value of a patch, or 0 outside of the map. `offset` leads there in packed pixels and `values` in values; `last`
+/// is the map's last pixel, packed. Browsers make branches of `&`, and a selection costs as much as three of the
+/// operations here.
 #[cube]
 fn packed_value_of(maps: &[f32], patch: &PackedPatch, offset: u32, values: u32, last: u32) -> f32 {
     let pixel = patch.start + offset;
@@ -69,7 +70,8 @@ pub fn product_in_registers(
     for j in 0..comptime!(tile.per_unit[1]) {
         patches.push(packed_patch_of(&at, &phase, first_column + comptime!((j * tile.units[1]) as u32)));
     }
-    // All units of a plane need the same rows, and a read is a loop over the units. So each reads some rows for all of them.
+    // All units of a plane need the same rows, and a read is a loop over the units. So each reads some rows for all of
+    // them.
     let own = comptime!(tile.per_unit[0].div_ceil(tile.lanes));
     let mut own_rows = Sequence::<u32>::new();
     #[unroll]

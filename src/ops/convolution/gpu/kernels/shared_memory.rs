@@ -59,8 +59,8 @@ fn quad_of(first: Position, phase: &Phase) -> Sequence<Position> {
     quad
 }
 
-/// One unit's share of loading a piece of the factors into shared memory: quads of some rows of the matrix and of some columns of
-/// the patches. The values wait in registers between the two halves, [`Loader::load`] and [`Loader::store`].
+/// One unit's share of loading a piece of the factors into shared memory: quads of some rows of the matrix and of some
+/// columns of the patches. The values wait in registers between the two halves, [`Loader::load`] and [`Loader::store`].
 #[derive(CubeType)]
 struct Loader {
     at: ImplicitProduct,

@@ -31,8 +31,8 @@ fn column_of(at: &ImplicitProduct, phase: &Phase, split: u32, column: u32, #[com
     Column { place: place + phase.group * at.target.group + split * at.split_k.target, is_there }
 }
 
-/// Writes what a unit has summed: rows from `first_row` and columns from `first_column` on, `tile.units` apart. With loops the
-/// sums go through memory, but the kernel compiles sooner.
+/// Writes what a unit has summed: rows from `first_row` and columns from `first_column` on, `tile.units` apart. With
+/// loops the sums go through memory, but the kernel compiles sooner.
 #[cube]
 pub fn write(
     target: &mut [f32],
