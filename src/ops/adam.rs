@@ -109,26 +109,25 @@ mod gpu {
         eps: f32,
     }
 
+    /// A parameter and its moments.
+    #[derive(CubeType, CubeLaunch)]
+    struct State {
+        p: Box<[f32]>,
+        m: Box<[f32]>,
+        v: Box<[f32]>,
+    }
+
     /// A unit for each value.
     #[cube(launch_unchecked)]
-    fn update(
-        p: &[f32],
-        m: &[f32],
-        v: &[f32],
-        gradient: &[f32],
-        new_p: &mut [f32],
-        new_m: &mut [f32],
-        new_v: &mut [f32],
-        constants: Constants,
-    ) {
+    fn update(old: State, gradient: &[f32], mut new: State, constants: Constants) {
         if ABSOLUTE_POS < gradient.len() {
             let g = gradient[ABSOLUTE_POS];
-            let m = m[ABSOLUTE_POS] * constants.first.beta + g * constants.first.share;
-            let v = v[ABSOLUTE_POS] * constants.second.beta + g * g * constants.second.share;
+            let m = old.m[ABSOLUTE_POS] * constants.first.beta + g * constants.first.share;
+            let v = old.v[ABSOLUTE_POS] * constants.second.beta + g * g * constants.second.share;
             let step = m / constants.first.correction / ((v / constants.second.correction).sqrt() + constants.eps);
-            new_p[ABSOLUTE_POS] = p[ABSOLUTE_POS] - step * constants.lr;
-            new_m[ABSOLUTE_POS] = m;
-            new_v[ABSOLUTE_POS] = v;
+            new.p[ABSOLUTE_POS] = old.p[ABSOLUTE_POS] - step * constants.lr;
+            new.m[ABSOLUTE_POS] = m;
+            new.v[ABSOLUTE_POS] = v;
         }
     }
 
@@ -144,9 +143,8 @@ mod gpu {
             let (client, (cubes, cube)) = (p.client.clone(), unit_per_value(&p));
             let length = p.meta.num_elements();
             let [new_p, new_m, new_v] = [&p, &m, &v].map(|tensor| empty_like(tensor, [length]));
-            let [p, m, v, gradient] = [p, m, v, gradient].map(input);
-            let outputs = [&new_p, &new_m, &new_v].map(output);
-            let [to_p, to_m, to_v] = outputs;
+            let old = StateLaunch { p: input(p), m: input(m), v: input(v) };
+            let new = StateLaunch { p: output(&new_p), m: output(&new_m), v: output(&new_v) };
             let constants = ConstantsLaunch {
                 first: MomentLaunch { beta: betas[0], share: shares[0], correction: corrections[0] },
                 second: MomentLaunch { beta: betas[1], share: shares[1], correction: corrections[1] },
@@ -154,9 +152,7 @@ mod gpu {
                 eps,
             };
             // SAFETY: the kernel stops at the end of the gradient, and all tensors have its length.
-            unsafe {
-                update::launch_unchecked(&client, cubes, cube, p, m, v, gradient, to_p, to_m, to_v, constants);
-            }
+            unsafe { update::launch_unchecked(&client, cubes, cube, old, input(gradient), new, constants) };
             (new_p, new_m, new_v)
         }
     }

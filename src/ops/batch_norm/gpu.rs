@@ -24,8 +24,16 @@ fn place_in_row(#[comptime] row: usize, channel: u32, channels: u32) -> usize {
     (comptime!(row as u32) * channels + channel) as usize
 }
 
+/// Mean and variance of each channel.
+#[derive(CubeType, CubeLaunch)]
+struct Running {
+    mean: Box<[f32]>,
+    variance: Box<[f32]>,
+}
+
+/// The constants of the statistics.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Statistics {
+struct Constants {
     /// Added to the variance.
     epsilon: f32,
     /// Weight of the newest batch in the running statistics.
@@ -40,13 +48,11 @@ fn affine_of(
     x: &[f32],
     gamma: &[f32],
     beta: &[f32],
-    running_mean: &[f32],
-    running_variance: &[f32],
+    running: Running,
     affine: &mut [f32],
-    new_mean: &mut [f32],
-    new_variance: &mut [f32],
+    mut new_running: Running,
     sizes: ChannelSizes,
-    statistics: Statistics,
+    constants: Constants,
 ) {
     let channel = CUBE_POS_X;
     let mut parts = Shared::<[f32]>::new_slice(UNITS);
@@ -62,7 +68,7 @@ fn affine_of(
     }
     let variance = add_up(squares, &mut parts) / f32::cast_from(sizes.count);
     if UNIT_POS_X == 0 {
-        let inverse = 1.0f32 / (variance + statistics.epsilon).sqrt();
+        let inverse = 1.0f32 / (variance + constants.epsilon).sqrt();
         let scale = gamma[channel as usize] * inverse;
         affine[place_in_row(Affine::MEAN, channel, sizes.channels)] = mean;
         affine[place_in_row(Affine::VARIANCE, channel, sizes.channels)] = variance;
@@ -70,9 +76,10 @@ fn affine_of(
         affine[place_in_row(Affine::SCALE, channel, sizes.channels)] = scale;
         affine[place_in_row(Affine::SHIFT, channel, sizes.channels)] = beta[channel as usize] - mean * scale;
         let channel = channel as usize;
-        let (old, new) = (1.0f32 - statistics.momentum, statistics.momentum);
-        new_mean[channel] = running_mean[channel] * old + mean * new;
-        new_variance[channel] = running_variance[channel] * old + variance * statistics.unbias * new;
+        let (old, new) = (1.0f32 - constants.momentum, constants.momentum);
+        let unbiased = variance * constants.unbias;
+        new_running.mean[channel] = running.mean[channel] * old + mean * new;
+        new_running.variance[channel] = running.variance[channel] * old + unbiased * new;
     }
 }
 
@@ -162,10 +169,10 @@ impl AffineBackend for Cube {
         let affine = empty_like(&x, [Affine::ROWS, channels]);
         let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels]));
         let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, sizes.channels));
-        let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(input);
-        let [to, to_mean, to_variance] = [&affine, &new_mean, &new_variance].map(output);
-        let statistics = StatisticsLaunch { epsilon, momentum, unbias: unbias(sizes.count) };
-        let sizes = sizes.to_launch();
+        let running = RunningLaunch { mean: input(mean), variance: input(variance) };
+        let new_running = RunningLaunch { mean: output(&new_mean), variance: output(&new_variance) };
+        let constants = ConstantsLaunch { epsilon, momentum, unbias: unbias(sizes.count) };
+        let ([x, gamma, beta], to, sizes) = ([x, gamma, beta].map(input), output(&affine), sizes.to_launch());
         // SAFETY: the kernel reads and writes the values of its channel only. Every device can bind eight buffers.
         unsafe {
             affine_of::launch_unchecked(
@@ -175,13 +182,11 @@ impl AffineBackend for Cube {
                 x,
                 gamma,
                 beta,
-                mean,
-                variance,
+                running,
                 to,
-                to_mean,
-                to_variance,
+                new_running,
                 sizes,
-                statistics,
+                constants,
             );
         }
         (affine, new_mean, new_variance)
