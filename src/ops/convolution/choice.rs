@@ -6,7 +6,6 @@ use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
 use burn::tensor::Tensor;
 use burn::tensor::module as burn_convolutions;
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
 
@@ -57,13 +56,8 @@ impl Convolutions {
     }
 }
 
-fn options(convolution: Convolution) -> ConvOptions<2> {
-    let Convolution { stride, padding, groups } = convolution;
-    ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups)
-}
-
 fn burn_conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, convolution: Convolution) -> Tensor<4> {
-    burn_convolutions::conv2d(input, weight, bias, options(convolution))
+    burn_convolutions::conv2d(input, weight, bias, convolution.to_burn())
 }
 
 fn burn_conv_transpose2d(
@@ -73,14 +67,12 @@ fn burn_conv_transpose2d(
     convolution: Convolution,
     output_padding: usize,
 ) -> Tensor<4> {
-    let Convolution { stride, padding, groups } = convolution;
-    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [output_padding; 2], [1; 2], groups);
-    burn_convolutions::conv_transpose2d(input, weight, bias, options)
+    burn_convolutions::conv_transpose2d(input, weight, bias, convolution.to_burn_transposed([output_padding; 2]))
 }
 
 fn burn_weight_gradient(input: Tensor<4>, y: Tensor<4>, weight: [usize; 4], convolution: Convolution) -> Tensor<4> {
     // burn reads the weight's shape only.
     let weight = Tensor::<4>::empty(weight, &input.device());
     let [input, weight, y] = [input, weight, y].map(Tensor::into_dispatch);
-    Tensor::from_dispatch(Dispatch::conv2d_weight_backward(input, weight, y, options(convolution)))
+    Tensor::from_dispatch(Dispatch::conv2d_weight_backward(input, weight, y, convolution.to_burn()))
 }

@@ -18,6 +18,7 @@ use burn::backend::Dispatch;
 use burn::backend::backend_extension;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 pub use choice::Convolutions;
 use geometry::Geometry;
@@ -31,6 +32,19 @@ pub struct Convolution {
     pub padding: usize,
     /// Groups of channels that are convolved separately; at least 1. Both channel counts are multiples of it.
     pub groups: usize,
+}
+
+/// As the options of burn's own convolutions.
+impl Convolution {
+    fn to_burn(self) -> ConvOptions<2> {
+        let Self { stride, padding, groups } = self;
+        ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups)
+    }
+
+    fn to_burn_transposed(self, output_padding: [usize; 2]) -> ConvTransposeOptions<2> {
+        let Self { stride, padding, groups } = self;
+        ConvTransposeOptions::new([stride; 2], [padding; 2], output_padding, [1; 2], groups)
+    }
 }
 
 /// Cross-correlation: PyTorch's `conv2d`.

@@ -39,7 +39,7 @@ fn area([height, width]: [usize; 2]) -> usize {
     height * width
 }
 
-/// Kernels count in 32 bits, also backwards: a negative number wraps around.
+/// As the kernels take it. They count in 32 bits.
 fn number(number: usize) -> u32 {
     number as u32
 }

@@ -1,3 +1,5 @@
+//! Tests that reach what a device does not choose by itself.
+
 use std::sync::LazyLock;
 
 use burn::tensor::{DType, Shape};
@@ -23,7 +25,7 @@ fn values(tensor: CubeTensor) -> Vec<f32> {
     bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
-/// Opens the graphics device, which a program can do once.
+/// Opens the graphics device once for all tests here: a program can open it only once.
 fn has_device() -> bool {
     static OPENED: LazyLock<Result<(), String>> =
         LazyLock::new(|| block_on(open(DeviceChoice::Wgpu)).map(|_| ()).map_err(|error| error.to_string()));
@@ -33,7 +35,7 @@ fn has_device() -> bool {
     OPENED.is_ok()
 }
 
-/// Larger batches than tests have time for are computed by halves, here of a few images.
+/// Batches with too many pixels for a launch are computed in halves. Here a few images are too many.
 #[test]
 fn halves_of_a_batch_make_the_whole() {
     if !has_device() {
@@ -57,8 +59,8 @@ fn halves_of_a_batch_make_the_whole() {
     }
 }
 
-/// Tests run on a software device, which never chooses the kernel for hardware by itself. The one it chooses is held to
-/// burn's in `tests/library/convolution.rs`.
+/// Both kernels compute the same. Tests run on a software device, which never takes the one for hardware by itself. The
+/// one that it takes is compared with burn's in `tests/library/convolution.rs`.
 #[test]
 fn kernels_agree() {
     if !has_device() {
