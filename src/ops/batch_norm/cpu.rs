@@ -119,7 +119,7 @@ impl AffineBackend for Flex {
     }
 }
 
-/// What the gradients need of a channel's column of an [`Affine`].
+/// The values of one channel in an [`Affine`] that the gradients need.
 struct Channel {
     mean: f32,
     inverse: f32,

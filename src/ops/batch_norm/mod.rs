@@ -131,8 +131,7 @@ pub trait AffineBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a normalisation leaves: `y` and the [`Affine`] that made it, which the gradient needs; and the running
-/// statistics.
+/// The output, the [`Affine`] that made it, which the gradient needs, and the new running statistics.
 struct Normalized<B: Backend> {
     y: FloatTensor<B>,
     affine: FloatTensor<B>,

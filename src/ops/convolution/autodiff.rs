@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use super::ConvolutionBackend;
 use super::geometry::Geometry;
 
-/// What the gradients need: both inputs.
+/// Both inputs, which the gradients need.
 type Saved<B> = (FloatTensor<B>, FloatTensor<B>, Geometry);
 
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub struct Convolutions {
 }
 
 thread_local! {
-    /// What layers built on this thread take.
+    /// The functions for layers that are built on this thread.
     static BUILT_WITH: Cell<Convolutions> = const { Cell::new(Convolutions::WHELP) };
 }
 
@@ -50,7 +50,7 @@ impl Convolutions {
         build()
     }
 
-    /// What a layer that is being built takes.
+    /// The functions for a layer that is being built.
     pub(crate) fn for_new_layers() -> Self {
         BUILT_WITH.get()
     }

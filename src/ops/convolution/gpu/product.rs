@@ -26,7 +26,7 @@ const MIN_SPLIT: usize = 128;
 /// One of the three sums, as `target[row][column] = Σ_k matrix[row][k] · patches[k][column]`: see [`super::kernels`].
 pub struct Product {
     geometry: Geometry,
-    /// What the kernels are told, with sums that are not split.
+    /// The kernels' arguments, with sums that are not split.
     arguments: ImplicitProduct,
     /// Whether columns are pixels of one phase each.
     has_phases: bool,

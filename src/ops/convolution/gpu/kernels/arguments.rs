@@ -1,4 +1,4 @@
-//! What the kernels are told: sizes, and how to get from a row, a column and a k to a place in memory.
+//! Arguments of the kernels: sizes and strides, which lead from a row, a column and a k to a place in memory.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use super::arguments::ImplicitProduct;
 
-/// What the third axis of the cubes chooses: a group of channels, and a phase if there are any.
+/// The group of channels that a cube computes, and its phase if there are any. The third axis of the cubes chooses both.
 #[derive(CubeType, Clone, Copy)]
 pub struct Phase {
     pub group: u32,
