@@ -1,5 +1,5 @@
-//! Every setting in one table: what it is called, what it means and what it accepts. Validation, the page's settings and
-//! the terminal's help all read it, so they cannot disagree.
+//! Every setting in one table: its name, what it means and what it accepts. Validation and the page's form both read
+//! it, so they cannot disagree.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use serde_json::Value;
 pub struct Field {
     /// Its path, e.g. `train.batch`.
     pub path: &'static str,
-    /// A name for people.
+    /// Its name on the page: a noun phrase in sentence case, the unit in brackets at the end.
     pub label: &'static str,
-    /// One or two sentences: what it does, and when to change it.
+    /// One to three short sentences: what it does, and when to change it.
     pub help: &'static str,
-    /// Its values.
+    /// The values it accepts.
     pub accepts: Accepts,
 }
 
-/// What a field accepts; displayed as the end of the sentence "it accepts …".
+/// The values that a field accepts. Its `Display` ends the sentence "it accepts …".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Accepts {
     /// A whole number in `low..=high`.
@@ -30,34 +30,34 @@ pub enum Accepts {
     },
     /// A number in a range.
     Real(Range),
-    /// A whole number from 1, or nothing.
+    /// A whole number from 1, or `null`.
     OptionalWhole,
-    /// A number in a range, or nothing.
+    /// A number in a range, or `null`.
     OptionalReal(Range),
     /// One of a few whole numbers.
     OneOf(&'static [u64]),
     /// True or false.
     Flag,
-    /// One of a few names, each with words for people.
+    /// One of a few names. Each comes with the words that the page shows for it.
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
-    /// A file's path in the run's folder, with `{n}` for a number.
+    /// A path inside the run's folder, with `{n}` for a number.
     NumberedPng,
     /// [`Length`](crate::config::Length): a unit and a whole number.
     Length,
 }
 
-/// Real numbers between two ends.
+/// An interval of real numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// Lower end.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Whether the lower end itself is out.
+    /// Whether the lower end is excluded.
     pub above: bool,
-    /// Whether the upper end itself is out.
+    /// Whether the upper end is excluded.
     pub below: bool,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Range {
 }
 
 impl Accepts {
-    /// Whether the JSON value is of the right type and in range.
+    /// Whether a JSON value has the right type and is in range.
     pub fn allows(&self, value: &Value) -> bool {
         match self {
             Self::Whole { low, high } => value.as_u64().is_some_and(|n| (*low..=*high).contains(&n)),
@@ -113,7 +113,7 @@ impl Accepts {
         }
     }
 
-    /// Whether nothing (`null`) is a value.
+    /// Whether `null` is accepted.
     pub fn is_optional(&self) -> bool {
         matches!(self, Self::OptionalWhole | Self::OptionalReal(_))
     }
@@ -137,8 +137,8 @@ impl fmt::Display for Accepts {
             }
             Self::Text => f.write_str("text"),
             Self::NumberedPng => f.write_str(
-                "a path inside the run's folder, with {n} for the epoch and .png at its end, such as \
-                 output/fake_samples_epoch_{n}.png; neither an absolute path nor .. in it",
+                "a path inside the run's folder that contains {n} for the epoch and ends in .png, such as \
+                 output/fake_samples_epoch_{n}.png; no absolute path, and no .. in it",
             ),
             Self::Length => f.write_str(
                 "\"unlimited\", or one of {\"steps\":N}, {\"epochs\":N}, {\"kimg\":N}, {\"seconds\":N} with N from 1",
@@ -147,8 +147,9 @@ impl fmt::Display for Accepts {
     }
 }
 
-/// Parts between slashes and nothing that any system reads as a drive, a root or a way up: a configuration may come
-/// with a checkpoint from elsewhere, and must not choose where on this machine files are written.
+/// Whether a path stays inside the run's folder on every system: names between slashes, no drive, no root, no `..`.
+///
+/// A configuration may come with somebody else's checkpoint, so it must not decide where on this machine files are written.
 fn is_numbered_png(path: &str) -> bool {
     let is_name = |part: &str| !matches!(part, "" | "." | "..");
     path.split('/').all(is_name)
@@ -166,7 +167,7 @@ fn alternatives(names: &[String]) -> String {
     }
 }
 
-/// The field of that path.
+/// The field with this path.
 pub fn find(path: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.path == path)
 }
@@ -183,7 +184,7 @@ const SECONDS: Range = Range::closed(0.1, 1e6);
 
 /// Every field, in the order of the configuration.
 pub const FIELDS: &[Field] = &[
-    field("recipe", "Recipe", Accepts::Text, "The named settings that these began as."),
+    field("recipe", "Recipe", Accepts::Text, "The preset you started from."),
     field(
         "seed",
         "Seed",
@@ -192,246 +193,269 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "data.resolution",
-        "Resolution",
+        "Resolution (pixels)",
         Accepts::OneOf(&[28, 32, 64, 128]),
-        "Side of the pictures in pixels. Twice the side is four times the work.",
+        "Width and height of the square pictures. Twice the resolution is four times the work.",
     ),
     field(
         "data.channels",
-        "Colours",
-        Accepts::Choice(&[("auto", "As the data"), ("rgb", "Colour"), ("grey", "Grey")]),
-        "Grey pictures need less work. As the data: idx files are grey, all else is in colour.",
+        "Colour mode",
+        Accepts::Choice(&[("auto", "From the data"), ("rgb", "Colour"), ("grey", "Grey")]),
+        "Grey pictures need less work. From the data: idx files stay grey, all others are in colour.",
     ),
     field(
         "data.crop",
         "Crop",
-        Accepts::Choice(&[("whole", "Whole pictures"), ("box", "Boxes"), ("both", "Both")]),
-        "Where a data set marks its subjects with boxes, as Stanford Dogs does: train on those, or on both.",
+        Accepts::Choice(&[("whole", "Whole pictures"), ("box", "Marked boxes"), ("both", "Both")]),
+        "What to train on where the data marks its subjects with boxes, as Stanford Dogs does.",
     ),
     field(
         "data.framing",
-        "Long pictures",
-        Accepts::Choice(&[("center", "Centre square"), ("pad", "Whole, padded"), ("tiles", "Several squares")]),
-        "What becomes of pictures that are not square: the square at the centre, all of it with the background beside it, \
-         or, of very long ones, several squares.",
+        "Framing",
+        Accepts::Choice(&[("center", "Centre square"), ("pad", "Padded to a square"), ("tiles", "Several squares")]),
+        "How a picture that isn't square is fitted: its centre, all of it with padding, or several squares of a long one.",
     ),
     field(
         "data.background",
         "Background",
         Accepts::Choice(&[("white", "White"), ("grey", "Grey"), ("black", "Black")]),
-        "What shines through transparent pictures and lies beside padded ones.",
+        "Colour behind transparent areas and in the padding.",
     ),
     field(
         "data.frames",
-        "Animations",
-        Accepts::Choice(&[("first", "First picture"), ("all", "All pictures")]),
-        "Which pictures of an animated GIF are used.",
+        "Animation frames",
+        Accepts::Choice(&[("first", "First frame"), ("all", "All frames")]),
+        "Which frames of an animated GIF become pictures.",
     ),
     field(
         "data.exclude_flagged",
-        "Leave out what is flagged",
+        "Exclusion of flagged pictures",
         Accepts::Flag,
-        "Leaves out what the check of the pictures flags: duplicates, small, blank and very long pictures, and grey ones \
-         among coloured.",
+        "Leaves out what the check flags: duplicates, small, blank or very long pictures, and grey ones among coloured.",
     ),
     field(
         "data.validation",
-        "Held out",
+        "Held-out share",
         Accepts::Real(Range::closed(0.0, 0.5)),
-        "Share of the pictures that is never trained on, so that results can be measured against it. The seed picks them.",
+        "Share of the pictures that are never trained on, so you can measure against them. The seed picks them.",
     ),
     field(
         "data.horizontal_flip",
-        "Mirror half of the pictures",
+        "Random mirroring",
         Accepts::Flag,
-        "Helps with few pictures, unless left and right differ, as in writing.",
+        "Shows each picture mirrored half of the time. Helps with few pictures, but not where sides matter, as in writing.",
     ),
     field(
         "model.architecture",
         "Architecture",
         Accepts::Choice(&[
             ("dcgan", "DCGAN"),
-            ("dense-upsample", "Dense, upsample"),
+            ("dense-upsample", "Dense with upsampling"),
             ("dense", "Dense"),
             ("r3gan", "R3GAN"),
         ]),
-        "The family of both networks. R3GAN is the modern one.",
+        "The family of both networks. R3GAN is the newest.",
     ),
     field(
         "model.latent",
         "Latent size",
         Accepts::Whole { low: 1, high: 4096 },
-        "How many random numbers a picture is drawn from.",
+        "Number of random values that each picture is drawn from.",
     ),
     field(
         "model.generator_width",
         "Generator width",
         Accepts::Whole { low: 1, high: 1024 },
-        "Wider draws better, and is slower.",
+        "Scales the channels of every layer. A wider generator draws better and is slower.",
     ),
     field(
         "model.discriminator_width",
         "Discriminator width",
         Accepts::Whole { low: 1, high: 1024 },
-        "Wider judges better, and is slower.",
+        "Scales the channels of every layer. A wider discriminator is a better critic and is slower.",
     ),
     field(
         "model.blocks",
-        "Blocks a stage",
+        "Residual blocks per resolution",
         Accepts::Whole { low: 1, high: 8 },
-        "Residual blocks at each resolution (R3GAN): more draw better, and are slower.",
+        "R3GAN only. More blocks draw better and are slower.",
     ),
     field(
         "model.discriminator_norm",
-        "Discriminator's norm",
+        "Discriminator normalisation",
         Accepts::Choice(&[("none", "None"), ("batch", "Batch norm"), ("batch-last", "Batch norm after activation")]),
-        "What a DCGAN's discriminator normalises. R1 and R2 need none.",
+        "DCGAN only. Choose None to use R1 or R2.",
     ),
     field(
         "model.dropout",
-        "Dropout",
+        "Discriminator dropout",
         Accepts::Real(BETA),
-        "Share of the discriminator's activations that each step leaves out: it learns less by heart.",
+        "Share of activations dropped in each step, against memorising. Not for R3GAN.",
     ),
     field(
         "model.minibatch_stddev",
-        "Minibatch deviation",
+        "Minibatch standard deviation",
         Accepts::Flag,
-        "Shows the discriminator how varied a batch is, against generators that draw one picture only.",
+        "Shows the discriminator how varied a batch is. Helps when the generator repeats itself.",
     ),
     field(
         "model.conditional",
-        "Classes",
+        "Class conditioning",
         Accepts::Flag,
-        "Tells both networks the class of a picture, so that one class can be asked for later. R3GAN, and data with classes.",
+        "Tells both networks each picture's class, so you can ask for one later. Needs R3GAN and data with classes.",
     ),
     field(
         "train.batch",
-        "Pictures a step",
+        "Batch size",
         Accepts::Whole { low: 2, high: 4096 },
-        "Batch: larger is steadier, and needs more memory.",
+        "Pictures per step. Larger batches train more steadily and need more memory.",
     ),
-    field("train.length", "Length", Accepts::Length, "When the training is complete; resumed parts count."),
+    field("train.length", "Length", Accepts::Length, "When training ends, counted from its very first step."),
     field(
         "train.loss",
         "Loss",
         Accepts::Choice(&[
-            ("bce", "Cross entropy"),
+            ("bce", "Cross-entropy"),
             ("hinge", "Hinge"),
             ("wasserstein", "Wasserstein"),
             ("lsgan", "Least squares"),
             ("relativistic", "Relativistic"),
             ("relativistic-avg", "Relativistic average"),
         ]),
-        "What the two networks play for. R3GAN is relativistic.",
+        "What the two networks compete for. R3GAN uses the relativistic loss.",
     ),
     field(
         "train.label_smoothing",
         "Label smoothing",
         Accepts::Real(Range::closed(0.0, 0.5)),
-        "With cross entropy: real pictures count as 1 less this, so that the discriminator is never too sure.",
+        "Cross-entropy only: the label of real pictures is 1 minus this, so that the discriminator is never too sure.",
     ),
-    field("train.generator_lr", "Generator learning rate", Accepts::Real(LR), "How far each step of it goes."),
-    field("train.discriminator_lr", "Discriminator learning rate", Accepts::Real(LR), "How far each step of it goes."),
-    field("train.beta1", "Adam beta1", Accepts::Real(BETA), "Memory of the gradient's direction. 0 or 0.5 for GANs."),
-    field("train.beta2", "Adam beta2", Accepts::Real(BETA), "Memory of the gradient's size."),
+    field("train.generator_lr", "Generator learning rate", Accepts::Real(LR), "Adam step size of the generator."),
+    field(
+        "train.discriminator_lr",
+        "Discriminator learning rate",
+        Accepts::Real(LR),
+        "Adam step size of the discriminator.",
+    ),
+    field("train.beta1", "Adam beta1", Accepts::Real(BETA), "Decay of Adam's average gradient. GANs use 0 or 0.5."),
+    field("train.beta2", "Adam beta2", Accepts::Real(BETA), "Decay of Adam's average squared gradient."),
     field(
         "train.adam_eps",
         "Adam epsilon",
         Accepts::Real(Range::above(0.0, 1e-2)),
-        "Keeps Adam's division finite; rarely worth a change.",
+        "Keeps Adam from dividing by zero. Rarely worth changing.",
     ),
     field(
         "train.clip_norm",
-        "Gradient clipping",
+        "Gradient clipping norm",
         Accepts::OptionalReal(Range::above(0.0, 1e6)),
-        "Gradients longer than this, all of a network's together, are scaled down to it.",
+        "Scales a network's gradient down if its norm is larger than this. Empty: no clipping.",
     ),
     field(
         "train.r1_gamma",
         "R1 gamma",
         Accepts::Real(GAMMA),
-        "Penalty on how steep the discriminator is at real pictures: steadier, at the price of speed.",
+        "Weight of the gradient penalty on real pictures. It steadies training and makes steps slower. 0: off.",
     ),
-    field("train.r2_gamma", "R2 gamma", Accepts::Real(GAMMA), "The same at generated pictures."),
+    field(
+        "train.r2_gamma",
+        "R2 gamma",
+        Accepts::Real(GAMMA),
+        "Weight of the same penalty on generated pictures. 0: off.",
+    ),
     field(
         "train.ema_half_life_kimg",
-        "Average's half-life",
+        "Average half-life (kimg)",
         Accepts::Real(KIMG),
-        "Thousands of images after which old weights count half in the averaged generator that draws what you see.",
+        "Averaged weights draw the pictures you see. After this many thousand pictures, old weights count half.",
     ),
     field(
         "train.ema_rampup",
-        "Average's ramp-up",
+        "Average ramp-up",
         Accepts::OptionalReal(Range::above(0.0, 1e3)),
-        "Early on, the half-life is at most this share of the images seen.",
+        "Early on, the half-life is at most this share of the pictures seen. Empty: never shortened.",
     ),
     field(
         "schedule.kimg",
-        "Schedule's length",
+        "Schedule length (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),
-        "Thousands of images over which the values below reach their end, along a cosine.",
+        "Thousands of pictures over which the values below move to their end, along a cosine.",
     ),
     field(
         "schedule.generator_lr",
-        "Generator learning rate at the end",
+        "Final generator learning rate",
         Accepts::OptionalReal(LR),
-        "Empty: it stays as it is.",
+        "Value at the end of the schedule. Empty: constant.",
     ),
     field(
         "schedule.discriminator_lr",
-        "Discriminator learning rate at the end",
+        "Final discriminator learning rate",
         Accepts::OptionalReal(LR),
-        "Empty: it stays as it is.",
+        "Value at the end of the schedule. Empty: constant.",
     ),
-    field("schedule.beta2", "Adam beta2 at the end", Accepts::OptionalReal(BETA), "Empty: it stays as it is."),
-    field("schedule.r1_gamma", "R1 gamma at the end", Accepts::OptionalReal(GAMMA), "Empty: it stays as it is."),
-    field("schedule.r2_gamma", "R2 gamma at the end", Accepts::OptionalReal(GAMMA), "Empty: it stays as it is."),
+    field(
+        "schedule.beta2",
+        "Final Adam beta2",
+        Accepts::OptionalReal(BETA),
+        "Value at the end of the schedule. Empty: constant.",
+    ),
+    field(
+        "schedule.r1_gamma",
+        "Final R1 gamma",
+        Accepts::OptionalReal(GAMMA),
+        "Value at the end of the schedule. Empty: constant.",
+    ),
+    field(
+        "schedule.r2_gamma",
+        "Final R2 gamma",
+        Accepts::OptionalReal(GAMMA),
+        "Value at the end of the schedule. Empty: constant.",
+    ),
     field(
         "schedule.ema_half_life_kimg",
-        "Average's half-life at the end",
+        "Final average half-life (kimg)",
         Accepts::OptionalReal(KIMG),
-        "Empty: it stays as it is.",
+        "Value at the end of the schedule. Empty: constant.",
     ),
     field(
         "schedule.augment_p",
-        "Augmentation at the end",
+        "Final augmentation chance",
         Accepts::OptionalReal(Range::closed(0.0, 1.0)),
-        "Empty: it stays as it is.",
+        "Value at the end of the schedule, unless the chance is adaptive. Empty: constant.",
     ),
     field(
         "augment.p",
-        "Augmentation",
+        "Augmentation chance",
         Accepts::Real(Range::closed(0.0, 1.0)),
-        "Chance of each alteration below. Both networks see altered pictures, so the generator does not learn them.",
+        "Chance of each change below. Generated pictures are changed too, so the generator doesn't learn the changes.",
     ),
     field(
         "augment.adaptive",
-        "Adaptive",
+        "Adaptive chance",
         Accepts::Flag,
-        "Starts from the chance above and follows how well the discriminator knows the real pictures by heart.",
+        "Starts at the chance above. It rises while the discriminator memorises the real pictures, and falls otherwise.",
     ),
     field(
         "augment.target",
         "Adaptive target",
         Accepts::Real(Range::closed(0.0, 1.0)),
-        "How sure of real pictures the discriminator may be before more is altered.",
+        "How sure of real pictures the discriminator may be before the chance rises: 0 is undecided, 1 is always right.",
     ),
     field(
         "augment.adaptive_kimg",
-        "Adaptive speed",
+        "Adaptive rise time (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),
-        "Thousands of images in which the chance can go from 0 to 1.",
+        "Thousands of pictures in which the chance can rise from 0 to 1.",
     ),
-    field("augment.color", "Colours", Accepts::Flag, "Brightness, saturation and contrast."),
-    field("augment.translation", "Shift", Accepts::Flag, "By up to an eighth of the side."),
+    field("augment.color", "Colour jitter", Accepts::Flag, "Changes brightness, saturation and contrast."),
+    field("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
     field("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square of half the side."),
-    field("augment.flip", "Mirror", Accepts::Flag, "Left and right; real and generated pictures alike."),
+    field("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
     field(
         "augment.shear",
         "Shear",
         Accepts::Real(Range::closed(0.0, 1.0)),
-        "Largest slant, in pixels to the side for each pixel up.",
+        "Largest slant, in pixels sideways per pixel upwards.",
     ),
     field(
         "augment.zoom",
@@ -441,36 +465,58 @@ pub const FIELDS: &[Field] = &[
     ),
     field(
         "output.tick_steps",
-        "Steps a report",
+        "Report interval (steps)",
         Accepts::Whole { low: 1, high: 10_000 },
-        "How often losses are read back; the device is waited for each time.",
+        "How often the losses are reported. Each report waits for the device.",
     ),
-    field("output.grid", "Pictures in the grid", Accepts::Whole { low: 1, high: 1024 }, "Drawn from fixed latents."),
-    field("output.sample_steps", "Steps between grids", Accepts::OptionalWhole, "Empty: not by steps."),
+    field(
+        "output.grid",
+        "Sample grid size (pictures)",
+        Accepts::Whole { low: 1, high: 1024 },
+        "Number of pictures in the sample grid. Their latents never change.",
+    ),
+    field(
+        "output.sample_steps",
+        "Sample interval (steps)",
+        Accepts::OptionalWhole,
+        "Draws a sample grid every so many steps. Empty: not by steps.",
+    ),
     field(
         "output.sample_secs",
-        "Seconds between grids",
+        "Sample interval (seconds)",
         Accepts::OptionalReal(SECONDS),
-        "Empty: not by time. Drawing takes time from training.",
+        "Draws a sample grid every so many seconds, which takes time from training. Empty: not by time.",
     ),
     field(
         "output.epoch_samples",
-        "Epochs between kept grids",
+        "Saved sample interval (epochs)",
         Accepts::OptionalWhole,
-        "In the terminal: every so many epochs a grid is kept under a name of its own. Empty: never.",
+        "Terminal only: also saves a sample grid under the name below every so many epochs. Empty: never.",
     ),
-    field("output.epoch_file", "Name of kept grids", Accepts::NumberedPng, "With {n} for the epoch; in the terminal."),
-    field("output.checkpoint_steps", "Steps between checkpoints", Accepts::OptionalWhole, "Empty: not by steps."),
+    field(
+        "output.epoch_file",
+        "Saved sample name",
+        Accepts::NumberedPng,
+        "Terminal only: a path in the run's folder, with {n} for the epoch.",
+    ),
+    field(
+        "output.checkpoint_steps",
+        "Checkpoint interval (steps)",
+        Accepts::OptionalWhole,
+        "Saves a checkpoint every so many steps. Empty: not by steps.",
+    ),
     field(
         "output.checkpoint_secs",
-        "Seconds between checkpoints",
+        "Checkpoint interval (seconds)",
         Accepts::OptionalReal(SECONDS),
-        "Empty: not by time. What a crash can cost.",
+        "Saves a checkpoint every so many seconds: what a crash can cost at most. Empty: not by time.",
     ),
 ];
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::RunConfig;
     use crate::validate::paths;
@@ -498,10 +544,26 @@ mod tests {
         }
     }
 
+    /// Labels stand above their inputs in columns of 208 CSS pixels, help in a bubble above the column.
     #[test]
-    fn every_field_has_words_for_people() {
+    fn labels_and_help_are_short_and_well_formed() {
+        let starts_upper = |text: &str| text.starts_with(|first: char| first.is_uppercase());
+        for Field { path, label, help, .. } in FIELDS {
+            assert!(starts_upper(label) && !label.ends_with('.') && label.chars().count() <= 36, "{path}: {label:?}");
+            assert!(starts_upper(help) && help.ends_with('.') && help.chars().count() <= 120, "{path}: {help:?}");
+            assert!(!help.contains("  ") && !label.contains("  "), "{path}");
+        }
+        let labels: BTreeSet<&str> = FIELDS.iter().map(|field| field.label).collect();
+        assert_eq!(labels.len(), FIELDS.len(), "two settings have the same label");
+    }
+
+    #[test]
+    fn the_words_of_a_choice_differ_and_start_with_a_capital() {
         for field in FIELDS {
-            assert!(field.help.ends_with('.') && !field.label.is_empty(), "{}", field.path);
+            let Accepts::Choice(names) = field.accepts else { continue };
+            let words: BTreeSet<&str> = names.iter().map(|(_, words)| *words).collect();
+            assert_eq!(words.len(), names.len(), "{}", field.path);
+            assert!(words.iter().all(|words| words.starts_with(|first: char| first.is_uppercase())), "{}", field.path);
         }
     }
 }

@@ -90,7 +90,7 @@ test("every setting says what it is, to eyes and to screen readers", async ({ pa
   const place = await batch.boundingBox();
   await batch.focus();
   await expect(tip).toBeVisible();
-  await expect(tip).toContainText("larger is steadier");
+  await expect(tip).toContainText("Larger batches");
   expect(await batch.boundingBox(), "nothing moves").toEqual(place);
   await page.keyboard.press("Escape");
   await expect(tip).toBeHidden();
