@@ -69,7 +69,7 @@ test("a reloaded page draws the same pictures from a checkpoint and goes on trai
   expect(await whelp.losses(), "the losses that led there").toEqual(saved.losses);
 
   await whelp.part("generate-more").click();
-  await expect(whelp.part("grid-caption")).toContainText("fresh ones");
+  await expect(whelp.part("grid-caption")).toContainText("new samples");
   expect((await whelp.grid()).hash, "pictures of another seed").not.toBe(saved.grid.hash);
 
   await whelp.part("continue").click();
@@ -83,7 +83,7 @@ test("a reloaded page draws the same pictures from a checkpoint and goes on trai
 test("fresh pictures can be drawn once a training has ended", async ({ whelp }, info) => {
   const saved = await trainAndSave(whelp, info.outputPath("saved.safetensors"));
   await whelp.part("generate-more").click();
-  await expect(whelp.part("grid-caption")).toContainText("fresh ones");
+  await expect(whelp.part("grid-caption")).toContainText("new samples");
   const fresh = await whelp.grid();
   expect(fresh.step).toBe(saved.step);
   expect(fresh.hash).not.toBe(saved.grid.hash);
@@ -124,13 +124,13 @@ test("a generator that knows classes draws the one that is asked for", async ({ 
   const choice = whelp.part("draw-class");
   await expect(choice.locator("option")).toHaveText(["All classes", "beagle", "husky"]);
   await choice.selectOption("husky");
-  await expect(whelp.part("grid-caption")).toContainText("fresh ones, husky, seed");
+  await expect(whelp.part("grid-caption")).toContainText("new samples, husky, seed");
   const huskies = await whelp.pictures();
   await choice.selectOption("beagle");
-  await expect(whelp.part("grid-caption")).toContainText("fresh ones, beagle, seed");
+  await expect(whelp.part("grid-caption")).toContainText("new samples, beagle, seed");
   const beagles = await whelp.pictures();
   await choice.selectOption("All classes");
-  await expect(whelp.part("grid-caption")).toContainText("fresh ones, seed");
+  await expect(whelp.part("grid-caption")).toContainText("new samples, seed");
   // All in turn: the first is of the first class, the second of the second.
   expect((await whelp.pictures()).slice(0, 4)).toEqual([beagles[0], huskies[1], beagles[2], huskies[3]]);
   expect(beagles[0]).not.toBe(huskies[0]);

@@ -65,7 +65,7 @@ test("what a visitor waits for comes compressed, and a second visit does not fet
 test("before anyone trains there are dogs, and it is said whose", async ({ whelp }) => {
   await whelp.open();
   await whelp.starter();
-  await expect(whelp.part("grid-caption")).toHaveText(/^Drawn by the starter, a network that came with this page/);
+  await expect(whelp.part("grid-caption")).toHaveText(/^Drawn by the starter network that comes with this page/);
   const starter = await whelp.grid();
   expect(starter.colours, "sixty-four pictures by a trained network").toBeGreaterThan(1000);
   await whelp.chooseSize(4, 4);

@@ -76,7 +76,7 @@ test("flagged pictures are left out with one click, and taken back with another"
   await whelp.part("exclude-flagged").click();
   await expect(whelp.part("data-summary")).toContainText("6 pictures");
   await expect(check.locator("summary")).toContainText("2 left out");
-  await expect(whelp.part("exclude-flagged")).toHaveText("Use the 2 flagged as well");
+  await expect(whelp.part("exclude-flagged")).toHaveText("Include 2 flagged files");
   await whelp.part("exclude-flagged").click();
   await expect(whelp.part("data-summary")).toContainText("8 pictures");
 });

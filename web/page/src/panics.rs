@@ -1,4 +1,4 @@
-//! A fault of the page itself, told on the page.
+//! Shows a notice when the page itself panics.
 
 use leptos::prelude::document;
 use std::cell::RefCell;
@@ -6,25 +6,25 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, HtmlAnchorElement, Url};
 
 thread_local! {
-    /// The newest checkpoint, kept outside of the reactive system, which a panic leaves in an unknown state.
+    /// The latest checkpoint and its file name. It is outside of the reactive system, which may be broken after a panic.
     static RESCUE: RefCell<Option<(Blob, String)>> = const { RefCell::new(None) };
 }
 
-/// Keeps a checkpoint at hand to be offered after a panic.
+/// Remembers a checkpoint, to offer it for download after a panic.
 pub fn keep(blob: &Blob, name: &str) {
     RESCUE.with_borrow_mut(|rescue| *rescue = Some((blob.clone(), name.to_owned())));
 }
 
-/// From now on a panic is a sentence on the page and a line in the console.
+/// Makes every panic show a notice on the page and write a line to the console.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         web_sys::console::error_1(&info.to_string().into());
-        // There is nowhere left to report a second fault.
+        // A second error has nowhere to be reported.
         let _ = show();
     }));
 }
 
-/// Plain DOM: no component may be drawn any more.
+/// Builds the notice from plain DOM elements, as Leptos may not work after a panic.
 fn show() -> Result<(), JsValue> {
     if document().get_element_by_id("page-broke").is_some() {
         return Ok(());
@@ -38,8 +38,10 @@ fn show() -> Result<(), JsValue> {
     notice.append_child(&sentence)?;
     let rescue = RESCUE.with(|rescue| rescue.try_borrow().ok().and_then(|rescue| rescue.clone()));
     sentence.set_text_content(Some(match rescue {
-        Some(_) => "Whelp's page broke, by a fault of ours. Download the last checkpoint, reload the page and open it.",
-        None => "Whelp's page broke, by a fault of ours. Reload it to start again.",
+        Some(_) => {
+            "This page crashed because of a bug in Whelp. Download the last checkpoint, reload the page and open it."
+        }
+        None => "This page crashed because of a bug in Whelp. Reload the page to start again.",
     }));
     if let Some((blob, name)) = rescue {
         let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();

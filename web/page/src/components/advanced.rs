@@ -1,4 +1,4 @@
-//! Every setting of the table, a section at a time.
+//! The advanced settings: one section of the form for each section of the configuration.
 
 use leptos::{ev, prelude::*};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::length_field::LengthField;
 use super::setting_field::SettingField;
 use crate::store::Store;
 
-/// Sections of the configuration as a visitor calls them.
+/// Sections of the configuration, with the titles that the page shows.
 const SECTIONS: [(&str, &str); 6] = [
     ("data", "Pictures"),
     ("model", "Networks"),
@@ -18,12 +18,12 @@ const SECTIONS: [(&str, &str); 6] = [
     ("output", "Output"),
 ];
 
-/// The section that a field is shown in; none for the recipe and the length, which have places of their own.
+/// The section that shows a field. None for the recipe and the length: they have components of their own.
 fn section(field: &Field) -> Option<&'static str> {
     match field.path.split_once('.') {
         _ if field.path == "recipe" || field.accepts == Accepts::Length => None,
         Some((section, _)) => SECTIONS.iter().map(|(known, _)| *known).find(|known| *known == section),
-        // The seed.
+        // The seed has no section in the configuration.
         None => Some("train"),
     }
 }
@@ -32,7 +32,7 @@ fn section(field: &Field) -> Option<&'static str> {
 pub fn Advanced() -> impl IntoView {
     let store = expect_context::<Store>();
     let tree = Memo::new(move |_| store.config.with(|config| serde_json::to_value(config).unwrap_or_default()));
-    // Explanations can be in the way: Escape hides them until another field is come to.
+    // A tip can cover something: Escape hides tips until another field is focused or pointed at.
     let is_quiet = RwSignal::new(false);
     let on_key = move |event: ev::KeyboardEvent| {
         if event.key() == "Escape" {

@@ -1,4 +1,4 @@
-//! The whole screen.
+//! The whole page.
 
 use leptos::{ev, prelude::*};
 use whelp_messages::DevicePreference;
@@ -48,7 +48,7 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// A tab that is closed takes a run with it: the browser asks first.
+/// Closing the tab would end a run, so the browser asks first.
 fn guard_against_leaving(store: Store) {
     let _ = window_event_listener(ev::beforeunload, move |event| {
         if store.phase.get_untracked().is_active() {

@@ -1,4 +1,4 @@
-//! What the data doctor found: in a word, in advice, and file by file.
+//! What the check of the pictures found: a verdict, advice, and the flagged files.
 
 use leptos::{html, prelude::*};
 use whelp::data::{Count, Flag, Flagged, Report};
@@ -6,24 +6,24 @@ use whelp::data::{Count, Flag, Flagged, Report};
 use crate::store::{Data, Store};
 use crate::{draw, format, notices::Tone};
 
-/// Of the contact sheet.
+/// Pictures in a row of the contact sheet.
 const COLUMNS: usize = 10;
 
-/// Between two of its pictures, in their own pixels.
+/// Gap between two pictures of the contact sheet, in their own pixels.
 const GAP: usize = 1;
 
-/// Files that are named here; all are in the report of `whelp data check --json`.
+/// Flagged files named on the page; `whelp data check --json` names up to 10,000.
 const NAMED: usize = 200;
 
-/// The built-in dogs need no check.
+/// Nothing for the built-in dogs, which need no check.
 #[component]
 pub fn Check() -> impl IntoView {
     let store = expect_context::<Store>();
-    let checked = move || {
+    let report = move || {
         let of_own = |data: &Data| (!data.is_builtin).then(|| data.report.clone());
         store.data.with(|data| data.as_ref().and_then(of_own))
     };
-    move || checked().map(|report| view! { <Findings report=*report /> })
+    move || report().map(|report| view! { <Findings report=*report /> })
 }
 
 #[component]
@@ -44,7 +44,7 @@ fn Findings(report: Report) -> impl IntoView {
                     {(unnamed > 0).then(|| view! { <li>{format!("and {} more", format::full(unnamed as u64))}</li> })}
                 </ul>
             })}
-            <Counts title="Sides in pixels" counts=report.sides />
+            <Counts title="Side lengths (pixels)" counts=report.sides />
             <Counts title="Formats" counts=report.formats />
             <Counts title="Classes" counts=report.classes />
             <ContactSheet />
@@ -52,13 +52,11 @@ fn Findings(report: Report) -> impl IntoView {
     }
 }
 
-/// Reads the pictures again without the flagged ones, or with them.
+/// A button that reads the pictures again, without the flagged ones or with them.
 #[component]
 fn LeaveOut(count: usize, excluded: bool) -> impl IntoView {
     let store = expect_context::<Store>();
-    let count = format::full(count as u64);
-    let label =
-        if excluded { format!("Use the {count} flagged as well") } else { format!("Leave out the {count} flagged") };
+    let label = exclusion_label(count, excluded);
     view! {
         <button
             type="button"
@@ -72,7 +70,7 @@ fn LeaveOut(count: usize, excluded: bool) -> impl IntoView {
     }
 }
 
-/// How many there are of each, with bars to compare.
+/// A table of counts with bars.
 #[component]
 fn Counts(title: &'static str, counts: Vec<Count>) -> impl IntoView {
     let most = counts.iter().map(|count| count.count).max().unwrap_or_default().max(1);
@@ -96,7 +94,7 @@ fn Counts(title: &'static str, counts: Vec<Count>) -> impl IntoView {
     })
 }
 
-/// Pictures from all through the data set, as the networks will see them.
+/// Evenly spaced pictures of the data set, as the networks will see them.
 #[component]
 fn ContactSheet() -> impl IntoView {
     let store = expect_context::<Store>();
@@ -117,9 +115,15 @@ fn ContactSheet() -> impl IntoView {
             class="sheet"
             data-testid="contact-sheet"
             role="img"
-            aria-label="Some of the pictures, as they will be trained on"
+            aria-label="Some of the pictures, as the networks will see them"
         ></canvas>
     }
+}
+
+fn exclusion_label(count: usize, excluded: bool) -> String {
+    let files =
+        if count == 1 { "1 flagged file".to_owned() } else { format!("{} flagged files", format::full(count as u64)) };
+    if excluded { format!("Include {files}") } else { format!("Leave out {files}") }
 }
 
 fn headline(report: &Report) -> String {
@@ -148,7 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_headline_says_what_to_expect() {
+    fn the_button_says_how_many_files_it_concerns() {
+        assert_eq!(exclusion_label(1, false), "Leave out 1 flagged file");
+        assert_eq!(exclusion_label(1200, true), "Include 1,200 flagged files");
+    }
+
+    #[test]
+    fn the_headline_gives_the_verdict_and_the_number_of_flagged_files() {
         let report = Report { verdict: Verdict::Ready, ..Report::default() };
         assert_eq!(headline(&report), "Check: ready to train");
         let flagged = Report { flagged_count: 1200, ..report };

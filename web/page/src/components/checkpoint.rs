@@ -1,4 +1,4 @@
-//! Trained networks as a file: to keep, to open, to go on from.
+//! Checkpoints: download the networks, open a file, continue from it.
 
 use leptos::prelude::*;
 
@@ -18,8 +18,8 @@ pub fn Checkpoint() -> impl IntoView {
             Some(opened) => describe(opened),
             None if store.opening.get() => "Opening…".to_owned(),
             None => store.latest.with(|latest| match latest {
-                Some(saved) => format!("The newest was made after {} pictures.", format::short(saved.nimg)),
-                None => "All that has been learned, in one file. Drop one here to go on from it.".to_owned(),
+                Some(saved) => format!("The latest checkpoint is from after {} pictures.", format::short(saved.nimg)),
+                None => "Both networks in one file. Drop a checkpoint on the page to continue from it.".to_owned(),
             }),
         })
     };

@@ -1,17 +1,17 @@
-//! The one primary button and its small neighbours.
+//! The primary button (Train, Pause, Resume, …) and Stop.
 
 use leptos::prelude::*;
 
 use crate::store::{Intent, Phase, Store};
 
-/// What the primary button does now.
+/// What the primary button does at the moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Primary {
     Train,
     GoOn,
     Pause,
     Resume,
-    /// Something is under way that has to end first; it says what.
+    /// Nothing can be pressed until something has ended; the label says what.
     Wait(&'static str),
 }
 
@@ -22,7 +22,7 @@ impl Primary {
             Phase::Training => Primary::Pause,
             Phase::Pausing => Primary::Wait("Pausing…"),
             Phase::Paused => Primary::Resume,
-            Phase::Resuming => Primary::Wait("Going on…"),
+            Phase::Resuming => Primary::Wait("Resuming…"),
             Phase::Stopping => Primary::Wait("Stopping…"),
             Phase::Idle | Phase::Finished(_) | Phase::Broken => match store.intent.get() {
                 Intent::Train | Intent::GoOn => Primary::Wait("Getting ready…"),
@@ -35,7 +35,7 @@ impl Primary {
     fn label(self) -> &'static str {
         match self {
             Primary::Train => "Train",
-            Primary::GoOn => "Go on training",
+            Primary::GoOn => "Continue training",
             Primary::Pause => "Pause",
             Primary::Resume => "Resume",
             Primary::Wait(label) => label,
@@ -52,7 +52,7 @@ impl Primary {
         }
     }
 
-    /// A path in a box of 16 by 16.
+    /// An SVG path in a box of 16 x 16.
     fn icon(self) -> &'static str {
         match self {
             Primary::Train | Primary::GoOn | Primary::Resume => "M4 2l10 6-10 6z",
@@ -78,7 +78,7 @@ pub fn Controls() -> impl IntoView {
     let primary = Memo::new(move |_| Primary::now(store));
     let waits = move || matches!(primary.get(), Primary::Wait(_));
     let can_stop = move || store.is_busy() && store.phase.get() != Phase::Stopping;
-    // One button all along, so that the focus stays on it; and never `disabled`, which would lose the focus.
+    // One element for all states, so that the focus stays on it. Never `disabled`: that would lose the focus.
     view! {
         <div class="controls">
             <button

@@ -1,4 +1,4 @@
-//! The whole page is the place to drop things on.
+//! The whole page accepts dropped files.
 
 use leptos::{ev, prelude::*};
 use web_sys::DragEvent;
@@ -9,7 +9,7 @@ use crate::store::Store;
 #[component]
 pub fn DropOverlay() -> impl IntoView {
     let store = expect_context::<Store>();
-    // Entering a child comes before leaving its parent: only a count knows when the page is left.
+    // A child's `dragenter` comes before its parent's `dragleave`, so a count tells when the pointer leaves the page.
     let inside = StoredValue::new(0_i32);
     let moved = move |by: i32| {
         inside.update_value(|inside| *inside = (*inside + by).max(0));
@@ -51,7 +51,7 @@ pub fn DropOverlay() -> impl IntoView {
     }
 }
 
-/// A link or a piece of text that is dragged is none of ours.
+/// Whether files are dragged: links and text are left to the browser.
 fn has_files(event: &DragEvent) -> bool {
     event.data_transfer().is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0))
 }

@@ -1,4 +1,4 @@
-//! A button that lets the visitor pick files: a real file input under a label, so keyboards and screen readers know it.
+//! A button to pick files. It is a file input inside a label, so keyboards and screen readers can use it.
 
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
@@ -9,7 +9,7 @@ use crate::files::{self, PathAndFile};
 /// What can be picked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pick {
-    /// Any number, of the types that `accept` lists.
+    /// Any number of files, of the types in `accept`.
     Files {
         accept: &'static str,
     },
@@ -22,16 +22,16 @@ pub enum Pick {
 #[component]
 pub fn FilePicker(
     label: &'static str,
-    /// For tests, and as the input's id.
+    /// The input's id and `data-testid`.
     id: &'static str,
     pick: Pick,
     on_pick: impl Fn(Vec<PathAndFile>) + 'static,
 ) -> impl IntoView {
     let input = NodeRef::<html::Input>::new();
-    // Not an attribute that the view macro knows.
+    // The view macro does not know this attribute.
     Effect::new(move |_| {
         if let (Some(input), Pick::Folder) = (input.get(), pick) {
-            // A fixed, valid name.
+            // Fails only for an invalid name, and this one is valid.
             let _ = input.set_attribute("webkitdirectory", "");
         }
     });
@@ -42,7 +42,7 @@ pub fn FilePicker(
     let on_change = move |event: web_sys::Event| {
         let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()) else { return };
         let found = input.files().map(|list| files::picked(&list)).unwrap_or_default();
-        // The same file picked again is a change again.
+        // Otherwise picking the same file again would be no change.
         input.set_value("");
         if !found.is_empty() {
             on_pick(found);

@@ -1,10 +1,10 @@
-//! More pictures from networks at rest: of one class, and as typical or as varied as wanted.
+//! More pictures from networks that are not training: of one class, and more typical or more varied.
 
 use leptos::prelude::*;
 
 use crate::store::Store;
 
-/// Ends and step of the slider.
+/// Range and step of the slider, in truncation psi.
 const LEAST_VARIED: f64 = 0.3;
 const MOST_VARIED: f64 = 1.0;
 const STEP: f64 = 0.05;
@@ -54,7 +54,7 @@ pub fn FreshPictures() -> impl IntoView {
                 <input
                     type="range"
                     data-testid="draw-variety"
-                    aria-label="From typical to varied pictures"
+                    aria-label="Variety of the pictures"
                     min=LEAST_VARIED.to_string()
                     max=MOST_VARIED.to_string()
                     step=STEP.to_string()

@@ -1,4 +1,4 @@
-//! Name, device, colours.
+//! The name, the device and the switch between light and dark.
 
 use leptos::prelude::*;
 

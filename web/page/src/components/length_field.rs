@@ -1,11 +1,11 @@
-//! How long to train: a number and what it counts, or no end.
+//! How long to train: a number and its unit, or no end.
 
 use leptos::prelude::*;
 use whelp::config::Length;
 
 use crate::store::Store;
 
-/// What a length counts, as the page offers it.
+/// The units of a length that the page offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     Unlimited,
@@ -38,7 +38,7 @@ impl Unit {
         }
     }
 
-    /// What the unit starts with when it is chosen: some minutes on a graphics device.
+    /// The number filled in when the unit is chosen: some minutes of training on a graphics device.
     fn usual(self) -> u64 {
         match self {
             Unit::Unlimited => 0,
@@ -92,7 +92,7 @@ pub fn LengthField() -> impl IntoView {
     });
     view! {
         <div class="field length">
-            <label for="setting-length-unit">"Train for"</label>
+            <label for="setting-length-unit">"Training length"</label>
             <div class="pair">
                 <Show when=move || unit.get() != Unit::Unlimited>
                     <input
@@ -111,7 +111,7 @@ pub fn LengthField() -> impl IntoView {
                     {options}
                 </select>
             </div>
-            <p class="hint">"Counted from the first step; a checkpoint brings its own count along."</p>
+            <p class="hint">"Counted from the very first step, also when you continue from a checkpoint."</p>
         </div>
     }
 }

@@ -1,4 +1,4 @@
-//! Both losses. Drawn when a tick comes, when the colours change and when the width does; never in between.
+//! The chart of both losses. It is drawn only when new losses come and when the colours or the size change.
 
 use js_sys::{Array, Float64Array, JSON, Object, Reflect};
 use leptos::{html, prelude::*};
@@ -16,13 +16,13 @@ pub fn LossChart() -> impl IntoView {
     let target = NodeRef::<html::Div>::new();
     let chart = StoredValue::new_local(None::<UPlot>);
     let is_empty = Memo::new(move |_| store.losses.with(LossSeries::is_empty));
-    // A canvas cannot be read: what tests go by.
+    // For tests, which cannot read numbers from a canvas.
     let newest = move || {
         let newest = store.losses.with(|losses| losses.newest([LOSS_D, LOSS_G]));
         newest.map(|(step, [d, g])| format!("{step} {d} {g}"))
     };
 
-    // Colours are part of a chart's options: other colours, another chart.
+    // uPlot takes its colours once, so other colours need a new chart.
     Effect::new(move |_| {
         store.dark.track();
         let Some(target) = target.get() else { return };
@@ -45,7 +45,7 @@ pub fn LossChart() -> impl IntoView {
         if let Ok(observer) = ResizeObserver::new(fit.as_ref().unchecked_ref()) {
             observer.observe(&observed);
         }
-        // Lives as long as the page, like the element that it watches.
+        // It lives as long as the page, like the element that it watches.
         fit.forget();
     });
 
@@ -53,21 +53,21 @@ pub fn LossChart() -> impl IntoView {
         <section class="part losses" aria-labelledby="losses-title">
             <h2 id="losses-title">"Losses"</h2>
             <p class="legend">
-                <span class="key generator">"generator, which draws"</span>
-                <span class="key discriminator">"discriminator, which judges"</span>
+                <span class="key generator">"generator (draws pictures)"</span>
+                <span class="key discriminator">"discriminator (spots them)"</span>
             </p>
             <details class="what">
                 <summary>"what is this?"</summary>
                 <p>
-                    "Two networks play against each other. One draws pictures, the other tells them from real ones; \
-                     each line is how badly one of them fares. When one improves, the other's line tends to rise. \
-                     Neither line tells how good the pictures are: look at them."
+                    "Two networks compete. The generator draws pictures, and the discriminator tries to tell them \
+                     from real ones. Each line is one network's loss: lower is better for that network, and when one \
+                     line falls, the other tends to rise. Neither line says how good the pictures are: look at them."
                 </p>
             </details>
             <div class="chart" class:empty=move || is_empty.get() data-testid="loss-chart" data-newest=newest>
                 <div class="plot" node_ref=target></div>
                 <Show when=move || is_empty.get()>
-                    <p class="hint">"The losses of both networks will be drawn here."</p>
+                    <p class="hint">"Both losses appear here during training."</p>
                 </Show>
             </div>
         </section>
@@ -82,13 +82,13 @@ fn columns(losses: &LossSeries) -> Array {
 
 fn size(target: &HtmlElement) -> Object {
     let size = Object::new();
-    // Plain new objects take any property.
+    // Setting a property of a new plain object cannot fail.
     let _ = Reflect::set(&size, &"width".into(), &target.client_width().max(160).into());
     let _ = Reflect::set(&size, &"height".into(), &target.client_height().max(80).into());
     size
 }
 
-/// uPlot's options, in the colours that the style sheet has now.
+/// uPlot's options, in the style sheet's current colours.
 fn options(target: &HtmlElement) -> Result<Object, JsValue> {
     let style = window().get_computed_style(target)?.ok_or("no style")?;
     let colour = |name: &str| style.get_property_value(name).map(|value| value.trim().to_owned());

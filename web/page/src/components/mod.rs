@@ -1,4 +1,4 @@
-//! What is on the screen, a part a file.
+//! What is on the screen, one component per file.
 
 mod advanced;
 mod app;

@@ -1,4 +1,4 @@
-//! Notices, where they are seen wherever the page is scrolled to.
+//! The notices, fixed at the bottom of the window.
 
 use leptos::prelude::*;
 
@@ -29,7 +29,7 @@ fn show(store: Store, notice: Notice) -> impl IntoView {
                 class="button"
                 data-testid=remedy.id()
                 on:click=move |_| {
-                    // What a download keeps may be wanted again; the others answer by what happens next.
+                    // A download may be wanted twice. The other remedies have a visible effect, so their notice can go.
                     if remedy != Remedy::DownloadLatest {
                         store.notices.dismiss(id);
                     }

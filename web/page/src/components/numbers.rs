@@ -1,4 +1,4 @@
-//! How much, how fast, how long. Every number has room for its widest value, so nothing moves when it changes.
+//! Numbers of the run: pictures seen, speed, time. Each has room for its widest value, so nothing moves when it changes.
 
 use js_sys::Date;
 use leptos::prelude::*;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::format;
 use crate::store::{Phase, Store};
 
-/// The two that matter most.
+/// The two that matter most: pictures seen, and speed.
 #[component]
 pub fn Headline() -> impl IntoView {
     let store = expect_context::<Store>();
@@ -21,7 +21,7 @@ pub fn Headline() -> impl IntoView {
             <span class="seen" data-testid="images-seen" data-value=move || seen.get()>
                 {move || format!("{} seen", format::short(seen.get()))}
             </span>
-            <span class="speed" data-testid="speed" data-value=move || speed.get() title="Pictures a second">
+            <span class="speed" data-testid="speed" data-value=move || speed.get() title="Pictures per second">
                 {move || format::per_second(speed.get())}
             </span>
         </p>
@@ -55,7 +55,7 @@ pub fn Clocks() -> impl IntoView {
     }
 }
 
-/// A clock between two ticks. It stands still, and costs nothing, unless a run is computing.
+/// Counts the seconds between two ticks of a run. The timer exists only while a run is training.
 fn tick_while_training(store: Store) {
     let clock = StoredValue::new(None::<IntervalHandle>);
     Effect::new(move |_| {

@@ -1,4 +1,4 @@
-//! What is trained on: the built-in dogs, or what the visitor brings.
+//! The pictures to train on: the built-in dogs, or the visitor's own.
 
 use leptos::prelude::*;
 use whelp::data::held_out;
@@ -10,7 +10,7 @@ use super::strip::Strip;
 use crate::format;
 use crate::store::{Data, LoadStage, Loading, Store};
 
-/// What can be read, for the browser's file dialog. The last two are for tar archives and idx files.
+/// File types for the browser's file dialog. `.gz` is for packed tar archives and idx files.
 const PICTURES_AND_ARCHIVES: &str = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,.zip,application/zip,\
                                      .tar,application/x-tar,.tgz,.gz,application/gzip";
 
@@ -25,7 +25,7 @@ pub fn Pictures() -> impl IntoView {
     let is_loading = Memo::new(move |_| store.loading.with(Option::is_some));
     let invitation = move || {
         if store.phase.get().is_active() {
-            "Pictures dropped now are for the next training."
+            "Pictures that you drop now are for the next training run."
         } else {
             "Drop a folder, pictures, a zip or a tar anywhere on this page."
         }
@@ -74,14 +74,17 @@ pub fn Pictures() -> impl IntoView {
     }
 }
 
-/// What stays on this device for the next visit, with a way to remove it.
+/// The prepared pictures kept on this device for the next visit, with a button to remove them.
 #[component]
 fn Kept() -> impl IntoView {
     let store = expect_context::<Store>();
     let words = move || {
         let kept = store.kept.get();
-        let sets = if kept.count == 1 { "1 prepared set".to_owned() } else { format!("{} prepared sets", kept.count) };
-        format!("{sets} of pictures kept for your next visit, {}. ", format::megabytes(kept.bytes))
+        let size = format::megabytes(kept.bytes);
+        match kept.count {
+            1 => format!("1 prepared set of pictures ({size}) is kept for your next visit. "),
+            count => format!("{count} prepared sets of pictures ({size}) are kept for your next visit. "),
+        }
     };
     view! {
         <Show when=move || { store.kept.get().count > 0 }>
@@ -95,7 +98,7 @@ fn Kept() -> impl IntoView {
     }
 }
 
-/// Progress of reading, with a way out.
+/// The progress of reading pictures, with a button to cancel it.
 #[component]
 fn LoadProgress() -> impl IntoView {
     let store = expect_context::<Store>();

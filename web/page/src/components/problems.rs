@@ -1,4 +1,4 @@
-//! Files that could not be used, each with its reason.
+//! The files that could not be used, each with the reason.
 
 use leptos::prelude::*;
 use whelp::data::Skipped;

@@ -1,11 +1,11 @@
-//! The pictures: what this page is about.
+//! The generated pictures, and a caption that says what drew them.
 
 use leptos::{html, prelude::*};
 
 use crate::store::{Fresh, Origin, Phase, Samples, Store};
 use crate::{draw, format, notices::Tone};
 
-/// Between two pictures, in their own pixels.
+/// Gap between two pictures, in their own pixels.
 const GAP: usize = 1;
 
 #[component]
@@ -45,13 +45,13 @@ pub fn SampleGrid() -> impl IntoView {
     }
 }
 
-/// What will be here.
+/// Shown until there are pictures.
 #[component]
 fn Placeholder() -> impl IntoView {
     let store = expect_context::<Store>();
     let sentence = move || match store.phase.get() {
         phase if phase.is_active() && phase != Phase::Paused => "The first pictures are on their way.",
-        _ => "Pictures that nobody took will appear here, and get better as your device learns.",
+        _ => "Generated pictures will appear here, and improve as training goes on.",
     };
     view! {
         <div class="placeholder">
@@ -64,19 +64,19 @@ fn caption(samples: &Samples) -> String {
     let seen = format::short(samples.nimg);
     match &samples.origin {
         Origin::Run => format!("After {seen} pictures"),
-        Origin::Fresh(fresh) => format!("After {seen} pictures · fresh ones, {}", described(fresh)),
+        Origin::Fresh(fresh) => format!("After {seen} pictures · new samples, {}", described(fresh)),
         Origin::Starter => {
-            format!("Drawn by the starter, a network that came with this page and has seen {seen} pictures of dogs")
+            format!("Drawn by the starter network that comes with this page, trained on {seen} pictures of dogs")
         }
     }
 }
 
-/// The step of the visitor's own networks that drew them.
+/// The step at which the visitor's networks drew them; none for the starter's pictures.
 fn own_step(samples: &Samples) -> Option<u64> {
     (samples.origin != Origin::Starter).then_some(samples.step)
 }
 
-/// What it takes to draw the same ones again.
+/// Class, seed and truncation: what is needed to draw the same pictures again.
 fn described(fresh: &Fresh) -> String {
     let Fresh { seed, class, truncation_psi } = fresh;
     let class = class.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! One setting, as its row in the table of settings describes it: a label, an input that fits what it accepts, and an
-//! explanation that shows while the field is focused or pointed at.
+//! The form of one setting, made from its row in `fields::FIELDS`: a label, an input that fits what the field accepts,
+//! and a tip that shows while the field is focused or pointed at.
 
 use js_sys::Reflect;
 use leptos::{html, prelude::*};
@@ -11,7 +11,7 @@ use whelp::validate::ConfigError;
 use super::settings::COMPLAINT_ID;
 use crate::store::Store;
 
-/// What an `input` element is told of the values.
+/// Attributes of an `input` element.
 #[derive(Default)]
 struct Typing {
     kind: &'static str,
@@ -37,8 +37,10 @@ impl Typing {
     }
 }
 
-/// `setting-` and the last part of the path, of the input and for tests: `setting-batch`. Sections that repeat names of
-/// others keep theirs: `setting-schedule-beta2`.
+/// The id and `data-testid` of a field's input: `setting-` and the field's name, e.g. `setting-batch`.
+///
+/// Fields of other sections than data, model and train keep their section, because some names occur twice:
+/// `setting-schedule-beta2`.
 fn id(path: &str) -> String {
     let name = match path.split_once('.') {
         Some(("data" | "model" | "train", name)) => name,
@@ -47,11 +49,11 @@ fn id(path: &str) -> String {
     format!("setting-{}", name.replace(['.', '_'], "-"))
 }
 
-/// Nothing for `train.length`, which has a form of its own.
+/// Draws nothing for `train.length`, which has a component of its own.
 #[component]
 pub fn SettingField(
     field: &'static Field,
-    /// The form's configuration as a tree.
+    /// The form's configuration as JSON.
     tree: Memo<Value>,
 ) -> impl IntoView {
     let pointer = format!("/{}", field.path.replace('.', "/"));
@@ -78,7 +80,7 @@ pub fn SettingField(
     }
 }
 
-/// The explanation; `aria-describedby` of the input names it.
+/// The explanation of a field. The input's `aria-describedby` refers to it.
 #[component]
 fn Tip(field: &'static Field) -> impl IntoView {
     view! {
@@ -92,7 +94,7 @@ fn hint_id(field: &Field) -> String {
     format!("{}-hint", id(field.path))
 }
 
-/// For `aria-invalid`: whether what is wrong with the settings is this field.
+/// For `aria-invalid`: `true` if the complaint about the settings is about this field.
 fn is_wrong(store: Store, field: &Field) -> Option<&'static str> {
     store.complaint.with(|error| match error {
         Some(ConfigError::Value { field: path, .. }) if path == field.path => Some("true"),
@@ -127,7 +129,7 @@ fn Checked(field: &'static Field, value: Memo<Value>) -> impl IntoView {
 #[component]
 fn Chosen(field: &'static Field, value: Memo<Value>, choices: Vec<(Value, String)>) -> impl IntoView {
     let store = expect_context::<Store>();
-    // A choice goes by its JSON, quotes and all.
+    // The option's value is the choice as JSON, with quotes.
     let options = choices.into_iter().map(|(choice, words)| {
         let json = choice.to_string();
         view! { <option value=json selected=move || value.get() == choice>{words}</option> }
@@ -150,14 +152,14 @@ fn Chosen(field: &'static Field, value: Memo<Value>, choices: Vec<(Value, String
     }
 }
 
-/// What is typed counts at once where it is a value of the field, and is complained of where it is not.
+/// Takes over what is typed as soon as it is a value of the field, and complains otherwise.
 #[component]
 fn Typed(field: &'static Field, value: Memo<Value>, typing: Typing) -> impl IntoView {
     let store = expect_context::<Store>();
     let Typing { kind, keyboard, step, min, max } = typing;
     let input = NodeRef::<html::Input>::new();
     let is_refused = Memo::new(move |_| store.refused.with(|refused| refused.contains_key(field.path)));
-    // Text that means the value already is left as it was typed, e.g. "0.0" on the way to "0.01".
+    // Text that already means the value is left as typed, e.g. "0.0" on the way to "0.01".
     Effect::new(move |_| {
         let (Some(input), value) = (input.get(), value.get()) else { return };
         if !is_refused.get() && json_from(field.accepts, &input.value()).as_ref() != Some(&value) {
@@ -197,13 +199,13 @@ fn Typed(field: &'static Field, value: Memo<Value>, typing: Typing) -> impl Into
     }
 }
 
-/// Whether there is text in the input that the browser does not take for a number, and so does not hand out.
+/// Whether the input holds text that is not a number: the browser then reports an empty value.
 fn is_half_typed(input: &HtmlInputElement) -> bool {
     let get = |of: &wasm_bindgen::JsValue, key: &str| Reflect::get(of, &key.into()).unwrap_or_default();
     get(&get(input, "validity"), "badInput").is_truthy()
 }
 
-/// What typed text is as JSON; none if it is no number where one is wanted.
+/// Typed text as JSON; none if the field needs a number and the text is not one.
 fn json_from(accepts: Accepts, text: &str) -> Option<Value> {
     let text = text.trim();
     match accepts {
@@ -217,14 +219,14 @@ fn json_from(accepts: Accepts, text: &str) -> Option<Value> {
     }
 }
 
-/// A value as one types it.
+/// A value as one would type it.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Number(number) if number.is_f64() => {
             let number = number.as_f64().unwrap_or_default();
-            // Nobody counts eight zeros behind a point.
+            // 1e-8 is easier to read than 0.00000001.
             if number != 0.0 && number.abs() < 1e-4 { format!("{number:e}") } else { number.to_string() }
         }
         other => other.to_string(),

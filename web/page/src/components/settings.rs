@@ -1,4 +1,4 @@
-//! The recipe, and for those who want it everything else.
+//! The recipe, and below it the advanced settings.
 
 use leptos::prelude::*;
 use whelp::config::Architecture;
@@ -9,14 +9,14 @@ use whelp::validate::ConfigError;
 use super::advanced::Advanced;
 use crate::store::{Device, Store, Suggested};
 
-/// Of the sentence on what is wrong, for the fields that it may be about.
+/// Id of the complaint about the settings; the field that it is about refers to it.
 pub const COMPLAINT_ID: &str = "settings-complaint";
 
 #[component]
 pub fn Settings() -> impl IntoView {
     let store = expect_context::<Store>();
     let recipe = Memo::new(move |_| store.config.with(|config| config.recipe.clone()));
-    // What is filled in before the device is known would be overwritten by what suits it.
+    // Once the device is known, its suggestion fills in the form and would overwrite what was typed before.
     let is_fixed =
         Memo::new(move |_| store.is_busy() || matches!(store.device.get(), Device::Looking | Device::Measuring(_)));
     let can_start_over = Memo::new(move |_| store.can_go_on() && !store.is_busy());
@@ -61,7 +61,7 @@ pub fn Settings() -> impl IntoView {
             }}
             <Show when=move || can_start_over.get()>
                 <p class="hint">
-                    "Going on keeps a training's own settings except its length; the rest is for starting over."
+                    "Continuing changes only the length. Other settings apply when you start over."
                 </p>
                 <div class="buttons">
                     <button type="button" class="button" data-testid="train" on:click=move |_| store.train()>
@@ -73,7 +73,7 @@ pub fn Settings() -> impl IntoView {
     }
 }
 
-/// Why the networks are of the size that they are, while they are of that size.
+/// Why this size was suggested, as long as the form still has the suggested size.
 fn picked(store: Store) -> Option<String> {
     let Suggested { config: suggested, reason } = store.suggested.get()?;
     let is_kept = store.config.with(|config| {
@@ -84,7 +84,7 @@ fn picked(store: Store) -> Option<String> {
     reason.filter(|_| is_kept)
 }
 
-/// The recipes by the family of their networks, both in the order of the list.
+/// The recipes grouped by architecture, in the order of [`recipes::ALL`].
 fn families() -> Vec<(&'static str, Vec<Recipe>)> {
     let mut families: Vec<(&'static str, Vec<Recipe>)> = Vec::new();
     for recipe in recipes::ALL {
@@ -97,7 +97,7 @@ fn families() -> Vec<(&'static str, Vec<Recipe>)> {
     families
 }
 
-/// An architecture's name for people.
+/// The name of an architecture as the form shows it.
 fn name(architecture: Architecture) -> &'static str {
     let id = serde_json::to_value(architecture).unwrap_or_default();
     let Some(Accepts::Choice(names)) = fields::find("model.architecture").map(|field| field.accepts) else { return "" };

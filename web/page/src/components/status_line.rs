@@ -1,4 +1,4 @@
-//! One plain sentence.
+//! One plain sentence about the state of the page.
 
 use leptos::prelude::*;
 
@@ -9,7 +9,8 @@ use crate::store::{Data, Phase, Store};
 #[component]
 pub fn StatusLine() -> impl IntoView {
     let store = expect_context::<Store>();
-    // Of all that changes with every tick only what the sentence can tell: a screen reader hears it when it differs.
+    // Progress changes with every tick, but a screen reader reads the sentence whenever it changes. So only what the
+    // sentence really shows is taken from the progress.
     let seen = Memo::new(move |_| match store.phase.get() {
         Phase::Finished(_) => store.progress.with(|progress| format::short(progress.nimg)),
         _ => String::new(),

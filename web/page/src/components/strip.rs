@@ -1,4 +1,4 @@
-//! Twelve real pictures in a row, as the networks will see them.
+//! A row of twelve training pictures, as the networks will see them.
 
 use leptos::{html, prelude::*};
 use whelp::data::Grid;
@@ -6,10 +6,10 @@ use whelp::data::Grid;
 use crate::store::Store;
 use crate::{draw, notices::Tone};
 
-/// Between two pictures, in their own pixels.
+/// Gap between two pictures, in their own pixels.
 const GAP: usize = 2;
 
-/// What the strip has room for.
+/// Pictures that the strip has room for.
 const COLUMNS: usize = 12;
 
 #[component]
@@ -33,14 +33,14 @@ pub fn Strip() -> impl IntoView {
                 node_ref=canvas
                 data-testid="preview"
                 role="img"
-                aria-label="Some of the pictures"
+                aria-label="Some of the training pictures"
                 hidden=hidden
             ></canvas>
         </div>
     }
 }
 
-/// `count` pictures of the grid in one row, evenly spaced through it; all if there are fewer.
+/// `count` evenly spaced pictures of the grid, in one row; all of them if there are fewer.
 fn some(grid: &Grid, count: usize) -> Grid {
     let (tile, channels, width) = (grid.tile, grid.channels, grid.width());
     let count = count.min(grid.count);

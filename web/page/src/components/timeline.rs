@@ -1,4 +1,4 @@
-//! How much of the run is done.
+//! The progress bar of the run.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The charting library that index.html loads (npm `uplot`), as far as it is used here.
+//! Bindings to the charting library uPlot (npm `uplot`), which index.html loads: only what the loss chart uses.
 
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
