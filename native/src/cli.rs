@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use whelp::device::DeviceChoice;
 
-/// Grows pictures of dogs, or of any folder of pictures, with a GAN.
+/// Trains a GAN that draws dogs, or pictures like those in a folder of yours.
 #[derive(Debug, Parser)]
 #[command(name = "whelp", version, about)]
 pub struct Cli {
@@ -16,54 +16,54 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
-    /// Train on a folder or an archive of pictures, or on the built-in dogs
+    /// Train on the built-in dogs, or on your own folder or archive of pictures
     Train(TrainArguments),
-    /// Draw pictures with a trained checkpoint
+    /// Draw pictures with a checkpoint
     Generate(GenerateArguments),
-    /// Make a checkpoint of networks that PyTorch saved
+    /// Convert networks saved by PyTorch into a checkpoint
     Import(ImportArguments),
-    /// Make a small checkpoint that can only be drawn with, to share
+    /// Make a small checkpoint to share, which can draw but not train
     Export(ExportArguments),
-    /// Tell what a checkpoint holds
+    /// Describe a checkpoint
     Info(InfoArguments),
-    /// List the named recipes
+    /// List the recipes
     Recipes,
-    /// Tell what a training step costs on a device: time, and kernels launched
+    /// Measure a training step on a device: its time, and the kernels that it launches
     Profile(ProfileArguments),
     /// Serve the page to browsers on this machine
     Serve(ServeArguments),
-    /// Look at pictures before training
+    /// Check pictures before training, and list the prepared ones
     #[command(subcommand)]
     Data(DataSubcommand),
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub enum DataSubcommand {
-    /// Tell what is in a folder or an archive, what cannot be used and why, what is doubtful, and what to do
+    /// Check a folder or an archive: what cannot be used and why, what is doubtful, and what to do
     Check(CheckArguments),
-    /// List the prepared pictures that are kept so that the next start is immediate
+    /// List the prepared pictures that are kept for the next start
     Cache(CacheArguments),
 }
 
 #[derive(Args, Debug)]
 pub struct CacheArguments {
-    /// Remove them
+    /// Delete them
     #[arg(long)]
     pub clear: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct CheckArguments {
-    /// Folder, zip or tar archive, picture or idx file, or builtin:dogs
+    /// Folder, zip or tar archive, picture, idx file, or builtin:dogs
     #[arg(value_name = "PATH|builtin:dogs")]
     pub path: String,
-    /// Side that the pictures are to have, in pixels: 28, 32, 64 or 128
+    /// Resolution of the prepared pictures in pixels: 28, 32, 64 or 128
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub resolution: usize,
-    /// Set any field of data, e.g. data.framing=pad
+    /// Set a field of the data section, e.g. data.framing=pad
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// See what is left without the flagged pictures
+    /// Leave out the flagged pictures
     #[arg(long)]
     pub exclude_flagged: bool,
     /// Write a contact sheet of the prepared pictures
@@ -76,132 +76,132 @@ pub struct CheckArguments {
 
 #[derive(Args, Debug)]
 pub struct TrainArguments {
-    /// Folder, zip or tar archive, picture or idx file to train on, or builtin:dogs [default: builtin:dogs, or what --resume was trained on]
+    /// What to train on: folder, zip or tar archive, picture, idx file, or builtin:dogs [default: builtin:dogs; required to resume a run that was trained on anything else]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
-    /// Leave out what `whelp data check` flags: duplicates, small, blank and very long pictures, grey among coloured
+    /// Leave out what `whelp data check` flags: duplicates, small, blank or very long pictures, grey ones among coloured
     #[arg(long)]
     pub exclude_flagged: bool,
-    /// Named recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]
+    /// Recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub recipe: Option<String>,
-    /// Folder for this run's files [default: a new one in runs/, or the resumed run's]
+    /// Folder for the run's files [default: a new folder in runs/, or the resumed run's folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Side of the pictures in pixels: 28, 32, 64 or 128
+    /// Resolution of the pictures in pixels: 28, 32, 64 or 128
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub resolution: Option<usize>,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
-    /// Train this many steps in all
+    /// Stop after N steps in total, counted from the very first
     #[arg(long, value_name = "N", group = "length")]
     pub steps: Option<u64>,
-    /// Train this many passes through the pictures in all
+    /// Stop after N passes through the pictures in total
     #[arg(long, value_name = "N", group = "length")]
     pub epochs: Option<u64>,
-    /// Train this many thousand images in all
+    /// Stop after K thousand pictures in total
     #[arg(long, value_name = "K", group = "length")]
     pub kimg: Option<u64>,
-    /// Train this long in all, e.g. 30m, 2h or 1h30m
+    /// Stop after this much training time in total, e.g. 30m, 2h or 1h30m
     #[arg(long, value_name = "TIME", group = "length", value_parser = parse_duration)]
     pub time: Option<Duration>,
-    /// Seed of everything random [default: 0]
+    /// Random seed [default: 0]
     #[arg(long, value_name = "S", conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// What computes
+    /// Device to train on
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
-    /// Checkpoint, or folder of a run, to go on from
+    /// Checkpoint or run folder to continue from
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
-    /// Set any field of the configuration, e.g. train.generator_lr=1e-4
+    /// Set any field of the configuration, e.g. train.generator_lr=1e-4 (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Print one event per line as JSON on stdout
+    /// Print every event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct GenerateArguments {
-    /// Checkpoint, or folder of a run, to draw with
+    /// Checkpoint or run folder to draw with
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
-    /// How many pictures
+    /// Number of pictures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
-    /// A folder or a .zip for single pictures, or a .png for one grid
+    /// Folder or .zip for single pictures, .png for one grid of them
     #[arg(long, value_name = "DIR|FILE.zip|FILE.png")]
     pub out: PathBuf,
-    /// Seed of the latents; the same seed draws the same pictures in the page
+    /// Seed of the latents; the page draws the same pictures from the same seed
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
-    /// Scales the latents: below 1, more typical and less varied pictures
+    /// Scale of the latents: below 1, pictures are more typical and less varied
     #[arg(long, value_name = "PSI", default_value_t = 1.0)]
     pub truncation: f64,
-    /// Class to draw, for checkpoints that know classes
+    /// Class to draw, by name or number, if the checkpoint was trained with classes
     #[arg(long, value_name = "C")]
     pub class: Option<String>,
-    /// What computes
+    /// Device to draw on
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
 }
 
 #[derive(Args, Debug)]
 pub struct ProfileArguments {
-    /// Named recipe (see `whelp recipes`)
+    /// Recipe to measure (see `whelp recipes`)
     #[arg(long, value_name = "NAME", default_value = "r3gan-small")]
     pub recipe: String,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
-    /// Steps to measure, after a first one
+    /// Number of steps to measure, after a first one that is reported by itself
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub steps: u32,
-    /// What computes
+    /// Device to measure
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
     /// Set any field of the configuration, e.g. model.generator_width=32
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Tell how fast each of the convolutions of DCGAN for 64 pixels is instead, at the recipe's width and batch
+    /// Measure the single convolutions of DCGAN at 64 pixels instead, at the recipe's width and batch size
     #[arg(long)]
     pub convolutions: bool,
-    /// Compute convolutions on graphics devices with burn's kernels, for comparison
+    /// Use burn's convolution kernels on a graphics device, for comparison
     #[arg(long)]
     pub burn_convolutions: bool,
-    /// Print it as JSON
+    /// Print the measurements as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct ServeArguments {
-    /// Port; 0 takes any that is free
+    /// Port; 0 picks a free one
     #[arg(long, value_name = "P", default_value_t = 8080)]
     pub port: u16,
-    /// Folder of the built page [default: the page in this program]
+    /// Folder of the built page [default: the page inside this program]
     #[arg(long, value_name = "DIR")]
     pub page: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// State dict of the PyTorch DCGAN tutorial's generator, or of both networks
+    /// State dict of the generator of PyTorch's DCGAN tutorial, or of both networks
     #[arg(value_name = "FILE.pth|FILE.safetensors")]
     pub file: PathBuf,
     /// Checkpoint to write
     #[arg(long, value_name = "FILE.safetensors")]
     pub out: PathBuf,
-    /// State dict of the discriminator [default: the one in FILE, else a new one]
+    /// State dict of the discriminator [default: the one in FILE, else a new discriminator]
     #[arg(long, value_name = "FILE.pth|FILE.safetensors")]
     pub discriminator: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub struct ExportArguments {
-    /// Checkpoint, or folder of a run
+    /// Checkpoint or run folder
     #[arg(value_name = "FILE")]
     pub checkpoint: PathBuf,
     /// Checkpoint to write
@@ -211,7 +211,7 @@ pub struct ExportArguments {
 
 #[derive(Args, Debug)]
 pub struct InfoArguments {
-    /// Checkpoint, or folder of a run
+    /// Checkpoint or run folder
     pub file: PathBuf,
     /// Print the checkpoint's description as JSON
     #[arg(long)]

@@ -14,14 +14,14 @@ use crate::failure::{Failure, Outcome};
 use crate::pytorch;
 use crate::run_folder::RunFolder;
 
-/// Reads the checkpoint that `path`, a file or a run's folder, means.
+/// Reads a checkpoint file, or the latest checkpoint of a run's folder.
 pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let file = RunFolder::checkpoint_of(path);
     let bytes = std::fs::read(&file).map_err(|error| Failure::file(&file, "read", &error))?;
     Checkpoint::from_bytes(&bytes).map_err(|error| {
         let advice = match error {
             CheckpointError::Foreign { .. } if pytorch::is_likely(&file, &bytes) => {
-                ". Networks that PyTorch saved become one with `whelp import`"
+                ". To use networks saved by PyTorch, convert them with `whelp import`"
             }
             _ => "",
         };
@@ -51,9 +51,10 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
     println!("generator      {generator} parameters, width {}", config.model.generator_width);
     println!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);
     println!(
-        "trained        {} steps, {} images, {:.2} epochs of {length}",
+        "trained        {} steps, {} images, {:.2} epochs",
         meta.progress.step, meta.progress.nimg, meta.progress.epoch
     );
+    println!("length         {length}");
     println!("time           {:.0} s", meta.progress.elapsed_secs);
     println!("pictures       {} ({})", meta.data.name, meta.data.count);
     println!("batch          {}", config.train.batch);

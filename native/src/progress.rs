@@ -1,4 +1,4 @@
-//! What the terminal shows while a run goes on: a bar for people, lines where nobody watches.
+//! What the terminal shows during a run: a progress bar in a terminal, plain lines in a file or a pipe.
 
 use std::io::IsTerminal;
 
@@ -7,10 +7,10 @@ use whelp::data::{DataSummary, held_out};
 use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
 use whelp::series::{LOSS_D, LOSS_G};
 
-/// Steps of a bar that shows a share.
+/// Steps of the progress bar, which shows a share of the run's length.
 const RESOLUTION: u64 = 1000;
 
-/// A bar while pictures are read.
+/// The progress bar for reading pictures.
 pub fn reading_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("reading pictures {bar:30} {pos}/{len}").expect("a fixed template");
     ProgressBar::new(0).with_style(style)
@@ -66,9 +66,9 @@ impl RunDisplay {
             }
             Event::Checkpoint { step, path, reason, .. } => {
                 let why = match reason {
-                    CheckpointReason::Requested => ", asked for",
+                    CheckpointReason::Requested => ", requested",
                     CheckpointReason::Automatic => "",
-                    CheckpointReason::Last => ", the last one",
+                    CheckpointReason::Last => ", final",
                 };
                 let path = path.as_deref().unwrap_or("not written");
                 self.line(&format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text()));
@@ -77,7 +77,7 @@ impl RunDisplay {
             Event::Values { .. } => {}
             Event::Warning { message } => self.line(&format!("warning     {message}")),
             Event::Paused { .. } => self.line("paused"),
-            Event::Resumed { .. } => self.line("going on"),
+            Event::Resumed { .. } => self.line("resumed"),
             Event::Failed { .. } => self.bar.abandon(),
             Event::Finished { reason, progress } => {
                 self.bar.finish_and_clear();
@@ -117,7 +117,7 @@ impl RunDisplay {
     }
 }
 
-/// A data set in a line.
+/// A data set in one line.
 fn pictures(data: &DataSummary) -> String {
     let grey = if data.channels == 1 { ", grey" } else { "" };
     let classes = match data.classes.len() {

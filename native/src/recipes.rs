@@ -9,7 +9,7 @@ use whelp::train::step_bytes;
 
 use crate::failure::{Failure, Outcome};
 
-/// Of the pictures that the numbers are for.
+/// The pictures that the numbers are for: colour, without classes.
 const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
 const HEADINGS: [&str; 7] = ["recipe", "pixels", "generator", "discriminator", "batch", "memory", "length"];
@@ -26,8 +26,8 @@ pub fn recipes() -> Result<Outcome, Failure> {
         println!("{}  {}: {}", line(row, &widths), recipe.summary, recipe.advice);
     }
     println!(
-        "\ngenerator, discriminator: parameters. memory: about what a step holds, for colour pictures; the pictures \
-         themselves and the program come on top."
+        "\ngenerator, discriminator: parameters. memory: about what a step needs with colour pictures, without the \
+         pictures themselves and the program."
     );
     Ok(Outcome::Done)
 }
@@ -53,7 +53,7 @@ fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
     ])
 }
 
-/// Words to the left, numbers to the right.
+/// A row of the table: words aligned left, numbers right.
 fn line(cells: &[String; HEADINGS.len()], widths: &[usize; HEADINGS.len()]) -> String {
     let is_word = |column: usize| [0, HEADINGS.len() - 1].contains(&column);
     let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, &width))| {
