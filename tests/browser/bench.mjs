@@ -14,12 +14,13 @@ import { Whelp } from "./whelp.mjs";
 /** What is trained on each device. */
 const SMALL = { recipe: "dcgan32", width: 16, batch: 16 };
 
-/** What is compared with TensorFlow.js; some of its steps take longer than a minute. */
+/** What is compared with TensorFlow.js, whose steps may take longer than a minute. */
 const COMPARED = { recipe: "dcgan64", width: 32, batch: 16 };
 
-const OTHERS_STEPS = 2;
+/** Timed steps of TensorFlow.js. */
+const TENSORFLOW_STEPS = 2;
 
-/** Losses are told on every fourth step, counted from the first: this many tellings are timed. */
+/** Losses are reported every fourth step, the first step included. The time between so many reports is measured. */
 const TICKS = 3;
 
 const MINUTE = 60_000;
@@ -30,7 +31,7 @@ function report(device, name, value, unit) {
   console.log(JSON.stringify({ name: `${name}, ${device}`, value, unit }));
 }
 
-/** Notes the time of every change of the newest losses; in the page, so that nothing of our own is measured. */
+/** Notes when the newest losses change. It runs in the page, so the time of the test's own calls is not measured. */
 function watchLosses(page) {
   return page.evaluate(() => {
     const chart = document.querySelector("[data-testid=loss-chart]");
@@ -41,7 +42,7 @@ function watchLosses(page) {
   });
 }
 
-/** Opens the page on a device, perhaps counting what is moved. */
+/** Opens the page on a device; with `counting`, the traffic of WebGPU is counted. */
 async function open(device, args, site, { counting = false } = {}) {
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage();
@@ -58,9 +59,9 @@ async function open(device, args, site, { counting = false } = {}) {
   return { browser, page, whelp, readyAfter };
 }
 
-/** Trains, and tells how long the first step and each of the others took, in seconds. */
+/** Trains. Returns the seconds from the click to the end of the first step, and those of each later step. */
 async function train({ page, whelp }, { recipe, width, batch }) {
-  // No pictures are drawn meanwhile.
+  // No samples are drawn meanwhile.
   await whelp.chooseSize(width, batch, { recipe, "output-sample-secs": HOUR_SECS });
   await watchLosses(page);
   await whelp.part("train").click();
@@ -86,7 +87,7 @@ async function measure(device, args, site, others = []) {
   }
 }
 
-/** The same step here and in TensorFlow.js, one after the other. */
+/** The same training step here and in TensorFlow.js, one after the other. */
 async function compare(device, args, site) {
   const opened = await open(device, args, site, { counting: true });
   const { step } = await train(opened, COMPARED);
@@ -94,9 +95,9 @@ async function compare(device, args, site) {
   await opened.browser.close();
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage();
-  // An address of its own: the page allows no other scripts.
+  // Not the page itself, whose content security policy allows no other scripts.
   await page.goto(`${site.origin}/nothing`);
-  const seconds = await tensorflow.stepSeconds(page, { ...COMPARED, count: OTHERS_STEPS });
+  const seconds = await tensorflow.stepSeconds(page, { ...COMPARED, count: TENSORFLOW_STEPS });
   await browser.close();
   const theirs = seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
   const name = `a step of ${COMPARED.recipe} of width ${COMPARED.width}, batch ${COMPARED.batch}`;
@@ -108,10 +109,10 @@ async function compare(device, args, site) {
   report(device, "TensorFlow.js takes as many times as long", theirs / step, "times (target 20)");
 }
 
-/** Pictures of 180 x 180 pixels in an archive, many of them the same: each is decoded all the same. */
+/** Pictures of 180 x 180 pixels in an archive. Many are copies, but each is decoded. */
 const MANY = 20_000;
 
-/** How long the page takes for many pictures, and whether it could be used meanwhile. */
+/** How long the page takes to prepare many pictures, and whether it stays responsive meanwhile. */
 async function preparing(site) {
   const folder = mkdtempSync(path.join(tmpdir(), "whelp-bench-"));
   const file = path.join(folder, "many.zip");
@@ -124,7 +125,7 @@ async function preparing(site) {
   await whelp.open(site.origin);
   await page.evaluate(() => {
     window.longest = 0;
-    // Only tasks of 50 ms and more are told.
+    // Browsers report only tasks of at least 50 ms.
     new PerformanceObserver((list) => {
       for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
     }).observe({ type: "longtask" });
@@ -143,7 +144,7 @@ try {
   await preparing(site);
   await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
   await measure("CPU", WITHOUT_WEBGPU, site, [COMPARED]);
-  // A page that may not share memory between workers.
+  // From an insecure address, a page may not share memory between workers.
   const insecure = { origin: `http://${INSECURE_HOST}:${site.port}` };
   await measure("CPU, one thread", WITH_INSECURE_HOST, insecure, [COMPARED]);
   if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);

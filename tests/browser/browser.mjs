@@ -1,10 +1,10 @@
-// The browser that tests and bench drive, and its command line.
+// The browser for tests and bench, and its command-line options.
 
 import { existsSync } from "node:fs";
 
 const USUAL_PLACES = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
 
-/** The browser that the set-up found, else one at its usual place. */
+/** The browser that the set-up found, else one at a usual place. */
 export const executablePath = process.env.WHELP_CHROMIUM ?? USUAL_PLACES.find((path) => existsSync(path));
 
 const QUIET = [
@@ -17,7 +17,7 @@ const QUIET = [
   "--disable-sync",
 ];
 
-/** WebGPU on SwiftShader, a graphics device that Chromium brings along. */
+/** WebGPU on SwiftShader, the software graphics device in Chromium. */
 export const WITH_WEBGPU = [
   ...QUIET,
   "--enable-unsafe-webgpu",
@@ -25,11 +25,11 @@ export const WITH_WEBGPU = [
   "--enable-features=Vulkan",
 ];
 
-/** `navigator.gpu` is there, but has no adapter to give: what a machine with a blocked driver shows. */
+/** `navigator.gpu` exists but gives no adapter, as on a machine with a blocked driver. */
 export const WITHOUT_WEBGPU = QUIET;
 
-/** A host's name for this machine that is no secure context, so that browsers hide `navigator.gpu` from it. */
+/** A host name for this machine that is not a secure context, so browsers hide `navigator.gpu`. */
 export const INSECURE_HOST = "whelp.test";
 
-/** As {@link WITHOUT_WEBGPU}, and {@link INSECURE_HOST} leads here. */
+/** As {@link WITHOUT_WEBGPU}, with {@link INSECURE_HOST} resolved to this machine. */
 export const WITH_INSECURE_HOST = [...QUIET, `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`];

@@ -1,4 +1,4 @@
-// Files to drop and pick, made from nothing: pictures, archives, checkpoints.
+// Generates files to drop and pick: pictures, archives, checkpoints.
 
 import { deflateSync } from "node:zlib";
 
@@ -8,14 +8,14 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 as PNG and zip have it; Node's own came with version 22. */
+/** CRC-32 for PNG and zip; Node has its own only since version 22. */
 function crc32(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 
-/** A PNG of `side` x `side` pixels: a disc whose colour and place depend on `seed`, on a plain ground. */
+/** A PNG of `side` x `side` pixels: a disc on a plain ground, with colours and place by `seed`. */
 export function png(side, seed) {
   const random = randomFrom(seed);
   const [cx, cy, radius] = [random() * side, random() * side, (0.2 + 0.3 * random()) * side];
@@ -39,7 +39,7 @@ export function indexedPng(width, height, palette, indices) {
   return Buffer.concat([pngHead(width, height, 3), chunk("PLTE", Buffer.from(palette)), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** Eight bits a channel or index; `type` is 2 for RGB, 3 for a palette. */
+/** Signature and header of a PNG with eight bits per channel or index; `type` is 2 for RGB, 3 for a palette. */
 function pngHead(width, height, type) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -58,7 +58,7 @@ function chunk(type, data) {
   return framed;
 }
 
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+/** A generator of numbers in [0, 1), repeatable by its seed (mulberry32). */
 function randomFrom(seed) {
   let state = seed;
   return () => {
@@ -69,7 +69,7 @@ function randomFrom(seed) {
   };
 }
 
-/** Pictures in the formats that a browser can write, by Chromium's own encoders; asked of an empty page. */
+/** A picture in a format that the browser can write, by Chromium's own encoder. */
 export async function encodedByTheBrowser(page, type, side, seed) {
   const base64 = await page.evaluate(
     async ([type, side, seed]) => {
@@ -90,11 +90,11 @@ export async function encodedByTheBrowser(page, type, side, seed) {
   return Buffer.from(base64, "base64");
 }
 
-/** A zip of `[name, bytes]` pairs, stored, not compressed: pictures are compressed already. */
+/** A zip of `[name, bytes]` pairs. Nothing is compressed, as pictures already are. */
 export function zip(entries) {
   const parts = [];
   const directory = [];
-  // The same bytes come under many names in a large archive.
+  // In large archives many entries have the same bytes.
   const sums = new Map();
   let offset = 0;
   for (const [name, bytes] of entries) {
@@ -148,8 +148,8 @@ export function parseSafetensors(bytes) {
 }
 
 /**
- * A checkpoint of R3GAN as if it had been trained on classes: its averaged generator takes, besides the latent, a vector
- * for each class, and the vectors differ.
+ * Turns a checkpoint of R3GAN into one with classes: its averaged generator takes, beside the latent, an embedding of the
+ * class, and the embeddings differ.
  */
 export function withClasses(bytes, classes) {
   const { metadata, tensors } = parseSafetensors(bytes);
@@ -167,7 +167,7 @@ export function withClasses(bytes, classes) {
   return writeSafetensors({ whelp: JSON.stringify(meta) }, tensors);
 }
 
-/** The opposite of {@link parseSafetensors}. */
+/** The inverse of {@link parseSafetensors}. */
 function writeSafetensors(metadata, tensors) {
   const entries = { __metadata__: metadata };
   const parts = [];

@@ -1,4 +1,4 @@
-// What every test starts from: the served page, watched for faults.
+// What every test starts with: the served page, watched for errors.
 
 import { test as base, expect } from "@playwright/test";
 import { serve } from "./server.mjs";
@@ -18,13 +18,13 @@ export const test = base.extend({
 
   baseURL: async ({ site }, use) => use(site.origin),
 
-  /** Addresses that were asked for, by the page or by its worker. */
+  /** Addresses that the page or its worker requested. */
   requested: async ({}, use) => use([]),
 
-  /** What a test expects to find among the faults: it adds patterns. */
+  /** Patterns of the errors that a test expects. */
   expectedFaults: async ({}, use) => use([]),
 
-  /** Fails the test, once it has ended, on an error in the console, an exception, a crash or a request elsewhere. */
+  /** Fails a test at its end if there was an error in the console, an exception, a crash or a request to another origin. */
   page: async ({ page, baseURL, requested, expectedFaults }, use) => {
     const faults = [];
     page.on("console", (message) => {
@@ -46,6 +46,6 @@ export const test = base.extend({
     expect(faults.filter((fault) => !isExpected(fault)), "faults of the page while the test ran").toEqual([]);
   },
 
-  /** The page, to be driven as a visitor would. */
+  /** The page, used as a visitor would. */
   whelp: async ({ page }, use) => use(new Whelp(page)),
 });

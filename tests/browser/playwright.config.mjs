@@ -6,7 +6,7 @@ const MINUTE = 60_000;
 export default defineConfig({
   testDir: ".",
   outputDir: "../../test-results",
-  // A software GPU takes all processors there are: one test at a time, and a test that fails once has failed.
+  // A software GPU uses all processors, so tests run one at a time. There are no retries: a flaky test is a failed test.
   workers: 1,
   fullyParallel: false,
   retries: 0,
@@ -23,7 +23,7 @@ export default defineConfig({
       use: { launchOptions: { executablePath, args: WITH_WEBGPU } },
     },
     {
-      // Faster than a software GPU, so whatever does not depend on the device is tested here.
+      // The processor is faster than a software GPU, so everything that does not depend on the device is tested here.
       name: "processor",
       testMatch: "processor/*.spec.mjs",
       use: { launchOptions: { executablePath, args: WITH_INSECURE_HOST } },

@@ -1,8 +1,8 @@
-// Pictures of every state of the page, for docs/screens.md: the page in dist/ in a real browser, with a real worker.
+// Takes pictures of every state of the page for docs/screens.md: the page in dist/, in a real browser with a real worker.
 //
 //   node tests/browser/screens.mjs [CHECKPOINT] [--only=STORY]...
 //
-// Without a checkpoint whose training goes on, the generated pictures are those of a few hundred steps.
+// Training continues from CHECKPOINT. Without one, the generated pictures are those of a few hundred steps.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,10 +22,10 @@ const FOLDER = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 360, height: 740 };
 
-/** Small, and enough for colours and blobs. */
+/** A small training, long enough for colours and blobs. */
 const [WIDTH, BATCH, STEPS] = [16, 16, 800];
 
-/** Of each picture. */
+/** Colours in each picture. */
 const COLOURS = 192;
 
 const MINUTE = 60_000;
@@ -34,7 +34,7 @@ const site = await serve();
 const scratch = mkdtempSync(path.join(tmpdir(), "whelp-screens-"));
 mkdirSync(FOLDER, { recursive: true });
 
-/** Opens the page in a browser of its own and lets `story` play on it. */
+/** Opens the page in a new browser and runs `story` on it. */
 async function visit(args, options, story) {
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage({ baseURL: site.origin, viewport: WIDE, reducedMotion: "reduce", ...options });
@@ -52,15 +52,15 @@ async function keep(page, name, part = page) {
   console.log(`${name}: ${Math.round(file.length / 1000)} kB`);
 }
 
-/** The same picture in few colours: a repository keeps every version of it for ever. */
+/** The same picture in few colours, so that it is small: a repository keeps every version for ever. */
 async function shrunk(page, screenshot) {
   const { width, height, palette, indices } = await page.evaluate(inFewColours, [screenshot.toString("base64"), COLOURS]);
   return indexedPng(width, height, palette, Buffer.from(indices, "latin1"));
 }
 
 /**
- * Median cut (Heckbert 1982), in the page: it can read a PNG. Colours count by the root of their pixels, or the ground
- * would take them all.
+ * Median cut (Heckbert 1982). It runs in the page, which can decode a PNG. A colour's weight is the square root of its
+ * number of pixels; otherwise the background would take all colours.
  */
 async function inFewColours([base64, most]) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -97,7 +97,7 @@ async function inFewColours([base64, most]) {
   const indexOf = new Map();
   const palette = boxes.flatMap(({ colours, weight }, index) => {
     for (const { key } of colours) indexOf.set(key, index);
-    // A flat ground stays exactly what it is.
+    // A flat background keeps its exact colour.
     const main = colours.reduce((a, b) => (b.weight > a.weight ? b : a));
     if (main.weight > weight / 4) return main.rgb;
     return [0, 1, 2].map((channel) => Math.round(colours.reduce((sum, { rgb, weight }) => sum + weight * rgb[channel], 0) / weight));
@@ -105,23 +105,23 @@ async function inFewColours([base64, most]) {
   return { width, height, palette, indices: pixels.map((rgb) => String.fromCharCode(indexOf.get(rgb))).join("") };
 }
 
-/** The same in light and in dark colours. */
+/** Takes a picture in light and in dark colours. */
 async function keepBoth(page, name) {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    // The chart is drawn anew in other colours.
+    // The chart is drawn again in other colours.
     await page.waitForTimeout(200);
     await keep(page, `${name}-${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-/** Scrolls so that an element is a little below the upper edge. */
+/** Scrolls an element to just below the upper edge. */
 async function show(part) {
   await part.evaluate((element) => scrollTo(0, element.getBoundingClientRect().top + scrollY - 16));
 }
 
-/** Pictures, and files that are none. */
+/** An archive with pictures and with files that are not pictures. */
 function mixedArchive() {
   const entries = Array.from({ length: 40 }, (_, seed) => [`${seed}.png`, png(48, seed)]);
   entries.push(["holiday/letter.jpg", Buffer.from("Dear aunt, here are the dogs.")], ["holiday/empty.jpg", Buffer.alloc(0)]);
@@ -131,7 +131,7 @@ function mixedArchive() {
   return file;
 }
 
-/** Takes seconds to read. */
+/** An archive that takes seconds to read. */
 function largeArchive() {
   const distinct = Array.from({ length: 200 }, (_, seed) => png(160, seed));
   const file = path.join(scratch, "ten thousand.zip");
@@ -146,7 +146,7 @@ async function firstVisit(whelp, page) {
 }
 
 async function measuring(whelp, page) {
-  // The imitated graphics device, taken for a real one.
+  // The software graphics device pretends to be a real one, so that the page tries it out.
   await page.context().route("**/trainer.js", async (route) => {
     const response = await route.fetch();
     const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
@@ -173,7 +173,7 @@ async function pictures(whelp, page) {
   await keepBoth(page, "error");
 }
 
-/** What people have, with everything that the check finds. */
+/** A typical archive of one's own, with several kinds of flagged files. */
 async function doctor(whelp, page) {
   const entries = Array.from({ length: 24 }, (_, seed) => [`dogs/${seed}.png`, png(96, seed)]);
   entries.push(["dogs/copy of 3.png", png(96, 3)], ["dogs/thumbnail.png", png(24, 40)]);
@@ -191,7 +191,7 @@ async function deviceLost(whelp, page) {
   await whelp.open();
   await whelp.chooseSize(8, 16);
   await whelp.train();
-  // Past grey.
+  // Late enough that the pictures are no longer grey.
   await whelp.gridAfter(45, 10 * MINUTE);
   await whelp.download(path.join(scratch, "before.safetensors"));
   await endGraphicsProcess(page.context().browser());
@@ -267,7 +267,7 @@ async function training(whelp, page) {
   await keepBoth(page, "checkpoint");
 }
 
-/** Each with the browser it is played in. */
+/** Each story with the browser that it runs in. */
 const STORIES = [
   [firstVisit, WITH_WEBGPU],
   [measuring, WITH_WEBGPU],

@@ -1,17 +1,17 @@
-// `whelp serve`: what the tests and the bench see is what a visitor gets.
+// Runs `whelp serve`, so tests and bench see what a visitor gets.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** The page's files; `WHELP_DIST` names those of another build. */
+/** Folder of the built page; `WHELP_DIST` names another one. */
 export const DIST = process.env.WHELP_DIST ?? fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** The terminal program. */
 const PROGRAM = process.env.WHELP_PROGRAM ?? "whelp";
 
-/** Serves a folder on a free port; `origin` is its address, `close` ends it. */
+/** Serves a folder on a free port. `origin` is its address, `close` ends it. */
 export async function serve(folder = DIST) {
   const server = spawn(PROGRAM, ["serve", "--page", folder, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(server, "exit");

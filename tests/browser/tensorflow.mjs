@@ -1,4 +1,4 @@
-// A training step of the same DCGAN in TensorFlow.js, in the same browser on the same device.
+// A training step of the same DCGAN in TensorFlow.js, in the same browser and on the same device.
 
 import path from "node:path";
 
@@ -10,12 +10,12 @@ const FILES = [
   "@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js",
 ];
 
-/** Whether there is anything to compare with. */
+/** Whether TensorFlow.js is installed. */
 export const isInstalled = PACKAGES !== undefined;
 
 /**
- * Seconds that each of `count` steps of a DCGAN of 64 pixels takes, after a first one. `page` is at any address that browsers
- * show WebGPU to.
+ * Seconds that each of `count` steps of DCGAN at 64 pixels takes, after a first one. `page` must be at an address where the
+ * browser offers WebGPU.
  */
 export async function stepSeconds(page, { width, batch, count }) {
   for (const file of FILES) await page.addScriptTag({ path: path.join(PACKAGES, file) });
@@ -65,8 +65,8 @@ async function trainDcgan64({ width, batch, count }) {
     const losses = tf.tidy(() => {
       const z = tf.randomNormal([batch, 1, 1, LATENT]);
       const fake = run(generator, z);
-      const judge = () => tf.add(loss(run(discriminator, real), 1), loss(run(discriminator, fake), 0));
-      const d = adams[0].minimize(judge, true, variables(discriminator));
+      const discriminatorLoss = () => tf.add(loss(run(discriminator, real), 1), loss(run(discriminator, fake), 0));
+      const d = adams[0].minimize(discriminatorLoss, true, variables(discriminator));
       const g = adams[1].minimize(() => loss(run(discriminator, run(generator, z)), 1), true, variables(generator));
       return [d, g];
     });

@@ -1,6 +1,6 @@
-// What WebGPU is asked to move while the page trains: counted in the worker, around the browser's own calls.
+// Counts the bytes that WebGPU moves while the page trains, by wrapping the browser's calls in the worker.
 
-/** Counts from now on in every worker that `page` starts. */
+/** Starts counting in every worker that `page` starts from now on. */
 export async function count(page) {
   await page.route("**/trainer.js", async (route) => {
     const response = await route.fetch();
@@ -9,8 +9,8 @@ export async function count(page) {
 }
 
 /**
- * Of a step in bytes: what the program sends to the device and reads from it, and the size of all that kernels are given to
- * read and write; and how many kernels. Ask once losses were told twice at least.
+ * Per step: bytes sent to the device, bytes read from it, total size of the buffers bound to its kernels, and number of
+ * launches. Needs at least two reports of the losses.
  */
 export async function perStep(page) {
   const [worker] = page.workers();
@@ -19,11 +19,11 @@ export async function perStep(page) {
     const share = (key) => (tick[key] - ticks[i][key]) / (tick.step - ticks[i].step);
     return { sent: share("sent"), read: share("read"), bound: share("bound"), launches: share("launches") };
   });
-  // Pictures may have been drawn between some.
+  // Samples may have been drawn between two reports: the interval with the fewest launches has none.
   return between.reduce((least, one) => (one.launches < least.launches ? one : least));
 }
 
-/** Runs in the worker, before its program. */
+/** Runs in the worker before its program starts. */
 function counters() {
   const now = { sent: 0, read: 0, bound: 0, launches: 0 };
   const ticks = [];

@@ -1,4 +1,4 @@
-// The page as a visitor knows it: what can be pressed, and what can be read.
+// The page as a visitor uses it: what can be pressed and read.
 
 import { expect } from "@playwright/test";
 
@@ -7,13 +7,13 @@ const MINUTE = 60_000;
 /** The first step on WebGPU compiles every shader. */
 const FIRST_STEP_MS = 4 * MINUTE;
 
-/** After so many steps batch norm knows its inputs, and pictures that were nearly grey before have colours. */
+/** After so many steps batch norm's running statistics have settled, and pictures are no longer nearly grey. */
 export const PAST_GREY = 45;
 
-/** What is tested with where it does not matter: the default's two penalties make it several times slower. */
+/** The recipe of tests that work with any: the default's two penalties make it several times slower. */
 const QUICK = "dcgan32";
 
-/** What whoever does not choose trains. */
+/** The default recipe. */
 export const DEFAULT = "r3gan";
 
 export class Whelp {
@@ -33,12 +33,12 @@ export class Whelp {
     await expect(this.part("data-summary")).toContainText("Built-in dogs", { timeout: MINUTE });
   }
 
-  /** Waits for the pictures of the network that came with the page, the last thing that happens by itself. */
+  /** Waits for the pictures of the starter network: the last thing that the page does by itself. */
   async starter() {
     await expect(this.part("grid-caption")).toContainText("starter", { timeout: MINUTE });
   }
 
-  /** Opens the advanced settings, and those of their sections that are named: `model`, `train`, ... */
+  /** Opens the advanced settings and the named sections of them: `model`, `train`, ... */
   async unfold(...sections) {
     for (const id of ["advanced", ...sections.map((section) => `section-${section}`)]) {
       const details = this.part(id);
@@ -46,7 +46,7 @@ export class Whelp {
     }
   }
 
-  /** Fills in the advanced settings; names as in their `data-testid` after `setting-`. */
+  /** Fills in advanced settings, by the names after `setting-` in their `data-testid`. */
   async settle(settings) {
     await this.unfold();
     for (const [name, value] of Object.entries(settings)) {
@@ -57,21 +57,21 @@ export class Whelp {
     }
   }
 
-  /** Networks of this width on batches of this many pictures, so that a step takes no longer than it must. */
+  /** Chooses a recipe, a width and a batch size, usually so small that a step takes little time. */
   async chooseSize(width, batch, { recipe = QUICK, ...more } = {}) {
-    // The page may still be finding out what suits the device.
+    // Playwright waits until the form can be used: the page may still be trying out the device.
     await this.part("setting-recipe").selectOption(recipe);
     await this.settle({ batch, "generator-width": width, "discriminator-width": width, ...more });
   }
 
-  /** Ends training by itself after so many steps. */
+  /** Sets the training length to so many steps. */
   async trainFor(steps) {
     await this.settle({});
     await this.part("setting-length-unit").selectOption("steps");
     await this.part("setting-length").fill(String(steps));
   }
 
-  /** Starts from new networks and waits for the first losses. */
+  /** Starts training new networks and waits for the first losses. */
   async train() {
     await this.part("train").click();
     await this.firstLosses();
@@ -91,20 +91,20 @@ export class Whelp {
     await expect(this.part("pause")).toBeVisible();
   }
 
-  /** Ends the run; its last checkpoint is made. */
+  /** Stops the run and waits for its last checkpoint. */
   async stop() {
     await this.part("stop").click();
     await expect(this.part("continue")).toBeVisible();
   }
 
-  /** The newest losses on the chart, NaN where there is no number. */
+  /** The newest losses on the chart; NaN if there is no number. */
   async losses() {
     const text = (await this.part("loss-chart").getAttribute("data-newest")) ?? "";
     const [step, discriminator, generator] = text.split(" ").map(Number);
     return { step, discriminator, generator };
   }
 
-  /** Images that the discriminator has seen. */
+  /** Number of images that the discriminator has seen. */
   async seen() {
     return Number(await this.part("images-seen").getAttribute("data-value"));
   }
@@ -117,24 +117,24 @@ export class Whelp {
     await expect.poll(() => this.step(), { timeout, intervals: [100], message: `step ${step}` }).toBeGreaterThanOrEqual(step);
   }
 
-  /** The generated pictures on show: the step they were drawn after, and a fingerprint of their pixels. */
+  /** The generated pictures shown: the step after which they were drawn, and a hash of their pixels. */
   async grid() {
     return this.part("grid").evaluate(async (canvas) => {
       const step = Number(canvas.dataset.step);
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       const colours = new Set(new Uint32Array(data.buffer));
-      // An insecure context has no crypto.subtle: FNV-1a.
+      // FNV-1a, as an insecure context has no crypto.subtle.
       let hash = 0x811c9dc5;
       for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
       return { step, width: canvas.width, height: canvas.height, colours: colours.size, hash: hash >>> 0 };
     });
   }
 
-  /** A fingerprint of each generated picture on show. */
+  /** The pixels of each generated picture shown, as text. */
   async pictures() {
     return this.part("grid").evaluate((canvas) => {
       const columns = 8;
-      // A pixel lies between two pictures.
+      // There is a gap of one pixel between two pictures.
       const tile = (canvas.width + 1) / columns - 1;
       return Array.from({ length: columns * columns }, (_, index) => {
         const [x, y] = [index % columns, Math.floor(index / columns)].map((place) => place * (tile + 1));
@@ -150,17 +150,17 @@ export class Whelp {
     return this.grid();
   }
 
-  /** The largest difference between a value of a pixel on show and one of the same pictures in a PNG without gaps. */
+  /** The largest difference of a pixel's value between the pictures shown and those of a PNG without gaps. */
   async differenceTo(png) {
     return this.part("grid").evaluate(async (canvas, base64) => {
       const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-      // As the numbers are in the file, whatever the screen's colours.
+      // The values in the file, without conversion to the screen's colours.
       const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }), { colorSpaceConversion: "none" });
       const other = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
       other.drawImage(bitmap, 0, 0);
       const columns = 8;
       const tile = bitmap.width / columns;
-      // A pixel lies between two pictures on the page.
+      // On the page there is a gap of one pixel between two pictures.
       if (canvas.width !== columns * (tile + 1) - 1) throw new Error(`${canvas.width} px on the page, ${bitmap.width} px in the file`);
       const context = canvas.getContext("2d");
       let largest = 0;
@@ -191,7 +191,7 @@ export class Whelp {
     await expect(this.part("grid")).toBeVisible({ timeout: 2 * MINUTE });
   }
 
-  /** The size of the worker's linear memory in bytes, asked of the very module that runs in it. */
+  /** The size in bytes of the worker's linear memory, from the module that runs in it. */
   async workerMemory() {
     const [worker] = this.page.workers();
     return worker.evaluate(async () => {
@@ -203,12 +203,12 @@ export class Whelp {
   }
 }
 
-/** Processor seconds that all of the browser's processes take in a second of waiting, measured over `seconds`. */
+/** The processor time that the browser uses per second, measured over `seconds`. */
 export async function processorUse(browser, seconds) {
   const session = await browser.newBrowserCDPSession();
   const total = async () => {
     const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    // What the browser process does is none of the page's doing: it serves this very measurement, for one.
+    // The browser's main process is left out: it works for this measurement, for example, and not for the page.
     const own = processInfo.filter(({ type }) => type === "renderer" || type === "GPU");
     return own.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   };
@@ -219,7 +219,7 @@ export async function processorUse(browser, seconds) {
   return ((after - before) * 1000) / (end - start);
 }
 
-/** Ends the browser's graphics process as a reset driver does; the browser starts another. */
+/** Kills the browser's graphics process, as a driver reset does. The browser starts another. */
 export async function endGraphicsProcess(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");

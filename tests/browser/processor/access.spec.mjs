@@ -1,16 +1,16 @@
-// Without a mouse, on a small screen, in dark and in light.
+// Accessibility: keyboard, screen readers, small screens, contrast.
 
 import { writeFileSync } from "node:fs";
 import { expect, test } from "../fixtures.mjs";
 import { png, zip } from "../files.mjs";
 
-/** What must be reachable with the Tab key on the page as a visitor finds it. */
+/** What the Tab key must reach on a page that was just opened. */
 const STOPS = ["theme", "train", "pick-pictures", "pick-folder", "setting-recipe", "download-checkpoint", "open-checkpoint"];
 
-/** WCAG 2.2, 1.4.3, level AA, for text of ordinary size. */
+/** The least contrast for text of ordinary size: WCAG 2.2, 1.4.3, level AA. */
 const READABLE = 4.5;
 
-/** The focused element: its `data-testid`, and whether a ring is drawn around it or around the label that stands for it. */
+/** The focused element: its `data-testid`, and whether it or its label has a visible outline. */
 async function focused(page) {
   return page.evaluate(() => {
     const element = document.activeElement;
@@ -46,7 +46,7 @@ test("the keyboard alone starts and pauses a training", async ({ page, whelp }) 
   await expect.poll(() => whelp.seen()).toBeGreaterThan(seen);
 });
 
-test("every control is reached with Tab, and the focus is seen", async ({ page, whelp }) => {
+test("Tab reaches every control, and the focus is visible", async ({ page, whelp }) => {
   await whelp.open();
   const reached = [];
   for (let presses = 0; presses < 60; presses++) {
@@ -74,7 +74,7 @@ test("every control is reached with Tab, and the focus is seen", async ({ page, 
   }
 });
 
-test("every setting says what it is, to eyes and to screen readers", async ({ page, whelp }) => {
+test("every setting has an explanation that is seen and read out", async ({ page, whelp }) => {
   await whelp.open();
   const sections = await page.locator("[data-testid^=section-]").evaluateAll((all) => all.map(({ dataset }) => dataset.testid));
   expect(sections.length).toBe(6);
@@ -99,7 +99,7 @@ test("every setting says what it is, to eyes and to screen readers", async ({ pa
   await expect(tip).toBeVisible();
 });
 
-test("what a setting cannot be is refused in a sentence that names it", async ({ whelp }) => {
+test("a value that a setting does not accept is refused in a sentence that names the setting", async ({ whelp }) => {
   await whelp.open();
   const complaint = whelp.part("settings-complaint");
   await whelp.settle({ batch: 0 });
@@ -115,13 +115,13 @@ test("what a setting cannot be is refused in a sentence that names it", async ({
   await expect(complaint).toHaveCount(0);
   await expect(whelp.part("setting-batch")).not.toHaveAttribute("aria-invalid");
 
-  // Nothing is a value where a setting can be off.
+  // An optional setting accepts an empty field.
   await whelp.settle({ "clip-norm": 0 });
   await expect(complaint).toContainText("train.clip_norm is 0");
   await whelp.settle({ "clip-norm": "" });
   await expect(complaint).toHaveCount(0);
 
-  // What is right by itself can be wrong with the rest, and a recipe takes the place of all of it.
+  // Values that are valid alone can be wrong together. Choosing a recipe replaces them all.
   await whelp.unfold("model");
   await whelp.part("setting-architecture").selectOption({ label: "DCGAN" });
   await expect(complaint).toContainText("train.r1_gamma is");
@@ -164,7 +164,7 @@ test("nothing is wider than a screen of 360 pixels", async ({ page, whelp }, inf
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`texts are readable in ${colorScheme} colours`, async ({ page, whelp }) => {
+  test(`text is readable in ${colorScheme} colours`, async ({ page, whelp }) => {
     await page.emulateMedia({ colorScheme });
     await whelp.open();
     await whelp.part("open-checkpoint").setInputFiles({ name: "letter.safetensors", mimeType: "", buffer: Buffer.from("letter") });
@@ -177,14 +177,14 @@ for (const colorScheme of ["light", "dark"]) {
 
     for (const text of await contrasts(page)) expect(text.ratio, `${text.text} (${text.colours})`).toBeGreaterThanOrEqual(READABLE);
     await whelp.part("train").hover();
-    // Colours move there over a moment.
+    // The colours change over some milliseconds.
     await expect.poll(async () => (await contrasts(page, "[data-testid=train]"))[0].ratio).toBeGreaterThanOrEqual(READABLE);
   });
 }
 
 /**
- * The contrast of every text on the page, or of those in `within`, with what is behind it. Controls that cannot be used
- * now are left out, as WCAG does.
+ * The contrast between every text on the page, or within `within`, and its background. Disabled controls are left out, as
+ * in WCAG.
  */
 async function contrasts(page, within = "body") {
   return page.evaluate((within) => {

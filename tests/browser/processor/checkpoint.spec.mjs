@@ -1,4 +1,4 @@
-// A training kept in a file: saved, reloaded, gone on from, carried to the terminal and back.
+// Checkpoints: saved, opened, continued from, taken to the terminal and back.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { expect, test } from "../fixtures.mjs";
 import { foreignSafetensors, parseSafetensors, withClasses } from "../files.mjs";
 import { DEFAULT, PAST_GREY } from "../whelp.mjs";
 
-/** The terminal program; without it the tests that need it are skipped. */
+/** The terminal program. Without it, the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
 
 /** Trains a little, stops, and saves the file. */
@@ -57,7 +57,7 @@ test("a checkpoint holds networks, average, both optimizers and the settings", a
   }
 });
 
-test("a reloaded page draws the same pictures from a checkpoint and goes on training", async ({ whelp }, info) => {
+test("a reloaded page draws the same pictures from a checkpoint and continues training", async ({ whelp }, info) => {
   const file = info.outputPath("saved.safetensors");
   const saved = await trainAndSave(whelp, file);
 
@@ -80,7 +80,7 @@ test("a reloaded page draws the same pictures from a checkpoint and goes on trai
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
 });
 
-test("fresh pictures can be drawn once a training has ended", async ({ whelp }, info) => {
+test("more pictures can be drawn after training has ended", async ({ whelp }, info) => {
   const saved = await trainAndSave(whelp, info.outputPath("saved.safetensors"));
   await whelp.part("generate-more").click();
   await expect(whelp.part("grid-caption")).toContainText("new samples");
@@ -88,7 +88,7 @@ test("fresh pictures can be drawn once a training has ended", async ({ whelp }, 
   expect(fresh.step).toBe(saved.step);
   expect(fresh.hash).not.toBe(saved.grid.hash);
 
-  // The same latents, nearer to the most typical picture.
+  // The same latents, scaled down.
   const caption = await whelp.part("grid-caption").textContent();
   await whelp.part("draw-variety").fill("0.3");
   await expect(whelp.part("grid-caption")).toHaveText(`${caption}, truncation 0.3`);
@@ -100,7 +100,7 @@ test("fresh pictures can be drawn once a training has ended", async ({ whelp }, 
   await expect(whelp.part("error")).toHaveCount(0);
 });
 
-test("networks of the PyTorch tutorial open as they are, and train on", async ({ whelp }) => {
+test("networks of the PyTorch tutorial open without conversion and continue training", async ({ whelp }) => {
   await whelp.open();
   await whelp.openCheckpoint(fileURLToPath(new URL("../../fixtures/tutorial_32.safetensors", import.meta.url)));
   await expect(whelp.part("checkpoint-summary")).toContainText("dcgan32, 32 px, after 0 pictures");
@@ -110,7 +110,7 @@ test("networks of the PyTorch tutorial open as they are, and train on", async ({
   await expect(whelp.part("error")).toHaveCount(0);
 });
 
-test("a generator that knows classes draws the one that is asked for", async ({ whelp }, info) => {
+test("a generator with classes draws the chosen one", async ({ whelp }, info) => {
   const file = info.outputPath("classes.safetensors");
   await whelp.open();
   await whelp.chooseSize(4, 4, { recipe: DEFAULT, latent: 8 });
@@ -131,13 +131,13 @@ test("a generator that knows classes draws the one that is asked for", async ({ 
   const beagles = await whelp.pictures();
   await choice.selectOption("All classes");
   await expect(whelp.part("grid-caption")).toContainText("new samples, seed");
-  // All in turn: the first is of the first class, the second of the second.
+  // All classes in turn: the first picture is of the first class, the second of the second.
   expect((await whelp.pictures()).slice(0, 4)).toEqual([beagles[0], huskies[1], beagles[2], huskies[3]]);
   expect(beagles[0]).not.toBe(huskies[0]);
   expect(mixed.length).toBe(64);
 });
 
-test("damaged and foreign checkpoints are refused, and what is open or training stays", async ({ whelp }, info) => {
+test("damaged and foreign checkpoints are refused, and the open checkpoint or run stays", async ({ whelp }, info) => {
   const file = info.outputPath("saved.safetensors");
   const saved = await trainAndSave(whelp, file);
   const bytes = readFileSync(file);
@@ -166,13 +166,13 @@ test("damaged and foreign checkpoints are refused, and what is open or training 
   await whelp.waitForStep((await whelp.step()) + 4);
 });
 
-/** The page shows what the terminal drew from the same seed; sums in another order may round the other way. */
+/** Expects the pictures that the terminal drew from the same seed. They may differ by 1, as sums are made in another order. */
 async function expectSamePictures(whelp, png) {
   expect((await whelp.grid()).colours).toBeGreaterThan(1000);
   expect(await whelp.differenceTo(png)).toBeLessThanOrEqual(1);
 }
 
-test("a checkpoint goes on in the terminal, and comes back", async ({ whelp }, info) => {
+test("the terminal continues from a checkpoint of the page, and the page from one of the terminal", async ({ whelp }, info) => {
   test.skip(!PROGRAM, "WHELP_PROGRAM names no terminal program");
   expect(existsSync(PROGRAM), `WHELP_PROGRAM names ${PROGRAM}`).toBe(true);
   const run = (...args) => execFileSync(PROGRAM, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });

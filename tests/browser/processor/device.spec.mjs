@@ -1,10 +1,10 @@
-// Browsers without WebGPU train as well.
+// Training in browsers without WebGPU.
 
 import { INSECURE_HOST } from "../browser.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { DEFAULT } from "../whelp.mjs";
 
-/** What Chromium says of a server that would have a page from an insecure address share memory. */
+/** What Chromium logs when a page at an insecure address asks to share memory. */
 const INSECURE = /The Cross-Origin-Opener-Policy header has been ignored/;
 
 test("without a graphics device the page says why and trains on the processor", async ({ whelp }) => {
@@ -24,7 +24,7 @@ test("without a graphics device the page says why and trains on the processor", 
   expect(later.hash).not.toBe(early.hash);
 });
 
-test("all of the processor's threads train where workers may share memory, else one does", async ({ expectedFaults, page, site, whelp }) => {
+test("training uses all threads where workers may share memory, and one elsewhere", async ({ expectedFaults, page, site, whelp }) => {
   expectedFaults.push(/failed request: .*trainer-threads_bg\.wasm/, /Failed to load resource: net::ERR_FAILED/, INSECURE);
   const threads = await page.evaluate(() => navigator.hardwareConcurrency);
   test.skip(threads < 2, "this processor has one thread");
@@ -34,17 +34,17 @@ test("all of the processor's threads train where workers may share memory, else 
   await whelp.train();
   const { discriminator, generator } = await whelp.losses();
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
-  // What a browser shows that cannot run the program with threads.
+  // As in a browser that cannot run the program with threads.
   await page.route("**/threads/*.wasm", (route) => route.abort());
   await whelp.open();
   await expect(whelp.part("device")).not.toContainText("threads");
   await page.unroute("**/threads/*.wasm");
-  // A page that other sites may reach into, as it is on servers that do not say otherwise.
+  // A page without cross-origin isolation, as from a server that does not send the two headers.
   await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
   await expect(whelp.part("device")).not.toContainText("threads");
 });
 
-test("what a visitor waits for comes compressed, and a second visit does not fetch it again", async ({ page, whelp }) => {
+test("programs are sent compressed, and a second visit does not download them again", async ({ page, whelp }) => {
   const answers = [];
   page.on("response", (response) => answers.push(response));
   const wasm = async () => {
@@ -56,13 +56,13 @@ test("what a visitor waits for comes compressed, and a second visit does not fet
   expect(await wasm()).toEqual([[200, "br"], [200, "br"]]);
   await page.reload();
   await whelp.part("device").filter({ hasText: "CPU" }).waitFor();
-  // Playwright shows what the page was given, which is the kept copy; the server only said that it is still right.
+  // Playwright shows the cached copy that the page got; the server only confirmed that the copy is valid.
   const again = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.endsWith(".wasm")));
   expect(again.length).toBeGreaterThan(0);
   for (const { name, transferSize, decodedBodySize } of again) expect(transferSize, name).toBeLessThan(decodedBodySize / 100);
 });
 
-test("before anyone trains there are dogs, and it is said whose", async ({ whelp }) => {
+test("before any training the page shows the starter's dogs and says so", async ({ whelp }) => {
   await whelp.open();
   await whelp.starter();
   await expect(whelp.part("grid-caption")).toHaveText(/^Drawn by the starter network that comes with this page/);
@@ -74,7 +74,7 @@ test("before anyone trains there are dogs, and it is said whose", async ({ whelp
   await expect(whelp.part("grid-caption")).toHaveText(/^After /);
 });
 
-test("a browser that has no WebGPU at all is told so", async ({ expectedFaults, site, whelp }) => {
+test("the page says when the browser has no WebGPU at all", async ({ expectedFaults, site, whelp }) => {
   expectedFaults.push(INSECURE);
   await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
   await expect(whelp.part("device")).toContainText("CPU");

@@ -1,4 +1,4 @@
-// What the page says of messy pictures before it trains on them, and that it makes the same of them as the terminal.
+// The check of messy pictures before training: the page and the terminal find and prepare the same.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -9,10 +9,10 @@ import { parseSafetensors, png } from "../files.mjs";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/", import.meta.url));
 
-/** The terminal program; without it the tests that need it are skipped. */
+/** The terminal program. Without it, the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
 
-/** Every fixture that is no other test's, and a duplicate. */
+/** A folder with every fixture that does not belong to another test, and a duplicate. */
 function messy(folder) {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(FIXTURES)) {
@@ -49,7 +49,7 @@ test("the page and the terminal find the same in messy pictures, and prepare the
   const flagged = whelp.part("data-flagged").getByRole("listitem");
   await expect(flagged).toHaveCount(report.flagged_count);
   expect(await flagged.locator(".name").allTextContents()).toEqual(
-    // The page names the folder that was chosen, too.
+    // On the page, names include the chosen folder.
     report.flagged.map(({ name }) => `messy/${name}`),
   );
   await expect(whelp.part("data-advice").getByRole("listitem")).toHaveText(report.advice);
@@ -57,7 +57,7 @@ test("the page and the terminal find the same in messy pictures, and prepare the
   expect(data.fingerprint).toBe(report.fingerprint);
 });
 
-test("flagged pictures are left out with one click, and taken back with another", async ({ whelp }, info) => {
+test("one click leaves out the flagged pictures, and another includes them again", async ({ whelp }, info) => {
   const folder = info.outputPath("pets");
   mkdirSync(folder);
   const write = (name, bytes) => writeFileSync(path.join(folder, name), bytes);
@@ -81,7 +81,7 @@ test("flagged pictures are left out with one click, and taken back with another"
   await expect(whelp.part("data-summary")).toContainText("8 pictures");
 });
 
-/** What lies in the browser's private file system, by name. */
+/** Sizes of the files in the browser's private file system, by name. */
 function kept(page) {
   return page.evaluate(async () => {
     const root = await navigator.storage.getDirectory();
@@ -92,7 +92,7 @@ function kept(page) {
   });
 }
 
-test("prepared pictures are kept for the next visit, made again if damaged, and removed on request", async ({ page, whelp }, info) => {
+test("prepared pictures are kept for the next visit, prepared again if damaged, and removed on request", async ({ page, whelp }, info) => {
   const folder = info.outputPath("pets");
   mkdirSync(folder);
   for (let seed = 0; seed < 6; seed++) writeFileSync(path.join(folder, `${seed}.png`), png(48, seed));
@@ -105,7 +105,7 @@ test("prepared pictures are kept for the next visit, made again if damaged, and 
   };
   const strip = await pick();
   const [name] = Object.keys(await kept(page));
-  expect(await pick(), "from what is kept").toBe(strip);
+  expect(await pick(), "from the kept copy").toBe(strip);
   expect(Object.keys(await kept(page))).toEqual([name]);
 
   await page.evaluate(async (name) => {
@@ -115,7 +115,7 @@ test("prepared pictures are kept for the next visit, made again if damaged, and 
     await file.write({ type: "write", position: 5000, data: new Uint8Array([1, 2, 3]) });
     await file.close();
   }, name);
-  expect(await pick(), "made again").toBe(strip);
+  expect(await pick(), "prepared again").toBe(strip);
 
   await whelp.part("clear-kept").click();
   await expect(whelp.part("kept")).toHaveCount(0);

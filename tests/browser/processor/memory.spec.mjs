@@ -1,4 +1,4 @@
-// What the worker takes of the visitor's memory.
+// How much memory the worker takes.
 
 import { writeFileSync } from "node:fs";
 import { expect, test } from "../fixtures.mjs";
@@ -6,7 +6,7 @@ import { png, zip } from "../files.mjs";
 
 const MEGABYTE = 1e6;
 
-test("five hundred steps leave the worker's memory as it was", async ({ whelp }) => {
+test("the worker's memory does not grow over five hundred steps", async ({ whelp }) => {
   await whelp.open();
   await whelp.chooseSize(4, 4);
   await whelp.trainFor(500);
@@ -21,7 +21,7 @@ test("five hundred steps leave the worker's memory as it was", async ({ whelp })
 
 test("twenty thousand pictures of 64 pixels fit into 300 MB", async ({ whelp }, info) => {
   const COUNT = 20_000;
-  // As memory goes, pictures count one by one, whether or not they resemble each other.
+  // Copies take as much memory as different pictures.
   const distinct = Array.from({ length: 250 }, (_, seed) => png(64, seed));
   const archive = info.outputPath("many.zip");
   writeFileSync(archive, zip(Array.from({ length: COUNT }, (_, i) => [`dogs/${i}.png`, distinct[i % distinct.length]])));

@@ -1,4 +1,4 @@
-// Bringing pictures of one's own: real files, picked and dropped.
+// Your own pictures: real files, picked and dropped.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { encodedByTheBrowser, parseSafetensors, png, zip } from "../files.mjs";
 
 const USABLE = 14;
 
-/** Paths of files that cannot be used, and what the page says of each. */
+/** Files that cannot be used, with the reason that the page gives. */
 const UNUSABLE = {
   "cut off.png": "damaged or cut short",
   "empty.jpg": "The file is empty",
@@ -16,7 +16,7 @@ const UNUSABLE = {
   "new phone.heic": "a HEIC picture",
 };
 
-/** The content of a folder as people have it, by path. */
+/** The files of a typical folder, by path. */
 async function pups(page) {
   const files = new Map();
   for (let seed = 0; seed < 8; seed++) files.set(`${seed}.png`, png(48, seed));
@@ -26,7 +26,7 @@ async function pups(page) {
   files.set("empty.jpg", Buffer.alloc(0));
   files.set("letter.jpg", Buffer.from("Dear aunt, here are the dogs."));
   files.set("new phone.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"));
-  // Left behind by systems; passed over in silence.
+  // Left behind by operating systems; ignored without a word.
   files.set(".DS_Store", Buffer.from("\0\0\0\x01Bud1"));
   files.set("Thumbs.db", Buffer.from("thumbs"));
   return files;
@@ -46,7 +46,7 @@ async function expectPups(whelp, name) {
   await expect(whelp.part("data-summary")).toContainText(`${USABLE} pictures`);
   const problems = whelp.part("data-problems");
   await expect(problems.locator("summary")).toHaveText("4 files could not be used");
-  // It stays open when other pictures come.
+  // The list stays open when other pictures are chosen.
   const isOpen = await problems.evaluate((list) => (list.closest("details") ?? list.querySelector("details")).open);
   if (!isOpen) await problems.locator("summary").click();
   for (const [file, reason] of Object.entries(UNUSABLE)) {
@@ -54,7 +54,7 @@ async function expectPups(whelp, name) {
   }
 }
 
-/** Drags real files or folders over the page and lets them go, as the system's file manager does. */
+/** Drags real files or folders over the page and drops them, as a file manager does. */
 async function drop(page, paths) {
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: paths, dragOperationsMask: 1 };
@@ -67,7 +67,7 @@ async function drop(page, paths) {
   await session.detach();
 }
 
-test("a dropped folder is read with all its folders, and trained on", async ({ page, whelp }, info) => {
+test("a dropped folder is read with its sub-folders and trained on", async ({ page, whelp }, info) => {
   const folder = writeFolder(info.outputPath("pups"), await pups(page));
   await whelp.open();
   const dogs = await stripOf(whelp);
@@ -112,7 +112,7 @@ test("a picked folder, a dropped and a picked zip and single files give the same
   await expect(whelp.part("data-problems")).toHaveCount(0);
 });
 
-test("what cannot be trained on is explained, and the pictures before it stay", async ({ page, whelp }, info) => {
+test("the page says why files cannot be used, and keeps the earlier pictures", async ({ page, whelp }, info) => {
   const folder = writeFolder(info.outputPath("letters"), [["one.txt", Buffer.from("no picture")]]);
   const torn = info.outputPath("torn.zip");
   writeFileSync(torn, zip([["0.png", png(48, 0)]]).subarray(0, -40));
@@ -125,7 +125,7 @@ test("what cannot be trained on is explained, and the pictures before it stay", 
   await expect(whelp.part("status")).toContainText("Ready to train on the built-in dogs");
 });
 
-/** A file of MNIST's format: `kind` 3 for pictures, 1 for labels. */
+/** An idx file, MNIST's format: `kind` is 3 for pictures, 1 for labels. */
 function idx(kind, sizes, content) {
   const header = Buffer.alloc(4 + 4 * sizes.length);
   header[2] = 8;
@@ -134,7 +134,7 @@ function idx(kind, sizes, content) {
   return Buffer.concat([header, content]);
 }
 
-test("reading can be cancelled, and the pictures before it stay", async ({ page, whelp }, info) => {
+test("reading can be cancelled, and the earlier pictures stay", async ({ page, whelp }, info) => {
   await whelp.open();
   const [large, small] = [info.outputPath("large.zip"), info.outputPath("small.zip")];
   const distinct = Array.from({ length: 20 }, (_, seed) => png(180, seed));
@@ -153,7 +153,7 @@ test("reading can be cancelled, and the pictures before it stay", async ({ page,
   await whelp.stop();
 });
 
-test("MNIST's files are read with their labels, and trained on in grey", async ({ page, whelp }, info) => {
+test("MNIST's files are read with their labels and trained on in grey", async ({ page, whelp }, info) => {
   const pixels = Buffer.from(Array.from({ length: 20 * 28 * 28 }, (_, at) => (at * 7) % 256));
   const files = [
     ["train-images-idx3-ubyte.gz", gzipSync(idx(3, [20, 28, 28], pixels))],
@@ -197,7 +197,7 @@ test("annotations of Stanford Dogs are not taken for pictures", async ({ page, w
   await expect(whelp.part("data-problems")).toHaveCount(0);
 });
 
-/** A fingerprint of the strip's pixels. */
+/** The strip's pixels as a data URL. */
 async function stripOf(whelp) {
   return whelp.part("preview").evaluate((canvas) => canvas.toDataURL());
 }

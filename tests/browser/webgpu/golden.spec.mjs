@@ -1,4 +1,4 @@
-// PyTorch's numbers, computed by the same code as in the page: on WebGPU, and on the processor, with threads and without.
+// Compares results with PyTorch's: the page's code on WebGPU, and on the processor with threads and without.
 
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
@@ -15,7 +15,7 @@ for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"], ["c
     expect(PROGRAM, "WHELP_GOLDEN_PROGRAM: where `cargo xtask test` has put the compiled checks").toBeTruthy();
     const site = await serve(PROGRAM);
     await page.goto(site.origin);
-    // A check that fails panics, and then its promise never ends.
+    // A failing check panics, and its promise never settles: the console tells.
     const panic = new Promise((_, reject) => {
       page.on("console", (message) => message.type() === "error" && reject(new Error(message.text())));
       page.on("pageerror", reject);

@@ -1,10 +1,10 @@
-// A graphics device that goes away under a training: drivers are reset, laptops change from one card to the other.
+// A graphics device that is lost during training, e.g. by a driver reset or when a laptop switches cards.
 
 import { expect, test } from "../fixtures.mjs";
 import { endGraphicsProcess } from "../whelp.mjs";
 
-test("a graphics device that is refused leaves the training to the processor, and it is said why", async ({ context, requested, whelp }) => {
-  // Offered when the program is chosen, and gone when the program asks for it.
+test("if the graphics device is refused, the processor trains and the page says why", async ({ context, requested, whelp }) => {
+  // The adapter is there when the program is chosen, and gone when the program asks for it.
   await context.route("**/trainer.js", async (route) => {
     const response = await route.fetch();
     const body = `
@@ -26,7 +26,7 @@ test("a graphics device that is refused leaves the training to the processor, an
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
 });
 
-test("a lost graphics device costs nothing that a checkpoint holds, and training goes on", async ({ browser, expectedFaults, whelp }, info) => {
+test("after the graphics device was lost, training continues from the last checkpoint", async ({ browser, expectedFaults, whelp }, info) => {
   expectedFaults.push(/the wgpu device was lost/);
   await whelp.open();
   await whelp.chooseSize(4, 4);

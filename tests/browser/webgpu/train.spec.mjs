@@ -1,12 +1,12 @@
-// The main job: dogs, on WebGPU, in front of the visitor.
+// Training on WebGPU, as a visitor sees it.
 
 import { expect, test } from "../fixtures.mjs";
 import { DEFAULT, PAST_GREY, processorUse } from "../whelp.mjs";
 
-/** Share of one processor: a browser that does nothing takes a percent or two now and then. */
+/** Share of one processor. An idle browser uses a percent or two now and then. */
 const IDLE = 0.05;
 
-test("training on the built-in dogs shows losses and pictures, pauses, and goes on", async ({ browser, requested, whelp }) => {
+test("training on the built-in dogs shows losses and pictures, pauses and resumes", async ({ browser, requested, whelp }) => {
   await whelp.open();
   await expect(whelp.part("device")).toContainText("WebGPU");
   await expect(whelp.part("device-reason")).toHaveCount(0);
@@ -18,7 +18,7 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   const first = await whelp.losses();
   expect(Number.isFinite(first.discriminator) && Number.isFinite(first.generator), JSON.stringify(first)).toBe(true);
   const untrained = await whelp.gridAfter(-1);
-  // Batch norm has seen nothing yet, so these are nearly grey.
+  // Batch norm's running statistics are still the initial ones, so these pictures are nearly grey.
   expect(untrained.colours, "sixty-four untrained pictures").toBeGreaterThan(1);
   const [seen, memory] = [await whelp.seen(), await whelp.workerMemory()];
   const trained = await whelp.gridAfter(PAST_GREY);
@@ -30,7 +30,7 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
 
   await whelp.pause();
   const paused = await whelp.seen();
-  // Long enough that what the browser tidies up after the last step does not count.
+  // Long enough that the browser's clean-up after the last step does not matter.
   expect(await processorUse(browser, 10), "share of one processor that a paused page takes").toBeLessThan(IDLE);
   expect(await whelp.seen(), "images seen after ten paused seconds").toBe(paused);
 
@@ -40,15 +40,15 @@ test("training on the built-in dogs shows losses and pictures, pauses, and goes 
   expect(last.step).toBeGreaterThan(first.step);
   expect(Number.isFinite(last.discriminator) && Number.isFinite(last.generator), JSON.stringify(last)).toBe(true);
 
-  // The watch on requests would be worth nothing if it did not hear of the worker's own.
+  // The watch on requests must see those of the worker too.
   expect(requested.map((url) => new URL(url).pathname)).toEqual(expect.arrayContaining(["/graphics/trainer-graphics_bg.wasm", "/dogs32.png"]));
-  expect(requested.filter((url) => url.includes("processor")), "what only the other device needs").toEqual([]);
+  expect(requested.filter((url) => url.includes("processor")), "programs for the other device").toEqual([]);
 });
 
-test("the default recipe trains on WebGPU, and a device that is tried out first is given a size", async ({ context, whelp }) => {
-  // Every shader is compiled for the trial and used by the training.
+test("the default recipe trains on WebGPU, in a size that a trial of the device picked", async ({ context, whelp }) => {
+  // The trial compiles every shader.
   test.slow();
-  // The imitated graphics device, taken for a real one: what is tried out on it is real.
+  // The software graphics device pretends to be a real one, so that the page tries it out.
   await context.route("**/trainer.js", async (route) => {
     const response = await route.fetch();
     const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
@@ -59,7 +59,7 @@ test("the default recipe trains on WebGPU, and a device that is tried out first 
   await expect(whelp.part("device")).toContainText("Test GPU", { timeout: 120_000 });
   await expect(whelp.part("status")).toContainText("Trying out how large a network");
   await expect(whelp.part("setting-recipe")).toBeDisabled();
-  // Asked for now, it starts as soon as it can.
+  // A start that is asked for now waits for the trial.
   await whelp.part("train").click();
   await expect(whelp.part("status")).toHaveText("Training starts as soon as your device has been tried out.");
   const picked = /^Picked width \d+ and batch \d+: \d+ images a second on this device, /;
@@ -73,7 +73,7 @@ test("the default recipe trains on WebGPU, and a device that is tried out first 
   expect(later.hash).not.toBe(early.hash);
 });
 
-test("a checkpoint of WebGPU draws the same pictures after a reload", async ({ whelp }, info) => {
+test("a checkpoint made on WebGPU draws the same pictures after a reload", async ({ whelp }, info) => {
   await whelp.open();
   await whelp.chooseSize(8, 8);
   await whelp.train();
@@ -91,7 +91,7 @@ test("a checkpoint of WebGPU draws the same pictures after a reload", async ({ w
   await whelp.waitForStep(step + 1);
 });
 
-/** Both lines in their own colours: uPlot draws on a canvas, so its pixels are all there is. */
+/** Expects two lines in their colours. uPlot draws on a canvas, so the test looks at its pixels. */
 async function expectChartWithTwoLines(whelp) {
   const counts = await whelp.part("loss-chart").evaluate((chart) => {
     const canvas = chart.querySelector("canvas");
