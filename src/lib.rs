@@ -1,9 +1,10 @@
-//! Whelp: a GAN trainer for ordinary people. This library is all that the page and the terminal share.
+//! Whelp: a GAN trainer for ordinary people. This library is what the page and the terminal share.
 //!
-//! Bytes become a [`data::Dataset`]; a [`config::RunConfig`] and a device become a [`run::Run`], which is polled for
-//! [`protocol::Event`]s; a [`checkpoint::Checkpoint`] carries everything from one machine to another.
+//! Files become a [`data::Dataset`]. Together with a [`config::RunConfig`] and a device it becomes a [`run::Run`], which is
+//! polled for [`protocol::Event`]s. A [`checkpoint::Checkpoint`] takes a run from one machine to another.
 //!
-//! Without the feature `engine` it is what a front end needs that only asks others to train: settings, recipes, messages.
+//! Without the feature `engine`, only the settings, recipes and messages are compiled: all that a front end needs if
+//! another program trains.
 #![warn(missing_docs)]
 
 #[cfg(feature = "engine")]

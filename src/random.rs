@@ -1,10 +1,10 @@
-//! Counter-based randomness on the host: a value depends on (seed, stream, position) alone, never on what was drawn
-//! before. A run resumes exactly by knowing its position, and the browser and a terminal draw the same numbers.
+//! Counter-based random numbers on the host: a number depends only on seed, stream and position, never on earlier draws.
+//! So a run needs only its position to resume exactly, and the browser and the terminal draw the same numbers.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// What a number is for. A new stream shifts none of the others.
+/// What the numbers are used for. Adding a stream does not change the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Initial weights; position: index of the tensor.
@@ -15,21 +15,21 @@ pub enum Stream {
     Latents = 3,
     /// Mirroring; position: images shown before this batch.
     Augment = 4,
-    /// Latents of samples; position: index of the picture, so that it does not depend on how many are drawn.
+    /// Latents of samples; position: index of the picture, so a picture does not depend on how many are drawn.
     Samples = 5,
-    /// Alterations of the pictures that the discriminator learns from; position: images shown before this batch.
+    /// Augmentation in the discriminator's update; position: images shown before this batch.
     AugmentDiscriminator = 6,
-    /// Alterations of the pictures that the generator learns from; position: images shown before this batch.
+    /// Augmentation in the generator's update; position: images shown before this batch.
     AugmentGenerator = 7,
-    /// Dropout; position: four times the images shown before this batch, and the pass of that step.
+    /// Dropout; position: four times the images shown before this batch, plus the index of the pass in the step.
     Dropout = 8,
-    /// Which pictures are held out; position: 0.
+    /// The choice of held-out pictures; position: 0.
     Validation = 9,
 }
 
-/// One stream of random numbers from one position on.
+/// The random numbers of one stream at one position.
 ///
-/// ChaCha with 8 rounds (Bernstein 2008; Aumasson 2019, IACR 2019/1492), keyed by all of seed, stream and position.
+/// ChaCha with 8 rounds (Bernstein 2008; Aumasson 2019, IACR 2019/1492). Its key consists of seed, stream and position.
 #[derive(Debug)]
 pub struct Random(ChaCha8Rng);
 
@@ -61,8 +61,8 @@ impl Random {
 
     /// `count` independent draws from N(0, 1).
     ///
-    /// Box-Muller in f64 with `libm`, whose results do not depend on the platform's C library, so that natively and
-    /// in the browser the same seed gives the same bits.
+    /// Box-Muller in f64. It uses `libm`, as C libraries round differently: so the same seed gives the same bits in the
+    /// browser and in the terminal.
     pub fn normals(&mut self, count: usize) -> Vec<f32> {
         let mut out = Vec::with_capacity(count + 1);
         while out.len() < count {
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(order, (0..1000).collect::<Vec<u32>>());
     }
 
-    /// Fixed for ever: checkpoints promise that a seed means the same pictures in every release.
+    /// These bits must never change: a seed has to draw the same pictures from a checkpoint in every release.
     #[test]
     fn the_first_latents_of_seed_zero_never_change() {
         let bits: Vec<u32> = Random::new(0, Stream::Samples, 0).normals(4).iter().map(|v| v.to_bits()).collect();

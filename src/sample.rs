@@ -1,4 +1,4 @@
-//! Seeds to latents to pictures.
+//! Draws pictures: from a seed to latents, through the generator, to bytes.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -8,12 +8,13 @@ use crate::device::{DeviceError, read_values};
 use crate::models::Generator;
 use crate::random::{Random, Stream};
 
-/// Pictures drawn at once: bounds the memory that a large count needs.
+/// Pictures drawn at once, which limits the memory that a large count needs.
 const BATCH: usize = 64;
 
-/// Latents of pictures `first..first + count` of `seed`: picture i is the same however many are drawn.
+/// Latents of pictures `first..first + count` of `seed`. A picture does not depend on how many are drawn.
 ///
-/// `truncation_psi` scales them: 1 leaves them standard normal, less gives more typical and less varied pictures.
+/// `truncation_psi` scales the latents: 1 leaves them standard normal; smaller values give more typical and less varied
+/// pictures.
 ///
 /// # Shapes
 /// - returns: `[count, latent]`
@@ -36,15 +37,15 @@ pub fn latents(
 /// What to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
-    /// Picture i of a seed is the same however many are drawn.
+    /// Seed of the latents. A picture does not depend on how many are drawn.
     pub seed: u64,
     /// Index of the first picture.
     pub first: usize,
-    /// Pictures.
+    /// Number of pictures.
     pub count: usize,
-    /// Scales the latents: 1 leaves them standard normal, less gives more typical and less varied pictures.
+    /// Scale of the latents: 1 leaves them standard normal; smaller values give more typical and less varied pictures.
     pub truncation_psi: f64,
-    /// One class, or all in turn; a generator without classes ignores it.
+    /// The class to draw; none: all classes in turn. A generator without classes ignores it.
     pub class: Option<u32>,
 }
 
@@ -55,24 +56,24 @@ impl Draw {
     }
 }
 
-/// A generator in inference mode (batch norm uses its running statistics, so a picture does not depend on the others drawn
-/// with it), and what it takes.
+/// A generator in inference mode, with the sizes of its inputs. Batch norm uses running statistics, so a picture does not
+/// depend on the others drawn with it.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     generator: Generator,
     latent: usize,
-    /// 0: it draws no classes.
+    /// Number of classes; 0 if it was trained without.
     classes: usize,
 }
 
 impl Sampler {
-    /// `generator` is the one that `config` describes.
+    /// Wraps `generator`, which must be the one that `config` describes.
     pub fn new(generator: Generator, config: &RunConfig, kind: PictureKind) -> Self {
         let classes = if config.model.conditional { kind.classes } else { 0 };
         Self { generator, latent: config.model.latent, classes }
     }
 
-    /// Pictures, each with its channels interleaved: `count * resolution² * channels` bytes.
+    /// Draws pictures.
     ///
     /// # Errors
     /// [`DeviceError::Lost`] if the device failed.
@@ -105,13 +106,13 @@ impl Sampler {
     }
 }
 
-/// [-1, 1] to 0..=255, rounded; values beyond are clipped.
+/// A value in [-1, 1] as a byte, rounded. Values outside are clipped.
 pub fn pixel_from_unit(value: f32) -> u8 {
     // `as` saturates, and maps NaN to 0.
     ((value + 1.0) * 127.5).round() as u8
 }
 
-/// Square pictures of one size, one after the other, channels interleaved.
+/// Square pictures of one size, one after the other, with interleaved channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictures {
     /// Side in pixels.
@@ -123,12 +124,12 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Each picture's bytes.
+    /// The bytes of each picture.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.pixels.chunks_exact((self.resolution * self.resolution * self.channels).max(1))
     }
 
-    /// Lays the pictures out row by row, as square as their number allows.
+    /// Arranges the pictures row by row in a grid that is as square as possible.
     pub fn grid(&self) -> Grid {
         let count = self.iter().len();
         let columns = (1..).find(|c| c * c >= count).unwrap_or(1).max(1);

@@ -1,4 +1,4 @@
-//! Where the set-up put the built-in pictures.
+//! The built-in dogs, where `cargo xtask setup` put them.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use whelp::data::{self, Dataset, Preparation};
 
 use crate::failure::Failure;
 
-/// What `--data` takes for the built-in dogs.
+/// The value of `--data` for the built-in dogs.
 pub const BUILTIN_DOGS: &str = "builtin:dogs";
 
 /// The 5,000 built-in dogs.

@@ -10,12 +10,12 @@ pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
     let whole = read_checkpoint(checkpoint)?.for_drawing();
     if whole.tensors.is_empty() {
         return Err(Failure::Input(format!(
-            "{}: there is no averaged generator in this checkpoint",
+            "{}: this checkpoint has no averaged generator to export",
             checkpoint.display()
         )));
     }
     let bytes = whole.to_bytes();
     write_whole(out, &bytes).map_err(|error| Failure::file(out, "written to", &error))?;
-    eprintln!("checkpoint     {} ({} KiB, to draw with)", out.display(), bytes.len().div_ceil(1024));
+    eprintln!("checkpoint     {} ({} KiB, for drawing only)", out.display(), bytes.len().div_ceil(1024));
     Ok(Outcome::Done)
 }

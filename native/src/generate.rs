@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
 use crate::picture_files::PictureFiles;
 
-/// Pictures drawn between two movements of the progress bar, and in memory at once.
+/// Pictures drawn at once. The progress bar moves after each such group.
 const CHUNK: usize = 64;
 
 pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
@@ -30,7 +30,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let sampler = restore_sampler(&checkpoint, &device.device).map_err(Failure::input)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
-    // Left by way of `return`, so that what was begun is removed.
+    // The signal only sets a flag: a return from this function removes the unfinished files.
     ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst)).map_err(Failure::fault)?;
     let bar = ProgressBar::new(count as u64)
         .with_style(ProgressStyle::with_template("drawing {bar:30} {pos}/{len}").expect("a fixed template"));
@@ -50,11 +50,11 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// The class of that name or number.
+/// The index of a class given by its name or number.
 fn class_index(class: &str, checkpoint: &Checkpoint) -> Result<u32, Failure> {
     let classes = &checkpoint.meta.data.classes;
     if !checkpoint.meta.config.model.conditional || classes.is_empty() {
-        return Err(Failure::input("this checkpoint knows no classes; leave out --class"));
+        return Err(Failure::input("this checkpoint was trained without classes; leave out --class"));
     }
     let is_named = |name: &&String| name.eq_ignore_ascii_case(class);
     let number = || class.parse().ok().filter(|number| *number < classes.len());
@@ -63,7 +63,7 @@ fn class_index(class: &str, checkpoint: &Checkpoint) -> Result<u32, Failure> {
         let nearest = nearest(class, classes.iter().map(String::as_str));
         let last = classes.len() - 1;
         Failure::Input(format!(
-            "--class {class}: there is no such class; name one (did you mean {nearest:?}?) or a number from 0 to {last}"
+            "--class {class}: there is no such class; did you mean {nearest:?}? A number from 0 to {last} works too"
         ))
     })
 }

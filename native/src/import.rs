@@ -23,8 +23,11 @@ pub fn import(arguments: &ImportArguments) -> Result<Outcome, Failure> {
         "generator      {} pixels, {} channels, latent {}, width {}",
         config.data.resolution, checkpoint.meta.data.channels, config.model.latent, config.model.generator_width
     );
-    let origin =
-        if has_fresh_discriminator { ", a new one: none was given, so training begins by teaching it" } else { "" };
+    let origin = if has_fresh_discriminator {
+        ", a new one: no file has a discriminator, so training starts with an untrained one"
+    } else {
+        ""
+    };
     eprintln!("discriminator  width {}{origin}", config.model.discriminator_width);
     eprintln!("checkpoint     {}", out.display());
     Ok(Outcome::Done)

@@ -1,13 +1,13 @@
-//! What becomes of memory that is given back.
+//! Keeps freed memory in the allocator for the next step.
 
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
 
-/// How long the allocator waits before it returns memory to the system, in milliseconds; -1: for ever. The bindings leave this
-/// entry of mimalloc.h's `mi_option_t` out.
+/// The option for how many milliseconds the allocator waits before it returns freed memory to the system; -1: for ever.
+/// The bindings lack this entry of `mi_option_t` in mimalloc.h.
 const PURGE_DELAY: mi_option_t = 15;
 
-/// Keeps what a step gives back for the next one, which needs as much: the system would have to clear every page again. Call
-/// it before there are other threads. The variable `MIMALLOC_PURGE_DELAY` says otherwise.
+/// Makes the allocator keep what a step frees: the next step needs as much, and the system would have to clear every page
+/// again. Call it before there are other threads. The variable `MIMALLOC_PURGE_DELAY` overrides it.
 pub fn keep() {
     // SAFETY: it sets an option of the allocator that is linked here, which no other thread reads yet.
     unsafe { mi_option_set_default(PURGE_DELAY, -1) };

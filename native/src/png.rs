@@ -1,4 +1,4 @@
-//! Pictures to PNG.
+//! Encodes pictures as PNG.
 
 use std::io::{self, Cursor};
 
@@ -10,7 +10,7 @@ pub fn encode(grid: &Grid) -> io::Result<Vec<u8>> {
     encode_pixels(&grid.pixels, grid.width(), grid.height(), grid.channels)
 }
 
-/// Interleaved grey or RGB bytes as a PNG.
+/// Encodes grey or RGB bytes with interleaved channels.
 pub fn encode_pixels(pixels: &[u8], width: usize, height: usize, channels: usize) -> io::Result<Vec<u8>> {
     let color = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut bytes = Cursor::new(Vec::new());

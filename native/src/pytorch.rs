@@ -1,7 +1,7 @@
-//! Networks from the files that PyTorch writes.
+//! Reads networks from the files that PyTorch writes.
 //!
-//! A `.pth` file is a pickle, which Python reads by running the calls that it lists. `pytorch-reader` runs none: it knows
-//! the few that rebuild a tensor and only names all others.
+//! A `.pth` file is a pickle: Python reads it by running the calls that it lists. `pytorch-reader` runs none of them. It
+//! knows the few calls that rebuild a tensor, and only reports the names of the others.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,13 +13,13 @@ use whelp::weights::HostTensor;
 
 use crate::failure::Failure;
 
-/// Packages whose objects lie in ordinary training files beside the tensors: devices, numbers, options.
+/// Packages whose objects are usual in training files, beside the tensors: devices, numbers, options.
 const HARMLESS: [&str; 4] = ["torch", "numpy", "collections", "argparse"];
 
-/// The tensors of `path`, `.pth` or `.safetensors` by its content, that an import looks at.
+/// Reads the network tensors of `path`, whose content is a `.pth` or a `.safetensors` file.
 ///
 /// # Errors
-/// [`Failure::Input`] if it cannot be read, names calls that no network has any use for, or holds other numbers than F32.
+/// [`Failure::Input`] if it cannot be read, lists calls that no network needs, or has tensors of another type than F32.
 pub fn read_networks(path: &Path) -> Result<Vec<HostTensor>, Failure> {
     let refuse = |reason: &dyn std::fmt::Display| Failure::Input(format!("{}: {reason}", path.display()));
     let unreadable = |error: std::io::Error| Failure::file(path, "read", &error);
@@ -32,12 +32,12 @@ pub fn read_networks(path: &Path) -> Result<Vec<HostTensor>, Failure> {
     let contents = PytorchReader::read_pickle_data(path, None).map_err(|error| refuse(&error))?;
     if let Some(call) = suspicious_call(&contents) {
         return Err(refuse(&format!(
-            "the file asks for {call} to be called, which no network needs; nothing of it was run. Save \
-             net.state_dict() alone, or get the file from a source that you trust"
+            "the file asks for {call} to be called, which no network needs. Nothing was run. Save only \
+             net.state_dict(), or get the file from a source that you trust"
         )));
     }
     let tensors = PytorchReader::new(path).map_err(|error| refuse(&error))?.into_tensors();
-    // By name, so that messages do not depend on a hash map's order.
+    // Sorted, so that messages do not depend on the order of a hash map.
     let mut wanted: Vec<_> = tensors.into_values().filter(|tensor| is_network_tensor(&tensor.name)).collect();
     wanted.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let read = |tensor: pytorch_reader::Tensor| {
@@ -52,22 +52,22 @@ pub fn read_networks(path: &Path) -> Result<Vec<HostTensor>, Failure> {
     wanted.into_iter().map(read).collect()
 }
 
-/// Whether a file that is no checkpoint of ours may be one of PyTorch's.
+/// Whether a file that is not a Whelp checkpoint may come from PyTorch.
 pub fn is_likely(path: &Path, bytes: &[u8]) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
     matches!(ending.as_deref(), Some("pth" | "pt")) || is_safetensors(bytes)
 }
 
-/// Eight bytes of header length, then JSON.
+/// Whether a file starts like safetensors: eight bytes with the header's length, then JSON.
 fn is_safetensors(head: &[u8]) -> bool {
     head.len() > 8 && head[8] == b'{' && head[5..8] == [0, 0, 0]
 }
 
-/// The first object in a pickle that is neither data nor of a package that training files mention.
+/// The first object in a pickle that is neither data nor from a package in [`HARMLESS`].
 fn suspicious_call(value: &PickleValue) -> Option<&str> {
     match value {
         PickleValue::Unsupported(name) => {
-            // Without a dot it is a kind of value, such as an int too large.
+            // A name without a dot is a kind of value, such as an integer that is too large.
             let package = name.split_once('.')?.0;
             (!HARMLESS.contains(&package)).then_some(name)
         }

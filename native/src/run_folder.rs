@@ -1,5 +1,5 @@
 //! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
-//! and the pictures of whole epochs where `output.epoch_file` puts them.
+//! and the samples saved under `output.epoch_file`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::png;
 use crate::tensorboard::TensorBoard;
 
-/// Step checkpoints that are kept; older ones are deleted. `latest` is always the newest.
+/// How many of the `step_*` checkpoints are kept; older ones are deleted. `latest` is always the newest.
 const CHECKPOINTS_KEPT: usize = 3;
 
 /// The folder of one run, open for writing.
@@ -26,7 +26,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder's parts, or goes on in them.
+    /// Creates the folder, or opens an existing one to append to it.
     pub fn open(root: &Path) -> Result<Self, Failure> {
         let failed = |path: &Path, error: io::Error| Failure::file(path, "written to", &error);
         for part in ["samples", "checkpoints"] {
@@ -40,12 +40,12 @@ impl RunFolder {
         Ok(Self { root: root.to_owned(), events, tensorboard, epoch_file: String::new() })
     }
 
-    /// True if `root` holds a run that a new one would mix with.
+    /// Whether `root` contains a run already, which a new one would mix with.
     pub fn is_used(root: &Path) -> bool {
         root.join("events.jsonl").exists() || root.join("checkpoints/latest.safetensors").exists()
     }
 
-    /// `runs/NNN-recipe-Npx` with the next free number.
+    /// A new folder `runs/NNN-recipe-Npx` with the next free number.
     pub fn next_free(config: &RunConfig) -> PathBuf {
         let runs = Path::new("runs");
         let used = fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {
@@ -55,23 +55,23 @@ impl RunFolder {
         runs.join(format!("{number:03}-{}-{}px", config.recipe, config.data.resolution))
     }
 
-    /// The checkpoint that `path` means: itself, or the latest one of a run's folder.
+    /// The checkpoint that `path` stands for: the file itself, or the latest checkpoint of a run's folder.
     pub fn checkpoint_of(path: &Path) -> PathBuf {
         if path.is_dir() { path.join("checkpoints/latest.safetensors") } else { path.to_owned() }
     }
 
-    /// The run's folder that a checkpoint lies in, if it does.
+    /// The run's folder that contains a checkpoint, if one does.
     pub fn of_checkpoint(file: &Path) -> Option<PathBuf> {
         let checkpoints = file.parent()?;
         (checkpoints.file_name()? == "checkpoints").then(|| checkpoints.parent().map(Path::to_owned))?
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Writes what an event carries into its files and returns it with their paths filled in.
+    /// Writes an event and the pictures or checkpoint that it carries, and returns it with their paths filled in.
     pub fn record(&mut self, mut event: Event) -> Result<Event, Failure> {
         let mut samples_png = None;
         let written = match &mut event {
@@ -119,7 +119,7 @@ impl RunFolder {
         let latest = folder.join("latest.safetensors");
         let link = folder.join("latest.tmp");
         let _ = fs::remove_file(&link);
-        // A second name for the same bytes; file systems without hard links get a copy.
+        // A hard link, or a copy where the file system has none.
         fs::hard_link(file, &link).or_else(|_| fs::copy(file, &link).map(drop))?;
         fs::rename(&link, &latest)?;
         let names = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
@@ -137,13 +137,13 @@ impl RunFolder {
     }
 }
 
-/// [`write_whole`], in a folder that may not be there yet.
+/// Like [`write_whole`], and creates the folder if needed.
 fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     write_whole(path, bytes)
 }
 
-/// Writes a file whole or not at all: another name, to the disk, then renamed.
+/// Writes a file completely or not at all: under a temporary name, synced to the disk, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");

@@ -1,5 +1,5 @@
-//! The page's files over HTTP, to browsers on this machine: compressed where a compressed variant lies beside a file, and
-//! not sent again where the browser has them already.
+//! Serves the page's files over HTTP to browsers on this machine. A file that has a compressed variant is sent compressed,
+//! and a file that the browser has already is not sent again.
 #![warn(missing_docs)]
 
 mod page;
@@ -18,24 +18,24 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 pub use page::Page;
 pub use response::respond;
 
-/// How long a browser may take to say what it wants.
+/// How long a browser may take to send the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// After a connection could not be taken, such as for want of file handles.
+/// The wait after a connection could not be accepted, for example because there are no file handles left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A server that has its port. Only this machine reaches it: browsers show WebGPU to pages from their own machine and to
-/// those that come over TLS.
+/// A server with an open port. Only this machine can reach it: browsers offer WebGPU only to pages from their own machine
+/// or over TLS.
 pub struct Server {
     page: Page,
     listener: TcpListener,
 }
 
 impl Server {
-    /// Takes `port`, or any that is free where it is 0.
+    /// Opens `port`, or any free one if it is 0.
     ///
     /// # Errors
-    /// [`ServerError::NoPage`] where `page` has no `index.html`; [`ServerError::Port`] where the port cannot be had.
+    /// [`ServerError::NoPage`] if `page` has no `index.html`, [`ServerError::Port`] if the port cannot be opened.
     pub fn bind(page: Page, port: u16) -> Result<Self, ServerError> {
         if page.read_plain("index.html").is_none() {
             return Err(ServerError::NoPage(page.to_string()));
@@ -45,10 +45,10 @@ impl Server {
         Ok(Self { page, listener })
     }
 
-    /// Where the server can be reached.
+    /// The address of the server.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the system does not give it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -56,9 +56,9 @@ impl Server {
     /// Answers browsers until the program ends.
     ///
     /// # Errors
-    /// Where the system has no means left for a server; a broken connection is none.
+    /// If the system cannot start the server. Broken connections are no errors.
     pub fn run(self) -> io::Result<Infallible> {
-        // One thread: files come out of memory or the system's cache, and there is one visitor.
+        // One thread is enough: files come from memory or the system's cache, and there is one visitor.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         runtime.block_on(self.accept())
     }
@@ -80,23 +80,23 @@ impl Server {
                 });
                 let mut connection = http1::Builder::new();
                 connection.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-                // Browsers drop connections as they like: whoever still waits for an answer asks again.
+                // A dropped connection is no error: a browser that still needs the answer asks again.
                 let _ = connection.serve_connection(TokioIo::new(stream), answer).await;
             });
         }
     }
 }
 
-/// Why there is no server.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// What was named is not the page.
+    /// The named folder is not the built page.
     #[error("{0} is not the built page: it has no index.html")]
     NoPage(String),
-    /// Another program has the port, or it takes more rights.
-    #[error("port {port} cannot be had: {error}; choose another with --port, or any that is free with --port 0")]
+    /// Another program uses the port, or it needs more rights.
+    #[error("port {port} cannot be opened: {error}. Choose another one with --port; --port 0 takes any free one")]
     Port {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
         /// What the system said.
         error: io::Error,

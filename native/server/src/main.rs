@@ -1,6 +1,6 @@
-//! The server by itself, for `cargo xtask serve`, which has no time to compile the whole terminal program.
+//! The server alone, for `cargo xtask serve`, which would have to wait long for the whole terminal program.
 //!
-//! usage: whelp-server FOLDER PORT
+//! Usage: `whelp-server FOLDER PORT`
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Where the page's files are, and which may be asked for.
+//! The page's files, in a folder or in the program, and which names may be requested.
 
 use std::fmt;
 use std::io::Read;
@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 
-/// The files of the page, by names relative to its address. Beside `name` may lie `name.br` and `name.gz`, the same
-/// compressed.
+/// The page's files, by their names relative to the page's address. `name.br` and `name.gz`, where they exist, are
+/// compressed variants of `name`.
 #[derive(Clone, Debug)]
 pub enum Page {
-    /// A folder, read anew for each request: a page that was built again is served at once.
+    /// A folder. It is read for each request, so a newly built page is served at once.
     Folder(PathBuf),
-    /// Names and contents that are part of the program. A file may be there only compressed, as `name.gz`.
+    /// Names and contents inside the program. A file may exist only in compressed form, as `name.gz`.
     Embedded(&'static [(&'static str, &'static [u8])]),
 }
 
 impl Page {
-    /// A file's contents. None where there is no such file, or the name may lead out of the page.
+    /// A file's contents; none if there is no such file or its name could lead out of the page.
     pub(crate) fn read(&self, name: &str) -> Option<Bytes> {
         if !is_plain(name) {
             return None;
@@ -31,7 +31,7 @@ impl Page {
         }
     }
 
-    /// A file as it was before it was compressed; a program that holds the page has only the compressed variants.
+    /// A file's uncompressed contents. The page inside the program may have only a compressed variant, which is unpacked.
     pub(crate) fn read_plain(&self, name: &str) -> Option<Bytes> {
         self.read(name).or_else(|| {
             let compressed = self.read(&format!("{name}.gz"))?;
@@ -46,12 +46,12 @@ impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "the folder {}", folder.display()),
-            Self::Embedded(_) => f.write_str("what this program holds"),
+            Self::Embedded(_) => f.write_str("the page inside this program"),
         }
     }
 }
 
-/// Names as trunk gives them. Nothing hidden, no way up, no drive, no escapes.
+/// Whether a name is like those of trunk's files: nothing hidden, no `..`, no drive, no escapes.
 fn is_plain(name: &str) -> bool {
     name.split('/').all(|part| {
         !part.is_empty()

@@ -1,4 +1,4 @@
-//! What a browser is answered (RFC 9110).
+//! The answer to a browser's request (RFC 9110).
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,10 +8,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::page::Page;
 
-/// Compressed variants: how HTTP calls them and how their files end. The smallest comes first.
+/// Compressed variants: the encoding's name in HTTP and the ending of the file. The smallest comes first.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// What each of the page's kinds of file is. Others are bytes of no kind.
+/// Content types by the ending of a file's name. All others are sent as `application/octet-stream`.
 const KINDS: [(&str, &str); 7] = [
     ("css", "text/css; charset=utf-8"),
     ("html", "text/html; charset=utf-8"),
@@ -19,18 +19,18 @@ const KINDS: [(&str, &str); 7] = [
     ("json", "application/json"),
     ("png", "image/png"),
     ("svg", "image/svg+xml"),
-    // Browsers compile it while it comes only if it is called this.
+    // With this type alone, browsers compile the program while it is being loaded.
     ("wasm", "application/wasm"),
 ];
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
 
-/// Answers a request for `path`, an absolute path without query: 200 with the file, 304 where the browser has this very
-/// content, 404 where there is no such file, 405 for anything but reading.
+/// Answers a request for `path`, an absolute path without a query: 200 with the file, 304 if the browser has this content
+/// already, 404 if there is no such file, 405 for any method but GET and HEAD.
 pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This server only hands out the page.\n");
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This server only serves the page.\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
@@ -39,7 +39,7 @@ pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) ->
     let Some((contents, encoding)) = find(page, name, headers) else {
         return plain(StatusCode::NOT_FOUND, "There is no such file in the page.\n");
     };
-    // Of what is sent, so that each variant has its own.
+    // The hash of what is sent, so each variant has its own tag.
     let tag = format!("\"{:032x}\"", xxh3_128(&contents));
     let known = is_known(&tag, headers);
     let mut response = Response::new(Full::new(if known { Bytes::new() } else { contents }));
@@ -53,11 +53,11 @@ pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) ->
     set(header::CONTENT_TYPE, HeaderValue::from_static(kind(name)));
     set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     set(header::VARY, HeaderValue::from_static("accept-encoding"));
-    // No other site's page reaches into this one's process: browsers let its workers share memory then, and the processor
-    // trains on all of its threads.
+    // These two headers isolate the page from other sites. Browsers then let its workers share memory, so training on the
+    // processor can use all threads.
     set(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     set(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
-    // Kept, and asked about each time: names without a hash stay the same when the page is built again.
+    // Browsers keep the file but ask each time whether it is current: not every name has a hash of the contents in it.
     set(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(encoding) = encoding {
         set(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -65,7 +65,7 @@ pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) ->
     response
 }
 
-/// The smallest variant of a file that the browser reads.
+/// The smallest variant of a file that the browser accepts, and its encoding.
 fn find(page: &Page, name: &str, headers: &HeaderMap) -> Option<(Bytes, Option<&'static str>)> {
     let compressed = ENCODINGS.iter().find_map(|(encoding, ending)| {
         let contents = accepts(encoding, headers).then(|| page.read(&format!("{name}{ending}")))??;
@@ -74,7 +74,7 @@ fn find(page: &Page, name: &str, headers: &HeaderMap) -> Option<(Bytes, Option<&
     compressed.or_else(|| Some((page.read_plain(name)?, None)))
 }
 
-/// Whether `Accept-Encoding` names it, and not to refuse it.
+/// Whether `Accept-Encoding` lists the encoding with a weight above 0.
 fn accepts(encoding: &str, headers: &HeaderMap) -> bool {
     list(headers, header::ACCEPT_ENCODING).any(|item| {
         let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
@@ -83,7 +83,7 @@ fn accepts(encoding: &str, headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether `If-None-Match` names the tag.
+/// Whether `If-None-Match` lists the tag.
 fn is_known(tag: &str, headers: &HeaderMap) -> bool {
     list(headers, header::IF_NONE_MATCH).any(|item| item == "*" || item.strip_prefix("W/").unwrap_or(item) == tag)
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_gets_the_smallest_variant_that_it_reads() {
+    fn a_browser_gets_the_smallest_variant_that_it_accepts() {
         assert_eq!(encoding_for("gzip, deflate, br, zstd").as_deref(), Some("br"));
         assert_eq!(encoding_for("gzip, br;q=0").as_deref(), Some("gzip"));
         assert_eq!(encoding_for("GZIP;q=0.5").as_deref(), Some("gzip"));
@@ -138,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_has_is_not_sent_again() {
+    fn a_file_that_the_browser_has_is_not_sent_again() {
         let first = get("/", &[]);
         assert_eq!(first.status(), StatusCode::OK);
         let tag: &'static str = first.headers()[header::ETAG].to_str().unwrap().to_owned().leak();
         assert_eq!(get("/index.html", &[(header::IF_NONE_MATCH, tag)]).status(), StatusCode::NOT_MODIFIED);
         assert_eq!(get("/index.html", &[(header::IF_NONE_MATCH, "\"other\"")]).status(), StatusCode::OK);
-        // Another variant is another content.
+        // Another variant has another tag.
         let compressed = [(header::IF_NONE_MATCH, tag), (header::ACCEPT_ENCODING, "br")];
         assert_eq!(get("/trainer.wasm", &compressed).status(), StatusCode::OK);
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_of_the_page_and_only_reading() {
+    fn other_files_and_other_methods_are_refused() {
         assert_eq!(get("/nothing.js", &[]).status(), StatusCode::NOT_FOUND);
         assert_eq!(get("/../Cargo.toml", &[]).status(), StatusCode::NOT_FOUND);
         let written = respond(&PAGE, &Method::PUT, "/index.html", &HeaderMap::new());
