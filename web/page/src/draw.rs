@@ -1,21 +1,21 @@
-//! Grids of pictures onto a canvas, pixel for pixel. The style sheet enlarges them, crisply.
+//! Draws grids of pictures on a canvas, one pixel of the canvas for each pixel. The style sheet enlarges them without blur.
 
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData};
 use whelp::data::Grid;
 
-/// Draws `grid` with `gap` transparent pixels between its pictures, in `columns` columns.
+/// Draws `grid` in `columns` columns, with `gap` transparent pixels between pictures.
 ///
 /// # Errors
-/// What the browser says when the grid is empty, its pixels are not as many as it claims or there is no canvas.
+/// If the grid is empty, if its number of pixels does not match its size, or what the browser says if it cannot draw.
 pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: usize) -> Result<(), JsValue> {
-    let rgba = rgba_from(grid).ok_or("the grid's pixels are not as many as it claims")?;
+    let rgba = rgba_from(grid).ok_or("the grid's number of pixels does not match its size")?;
     let image = ImageData::new_with_u8_clamped_array(Clamped(&rgba), grid.width() as u32)?;
     let columns = columns.clamp(1, grid.count);
     let extent = |pictures: usize| (pictures * (grid.tile + gap) - gap) as u32;
     canvas.set_width(extent(columns));
     canvas.set_height(extent(grid.count.div_ceil(columns)));
-    // In ordinary memory: what the graphics device holds is gone when the device is lost.
+    // This keeps the canvas in ordinary memory. One in the graphics device's memory is lost with the device.
     let options = ContextAttributes2d::new();
     options.set_will_read_frequently(true);
     let context: CanvasRenderingContext2d = canvas
@@ -39,12 +39,12 @@ pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: u
     Ok(())
 }
 
-/// Upper left corner of picture `index` where every picture takes `pitch` pixels.
+/// The upper left corner of picture `index` if the corners of neighbours are `pitch` pixels apart.
 fn position(index: usize, columns: usize, pitch: usize) -> (f64, f64) {
     ((index % columns * pitch) as f64, (index / columns * pitch) as f64)
 }
 
-/// The whole grid with an opaque alpha channel; none if its sizes contradict each other.
+/// The whole grid as RGBA, opaque; none if the number of pixels does not match its size.
 fn rgba_from(grid: &Grid) -> Option<Vec<u8>> {
     let pixels = grid.width() * grid.height();
     if pixels == 0 || !matches!(grid.channels, 1 | 3) || grid.pixels.len() != pixels * grid.channels {

@@ -1,4 +1,4 @@
-//! Files as the browser hands them over: dropped, picked, offered. Their bytes are read by the worker.
+//! Files in the browser: dropped, picked, offered for download. The worker reads their contents.
 
 use js_sys::{Array, ArrayBuffer, Promise, Reflect};
 use leptos::prelude::{document, set_timeout};
@@ -15,7 +15,7 @@ use super::format;
 /// A file and its path within what was dropped or picked.
 pub type PathAndFile = (String, File);
 
-/// What was dropped. Taken out of the event at once: browsers empty it when the handler returns.
+/// What was dropped. It must be taken from the event at once, as browsers empty the event when the handler returns.
 #[derive(Default)]
 pub struct Dropped {
     entries: Vec<FileSystemEntry>,
@@ -23,7 +23,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Folders where the browser knows them, else plain files.
+    /// Takes the folders, if the browser supports them, and the files.
     pub fn take(transfer: &DataTransfer) -> Self {
         let mut dropped = Self::default();
         let items = transfer.items();
@@ -40,7 +40,7 @@ impl Dropped {
         dropped
     }
 
-    /// The one folder's name, if it is one.
+    /// The folder's name, if one folder was dropped and nothing else.
     pub fn folder_name(&self) -> Option<String> {
         match (&self.entries[..], &self.files[..]) {
             ([folder], []) => Some(folder.name()),
@@ -48,7 +48,7 @@ impl Dropped {
         }
     }
 
-    /// Every file in every folder. `go_on` hears the count now and then; its `false` ends the search early.
+    /// Finds every file in every folder. `go_on` is called with the count so far, and ends the search by returning `false`.
     ///
     /// # Errors
     /// What the browser says about a folder that it cannot read.
@@ -66,13 +66,13 @@ impl Dropped {
                 found.push((entry.full_path().trim_start_matches('/').to_owned(), file));
             }
         }
-        // Folders come in any order; the same folder should always be the same data set.
+        // Browsers list folders in any order, and the same folder must always be the same data set.
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(found)
     }
 }
 
-/// A reader hands out entries by the hundred, and none at the end.
+/// The entries of a folder. A reader returns some hundred of them at a time, and none at the end.
 async fn children(folder: &FileSystemDirectoryEntry) -> Result<Vec<FileSystemEntry>, JsValue> {
     let reader = folder.create_reader();
     let mut children = Vec::new();
@@ -95,20 +95,20 @@ async fn file_of(entry: &FileSystemFileEntry) -> Result<File, JsValue> {
     Ok(file.unchecked_into())
 }
 
-/// Awaits a function of the old style, with one callback for success and one for failure.
+/// Awaits a function that takes one callback for success and one for failure.
 async fn settled(
     call: impl Fn(&js_sys::Function, &js_sys::Function) -> Result<(), JsValue>,
 ) -> Result<JsValue, JsValue> {
     let promise = Promise::new(&mut |resolve, reject| {
         if let Err(error) = call(&resolve, &reject) {
-            // Calling a promise's own function does not throw.
+            // The function that rejects a promise does not throw.
             let _ = reject.call1(&JsValue::NULL, &error);
         }
     });
     JsFuture::from(promise).await
 }
 
-/// Picked files; those of a picked folder keep their path in it.
+/// Picked files. Those of a picked folder keep their path in it.
 pub fn picked(list: &FileList) -> Vec<PathAndFile> {
     let path = |file: &File| {
         let path = Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
@@ -117,7 +117,7 @@ pub fn picked(list: &FileList) -> Vec<PathAndFile> {
     (0..list.length()).filter_map(|index| list.get(index)).map(|file| (path(&file), file)).collect()
 }
 
-/// A name for a set of files: their folder's, the only file's, else their number.
+/// A name for a set of files: that of their folder or of the only file, else their number.
 pub fn name_for(files: &[PathAndFile]) -> String {
     let folder = |path: &str| path.split_once('/').map(|(folder, _)| folder.to_owned());
     match files {
@@ -129,30 +129,30 @@ pub fn name_for(files: &[PathAndFile]) -> String {
     }
 }
 
-/// Whether a file is one of ours to open, by its name; the worker looks inside.
+/// Whether a file is a checkpoint, by its name. The worker checks the contents.
 pub fn is_checkpoint(path: &str) -> bool {
     path.to_ascii_lowercase().ends_with(".safetensors")
 }
 
-/// `[[path, File], ...]`, as a message carries them.
+/// The files as `[[path, File], ...]`, for a message to the worker.
 pub fn as_array(files: &[PathAndFile]) -> Array {
     files.iter().map(|(path, file)| Array::of2(&path.as_str().into(), file)).collect()
 }
 
-/// The whole content.
+/// Reads the whole content.
 ///
 /// # Errors
-/// What the browser says, e.g. that the file has been moved since it was picked.
+/// What the browser says, for example that the file was moved after it was picked.
 pub async fn bytes_of(blob: &Blob) -> Result<ArrayBuffer, JsValue> {
     Ok(JsFuture::from(blob.array_buffer()).await?.unchecked_into())
 }
 
-/// Lets the browser save `blob` as a file.
+/// Makes the browser save `blob` as a file.
 ///
 /// # Errors
 /// What the browser says when it cannot make an address for it.
 pub fn offer(blob: &Blob, name: &str) -> Result<(), JsValue> {
-    /// Long after any browser has begun to write the file.
+    /// By then any browser has started to write the file.
     const KEEP_ADDRESS: Duration = Duration::from_secs(60);
     let address = Url::create_object_url_with_blob(blob)?;
     let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
@@ -161,7 +161,7 @@ pub fn offer(blob: &Blob, name: &str) -> Result<(), JsValue> {
     link.click();
     set_timeout(
         move || {
-            // Fails only for an address that is gone already.
+            // Fails only if the address is revoked already.
             let _ = Url::revoke_object_url(&address);
         },
         KEEP_ADDRESS,

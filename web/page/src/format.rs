@@ -1,9 +1,9 @@
-//! Numbers as a visitor reads them: short, with a unit, and of steady width. Number and unit stay on one line.
+//! Formats numbers for the page: short and with a unit, which stays on the same line.
 
 /// No-break space.
 const NB: char = '\u{a0}';
 
-/// A count in full with thousands separated: `2,990`.
+/// A count in full, with separated thousands: `2,990`.
 pub fn full(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -18,7 +18,7 @@ pub fn full(count: u64) -> String {
 
 /// A count in three digits: `640`, `1.24 k`, `12.4 k`, `124 k`, `1.24 M`.
 ///
-/// Cut off, not rounded: progress never shows more than there is, and 999,999 does not become `1000 k`.
+/// Digits are cut off and not rounded, so progress never shows more than was done, and 999,999 is not `1000 k`.
 pub fn short(count: u64) -> String {
     let (unit, suffix) = match count {
         0..1_000 => return count.to_string(),
@@ -43,7 +43,7 @@ pub fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// A speed: `310/s`, `4.2/s`, `0.35/s`; a dash while it is unknown.
+/// A speed: `310/s`, `4.2/s`, `0.35/s`; `–/s` while it is unknown.
 pub fn per_second(speed: f64) -> String {
     if !speed.is_finite() || speed <= 0.0 {
         return "–/s".to_owned();
@@ -55,14 +55,14 @@ pub fn per_second(speed: f64) -> String {
     }
 }
 
-/// A clock: `0:42`, `3:24`, `1:03:24`.
+/// A time in minutes and seconds, or with hours: `0:42`, `3:24`, `1:03:24`.
 pub fn clock(secs: f64) -> String {
     let secs = secs.max(0.0) as u64;
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes}:{secs:02}") }
 }
 
-/// A rough duration, as one says it: `50 s`, `4 min`, `2 h 10 min`, `3 days`.
+/// A rough duration: `50 s`, `4 min`, `2 h 10 min`, `3 days`.
 pub fn duration(secs: f64) -> String {
     let secs = secs.max(0.0);
     match secs {
@@ -82,7 +82,7 @@ pub fn pictures(count: u64) -> String {
     if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", full(count)) }
 }
 
-/// Name of a checkpoint's file: `whelp-dcgan32-12k.safetensors`, `whelp-dcgan32-640.safetensors`.
+/// The file name of a checkpoint: `whelp-dcgan32-12k.safetensors`, `whelp-dcgan32-640.safetensors`.
 pub fn checkpoint_name(recipe: &str, nimg: u64) -> String {
     let seen = if nimg < 1000 { nimg.to_string() } else { format!("{}k", nimg / 1000) };
     format!("whelp-{recipe}-{seen}.safetensors")

@@ -1,5 +1,5 @@
-//! Dark or light: as the system has it, until the visitor chooses. `web/assets/theme.js` applies the choice before the
-//! first paint.
+//! The dark and the light theme: the system's, until the visitor chooses. `web/assets/theme.js` applies the choice before
+//! the page is first painted.
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
@@ -7,12 +7,12 @@ use web_sys::{MediaQueryList, Storage};
 
 const KEY: &str = "whelp-theme";
 
-/// Whether dark colours are shown, now and whenever that changes.
+/// A signal of whether the dark theme is shown.
 pub fn dark_signal() -> RwSignal<bool> {
     let dark = RwSignal::new(is_dark());
     if let Some(query) = system_prefers_dark() {
         let follow = Closure::<dyn FnMut()>::new(move || dark.set(is_dark()));
-        // A listener like the query lives as long as the page.
+        // The listener and the query live as long as the page.
         let _ = query.add_event_listener_with_callback("change", follow.as_ref().unchecked_ref());
         follow.forget();
         std::mem::forget(query);
@@ -20,15 +20,15 @@ pub fn dark_signal() -> RwSignal<bool> {
     dark
 }
 
-/// Shows the other colours and remembers it.
+/// Switches to the other theme and remembers the choice.
 pub fn toggle(dark: RwSignal<bool>) {
     let theme = if dark.get_untracked() { "light" } else { "dark" };
     if let Some(root) = document().document_element() {
-        // Only an invalid name would fail.
+        // Fails only for an invalid attribute name.
         let _ = root.set_attribute("data-theme", theme);
     }
     if let Some(storage) = storage() {
-        // A full or forbidden storage forgets the choice, nothing more.
+        // If the storage is full or forbidden, only the choice is forgotten.
         let _ = storage.set_item(KEY, theme);
     }
     dark.set(is_dark());
@@ -47,7 +47,7 @@ fn system_prefers_dark() -> Option<MediaQueryList> {
     window().match_media("(prefers-color-scheme: dark)").ok().flatten()
 }
 
-/// None where the browser forbids storing.
+/// None if the browser forbids storage.
 fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
