@@ -61,7 +61,7 @@ pub fn Settings() -> impl IntoView {
             }}
             <Show when=move || can_start_over.get()>
                 <p class="hint">
-                    "Continuing changes only the length. Other settings apply when you start over."
+                    "Continuing keeps the pictures, networks, loss and seed. To change those, start over."
                 </p>
                 <div class="buttons">
                     <button type="button" class="button" data-testid="train" on:click=move |_| store.train()>
