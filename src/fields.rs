@@ -3,7 +3,10 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::config::Length;
 
 /// One settable field of a [`RunConfig`](crate::config::RunConfig).
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,30 @@ pub struct Field {
     pub help: &'static str,
     /// The values it accepts.
     pub accepts: Accepts,
+    /// Whether a resumed run may have another value than its checkpoint.
+    pub resume: Resume,
+}
+
+/// What a field's value does when a run is resumed from a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// It may change: the checkpoint's networks can be trained on with any value.
+    Free,
+    /// It has to be the checkpoint's: it shapes the networks' tensors, decides which pictures they are trained on, or
+    /// gives their outputs a meaning.
+    Fixed,
+}
+
+impl Field {
+    /// Its path as a JSON pointer into a serialised configuration, e.g. `/train/batch`.
+    pub fn pointer(&self) -> String {
+        pointer(self.path)
+    }
+}
+
+/// A path such as `train.batch` as a JSON pointer.
+pub fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('.', "/"))
 }
 
 /// The values that a field accepts. Its `Display` ends the sentence "it accepts …".
@@ -105,11 +132,7 @@ impl Accepts {
             Self::Choice(names) => value.as_str().is_some_and(|name| names.iter().any(|(known, _)| *known == name)),
             Self::Text => value.is_string(),
             Self::NumberedPng => value.as_str().is_some_and(is_numbered_png),
-            Self::Length => match value {
-                Value::String(unit) => unit == "unlimited",
-                Value::Object(unit) => unit.values().all(|n| n.as_u64().is_some_and(|n| (1..1 << 48).contains(&n))),
-                _ => false,
-            },
+            Self::Length => Length::deserialize(value).is_ok_and(Length::is_valid),
         }
     }
 
@@ -172,8 +195,14 @@ pub fn find(path: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.path == path)
 }
 
-const fn field(path: &'static str, label: &'static str, accepts: Accepts, help: &'static str) -> Field {
-    Field { path, label, help, accepts }
+/// A field that a resumed run may change.
+const fn free(path: &'static str, label: &'static str, accepts: Accepts, help: &'static str) -> Field {
+    Field { path, label, help, accepts, resume: Resume::Free }
+}
+
+/// A field that a resumed run has from its checkpoint.
+const fn fixed(path: &'static str, label: &'static str, accepts: Accepts, help: &'static str) -> Field {
+    Field { path, label, help, accepts, resume: Resume::Fixed }
 }
 
 const LR: Range = Range::above(0.0, 1.0);
@@ -184,68 +213,68 @@ const SECONDS: Range = Range::closed(0.1, 1e6);
 
 /// Every field, in the order of the configuration.
 pub const FIELDS: &[Field] = &[
-    field("recipe", "Recipe", Accepts::Text, "The preset you started from."),
-    field(
+    fixed("recipe", "Recipe", Accepts::Text, "The preset you started from."),
+    fixed(
         "seed",
         "Seed",
         Accepts::Whole { low: 0, high: u64::MAX },
         "The same seed, settings and device give the same run.",
     ),
-    field(
+    fixed(
         "data.resolution",
         "Resolution (pixels)",
         Accepts::OneOf(&[28, 32, 64, 128]),
         "Width and height of the square pictures. Twice the resolution is four times the work.",
     ),
-    field(
+    fixed(
         "data.channels",
         "Colour mode",
         Accepts::Choice(&[("auto", "From the data"), ("rgb", "Colour"), ("grey", "Grey")]),
         "Grey pictures need less work. From the data: idx files stay grey, all others are in colour.",
     ),
-    field(
+    fixed(
         "data.crop",
         "Crop",
         Accepts::Choice(&[("whole", "Whole pictures"), ("box", "Marked boxes"), ("both", "Both")]),
         "What to train on where the data marks its subjects with boxes, as Stanford Dogs does.",
     ),
-    field(
+    fixed(
         "data.framing",
         "Framing",
         Accepts::Choice(&[("center", "Centre square"), ("pad", "Padded to a square"), ("tiles", "Several squares")]),
         "How a picture that isn't square is fitted: its centre, all of it with padding, or several squares of a long one.",
     ),
-    field(
+    fixed(
         "data.background",
         "Background",
         Accepts::Choice(&[("white", "White"), ("grey", "Grey"), ("black", "Black")]),
         "Colour behind transparent areas and in the padding.",
     ),
-    field(
+    fixed(
         "data.frames",
         "Animation frames",
         Accepts::Choice(&[("first", "First frame"), ("all", "All frames")]),
         "Which frames of an animated GIF become pictures.",
     ),
-    field(
+    fixed(
         "data.exclude_flagged",
         "Exclusion of flagged pictures",
         Accepts::Flag,
         "Leaves out what the check flags: duplicates, small, blank or very long pictures, and grey ones among coloured.",
     ),
-    field(
+    fixed(
         "data.validation",
         "Held-out share",
         Accepts::Real(Range::closed(0.0, 0.5)),
         "Share of the pictures that are never trained on, so you can measure against them. The seed picks them.",
     ),
-    field(
+    free(
         "data.horizontal_flip",
         "Random mirroring",
         Accepts::Flag,
         "Shows each picture mirrored half of the time. Helps with few pictures, but not where sides matter, as in writing.",
     ),
-    field(
+    fixed(
         "model.architecture",
         "Architecture",
         Accepts::Choice(&[
@@ -256,62 +285,62 @@ pub const FIELDS: &[Field] = &[
         ]),
         "The family of both networks. R3GAN is the newest.",
     ),
-    field(
+    fixed(
         "model.latent",
         "Latent size",
         Accepts::Whole { low: 1, high: 4096 },
         "Number of random values that each picture is drawn from.",
     ),
-    field(
+    fixed(
         "model.generator_width",
         "Generator width",
         Accepts::Whole { low: 1, high: 1024 },
         "Scales the channels of every layer. A wider generator draws better and is slower.",
     ),
-    field(
+    fixed(
         "model.discriminator_width",
         "Discriminator width",
         Accepts::Whole { low: 1, high: 1024 },
         "Scales the channels of every layer. A wider discriminator is a better critic and is slower.",
     ),
-    field(
+    fixed(
         "model.blocks",
         "Residual blocks per resolution",
         Accepts::Whole { low: 1, high: 8 },
         "R3GAN only. More blocks draw better and are slower.",
     ),
-    field(
+    fixed(
         "model.discriminator_norm",
         "Discriminator normalisation",
         Accepts::Choice(&[("none", "None"), ("batch", "Batch norm"), ("batch-last", "Batch norm after activation")]),
         "DCGAN only. Choose None to use R1 or R2.",
     ),
-    field(
+    free(
         "model.dropout",
         "Discriminator dropout",
         Accepts::Real(BETA),
         "Share of activations dropped in each step, against memorising. Not for R3GAN.",
     ),
-    field(
+    fixed(
         "model.minibatch_stddev",
         "Minibatch standard deviation",
         Accepts::Flag,
         "Shows the discriminator how varied a batch is. Helps when the generator repeats itself.",
     ),
-    field(
+    fixed(
         "model.conditional",
         "Class conditioning",
         Accepts::Flag,
         "Tells both networks each picture's class, so you can ask for one later. Needs R3GAN and data with classes.",
     ),
-    field(
+    free(
         "train.batch",
         "Batch size",
         Accepts::Whole { low: 2, high: 4096 },
         "Pictures per step. Larger batches train more steadily and need more memory.",
     ),
-    field("train.length", "Length", Accepts::Length, "When training ends, counted from its very first step."),
-    field(
+    free("train.length", "Length", Accepts::Length, "When training ends, counted from its very first step."),
+    fixed(
         "train.loss",
         "Loss",
         Accepts::Choice(&[
@@ -324,188 +353,188 @@ pub const FIELDS: &[Field] = &[
         ]),
         "What the two networks compete for. R3GAN uses the relativistic loss.",
     ),
-    field(
+    free(
         "train.label_smoothing",
         "Label smoothing",
         Accepts::Real(Range::closed(0.0, 0.5)),
         "Cross-entropy only: the label of real pictures is 1 minus this, so that the discriminator is never too sure.",
     ),
-    field("train.generator_lr", "Generator learning rate", Accepts::Real(LR), "Adam step size of the generator."),
-    field(
+    free("train.generator_lr", "Generator learning rate", Accepts::Real(LR), "Adam step size of the generator."),
+    free(
         "train.discriminator_lr",
         "Discriminator learning rate",
         Accepts::Real(LR),
         "Adam step size of the discriminator.",
     ),
-    field("train.beta1", "Adam beta1", Accepts::Real(BETA), "Decay of Adam's average gradient. GANs use 0 or 0.5."),
-    field("train.beta2", "Adam beta2", Accepts::Real(BETA), "Decay of Adam's average squared gradient."),
-    field(
+    free("train.beta1", "Adam beta1", Accepts::Real(BETA), "Decay of Adam's average gradient. GANs use 0 or 0.5."),
+    free("train.beta2", "Adam beta2", Accepts::Real(BETA), "Decay of Adam's average squared gradient."),
+    free(
         "train.adam_eps",
         "Adam epsilon",
         Accepts::Real(Range::above(0.0, 1e-2)),
         "Keeps Adam from dividing by zero. Rarely worth changing.",
     ),
-    field(
+    free(
         "train.clip_norm",
         "Gradient clipping norm",
         Accepts::OptionalReal(Range::above(0.0, 1e6)),
         "Scales a network's gradient down if its norm is larger than this. Empty: no clipping.",
     ),
-    field(
+    free(
         "train.r1_gamma",
         "R1 gamma",
         Accepts::Real(GAMMA),
         "Weight of the gradient penalty on real pictures. It steadies training and makes steps slower. 0: off.",
     ),
-    field(
+    free(
         "train.r2_gamma",
         "R2 gamma",
         Accepts::Real(GAMMA),
         "Weight of the same penalty on generated pictures. 0: off.",
     ),
-    field(
+    free(
         "train.ema_half_life_kimg",
         "Average half-life (kimg)",
         Accepts::Real(KIMG),
         "Averaged weights draw the pictures you see. After this many thousand pictures, old weights count half.",
     ),
-    field(
+    free(
         "train.ema_rampup",
         "Average ramp-up",
         Accepts::OptionalReal(Range::above(0.0, 1e3)),
         "Early on, the half-life is at most this share of the pictures seen. Empty: never shortened.",
     ),
-    field(
+    free(
         "schedule.kimg",
         "Schedule length (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),
         "Thousands of pictures over which the values below move to their end, along a cosine.",
     ),
-    field(
+    free(
         "schedule.generator_lr",
         "Final generator learning rate",
         Accepts::OptionalReal(LR),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.discriminator_lr",
         "Final discriminator learning rate",
         Accepts::OptionalReal(LR),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.beta2",
         "Final Adam beta2",
         Accepts::OptionalReal(BETA),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.r1_gamma",
         "Final R1 gamma",
         Accepts::OptionalReal(GAMMA),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.r2_gamma",
         "Final R2 gamma",
         Accepts::OptionalReal(GAMMA),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.ema_half_life_kimg",
         "Final average half-life (kimg)",
         Accepts::OptionalReal(KIMG),
         "Value at the end of the schedule. Empty: constant.",
     ),
-    field(
+    free(
         "schedule.augment_p",
         "Final augmentation chance",
         Accepts::OptionalReal(Range::closed(0.0, 1.0)),
         "Value at the end of the schedule, unless the chance is adaptive. Empty: constant.",
     ),
-    field(
+    free(
         "augment.p",
         "Augmentation chance",
         Accepts::Real(Range::closed(0.0, 1.0)),
         "Chance of each change below. Generated pictures are changed too, so the generator doesn't learn the changes.",
     ),
-    field(
+    free(
         "augment.adaptive",
         "Adaptive chance",
         Accepts::Flag,
         "Starts at the chance above. It rises while the discriminator memorises the real pictures, and falls otherwise.",
     ),
-    field(
+    free(
         "augment.target",
         "Adaptive target",
         Accepts::Real(Range::closed(0.0, 1.0)),
         "How sure of real pictures the discriminator may be before the chance rises: 0 is undecided, 1 is always right.",
     ),
-    field(
+    free(
         "augment.adaptive_kimg",
         "Adaptive rise time (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),
         "Thousands of pictures in which the chance can rise from 0 to 1.",
     ),
-    field("augment.color", "Colour jitter", Accepts::Flag, "Changes brightness, saturation and contrast."),
-    field("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
-    field("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square of half the side."),
-    field("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
-    field(
+    free("augment.color", "Colour jitter", Accepts::Flag, "Changes brightness, saturation and contrast."),
+    free("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
+    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square of half the side."),
+    free("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
+    free(
         "augment.shear",
         "Shear",
         Accepts::Real(Range::closed(0.0, 1.0)),
         "Largest slant, in pixels sideways per pixel upwards.",
     ),
-    field(
+    free(
         "augment.zoom",
         "Zoom",
         Accepts::Real(Range::closed(0.0, 0.9)),
         "Largest change of size, as a share of the size.",
     ),
-    field(
+    free(
         "output.tick_steps",
         "Report interval (steps)",
         Accepts::Whole { low: 1, high: 10_000 },
         "How often the losses are reported. Each report waits for the device.",
     ),
-    field(
+    free(
         "output.grid",
         "Sample grid size (pictures)",
         Accepts::Whole { low: 1, high: 1024 },
         "Number of pictures in the sample grid. Their latents never change.",
     ),
-    field(
+    free(
         "output.sample_steps",
         "Sample interval (steps)",
         Accepts::OptionalWhole,
         "Draws a sample grid every so many steps. Empty: not by steps.",
     ),
-    field(
+    free(
         "output.sample_secs",
         "Sample interval (seconds)",
         Accepts::OptionalReal(SECONDS),
         "Draws a sample grid every so many seconds, which takes time from training. Empty: not by time.",
     ),
-    field(
+    free(
         "output.epoch_samples",
         "Saved sample interval (epochs)",
         Accepts::OptionalWhole,
         "Terminal only: also saves a sample grid under the name below every so many epochs. Empty: never.",
     ),
-    field(
+    free(
         "output.epoch_file",
         "Saved sample name",
         Accepts::NumberedPng,
         "Terminal only: a path in the run's folder, with {n} for the epoch.",
     ),
-    field(
+    free(
         "output.checkpoint_steps",
         "Checkpoint interval (steps)",
         Accepts::OptionalWhole,
         "Saves a checkpoint every so many steps. Empty: not by steps.",
     ),
-    field(
+    free(
         "output.checkpoint_secs",
         "Checkpoint interval (seconds)",
         Accepts::OptionalReal(SECONDS),
@@ -538,8 +567,7 @@ mod tests {
                 let mut config = RunConfig::default();
                 config.set(field.path, name).unwrap();
                 let tree = serde_json::to_value(&config).unwrap();
-                let pointer = format!("/{}", field.path.replace('.', "/"));
-                assert_eq!(tree.pointer(&pointer).unwrap(), name, "{}", field.path);
+                assert_eq!(tree.pointer(&field.pointer()).unwrap(), name, "{}", field.path);
             }
         }
     }

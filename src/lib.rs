@@ -1,10 +1,9 @@
-//! Whelp: a GAN trainer for ordinary people. This library is what the page and the terminal share.
+//! Whelp: a GAN trainer for ordinary people. The page and the terminal share this library.
 //!
-//! Files become a [`data::Dataset`]. Together with a [`config::RunConfig`] and a device it becomes a [`run::Run`], which is
-//! polled for [`protocol::Event`]s. A [`checkpoint::Checkpoint`] takes a run from one machine to another.
+//! Bytes become a [`data::Dataset`]. A [`config::RunConfig`] and a device become a [`run::Run`], which is polled for
+//! [`protocol::Event`]s. A [`checkpoint::Checkpoint`] carries a run from one machine to another.
 //!
-//! Without the feature `engine`, only the settings, recipes and messages are compiled: all that a front end needs if
-//! another program trains.
+//! Without the feature `engine` it has no burn: settings, recipes, messages and data preparation, for the page.
 #![warn(missing_docs)]
 
 #[cfg(feature = "engine")]
@@ -18,6 +17,7 @@ pub mod fields;
 pub mod losses;
 #[cfg(feature = "engine")]
 pub mod models;
+pub mod nearest;
 #[cfg(feature = "engine")]
 pub mod ops;
 pub mod platform;
@@ -25,6 +25,7 @@ pub mod platform;
 pub mod protocol;
 pub mod random;
 pub mod recipes;
+mod resume;
 #[cfg(feature = "engine")]
 pub mod run;
 #[cfg(feature = "engine")]

@@ -1,25 +1,25 @@
-//! Everything that crosses a worker, thread or process border while a run is under way.
+//! What a run is told and what it tells: the messages between a run and its front end, across threads or workers.
 //!
-//! Both enums are closed and are matched without a wildcard. Large buffers are not part of the JSON: a front end
-//! moves [`Event::take_payload`] beside it (transferred between threads in the page, a file natively).
+//! Both enums are closed and are matched without a wildcard. Large buffers are not part of the JSON: a front end takes
+//! them with [`Event::take_payload`] and moves them beside it (the page transfers them, the terminal writes files).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
+use crate::config::{Counts, RunConfig};
 use crate::data::{DataSummary, Grid};
 use crate::series::StepSeries;
 
-/// What a front end asks of a run. `Pause`, `Resume`, `Sample`, `Save` and `Stop` are each answered by an [`Event`].
+/// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Save` and `Stop`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    /// Stop stepping, keep everything.
+    /// Stop stepping and keep everything in memory.
     Pause,
-    /// Go on after a pause.
+    /// Continue after a pause.
     Resume,
-    /// Draw a grid now: `count` pictures from `seed`, of one class or of all in turn.
+    /// Draw a grid now: `count` pictures from `seed`, of one class or of each class in turn.
     Sample {
         count: usize,
         seed: u64,
@@ -28,7 +28,7 @@ pub enum Command {
         #[serde(default = "untruncated")]
         truncation_psi: f64,
     },
-    /// Change one field of the `output` section, or `train.length`, while running, e.g. `output.sample_steps` to `100`.
+    /// Change `train.length` or a field of `output` during the run, e.g. `output.sample_steps` to `100`.
     Set { key: String, value: String },
     /// Write a checkpoint now.
     Save,
@@ -40,19 +40,19 @@ fn untruncated() -> f64 {
     1.0
 }
 
-/// What a run tells.
+/// What a run tells its front end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The run is set up and about to take its first step.
     Started {
         config: Box<RunConfig>,
-        /// What computes, in words.
+        /// The device, in words.
         device: String,
         generator_parameters: usize,
         discriminator_parameters: usize,
         data: DataSummary,
-        /// Where it goes on from; step 0 for a new run.
+        /// Where it continues from; step 0 for a new run.
         progress: Progress,
     },
     /// What was measured at every step since the last tick; of a run that goes on, first the history of its checkpoint.
@@ -70,12 +70,12 @@ pub enum Event {
         nimg: u64,
         seed: u64,
         grid: Grid,
-        /// Passes through the data set that are complete, if it is due because of them (`output.epoch_samples`).
+        /// Completed passes through the data set, if the grid was due because of them (`output.epoch_samples`).
         epoch: Option<u64>,
-        /// File it was written to, where there is one.
+        /// The file it was written to, if any.
         path: Option<String>,
     },
-    /// Done, but otherwise than asked.
+    /// Something was done differently than asked.
     Warning { message: String },
     /// A checkpoint was made.
     Checkpoint {
@@ -85,21 +85,21 @@ pub enum Event {
         /// The whole file.
         #[serde(skip)]
         bytes: Vec<u8>,
-        /// File it was written to, where there is one.
+        /// The file it was written to, if any.
         path: Option<String>,
     },
     /// Answers `Pause`.
     Paused { progress: Progress },
     /// Answers `Resume`.
     Resumed { progress: Progress },
-    /// The run ended by a fault; what was saved before stays valid.
+    /// The run failed. Checkpoints that were saved before stay valid.
     Failed { kind: FailureKind, message: String },
     /// The run ended.
     Finished { reason: FinishReason, progress: Progress },
 }
 
 impl Event {
-    /// Takes out the large buffer that travels beside the JSON, if this event has one.
+    /// Takes out the large buffer that goes beside the JSON, if this event has one.
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         match self {
             Event::Samples { grid, .. } => Some(std::mem::take(&mut grid.pixels)),
@@ -121,20 +121,28 @@ impl Event {
 pub struct Progress {
     /// Steps of both networks since the very first.
     pub step: u64,
-    /// Real images shown to the discriminator.
+    /// Real images that the discriminator has seen.
     pub nimg: u64,
-    /// Passes through the data set, with the fraction of the current one.
+    /// Passes through the data set, including the fraction of the current one.
     pub epoch: f64,
-    /// Seconds of training, pauses not counted, resumed runs added up.
+    /// Seconds of training without pauses, over all sessions of a resumed run.
     pub elapsed_secs: f64,
-    /// Over the last few ticks; 0 before the first.
+    /// Speed over the last few ticks; 0 before the first one.
     pub images_per_sec: f64,
-    /// Share of the run's length that is done, in [0, 1]; none if the run has no end.
+    /// Share of the run that is done, in [0, 1]; none if the run has no end.
     pub fraction: Option<f64>,
-    /// At the current speed; none if unknown or if the run has no end.
+    /// Seconds left at the current speed; none if the speed is unknown or the run has no end.
     pub remaining_secs: Option<f64>,
-    /// Memory of this process or worker in bytes, where it can be told.
+    /// Memory of this process or worker in bytes, where the system tells.
     pub memory_bytes: Option<u64>,
+}
+
+impl Progress {
+    /// What a [`Length`](crate::config::Length) counts.
+    pub fn counts(&self) -> Counts {
+        let Self { step, nimg, epoch, elapsed_secs, .. } = *self;
+        Counts { step, nimg, epoch, elapsed_secs }
+    }
 }
 
 /// Why a checkpoint was made.
@@ -145,11 +153,11 @@ pub enum CheckpointReason {
     Requested,
     /// `output.checkpoint_steps` or `output.checkpoint_secs` had passed.
     Automatic,
-    /// The run ends here.
+    /// The last one of the run.
     Last,
 }
 
-/// Why a run ended without a fault.
+/// Why a run ended without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
@@ -159,16 +167,20 @@ pub enum FinishReason {
     Stopped,
 }
 
-/// What kind of fault ended a run: nobody parses message text.
+/// What kind of failure ended a run. Front ends choose their advice by it; nobody parses message text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The input was refused: data, configuration or checkpoint.
+    /// The data, the configuration or the checkpoint was refused.
     Input,
-    /// The device was lost, refused a kernel or ran out of memory.
+    /// The device refused to compute.
     Device,
-    /// A loss was not a finite number.
+    /// The device is gone: its driver was reset, or the computer slept.
+    DeviceLost,
+    /// The device has too little memory.
+    OutOfMemory,
+    /// A loss became NaN or infinite.
     Diverged,
-    /// A fault of ours.
+    /// A fault in Whelp.
     Bug,
 }

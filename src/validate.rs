@@ -3,49 +3,13 @@
 use std::ops::Deref;
 
 use serde_json::Value;
-use thiserror::Error;
 
-use crate::config::{Architecture, RunConfig};
-use crate::fields::{self, FIELDS};
+use crate::config::{Architecture, ConfigError, RunConfig};
+use crate::fields::{self, FIELDS, pointer};
+use crate::nearest::nearest;
+use crate::recipes;
 
-/// Why a configuration is refused.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum ConfigError {
-    /// A field's value is outside what it accepts.
-    #[error("{field} is {found}; it accepts {accepts}")]
-    Value {
-        /// Path of the field, e.g. `train.batch`.
-        field: String,
-        /// What was given.
-        found: String,
-        /// What it accepts, in words.
-        accepts: String,
-    },
-    /// There is no such field or recipe.
-    #[error("there is no {kind} {name:?}; did you mean {nearest:?}?")]
-    Unknown {
-        /// "setting" or "recipe".
-        kind: &'static str,
-        /// What was asked for.
-        name: String,
-        /// The most similar name that exists.
-        nearest: String,
-    },
-    /// `--set` without `=`.
-    #[error("{given:?} does not set anything; write key=value, e.g. train.batch=64")]
-    Assignment {
-        /// What was given.
-        given: String,
-    },
-    /// The file or message is not a configuration.
-    #[error("the configuration cannot be read: {reason}")]
-    Parse {
-        /// What the parser said.
-        reason: String,
-    },
-}
-
-/// A configuration that has passed [`RunConfig::validate`]. It cannot be deserialised, so nothing slips in unchecked.
+/// A configuration that has passed [`RunConfig::validate`]. It cannot be deserialised, so every one has been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidConfig(RunConfig);
 
@@ -65,62 +29,66 @@ impl ValidConfig {
 }
 
 impl RunConfig {
-    /// Checks every field, and what has to fit together.
+    /// Checks every field, and the combinations that do not work.
     ///
     /// # Errors
-    /// [`ConfigError::Value`] for the first field that is out of range, [`ConfigError::Unknown`] for the recipe.
+    /// [`ConfigError::Value`] for the first field that is out of range, [`ConfigError::Combination`] for fields that do not
+    /// fit each other, [`ConfigError::Unknown`] for the recipe.
     pub fn validate(self) -> Result<ValidConfig, ConfigError> {
-        crate::recipes::find(&self.recipe)?;
-        let tree = serde_json::to_value(&self).expect("plain structs always serialise");
+        recipes::find(&self.recipe)?;
+        let tree = self.to_tree();
         for field in FIELDS {
-            let value = tree.pointer(&pointer(field.path)).expect("the table lists fields that exist");
-            check(field.accepts.allows(value), field.path, shown(value), field.accepts)?;
+            let value = tree.pointer(&field.pointer()).expect("the table lists fields that exist");
+            if !field.accepts.allows(value) {
+                let (found, accepts) = (shown(value), field.accepts.to_string());
+                return Err(ConfigError::Value { field: field.path.to_owned(), found, accepts });
+            }
         }
-        self.check_networks()?;
+        self.check_combinations()?;
         Ok(ValidConfig(self))
     }
 
-    /// Settings that are right by themselves and wrong together.
-    fn check_networks(&self) -> Result<(), ConfigError> {
+    /// Values that are right by themselves and wrong together.
+    fn check_combinations(&self) -> Result<(), ConfigError> {
         let (data, model, train) = (&self.data, &self.model, &self.train);
         let is_r3gan = model.architecture == Architecture::R3gan;
-        if matches!(model.architecture, Architecture::Dcgan | Architecture::R3gan) {
-            let sizes = "32, 64 or 128 with this model.architecture";
-            check(data.resolution.is_power_of_two(), "data.resolution", data.resolution, sizes)?;
-        }
+        let check = |ok: bool, field: &'static str, conflict: &dyn Fn() -> String| {
+            if ok { Ok(()) } else { Err(ConfigError::Combination { field, conflict: conflict() }) }
+        };
+        let needs_powers = matches!(model.architecture, Architecture::Dcgan | Architecture::R3gan);
+        check(!needs_powers || data.resolution.is_power_of_two(), "data.resolution", &|| {
+            let architecture = if is_r3gan { "r3gan" } else { "dcgan" };
+            format!("is {}; model.architecture={architecture} needs 32, 64 or 128", data.resolution)
+        })?;
         for (field, width) in
-            [("generator_width", model.generator_width), ("discriminator_width", model.discriminator_width)]
+            [("model.generator_width", model.generator_width), ("model.discriminator_width", model.discriminator_width)]
         {
             // The 3x3 convolutions of R3GAN work on groups of 16 of twice the width.
-            let fits = !is_r3gan || width < 16 || width.is_multiple_of(8);
-            check(
-                fits,
-                &format!("model.{field}"),
-                width,
-                "below 16, or a multiple of 8, with model.architecture r3gan",
-            )?;
+            check(!is_r3gan || width < 16 || width.is_multiple_of(8), field, &|| {
+                format!("is {width}; model.architecture=r3gan needs a width below 16, or a multiple of 8")
+            })?;
         }
-        check(!is_r3gan || model.dropout == 0.0, "model.dropout", model.dropout, "0 with model.architecture r3gan")?;
-        check(is_r3gan || !model.conditional, "model.conditional", true, "false but with model.architecture r3gan")?;
-        for (field, gamma) in [("r1_gamma", train.r1_gamma), ("r2_gamma", train.r2_gamma)] {
-            check(
-                gamma == 0.0 || !model.has_discriminator_norm(),
-                &format!("train.{field}"),
-                gamma,
-                "0 while model.discriminator_norm is a batch norm, which has no gradient of its own for each picture",
-            )?;
+        check(!is_r3gan || model.dropout == 0.0, "model.dropout", &|| {
+            format!("is {}; model.architecture=r3gan needs 0", model.dropout)
+        })?;
+        check(is_r3gan || !model.conditional, "model.conditional", &|| "needs model.architecture=r3gan".to_owned())?;
+        for (field, gamma) in [("train.r1_gamma", train.r1_gamma), ("train.r2_gamma", train.r2_gamma)] {
+            // With batch norm a logit depends on the whole batch, so no picture has a gradient of its own.
+            check(gamma == 0.0 || !model.has_discriminator_norm(), field, &|| {
+                "needs model.discriminator_norm=none".to_owned()
+            })?;
         }
         Ok(())
     }
 
-    /// Sets one field by its path, e.g. `train.batch` to `64`, `train.length` to `{"steps":500}`.
+    /// Sets one field by its path, e.g. `train.batch` to `64`, or `train.length` to `{"steps":500}`.
     ///
-    /// The value is read as JSON where it is JSON, else as text.
+    /// The value is parsed as JSON. If it isn't JSON, it is taken as text.
     ///
     /// # Errors
-    /// [`ConfigError::Unknown`] with the nearest existing path, [`ConfigError::Value`] for a value of another type.
+    /// [`ConfigError::Unknown`] with the most similar path, [`ConfigError::Value`] for a value of another type.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
-        let mut tree = serde_json::to_value(&*self).expect("plain structs always serialise");
+        let mut tree = self.to_tree();
         let known = paths(&tree);
         if !known.iter().any(|path| path == key) {
             let nearest = nearest(key, known.iter().map(String::as_str)).to_owned();
@@ -139,36 +107,30 @@ impl RunConfig {
     /// Sets one field from `key=value`.
     ///
     /// # Errors
-    /// [`ConfigError::Assignment`] without `=`, else those of [`RunConfig::set`].
+    /// [`ConfigError::Assignment`] without `=`, otherwise those of [`RunConfig::set`].
     pub fn assign(&mut self, assignment: &str) -> Result<(), ConfigError> {
         let given = || ConfigError::Assignment { given: assignment.to_owned() };
         let (key, value) = assignment.split_once('=').ok_or_else(given)?;
         self.set(key.trim(), value.trim())
     }
 
-    /// Reads a configuration from JSON; fields that are left out have the default recipe's values.
+    /// Reads a configuration from JSON. Missing fields get the values of [`RunConfig::default`], which is the recipe
+    /// `dcgan32`.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`], naming an unknown field.
+    /// [`ConfigError::Parse`], which names an unknown field.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
         serde_json::from_str(json).map_err(|error| ConfigError::Parse { reason: error.to_string() })
     }
-}
 
-fn check(ok: bool, field: &str, found: impl ToString, accepts: impl ToString) -> Result<(), ConfigError> {
-    if ok {
-        return Ok(());
+    /// Itself as JSON, for looking up fields by their pointer.
+    pub(crate) fn to_tree(&self) -> Value {
+        serde_json::to_value(self).expect("plain structs always serialise")
     }
-    Err(ConfigError::Value { field: field.to_owned(), found: found.to_string(), accepts: accepts.to_string() })
 }
 
-/// `train.batch` as a JSON pointer.
-fn pointer(path: &str) -> String {
-    format!("/{}", path.replace('.', "/"))
-}
-
-/// A value as people write it. JSON has no word for what is not a number: it is null there.
-fn shown(value: &Value) -> String {
+/// A value as people write it. JSON has no word for NaN: it is `null` there.
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "not a number".to_owned(),
         Value::String(text) => text.clone(),
@@ -176,7 +138,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Every settable path: leaves, and `train.length` as a whole.
+/// Every path that can be set: leaves, and `train.length` as a whole.
 pub(crate) fn paths(tree: &Value) -> Vec<String> {
     let mut out = Vec::new();
     let Value::Object(sections) = tree else { return out };
@@ -187,33 +149,6 @@ pub(crate) fn paths(tree: &Value) -> Vec<String> {
         }
     }
     out
-}
-
-/// The most similar of `names` (which must not be empty), by edit distance.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
-    // A key given without its section is as good as right.
-    let distance = |known: &str| {
-        let leaf = known.rsplit('.').next().unwrap_or(known);
-        edit_distance(name, known).min(edit_distance(name, leaf))
-    };
-    // Of equally near ones the one that goes on where the name ends.
-    names.min_by_key(|known| (distance(known), !known.starts_with(name))).unwrap_or_default()
-}
-
-/// Levenshtein distance.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -229,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_names_the_field_and_what_it_accepts() {
+    fn a_wrong_value_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
         assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64 or 128");
         assert_eq!(refused("data.channels=gray"), "data.channels is gray; it accepts auto, rgb or grey");
@@ -253,6 +188,32 @@ mod tests {
         assert_eq!(refused("data.channels=grey"), "accepted");
         assert_eq!(refused("data.crop=both"), "accepted");
         assert_eq!(refused("train.length={\"steps\":5}"), "accepted");
+    }
+
+    #[test]
+    fn fields_that_do_not_fit_each_other_name_both() {
+        let refused = |assignments: &[&str]| {
+            let mut config = RunConfig::default();
+            assignments.iter().for_each(|assignment| config.assign(assignment).unwrap());
+            let error = config.validate().unwrap_err();
+            let field = assignments[0].split('=').next().unwrap();
+            assert!(error.concerns(field) && !error.concerns("seed"), "{error}");
+            error.to_string()
+        };
+        assert_eq!(
+            refused(&["data.resolution=28"]),
+            "data.resolution is 28; model.architecture=dcgan needs 32, 64 or 128"
+        );
+        assert_eq!(refused(&["model.conditional=true"]), "model.conditional needs model.architecture=r3gan");
+        assert_eq!(refused(&["train.r1_gamma=10"]), "train.r1_gamma needs model.discriminator_norm=none");
+        assert_eq!(
+            refused(&["model.generator_width=20", "model.architecture=r3gan"]),
+            "model.generator_width is 20; model.architecture=r3gan needs a width below 16, or a multiple of 8"
+        );
+        assert_eq!(
+            refused(&["model.dropout=0.5", "model.architecture=r3gan"]),
+            "model.dropout is 0.5; model.architecture=r3gan needs 0"
+        );
     }
 
     #[test]

@@ -1,23 +1,27 @@
-//! How the program ends: 0 done, 2 bad input, 1 a fault of ours, 130 interrupted.
+//! Exit statuses (0 done, 2 bad input, 1 failure, 130 interrupted), and what to do after a failure in the terminal's words.
 
 use std::any::Any;
 use std::fmt;
 use std::path::Path;
 
-/// An end without a fault.
+use whelp::device::DeviceError;
+use whelp::protocol::FailureKind;
+use whelp::run::RunError;
+
+/// An end without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// By Ctrl-C, after a run's checkpoint was saved or half-drawn pictures were removed.
+    /// By Ctrl-C, after a checkpoint was saved or unfinished pictures were removed.
     Interrupted,
 }
 
-/// An end with a sentence for the user.
+/// A failure, with a sentence for the user.
 #[derive(Debug)]
 pub enum Failure {
-    /// Something the user gave cannot be used.
+    /// The user's input can't be used.
     Input(String),
-    /// Something broke that should not have.
+    /// Something failed that should have worked.
     Fault(String),
 }
 
@@ -35,12 +39,57 @@ impl Failure {
         Self::Input(format!("{} cannot be {doing}: {error}", path.display()))
     }
 
+    /// A device that can't be used, or that failed while it computed.
+    pub fn device(error: DeviceError) -> Self {
+        let advice = match &error {
+            DeviceError::Unknown { .. } => String::new(),
+            DeviceError::NotBuilt { name } => {
+                format!(". Build it with `cargo build --release -p whelp-native --features {name}`")
+            }
+            DeviceError::Unavailable { .. } => ". Use --device cpu, or install a driver".to_owned(),
+            DeviceError::Wrong { .. } => ". Update its driver, or use --device cpu".to_owned(),
+            DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. } | DeviceError::Failed { .. } => {
+                return Self::run(error.kind(), &error.to_string());
+            }
+        };
+        Self::Input(format!("{error}{advice}"))
+    }
+
+    /// A run that can't start.
+    pub fn start(error: RunError) -> Self {
+        match error {
+            RunError::Device(error) => Self::device(error),
+            other => Self::Input(other.to_string()),
+        }
+    }
+
+    /// A run that failed.
+    pub fn run(kind: FailureKind, message: &str) -> Self {
+        match kind {
+            FailureKind::Input => Self::Input(message.to_owned()),
+            FailureKind::Diverged => Self::Input(format!(
+                "{message}. Continue from the last checkpoint with lower learning rates, such as --resume RUN --set \
+                 train.generator_lr=1e-4 --set train.discriminator_lr=1e-4"
+            )),
+            FailureKind::DeviceLost => {
+                Self::Fault(format!("{message}. Continue from the last checkpoint with --resume"))
+            }
+            FailureKind::OutOfMemory => {
+                Self::Fault(format!("{message}. Lower --batch, or choose smaller networks for a new run"))
+            }
+            FailureKind::Device => Self::Fault(format!(
+                "{message}. Continue from the last checkpoint with --resume; if it fails again, use --device cpu"
+            )),
+            FailureKind::Bug => Self::Fault(message.to_owned()),
+        }
+    }
+
     pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Self::Fault(format!(
-            "a fault of ours: {text}. Checkpoints that were saved stay valid (whelp train --resume). Run again with \
-             RUST_BACKTRACE=1 for a report"
+            "this is a bug in Whelp: {text}. Saved checkpoints stay valid (whelp train --resume). Run again with \
+             RUST_BACKTRACE=1 for details"
         ))
     }
 
@@ -57,5 +106,28 @@ impl fmt::Display for Failure {
         match self {
             Self::Input(message) | Self::Fault(message) => f.write_str(message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_comes_with_advice_and_a_status() {
+        let (name, reason) = ("wgpu".to_owned(), "no adapter".to_owned());
+        let unavailable = Failure::device(DeviceError::Unavailable { name, reason });
+        assert_eq!(unavailable.to_string(), "wgpu can't be used: no adapter. Use --device cpu, or install a driver");
+        assert_eq!(unavailable.status(), 2);
+        let full = Failure::device(DeviceError::from_report("out of memory".to_owned()));
+        assert!(full.to_string().contains("--batch") && full.status() == 1, "{full}");
+    }
+
+    #[test]
+    fn a_divergence_says_how_to_continue() {
+        let failure = Failure::start(RunError::Diverged { step: 3, series: "loss/d", value: f32::NAN });
+        assert_eq!(failure.to_string(), "training diverged: loss/d is NaN at step 3");
+        let failure = Failure::run(FailureKind::Diverged, &failure.to_string());
+        assert!(failure.to_string().contains("--set train.generator_lr=1e-4") && failure.status() == 2, "{failure}");
     }
 }

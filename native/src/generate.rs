@@ -7,8 +7,8 @@ use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::checkpoint::{Checkpoint, restore_sampler};
 use whelp::device;
+use whelp::nearest::nearest;
 use whelp::sample::Draw;
-use whelp::validate::nearest;
 
 use crate::cli::GenerateArguments;
 use crate::failure::{Failure, Outcome};
@@ -26,7 +26,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let checkpoint = read_checkpoint(&arguments.checkpoint)?;
     let class = arguments.class.as_deref().map(|class| class_index(class, &checkpoint)).transpose()?;
     let mut files = PictureFiles::create(&arguments.out, count)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
+    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     let sampler = restore_sampler(&checkpoint, &device.device).map_err(Failure::input)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
@@ -41,7 +41,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
         }
         let chunk = CHUNK.min(count - first);
         let what = Draw { seed: arguments.seed, first, count: chunk, truncation_psi: arguments.truncation, class };
-        files.add(&block_on(sampler.draw(what, &device.device)).map_err(Failure::fault)?)?;
+        files.add(&block_on(sampler.draw(what, &device.device)).map_err(Failure::device)?)?;
         bar.inc(chunk as u64);
     }
     bar.finish_and_clear();

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use whelp::checkpoint::{Checkpoint, CheckpointError};
-use whelp::config::Length;
+use whelp::config::ConfigError;
 use whelp::models::layers::count_parameters;
 use whelp::models::network_layers;
 use whelp::series::{LOSS_D, LOSS_G};
-use whelp::validate::ConfigError;
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
@@ -40,13 +39,6 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
     let config = meta.config.clone().validate().map_err(refused)?;
     let [generator, discriminator] = network_layers(&config, meta.data.kind()).map(|layers| count_parameters(&layers));
     let note = if checkpoint.is_for_drawing() { ", not in this file" } else { "" };
-    let length = match config.train.length {
-        Length::Steps(n) => format!("{n} steps"),
-        Length::Epochs(n) => format!("{n} epochs"),
-        Length::Kimg(n) => format!("{n} thousand images"),
-        Length::Seconds(n) => format!("{n} s"),
-        Length::Unlimited => "until stopped".to_owned(),
-    };
     println!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
     println!("generator      {generator} parameters, width {}", config.model.generator_width);
     println!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);
@@ -54,7 +46,7 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
         "trained        {} steps, {} images, {:.2} epochs",
         meta.progress.step, meta.progress.nimg, meta.progress.epoch
     );
-    println!("length         {length}");
+    println!("length         {}", config.train.length);
     println!("time           {:.0} s", meta.progress.elapsed_secs);
     println!("pictures       {} ({})", meta.data.name, meta.data.count);
     println!("batch          {}", config.train.batch);

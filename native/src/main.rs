@@ -1,4 +1,4 @@
-//! The terminal's front door: arguments in, a run folder and an exit status out.
+//! The terminal program: arguments in, a run folder and an exit status out.
 
 mod assets;
 mod cache;
@@ -36,7 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     memory::keep();
     let cli = Cli::parse();
-    // The hook's output is replaced by one sentence; RUST_BACKTRACE=1 brings the rest back.
+    // One sentence replaces the panic's usual output; RUST_BACKTRACE=1 brings it back.
     if std::env::var_os("RUST_BACKTRACE").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
     }

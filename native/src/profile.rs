@@ -14,15 +14,15 @@ use crate::cli::ProfileArguments;
 use crate::failure::{Failure, Outcome};
 use crate::train::assign;
 
-/// Of the pictures that the steps are made with.
+/// The kind of pictures that the steps are made with.
 const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
-/// What is told of a recipe.
+/// The profile of a recipe.
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
     profile: Profile,
-    /// Of this program; a graphics device's own memory is not in it.
+    /// Memory of this program, without a graphics device's own memory.
     peak_memory_bytes: Option<u64>,
 }
 
@@ -33,19 +33,19 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     }
     assign(&mut config, &arguments.set)?;
     let config = config.validate().map_err(Failure::input)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
+    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     let kernels = if arguments.burn_convolutions { Convolutions::BURN } else { Convolutions::WHELP };
     if arguments.burn_convolutions && device.device == device::cpu() {
         return Err(Failure::input(
-            "--burn-convolutions compares kernels of graphics devices, and this is the CPU. \
-             Use --device wgpu, or leave it out",
+            "--burn-convolutions compares kernels of graphics devices, but this is the CPU. \
+             Use --device wgpu, or leave the option out",
         ));
     }
     if arguments.convolutions {
         return convolutions(&config, &device, kernels, arguments.json);
     }
     let profile = run::profile(&config, RGB, &device, arguments.steps as usize, kernels);
-    let profile = block_on(profile).map_err(Failure::fault)?;
+    let profile = block_on(profile).map_err(Failure::device)?;
     let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
         println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
@@ -57,14 +57,14 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     println!("recipe      {} of width {width}, batch {batch}", config.recipe);
     println!("device      {}", device.description);
     println!("first step  {first_step_secs:.3} s");
-    println!("step        {step_secs:.4} s, {images_per_sec:.1} images a second (median of {})", arguments.steps);
+    println!("step        {step_secs:.4} s, {images_per_sec:.1} images per second (median of {})", arguments.steps);
     if let Some(bytes) = peak_memory_bytes {
-        println!("memory      {} at its peak", HumanBytes(bytes));
+        println!("memory      {} at most", HumanBytes(bytes));
     }
     if launches.is_empty() {
         return Ok(Outcome::Done);
     }
-    println!("launches    {} a step", profile.total_launches());
+    println!("launches    {} per step", profile.total_launches());
     let mut launches: Vec<_> = launches.iter().collect();
     launches.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (kernel, count) in launches {
@@ -73,7 +73,7 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// The most memory that this program has held so far, where the system tells.
+/// The most memory that this program has used so far, where the system tells.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -87,7 +87,7 @@ fn convolutions(
     json: bool,
 ) -> Result<Outcome, Failure> {
     let (width, batch) = (config.model.discriminator_width, config.train.batch);
-    let speeds = run::profile_convolutions(width, batch, &device.device, kernels).map_err(Failure::fault)?;
+    let speeds = run::profile_convolutions(width, batch, &device.device, kernels).map_err(Failure::device)?;
     if json {
         println!("{}", serde_json::to_string(&speeds).map_err(Failure::fault)?);
         return Ok(Outcome::Done);

@@ -1,6 +1,5 @@
 //! `whelp recipes`.
 
-use whelp::config::Length;
 use whelp::data::PictureKind;
 use whelp::models::layers::count_parameters;
 use whelp::models::network_layers;
@@ -35,13 +34,6 @@ pub fn recipes() -> Result<Outcome, Failure> {
 fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
     let config = recipe.config().validate().map_err(Failure::fault)?;
     let [generator, discriminator] = network_layers(&config, RGB).map(|layers| count_parameters(&layers));
-    let length = match config.train.length {
-        Length::Steps(n) => format!("{n} steps"),
-        Length::Epochs(n) => format!("{n} epochs"),
-        Length::Kimg(n) => format!("{n} kimg"),
-        Length::Seconds(n) => format!("{n} s"),
-        Length::Unlimited => "no end".to_owned(),
-    };
     Ok([
         recipe.name.to_owned(),
         config.data.resolution.to_string(),
@@ -49,7 +41,7 @@ fn row(recipe: &Recipe) -> Result<[String; HEADINGS.len()], Failure> {
         discriminator.to_string(),
         config.train.batch.to_string(),
         format!("{} MB", step_bytes(&config, RGB).div_ceil(1_000_000)),
-        length,
+        config.train.length.to_string(),
     ])
 }
 

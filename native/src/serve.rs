@@ -5,7 +5,7 @@ use whelp_server::{Page, Server};
 use crate::cli::ServeArguments;
 use crate::failure::{Failure, Outcome};
 
-/// The page that was compiled into the program; the build script lists its files.
+/// The page that is compiled into the program. The build script lists its files.
 #[cfg(feature = "page")]
 const EMBEDDED: Option<Page> = Some(Page::Embedded(include!(concat!(env!("OUT_DIR"), "/page.rs"))));
 
@@ -15,8 +15,8 @@ const EMBEDDED: Option<Page> = None;
 pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
     let page = arguments.page.clone().map(Page::Folder).or(EMBEDDED).ok_or_else(|| {
         Failure::input(
-            "this program was compiled without the page: name the folder of a built one with --page, or make a program \
-             that holds it with `cargo xtask build`",
+            "this program was compiled without the page: name the folder of a built page with --page, or build a program \
+             with the page by `cargo xtask build`",
         )
     })?;
     let server = Server::bind(page, arguments.port).map_err(Failure::input)?;

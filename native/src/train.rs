@@ -9,7 +9,7 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::{Dataset, Preparation};
 use whelp::device::{self, OpenDevice};
-use whelp::protocol::{Command, Event, FailureKind};
+use whelp::protocol::{Command, Event};
 use whelp::recipes;
 use whelp::run::{Run, calibrate};
 use whelp::validate::ValidConfig;
@@ -24,11 +24,11 @@ use crate::run_folder::RunFolder;
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
-    let mut config = configure(arguments, base(arguments, checkpoint.as_ref())?)?;
+    let mut config = settings(arguments, checkpoint.as_ref())?;
     let root = choose_folder(arguments, &config)?;
     let data = Arc::new(load_data(arguments, checkpoint.as_ref(), Preparation::from(&config.data))?);
     report(&data);
-    let device = block_on(device::open(arguments.device)).map_err(Failure::input)?;
+    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     if let Some(reason) = &device.reason {
         eprintln!("training on the CPU: {reason}");
     }
@@ -39,11 +39,11 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         Some(checkpoint) => Run::resume(checkpoint, config, data, device),
         None => Run::new(config, data, device),
     }
-    .map_err(Failure::input)?;
+    .map_err(Failure::start)?;
     let folder = RunFolder::open(&root)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
-    // The first Ctrl-C asks for a checkpoint, the second one does not wait for it.
+    // The first Ctrl-C saves a checkpoint, the second one does not wait for it.
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
@@ -69,16 +69,23 @@ fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure
             None => println!("{}", serde_json::to_string(&event).map_err(Failure::fault)?),
         }
         if let Event::Failed { kind, message } = event {
-            return Err(match kind {
-                FailureKind::Input | FailureKind::Diverged => Failure::Input(message),
-                FailureKind::Device | FailureKind::Bug => Failure::Fault(message),
-            });
+            return Err(Failure::run(kind, &message));
         }
     }
     Ok(())
 }
 
-/// What the options are laid over: the checkpoint's settings, or the recipe's.
+/// The settings of the run: the options, on top of the checkpoint's settings or the recipe's.
+fn settings(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<ValidConfig, Failure> {
+    let base = base(arguments, checkpoint)?;
+    let mut config = with_options(arguments, base.clone())?;
+    if checkpoint.is_some() {
+        config = base.resumed(&config).map_err(Failure::input)?;
+    }
+    config.validate().map_err(Failure::input)
+}
+
+/// The settings that the options change: the checkpoint's, or the recipe's.
 fn base(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<RunConfig, Failure> {
     match (checkpoint, &arguments.recipe) {
         (Some(checkpoint), _) => Ok(checkpoint.meta.config.clone()),
@@ -87,7 +94,7 @@ fn base(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<R
     }
 }
 
-/// Whether the networks' size is left to the device: the default recipe, and nothing said about it.
+/// Whether the device decides about the size of the networks: for the default recipe, unless an option sets the size.
 fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
     const SIZE: [&str; 4] = ["model.generator_width", "model.discriminator_width", "model.blocks", "train.batch"];
     let is_size = |assignment: &String| assignment.split_once('=').is_some_and(|(key, _)| SIZE.contains(&key.trim()));
@@ -95,23 +102,23 @@ fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
     arguments.resume.is_none() && config.recipe == recipes::DEFAULT.name && says_nothing
 }
 
-/// The settings with the size that suits the device, and the options laid over them again.
+/// The settings in the size that suits the device, and the options on top again.
 fn sized_by_device(
     arguments: &TrainArguments,
     config: &ValidConfig,
     data: &Dataset,
     device: &OpenDevice,
 ) -> Result<ValidConfig, Failure> {
-    eprintln!("trying out  how large a network suits this device");
-    let calibration = block_on(calibrate(config, data.summary().kind(), device)).map_err(Failure::fault)?;
+    eprintln!("measuring   how large a network suits this device");
+    let calibration = block_on(calibrate(config, data.summary().kind(), device)).map_err(Failure::device)?;
     eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
     let mut base = base(arguments, None)?;
     calibration.size.apply(&mut base);
-    configure(arguments, base)
+    with_options(arguments, base)?.validate().map_err(Failure::input)
 }
 
-/// The named options first, then `--set`.
-fn configure(arguments: &TrainArguments, mut config: RunConfig) -> Result<ValidConfig, Failure> {
+/// Applies the options: the named ones first, then `--set`.
+fn with_options(arguments: &TrainArguments, mut config: RunConfig) -> Result<RunConfig, Failure> {
     if let Some(resolution) = arguments.resolution {
         config.data.resolution = resolution;
     }
@@ -134,10 +141,10 @@ fn configure(arguments: &TrainArguments, mut config: RunConfig) -> Result<ValidC
         config.data.exclude_flagged = true;
     }
     assign(&mut config, &arguments.set)?;
-    config.validate().map_err(Failure::input)
+    Ok(config)
 }
 
-/// What `--set` says.
+/// Applies `--set`.
 pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Failure> {
     for assignment in assignments {
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
@@ -145,7 +152,7 @@ pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Fail
     Ok(())
 }
 
-/// `--out`, else the resumed run's own folder, else a new one.
+/// `--out`, or the resumed run's own folder, or a new one.
 fn choose_folder(arguments: &TrainArguments, config: &RunConfig) -> Result<PathBuf, Failure> {
     let resumed = arguments.resume.as_deref().map(RunFolder::checkpoint_of);
     let resumed = resumed.as_deref().and_then(RunFolder::of_checkpoint);
@@ -154,7 +161,7 @@ fn choose_folder(arguments: &TrainArguments, config: &RunConfig) -> Result<PathB
             let is_same = resumed.is_some_and(|resumed| same_file(&resumed, out));
             if RunFolder::is_used(out) && !is_same {
                 return Err(Failure::Input(format!(
-                    "{0} holds another run already; go on with it (--resume {0}) or choose another --out",
+                    "{0} already holds another run; continue it (--resume {0}) or choose another --out",
                     out.display()
                 )));
             }
@@ -175,11 +182,11 @@ fn load_data(
     preparation: Preparation,
 ) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
-        // A resumed run must not go on with other pictures by accident.
+        // A resumed run must not continue with other pictures by accident.
         if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
             if origin.is_unknown() {
                 return Err(Failure::Input(format!(
-                    "the checkpoint was imported, and what its networks were trained on is not known; name pictures with \
+                    "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \
                      --data PATH or --data {BUILTIN_DOGS}"
                 )));
             }
@@ -197,7 +204,7 @@ fn load_data(
     read_data(data, preparation)
 }
 
-/// Tells what was done otherwise than asked and what was left out: all of it is in `events.jsonl`, a few on the screen.
+/// Shows what was done differently than asked, and the first few files that were left out. `events.jsonl` has all of them.
 fn report(data: &Dataset) {
     const SHOWN: usize = 5;
     let summary = data.summary();
@@ -212,7 +219,7 @@ fn report(data: &Dataset) {
     if summary.skipped_count == 0 {
         return;
     }
-    eprintln!("left out    {} files that are not usable pictures:", summary.skipped_count);
+    eprintln!("left out    {} files that can't be used:", summary.skipped_count);
     for skipped in summary.skipped.iter().take(SHOWN) {
         eprintln!("            {}: {}", skipped.name, skipped.reason);
     }

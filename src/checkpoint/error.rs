@@ -1,17 +1,14 @@
 use thiserror::Error;
 
 use super::ImportError;
+use crate::config::ConfigError;
 use crate::device::DeviceError;
-use crate::validate::ConfigError;
 
 /// Why a file was refused. Nothing of a run under way is touched.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     /// Not a Whelp checkpoint at all.
-    #[error(
-        "this is not a Whelp checkpoint ({found}). Choose a .safetensors file that Whelp saved, from the page or from \
-         `whelp train`"
-    )]
+    #[error("this is not a Whelp checkpoint ({found}). Choose a .safetensors file that Whelp saved")]
     Foreign {
         /// What it looks like.
         found: String,

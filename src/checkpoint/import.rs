@@ -15,13 +15,12 @@ use thiserror::Error;
 
 use super::file::{Checkpoint, DataOrigin, FORMAT, Meta, RandomState};
 use super::{CheckpointError, capture};
-use crate::config::RunConfig;
+use crate::config::{ConfigError, RunConfig};
 use crate::models::dcgan;
 use crate::protocol::Progress;
 use crate::recipes;
 use crate::series::StepSeries;
 use crate::train::{NETWORKS, Trainer};
-use crate::validate::ConfigError;
 use crate::weights::HostTensor;
 
 /// More layers than any picture has use for; keeps a number in a name from becoming a size.

@@ -1,5 +1,6 @@
-//! What computes: choosing it, opening it, and trying it out before anything depends on it.
+//! Devices: choosing one, opening it, and testing it before it is used.
 
+mod error;
 mod launches;
 mod read;
 
@@ -7,27 +8,27 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use thiserror::Error;
 
+pub use error::DeviceError;
 pub use launches::Launches;
 pub use read::read_values;
 
 use crate::ops::{Convolution, conv2d};
 use crate::random::{Random, Stream};
 
-/// What the user asked for.
+/// The device that the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A GPU if there is one that works, else the CPU.
     #[default]
     Auto,
-    /// burn's flex.
+    /// burn's CPU backend, flex.
     Cpu,
     /// Any graphics API: WebGPU in the browser; Vulkan, Metal or DirectX natively.
     Wgpu,
     /// Vulkan.
     Vulkan,
-    /// CUDA, with the device's index.
+    /// CUDA, with the index of the device.
     Cuda(usize),
 }
 
@@ -62,92 +63,44 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// Why a device cannot be used.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DeviceError {
-    /// `--device` with another word.
-    #[error("there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda or cuda:INDEX")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-    },
-    /// This binary was built without it.
-    #[error(
-        "this Whelp was built without {name}; rebuild it with `cargo build --release -p whelp-native --features {name}`"
-    )]
-    NotBuilt {
-        /// The missing feature.
-        name: &'static str,
-    },
-    /// No such hardware or driver, or it refused to start.
-    #[error("{name} cannot be used: {reason}. Use --device cpu, or install a driver")]
-    Unavailable {
-        /// What was asked for.
-        name: String,
-        /// What the driver said.
-        reason: String,
-    },
-    /// It computes wrong numbers.
-    #[error("{name} computes wrong numbers ({reason}), so it is not used. Update its driver, or use the CPU")]
-    Wrong {
-        /// What was tried.
-        name: String,
-        /// What was computed against what was expected.
-        reason: String,
-    },
-    /// It failed while computing: reset, out of memory, or a kernel it refused.
-    #[error("the device failed: {reason}. If its memory is full, lower train.batch or the widths")]
-    Lost {
-        /// What the driver said.
-        reason: String,
-    },
-}
-
-impl DeviceError {
-    /// Wraps what burn says of a failed execution.
-    pub fn lost(error: impl fmt::Debug) -> Self {
-        Self::Lost { reason: format!("{error:?}") }
-    }
-}
-
-/// A device that has been tried out.
+/// A device that has passed its self-test.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
-    /// Without autodiff; the trainer adds it.
+    /// The device without autodiff; the trainer adds it.
     pub device: Device,
     /// In words, e.g. "NVIDIA H100 (Vulkan)".
     pub description: String,
-    /// A CPU, or a GPU that a CPU imitates.
+    /// A CPU, or a GPU that is emulated by a CPU.
     pub is_software: bool,
-    /// Why it is not what one would expect, where it is not.
+    /// Why the CPU is used although a GPU was looked for.
     pub reason: Option<String>,
 }
 
-/// Opens the chosen device and tries it out.
+/// Opens a device and tests it.
 ///
-/// `Auto` falls back on the CPU: whatever is wrong with a GPU becomes [`OpenDevice::reason`].
+/// `Auto` falls back to the CPU, and [`OpenDevice::reason`] tells what is wrong with the GPU.
 ///
 /// # Errors
-/// [`DeviceError::NotBuilt`], [`DeviceError::Unavailable`] and [`DeviceError::Wrong`] for a device asked for by name.
+/// [`DeviceError::NotBuilt`], [`DeviceError::Unavailable`] and [`DeviceError::Wrong`] for a device that was chosen by name.
 pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     match choice {
         DeviceChoice::Cpu => open_cpu(None),
         DeviceChoice::Auto => match open_gpu(DeviceChoice::Wgpu).await {
             Ok(gpu) if !gpu.is_software => Ok(gpu),
-            Ok(gpu) => open_cpu(Some(format!("the only graphics device, {}, is imitated by the CPU", gpu.description))),
+            Ok(gpu) => open_cpu(Some(format!("the only graphics device, {}, is emulated by the CPU", gpu.description))),
             Err(error) => open_cpu(Some(error.to_string())),
         },
         DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Cuda(_) => open_gpu(choice).await,
     }
 }
 
-/// The CPU, burn's flex: always there, where it was compiled in.
+/// The CPU: burn's flex.
 #[cfg(feature = "flex")]
 pub fn cpu() -> Device {
     Device::flex()
 }
 
-/// How many threads of the CPU compute: 1 in a page that has none but its worker's own.
+/// How many CPU threads compute: 1 in a page without shared memory.
 pub fn cpu_threads() -> usize {
     #[cfg(feature = "flex")]
     return crate::ops::threads();
@@ -205,7 +158,7 @@ async fn open_wgpu(
     api: Option<burn::tensor::wgpu::WgpuBackend>,
 ) -> Result<OpenDevice, DeviceError> {
     crate::platform::ask_for_subgroups();
-    // Few tasks to a submission: a browser shows frames of other pages between them.
+    // Few tasks per submission: between submissions the browser draws.
     let mut options = Device::wgpu_options().tasks_max(32);
     if let Some(api) = api {
         options = options.graphics_api(api);
@@ -225,10 +178,10 @@ async fn open_wgpu(_choice: DeviceChoice, _api: Option<()>) -> Result<OpenDevice
     Err(DeviceError::NotBuilt { name: "wgpu" })
 }
 
-/// Compares a convolution and its gradients on `device` with sums that need no device.
+/// Compares a convolution and its gradients on `device` with sums on the host.
 ///
-/// A GPU whose shader was refused goes on with stale memory and only logs it (tracel-ai/cubecl#1641), so a wrong
-/// device has to be found by its numbers.
+/// A GPU whose shader was refused continues with stale memory and only logs an error (tracel-ai/cubecl#1641), so a
+/// broken device can only be recognised by its numbers.
 async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
     let test = SelfTest::new();
     let expected = test.sums();
@@ -241,7 +194,7 @@ async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
     {
         let largest = expected.iter().fold(0f32, |a, v| a.max(v.abs()));
         for (want, got) in expected.iter().zip(found) {
-            // Sums of at most 192 products in float32, in another order.
+            // Sums of at most 192 products in float32, in different orders.
             if (want - got).abs() <= 1e-4 * largest {
                 continue;
             }
@@ -252,7 +205,7 @@ async fn self_test(device: &Device, name: &str) -> Result<(), DeviceError> {
     Ok(())
 }
 
-/// The discriminator's kind of convolution on fixed numbers: kernels of 4x4, stride 2, padding 1.
+/// A convolution as in the discriminator, on fixed numbers: kernel 4x4, stride 2, padding 1.
 struct SelfTest {
     input: Vec<f32>,
     weight: Vec<f32>,
@@ -270,7 +223,7 @@ impl SelfTest {
         Self { input: numbers(0, Self::INPUT), weight: numbers(1, Self::WEIGHT) }
     }
 
-    /// Output, and the gradients of its square's sum by input and weight, as they are defined.
+    /// The output, and the gradients of the sum of its squares with respect to input and weight, by definition.
     fn sums(&self) -> [Vec<f32>; 3] {
         let mut output = vec![0.0; Self::OUTPUT.iter().product()];
         Self::each_product(|x, w, y| output[y] += self.input[x] * self.weight[w]);
@@ -283,7 +236,7 @@ impl SelfTest {
         [output, input_gradient, weight_gradient]
     }
 
-    /// Tells which numbers of input and weight are multiplied for which of the output.
+    /// Calls `tell` with the index in input, weight and output of each product.
     fn each_product(mut tell: impl FnMut(usize, usize, usize)) {
         let at = |[_, channels, height, width]: [usize; 4], n, c, y, x| ((n * channels + c) * height + y) * width + x;
         let Convolution { stride, padding, .. } = Self::CONVOLUTION;
@@ -307,7 +260,7 @@ impl SelfTest {
         }
     }
 
-    /// The same by the device's kernels.
+    /// The same with the device's kernels.
     async fn compute(&self, device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
         let device = device.clone().autodiff();
         let tensor = |values: &[f32], shape: [usize; 4]| -> Tensor<4> {
@@ -318,7 +271,7 @@ impl SelfTest {
         // The square makes the gradients depend on the output.
         let gradients = output.clone().square().sum().backward();
         let parts = [Some(output), input.grad(&gradients), weight.grad(&gradients)];
-        let missing = || DeviceError::Lost { reason: "a convolution has no gradient".to_owned() };
+        let missing = || DeviceError::Failed { reason: "a convolution has no gradient".to_owned() };
         let mut flat = Vec::new();
         for part in parts {
             let part = part.ok_or_else(missing)?.without_autodiff();

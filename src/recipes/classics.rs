@@ -1,4 +1,4 @@
-//! The five small GANs that Whelp grew from. Where their source left something open, it is DCGAN's.
+//! The small GANs that Whelp grew from. What their sources left open is as in DCGAN.
 
 use super::Recipe;
 use crate::config::{
@@ -6,7 +6,7 @@ use crate::config::{
     TrainConfig,
 };
 
-/// A Keras notebook's GAN for one's own folder of dogs.
+/// A GAN from a Keras notebook for a folder of dogs.
 pub const KERAS_DOGS: Recipe = Recipe {
     name: "keras-dogs",
     summary: "DCGAN of a Keras notebook at 64 pixels, with shear, zoom and mirroring",
@@ -14,7 +14,7 @@ pub const KERAS_DOGS: Recipe = Recipe {
     build: keras_dogs,
 };
 
-/// A generator of the Kaggle competition "Generative Dog Images".
+/// A generator from the Kaggle competition "Generative Dog Images".
 pub const DENSE_UPSAMPLE: Recipe = Recipe {
     name: "dense-upsample",
     summary: "dense layer, then upsampling and convolutions, at 64 pixels",
@@ -42,7 +42,7 @@ fn keras_dogs() -> RunConfig {
     RunConfig {
         recipe: "keras-dogs".to_owned(),
         data: DataConfig { resolution: 64, ..DataConfig::default() },
-        // The notebook's layers are convolution, LeakyReLU, batch norm, in this order.
+        // The order of the notebook's layers is convolution, LeakyReLU, batch norm.
         model: ModelConfig { discriminator_norm: Norm::BatchLast, ..ModelConfig::default() },
         train: TrainConfig {
             batch: 32,
@@ -50,9 +50,10 @@ fn keras_dogs() -> RunConfig {
             ema_half_life_kimg: 10.0,
             ..TrainConfig::default()
         },
-        // The notebook alters real pictures only, so its generator learns to shear; both networks see it here.
+        // The notebook augments only real pictures, so its generator learns to shear. Here generated pictures are
+        // augmented too.
         augment: AugmentConfig { flip: true, shear: 0.2, zoom: 0.2, ..AugmentConfig::default() },
-        // Its results of every epoch.
+        // The notebook saves pictures after every epoch.
         output: OutputConfig {
             epoch_samples: Some(1),
             epoch_file: "output/epoch_{n}.png".to_owned(),
@@ -68,7 +69,7 @@ fn dense_upsample() -> RunConfig {
         data: DataConfig { resolution: 64, horizontal_flip: true, ..DataConfig::default() },
         model: ModelConfig {
             architecture: Architecture::DenseUpsample,
-            // A share of 0.25 is common in the competition's kernels.
+            // 0.25 is common in the competition's kernels.
             dropout: 0.25,
             generator_width: 32,
             discriminator_width: 32,
@@ -77,8 +78,8 @@ fn dense_upsample() -> RunConfig {
         train: TrainConfig {
             batch: 64,
             length: Length::Epochs(100),
-            // Nothing normalises this generator: with steps as large as the discriminator's it runs into the ends of tanh,
-            // black pictures, and stays there. Two rates are those of Heusel et al. 2017, arXiv:1706.08500.
+            // This generator has no normalisation. With the discriminator's learning rate its tanh saturates, and all
+            // pictures stay black. Two learning rates follow Heusel et al. 2017, arXiv:1706.08500.
             generator_lr: 1e-4,
             label_smoothing: 0.1,
             ema_half_life_kimg: 20.0,
@@ -91,7 +92,7 @@ fn dense_upsample() -> RunConfig {
 fn stanford_dogs() -> RunConfig {
     RunConfig {
         recipe: "stanford-dogs".to_owned(),
-        // The dogs themselves, where the annotations are there; `both` adds the whole pictures.
+        // Trains on the boxes if there are annotations. `both` would add the whole pictures.
         data: DataConfig { resolution: 64, crop: Crop::Box, ..DataConfig::default() },
         model: ModelConfig {
             latent: 128,
@@ -117,7 +118,7 @@ fn fashion_mnist() -> RunConfig {
     RunConfig {
         recipe: "fashion-mnist".to_owned(),
         data: DataConfig { resolution: 28, channels: Channels::Grey, ..DataConfig::default() },
-        // 256, 512 and 1024 values, and back, of the usual lesson; dropout keeps its discriminator from winning.
+        // Layers of 256, 512 and 1024 values, as in the usual lesson. Dropout keeps the discriminator from winning.
         model: ModelConfig {
             architecture: Architecture::Dense,
             generator_width: 128,
@@ -128,7 +129,7 @@ fn fashion_mnist() -> RunConfig {
         train: TrainConfig {
             batch: 128,
             length: Length::Epochs(25),
-            // The usual lesson's Adam.
+            // As in the usual lesson.
             beta1: 0.5,
             ..TrainConfig::default()
         },

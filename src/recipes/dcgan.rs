@@ -1,4 +1,4 @@
-//! DCGAN as the PyTorch tutorial trains it: Radford et al. 2016, arXiv:1511.06434.
+//! DCGAN (Radford et al. 2016, arXiv:1511.06434), as the PyTorch tutorial trains it.
 
 use super::Recipe;
 use crate::config::{DataConfig, OutputConfig, RunConfig};
@@ -23,7 +23,7 @@ fn dcgan64() -> RunConfig {
     RunConfig {
         recipe: "dcgan64".to_owned(),
         data: DataConfig { resolution: 64, ..DataConfig::default() },
-        // A picture of the progress every five passes, as those who train it by its original script expect.
+        // A grid every five epochs, as the tutorial's users expect.
         output: OutputConfig { epoch_samples: Some(5), ..OutputConfig::default() },
         ..RunConfig::default()
     }

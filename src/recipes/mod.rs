@@ -1,20 +1,20 @@
-//! The named recipes: short commented layers over the default configuration.
+//! The named recipes: short commented changes to the default configuration.
 
 mod classics;
 mod dcgan;
 pub mod r3gan;
 
-use crate::config::RunConfig;
-use crate::validate::{ConfigError, nearest};
+use crate::config::{ConfigError, RunConfig};
+use crate::nearest::nearest;
 
 /// A named configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
-    /// What `--recipe` takes.
+    /// Its name, as users choose it.
     pub name: &'static str,
-    /// One line for a table.
+    /// What it is, in one line.
     pub summary: &'static str,
-    /// One line of advice.
+    /// When to choose it, in one line.
     pub advice: &'static str,
     build: fn() -> RunConfig,
 }
@@ -26,7 +26,7 @@ impl Recipe {
     }
 }
 
-/// Every recipe; the first is the default.
+/// Every recipe. The first one is the default.
 pub const ALL: [Recipe; 10] = [
     r3gan::R3GAN,
     r3gan::R3GAN_SMALL,
@@ -40,13 +40,13 @@ pub const ALL: [Recipe; 10] = [
     classics::FASHION_MNIST,
 ];
 
-/// The recipe of whoever does not choose one.
+/// The recipe that is used if none is chosen.
 pub const DEFAULT: Recipe = r3gan::R3GAN;
 
-/// The recipe of that name.
+/// Finds a recipe by its name.
 ///
 /// # Errors
-/// [`ConfigError::Unknown`] with the nearest name.
+/// [`ConfigError::Unknown`] with the most similar name.
 pub fn find(name: &str) -> Result<&'static Recipe, ConfigError> {
     const RECIPES: &[Recipe] = &ALL;
     RECIPES.iter().find(|recipe| recipe.name == name).ok_or_else(|| ConfigError::Unknown {

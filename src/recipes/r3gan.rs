@@ -1,19 +1,19 @@
-//! R3GAN: Huang et al. 2024, arXiv:2501.05441, in sizes for one ordinary device and small data sets.
+//! R3GAN (Huang et al. 2024, arXiv:2501.05441), in sizes for a single device and small data sets.
 
 use super::Recipe;
 use crate::config::{
     Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, RunConfig, ScheduleConfig, TrainConfig,
 };
 
-/// The default. Front ends pick width and batch by the speed of the device.
+/// The default. Front ends choose width and batch size by the speed of the device.
 pub const R3GAN: Recipe = Recipe {
     name: "r3gan",
-    summary: "R3GAN, the modern baseline, sized for the device",
-    advice: "the best choice unless you know why not",
+    summary: "R3GAN, the modern baseline, in a size that suits the device",
+    advice: "the best choice for most data",
     build: || r3gan("r3gan", SMALL),
 };
 
-/// For a processor.
+/// For a CPU.
 pub const R3GAN_SMALL: Recipe = Recipe {
     name: "r3gan-small",
     summary: "R3GAN of width 16",
@@ -37,17 +37,17 @@ pub const R3GAN_LARGE: Recipe = Recipe {
     build: || r3gan("r3gan-large", LARGE),
 };
 
-/// Width and batch.
+/// Width of the networks and batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Channels at the full resolution, of both networks.
+    /// Channels at full resolution, in both networks.
     pub width: usize,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch: usize,
 }
 
 impl Size {
-    /// Puts it into a configuration, with what depends on the batch.
+    /// Sets it in a configuration, together with the half-life of the weight average, which depends on the batch size.
     pub fn apply(self, config: &mut RunConfig) {
         config.model.generator_width = self.width;
         config.model.discriminator_width = self.width;
@@ -61,7 +61,7 @@ const SMALL: Size = Size { width: 16, batch: 32 };
 const BASE: Size = Size { width: 48, batch: 64 };
 const LARGE: Size = Size { width: 128, batch: 64 };
 
-/// Sizes that are worth choosing from, the smallest first.
+/// The sizes to choose from, smallest first.
 pub const SIZES: [Size; 6] =
     [Size { width: 8, batch: 16 }, SMALL, Size { width: 32, batch: 32 }, BASE, Size { width: 64, batch: 64 }, LARGE];
 
@@ -77,13 +77,13 @@ fn r3gan(name: &str, size: Size) -> RunConfig {
             discriminator_lr: 2e-4,
             beta1: 0.0,
             beta2: 0.9,
-            // The paper's for CIFAR-10, pictures of 32 pixels.
+            // The paper's values for CIFAR-10, which also has 32 pixels.
             r1_gamma: 0.05,
             r2_gamma: 0.05,
             ..TrainConfig::default()
         },
         schedule: ScheduleConfig {
-            // The paper anneals over 20,000 kimg; one ordinary device makes about a twentieth of that.
+            // The paper anneals over 20,000 kimg. A single device gets through about a twentieth of that.
             kimg: 1000.0,
             generator_lr: Some(5e-5),
             discriminator_lr: Some(5e-5),
@@ -93,7 +93,7 @@ fn r3gan(name: &str, size: Size) -> RunConfig {
             augment_p: Some(0.3),
             ema_half_life_kimg: None,
         },
-        // DiffAugment on the way in: a few thousand pictures are learnt by heart otherwise.
+        // DiffAugment: without it the discriminator memorises a few thousand pictures.
         augment: AugmentConfig {
             p: 0.0,
             color: true,

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::config::Length;
+use crate::config::{Counts, Length};
 use crate::platform::Instant;
 use crate::protocol::Progress;
 
-/// Ticks that the speed is averaged over: enough to be steady, few enough to follow a change.
+/// Ticks that the speed is averaged over: enough to be steady, few enough to react to changes.
 const WINDOW: usize = 8;
 
-/// A stopwatch that pauses do not move.
+/// A stopwatch that does not count pauses.
 #[derive(Debug)]
 pub struct Clock {
     before_secs: f64,
@@ -37,7 +37,7 @@ impl Clock {
         self.before_secs + self.running_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
     }
 
-    /// Notes that the device has finished everything up to `nimg`.
+    /// Notes that the device has finished all work up to `nimg`.
     pub fn mark(&mut self, nimg: u64) {
         self.marks.push_back((self.elapsed_secs(), nimg));
         if self.marks.len() > WINDOW {
@@ -53,38 +53,23 @@ impl Clock {
         }
     }
 
-    /// Where a run of `length` over `count` pictures stands.
+    /// How far a run over `count` pictures is.
+    pub fn counts(&self, step: u64, nimg: u64, count: usize) -> Counts {
+        Counts { step, nimg, epoch: nimg as f64 / count as f64, elapsed_secs: self.elapsed_secs() }
+    }
+
+    /// Progress of a run of `length` over `count` pictures.
     pub fn progress(&self, step: u64, nimg: u64, count: usize, length: Length) -> Progress {
-        let elapsed_secs = self.elapsed_secs();
         let images_per_sec = self.images_per_sec();
-        let epoch = nimg as f64 / count as f64;
-        let share = |done: f64, all: f64| Some((done / all).min(1.0));
-        let fraction = match length {
-            Length::Steps(n) => share(step as f64, n as f64),
-            Length::Epochs(n) => share(epoch, n as f64),
-            Length::Kimg(n) => share(nimg as f64 / 1000.0, n as f64),
-            Length::Seconds(n) => share(elapsed_secs, n as f64),
-            Length::Unlimited => None,
-        };
-        let batch = if step == 0 { 0.0 } else { nimg as f64 / step as f64 };
-        let images_left = match length {
-            Length::Steps(n) => Some((n as f64 - step as f64) * batch),
-            Length::Epochs(n) => Some(n as f64 * count as f64 - nimg as f64),
-            Length::Kimg(n) => Some(n as f64 * 1000.0 - nimg as f64),
-            Length::Seconds(_) | Length::Unlimited => None,
-        };
-        let remaining_secs = match length {
-            Length::Seconds(n) => Some((n as f64 - elapsed_secs).max(0.0)),
-            _ => images_left.filter(|_| images_per_sec > 0.0).map(|left| left.max(0.0) / images_per_sec),
-        };
+        let counts @ Counts { epoch, elapsed_secs, .. } = self.counts(step, nimg, count);
         Progress {
             step,
             nimg,
             epoch,
             elapsed_secs,
             images_per_sec,
-            fraction,
-            remaining_secs,
+            fraction: length.fraction(&counts),
+            remaining_secs: length.remaining_secs(&counts, images_per_sec),
             memory_bytes: crate::platform::memory_bytes(),
         }
     }

@@ -1,4 +1,4 @@
-//! The state machine behind a run.
+//! A run as a state machine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::clock::Clock;
 use crate::checkpoint::{
     self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState,
 };
-use crate::config::Length;
+use crate::config::ConfigError;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::platform;
@@ -19,10 +19,10 @@ use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReaso
 use crate::sample::{Draw, Sampler};
 use crate::series::{self, StepSeries};
 use crate::train::{Batches, Trainer};
-use crate::validate::{ConfigError, ValidConfig};
+use crate::validate::ValidConfig;
 use crate::weights;
 
-/// Why a run cannot start, or had to end.
+/// Why a run cannot start, or why it failed.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The data set does not fit the configuration or the checkpoint.
@@ -40,36 +40,33 @@ pub enum RunError {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A series became NaN or infinite.
-    #[error(
-        "training broke down at step {step}: {series} is {value}. The last checkpoint is from before that; go on from \
-         it with lower learning rates"
-    )]
+    /// A value became NaN or infinite.
+    #[error("training diverged: {series} is {value} at step {step}")]
     Diverged {
-        /// The first step with such a value.
+        /// The first step at which it was.
         step: u64,
         /// Its name, e.g. `loss/d`.
         series: &'static str,
-        /// NaN or infinite.
+        /// Its value.
         value: f32,
     },
 }
 
 impl RunError {
-    fn kind(&self) -> FailureKind {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Data { .. } | Self::Config(_) => FailureKind::Input,
-            Self::Device(_) | Self::Checkpoint(CheckpointError::Device(_)) => FailureKind::Device,
-            Self::Checkpoint(_) => FailureKind::Input,
+            Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
+            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) => FailureKind::Input,
             Self::Diverged { .. } => FailureKind::Diverged,
         }
     }
 }
 
-/// A run under way: poll [`Run::next`] for events, send [`Command`]s through the sender that came with it.
+/// A run: poll [`Run::next`] for events, and send [`Command`]s through the sender that came with it.
 ///
-/// Nothing happens unless it is polled, and while it is paused a poll sleeps until a command comes, so a paused run uses
-/// no processor. Dropping it ends it without a checkpoint.
+/// It works only while it is polled. While it is paused, a poll sleeps until a command comes, so a paused run uses no
+/// processor time. Dropping it ends it without a checkpoint.
 #[derive(Debug)]
 pub struct Run {
     config: ValidConfig,
@@ -78,11 +75,11 @@ pub struct Run {
     trainer: Trainer,
     batches: Batches,
     commands: Receiver<Command>,
-    /// Events that are ready to be told, oldest first.
+    /// Events that wait to be returned, oldest first.
     pending: VecDeque<Event>,
     phase: Phase,
     clock: Clock,
-    /// Steps whose values are still on the device.
+    /// Steps whose values have not been read back from the device.
     unread: Vec<UnreadStep>,
     history: StepSeries,
     last_sample: Mark,
@@ -105,7 +102,7 @@ enum Phase {
     Ended,
 }
 
-/// When something was done last.
+/// When something was last done.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     step: u64,
@@ -113,7 +110,7 @@ struct Mark {
 }
 
 impl Run {
-    /// A run from its first step.
+    /// A new run.
     ///
     /// # Errors
     /// [`RunError::Data`] if the data set has another resolution than the configuration.
@@ -126,7 +123,7 @@ impl Run {
         Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())
     }
 
-    /// Goes on where `checkpoint` was made. `config` is the checkpoint's, perhaps with other training settings.
+    /// Continues from `checkpoint`. `config` is what [`RunConfig::resumed`](crate::config::RunConfig::resumed) allows.
     ///
     /// # Errors
     /// [`RunError::Checkpoint`] if the networks differ, [`RunError::Data`] if the pictures do not fit them.
@@ -139,7 +136,9 @@ impl Run {
         let origin = &checkpoint.meta.data;
         if origin.channels != data.channels() {
             let (of, found) = (origin.channels, data.channels());
-            let reason = format!("the checkpoint's pictures have {of} channels, these have {found}; use others");
+            let reason = format!(
+                "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
+            );
             return Err(RunError::Data { reason });
         }
         if config.model.conditional && origin.classes != data.summary().classes {
@@ -157,7 +156,8 @@ impl Run {
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
-                "the checkpoint was trained on other pictures ({}, {} of them) than {} ({}); it goes on with these",
+                "the checkpoint was trained on other pictures ({}, {} of them) than these ({}, {}); training continues with \
+                 these",
                 origin.name, origin.count, summary.name, summary.count
             );
             run.pending.push_back(Event::Warning { message });
@@ -175,17 +175,16 @@ impl Run {
     ) -> Result<(Self, Sender<Command>), RunError> {
         let (of, found) = (config.data.resolution, data.resolution());
         if of != found {
-            let reason = format!("the pictures are prepared at {found} pixels, the networks need {of}");
+            let reason = format!("the pictures are prepared at {found} pixels, but the networks need {of}");
             return Err(RunError::Data { reason });
         }
         if config.model.conditional && data.summary().classes.is_empty() {
             let reason =
-                "model.conditional is on, but the pictures have no classes; put each class in a folder of its \
-                          own, or turn it off"
+                "model.conditional needs pictures with classes: put each class in its own folder, or turn the setting off"
                     .to_owned();
             return Err(RunError::Data { reason });
         }
-        // A person's clicks: a bound that is never reached unless something is wrong.
+        // Commands come from a person's clicks, so this bound is only reached if something is wrong.
         let (sender, commands) = async_channel::bounded(1024);
         let batches = Batches::new(data.clone(), &config);
         let mark = Mark { step: trainer.step, secs: elapsed_secs };
@@ -207,7 +206,7 @@ impl Run {
         Ok((run, sender))
     }
 
-    /// The next event; none once the run has ended.
+    /// The next event, or none once the run has ended.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if self.phase != Phase::New
@@ -232,7 +231,7 @@ impl Run {
         }
     }
 
-    /// Where the run stands.
+    /// How far the run is.
     pub fn progress(&self) -> Progress {
         self.clock.progress(self.trainer.step, self.trainer.nimg, self.batches.epoch_len(), self.config.train.length)
     }
@@ -258,7 +257,7 @@ impl Run {
     async fn advance(&mut self) -> Result<(), RunError> {
         match self.commands.try_recv() {
             Ok(command) => return self.obey(command).await,
-            // Without anyone to command it, a run goes on to its end.
+            // If nobody holds the sender any more, the run continues to its end.
             Err(TryRecvError::Empty | TryRecvError::Closed) => {}
         }
         if self.is_complete() {
@@ -282,20 +281,14 @@ impl Run {
 
     fn is_complete(&self) -> bool {
         let Trainer { step, nimg, .. } = self.trainer;
-        match self.config.train.length {
-            Length::Steps(n) => step >= n,
-            Length::Epochs(n) => nimg >= n * self.batches.epoch_len() as u64,
-            Length::Kimg(n) => nimg >= n * 1000,
-            Length::Seconds(n) => self.clock.elapsed_secs() >= n as f64,
-            Length::Unlimited => false,
-        }
+        self.config.train.length.is_reached(&self.clock.counts(step, nimg, self.batches.epoch_len()))
     }
 
-    /// Whatever is due after a step.
+    /// Reports, samples and saves what is due after a step.
     async fn report(&mut self) -> Result<(), RunError> {
         let step = self.trainer.step;
         let output = self.config.output.clone();
-        // The values of the very first step at once: people wait for a sign of life, and a net that cannot start shows here.
+        // The first values come at once: people wait for a sign of life, and a net that diverges at once shows here.
         let is_tick = self.unread.len() as u64 >= output.tick_steps || step == 1;
         if is_tick {
             self.tick().await?;
@@ -314,11 +307,11 @@ impl Run {
         Ok(())
     }
 
-    /// The newest pass through the data set that the last step completed, if its number is a multiple of `every`.
+    /// The number of the pass through the data set that the last step completed, if it is a multiple of `every`.
     fn epoch_just_completed(&self, every: u64) -> Option<u64> {
         let complete = |nimg: u64| nimg / self.batches.epoch_len() as u64 / every;
         let now = complete(self.trainer.nimg);
-        // A batch larger than the data set may complete several at once.
+        // A batch larger than the data set may complete several passes at once.
         (now > complete(self.trainer.nimg - self.config.train.batch as u64)).then_some(now * every)
     }
 
@@ -352,7 +345,7 @@ impl Run {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if !key.starts_with("output.") && key != "train.length" {
             return Err(format!(
-                "{key} cannot be changed while a run is under way; stop it and start again from its checkpoint"
+                "{key} can't change during a run; stop it and continue from its checkpoint with the new value"
             ));
         }
         let mut config = self.config.clone().into_inner();
@@ -371,7 +364,7 @@ impl Run {
         let mut read = read_values(tensors).await?.into_iter();
         let mut series = StepSeries::default();
         for UnreadStep { step, series: names } in unread {
-            // In the order in which they were asked for.
+            // The values come in the order of the tensors above.
             let values: Vec<(&'static str, f32)> =
                 names.into_iter().zip(&mut read).map(|((name, _), values)| (name, mean(&values))).collect();
             if let Some(&(series, value)) = values.iter().find(|(_, value)| !value.is_finite()) {
@@ -398,7 +391,7 @@ impl Run {
         values.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The grid that shows the progress: always the same latents.
+    /// Draws the grid of fixed latents, which shows progress.
     async fn sample_fixed(&mut self, epoch: Option<u64>) -> Result<(), RunError> {
         self.last_sample = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
         self.sample(Draw::new(self.config.seed, self.config.output.grid), epoch).await
@@ -414,7 +407,7 @@ impl Run {
     }
 
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
-        // Only what is known to be finite is worth keeping.
+        // Reading back the losses first: weights behind a NaN loss must not be saved.
         self.tick().await?;
         let Trainer { step, nimg, .. } = self.trainer;
         let seed = self.config.seed;
@@ -464,7 +457,7 @@ fn mean(values: &[f32]) -> f32 {
     (values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64) as f32
 }
 
-/// A few names of many.
+/// The first few names, and how many more there are.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 5;
     match names {

@@ -39,7 +39,7 @@ fn a_step_on_a_graphics_device_launches_few_kernels() {
     }
     let said = text(&output.stdout);
     let launches = said.lines().find_map(|line| line.strip_prefix("launches")).expect("a line of launches");
-    let launches: u64 = launches.trim().trim_end_matches(" a step").parse().unwrap();
+    let launches: u64 = launches.trim().trim_end_matches(" per step").parse().unwrap();
     assert!((50..=LAUNCHES).contains(&launches), "{said}");
 }
 
