@@ -1,7 +1,8 @@
 //! Whelp: a GAN trainer for ordinary people. The page and the terminal share this library.
 //!
 //! Bytes become a [`data::Dataset`]. A [`config::RunConfig`] and a device become a [`run::Run`], which is polled for
-//! [`protocol::Event`]s. A [`checkpoint::Checkpoint`] carries a run from one machine to another.
+//! [`protocol::Event`]s. A [`checkpoint::Checkpoint`] carries a run from one machine to another. A [`session`] serves all
+//! of this to a front end on another thread.
 //!
 //! Without the feature `engine` it has no burn: settings, recipes, messages and data preparation, for the page.
 #![warn(missing_docs)]
@@ -31,6 +32,7 @@ pub mod run;
 #[cfg(feature = "engine")]
 pub mod sample;
 pub mod series;
+pub mod session;
 pub mod storage;
 #[cfg(feature = "engine")]
 pub mod train;

@@ -1,7 +1,21 @@
 //! The native side.
 
-/// Returns at once: commands come from other threads, which run anyway.
-pub async fn yield_now() {}
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// Lets other tasks of this thread run before it continues.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 /// Resident memory of this process in bytes, or `None` where the system has no cheap way to tell (it has one on Linux).
 pub fn memory_bytes() -> Option<u64> {

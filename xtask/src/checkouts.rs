@@ -43,14 +43,7 @@ fn is_own(folder: &str) -> bool {
     folder.rsplit_once('-').is_some_and(|(package, _)| {
         matches!(
             package,
-            "whelp"
-                | "whelp-messages"
-                | "whelp-page"
-                | "whelp-trainer"
-                | "whelp-golden"
-                | "whelp-native"
-                | "whelp-server"
-                | "xtask"
+            "whelp" | "whelp-page" | "whelp-trainer" | "whelp-golden" | "whelp-native" | "whelp-server" | "xtask"
         )
     })
 }

@@ -1,5 +1,4 @@
-//! What a visitor can ask for, and what the page asks of the worker in turn: the worker itself, pictures, training.
-//! Checkpoints and settings are in files of their own.
+//! What a visitor can ask for: a worker, pictures, training. Checkpoints and settings have files of their own.
 
 use js_sys::{Array, ArrayBuffer};
 use leptos::prelude::*;
@@ -7,22 +6,23 @@ use leptos::task::spawn_local;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
-use whelp::config::{DataConfig, Length, RunConfig};
+use whelp::config::{ConfigError, DataConfig, RunConfig};
 use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
-use whelp_messages::{DataSource, DevicePreference, Request};
+use whelp::session::{DataSource, DevicePreference, Request};
 
+use super::complaint::complaint;
 use super::files::{self, Dropped, PathAndFile};
 use super::notices::{Remedy, Tone};
-use super::settings::complaint;
+use super::settings::continued;
 use super::store::{Device, Intent, LoadStage, Loading, Opened, Phase, Saved, Source, Store};
 use super::worker::Client;
 
-/// After this long without a device a visitor is told so. Loading and a first test take a few seconds.
+/// After this time without a device the visitor is told so. Loading and testing take a few seconds.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Store {
-    /// Starts a worker, lets it find a device and gives it pictures to read.
+    /// Starts a worker, which opens a device and reads the pictures.
     pub fn connect(self, device: DevicePreference) {
         self.device.set(Device::Looking);
         self.data.set(None);
@@ -37,7 +37,7 @@ impl Store {
             Err(_) => {
                 self.device.set(Device::None);
                 let text =
-                    "This browser does not let the page start a worker, which does the training. Try another browser.";
+                    "This browser does not let the page start a worker, which training needs. Try another browser.";
                 return self.notices.show(Tone::Error, text, &[]);
             }
         }
@@ -49,7 +49,7 @@ impl Store {
 
     fn lose_patience(self) {
         if self.device.get_untracked() == Device::Looking {
-            let text = "Looking for a graphics device takes unusually long. You can wait, or use the processor.";
+            let text = "Looking for a graphics device is taking unusually long. Wait, or use the processor.";
             self.notices.show(Tone::Info, text, &[Remedy::UseCpu]);
         }
     }
@@ -66,14 +66,14 @@ impl Store {
 
     // Training.
 
-    /// New networks.
+    /// Trains new networks.
     pub fn train(self) {
         self.intend(Intent::Train);
     }
 
-    /// The opened checkpoint, else the latest.
-    pub fn go_on(self) {
-        self.intend(Intent::GoOn);
+    /// Continues from the opened checkpoint, or else from the latest.
+    pub fn continue_training(self) {
+        self.intend(Intent::Continue);
     }
 
     fn intend(self, intent: Intent) {
@@ -95,7 +95,7 @@ impl Store {
         self.command(Phase::Paused, Phase::Resuming, Command::Resume);
     }
 
-    /// Ends the run, or takes back a start that still waits.
+    /// Ends the run, or cancels a start that is still waiting.
     pub fn stop(self) {
         self.intent.set(Intent::Nothing);
         let phase = self.phase.get_untracked();
@@ -111,49 +111,50 @@ impl Store {
         }
     }
 
-    /// Does the next thing that a queued start needs: pictures as the settings want them, the checkpoint, the start itself.
-    /// Called whenever something may have changed.
+    /// Takes the next step of a waiting start: opens the checkpoint, reads the pictures, or starts the run. Called whenever
+    /// something may have changed.
     pub(super) fn proceed(self) {
         let intent = self.intent.get_untracked();
         let waits = self.loading.with_untracked(Option::is_some) || self.opening.get_untracked();
         if intent == Intent::Nothing || waits || !matches!(self.device.get_untracked(), Device::Ready(_)) {
             return;
         }
-        let opened = if intent == Intent::GoOn { self.opened.get_untracked() } else { None };
-        if intent == Intent::GoOn && opened.is_none() {
+        let opened = if intent == Intent::Continue { self.opened.get_untracked() } else { None };
+        if intent == Intent::Continue && opened.is_none() {
             return match self.rescue_untracked() {
                 Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob),
                 None => self.intent.set(Intent::Nothing),
             };
         }
-        let config = self.config_for(opened.as_ref());
+        let config = match self.config_for(opened.as_ref()) {
+            Ok(config) => config,
+            Err(error) => {
+                self.intent.set(Intent::Nothing);
+                return self.notices.show(Tone::Error, format!("{error}."), &[Remedy::UseCheckpointSettings]);
+            }
+        };
         let wanted = Preparation::from(&config.data);
         let has_pictures =
             self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
         if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data) }
     }
 
-    /// The form's settings; a checkpoint brings its own networks, and goes on even if it was complete.
-    fn config_for(self, opened: Option<&Opened>) -> RunConfig {
-        let mut config = self.config.get_untracked();
-        if let Some(opened) = opened {
-            config.recipe.clone_from(&opened.config.recipe);
-            config.model = opened.config.model.clone();
-            // Mirrored or not is the form's to say; the pictures are the checkpoint's.
-            config.data = DataConfig { horizontal_flip: config.data.horizontal_flip, ..opened.config.data.clone() };
-            if is_reached(config.train.length, &opened.progress) {
-                config.train.length = Length::Unlimited;
-                let text = "This training had reached its length, so it now goes on until you stop it.";
-                self.notices.show(Tone::Info, text, &[]);
-            }
+    /// The form's settings, as far as the checkpoint allows them. A run that was complete continues without an end.
+    fn config_for(self, opened: Option<&Opened>) -> Result<RunConfig, ConfigError> {
+        let asked = self.config.get_untracked();
+        let Some(Opened { config: checkpoint, progress, .. }) = opened else { return Ok(asked) };
+        let config = continued(checkpoint, progress, &asked)?;
+        if config.train.length != asked.train.length {
+            let text = "This training had reached its length. It now continues until you stop it.";
+            self.notices.show(Tone::Info, text, &[]);
         }
-        config
+        Ok(config)
     }
 
     fn start(self, config: RunConfig, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
         if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
-            let text = format!("These settings do not work: {error}. Change it under Advanced settings.");
+            let text = format!("These settings don't work: {error}. Change them under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);
         }
         match &opened {
@@ -167,8 +168,8 @@ impl Store {
         self.post(&Request::Start { config: Box::new(config), resume: opened.is_some() }, None, None);
     }
 
-    /// Other networks than before are trained from now on. An earlier training's checkpoint can still be downloaded
-    /// until the first one of this training replaces it.
+    /// From now on other networks are trained than before. The earlier training's checkpoint can still be downloaded until
+    /// the first one of this training replaces it.
     fn begin_lineage(self, from: Option<&Opened>) {
         self.lineage.update_value(|lineage| *lineage += 1);
         self.losses.update(|losses| losses.truncate_after(0));
@@ -193,7 +194,7 @@ impl Store {
         self.load(Source::BuiltinDogs);
     }
 
-    /// Reads the same pictures again, without those that the data doctor flags or with them.
+    /// Reads the same pictures again, with or without those that the data doctor flags.
     pub fn exclude_flagged(self, exclude: bool) {
         let mut config = self.config.get_untracked();
         config.data.exclude_flagged = exclude;
@@ -201,7 +202,7 @@ impl Store {
         self.load(self.source.get_value());
     }
 
-    /// Picked files: pictures, archives, a checkpoint among them perhaps.
+    /// Takes picked files: pictures, archives, perhaps a checkpoint.
     pub fn take_files(self, found: Vec<PathAndFile>) {
         let (checkpoints, pictures): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|(path, _)| files::is_checkpoint(path));
@@ -214,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Dropped things: folders are looked through first.
+    /// Takes dropped files and folders. Folders are listed first.
     pub fn take_drop(self, dropped: Dropped) {
         let name = dropped.folder_name().unwrap_or_else(|| "what you dropped".to_owned());
         let id = self.begin_loading(name, LoadStage::Finding { found: 0 });
@@ -239,8 +240,7 @@ impl Store {
                 }
                 Ok(found) => self.take_files(found),
                 Err(_) => {
-                    let text =
-                        "The folder could not be read. Check that it is still there, or pick it with the button.";
+                    let text = "The folder could not be read. Check that it still exists, or pick it with the button.";
                     self.notices.show(Tone::Error, text, &[]);
                 }
             }
@@ -272,12 +272,12 @@ impl Store {
         id
     }
 
-    /// Removes the prepared pictures from the browser's private file system; those in use stay in memory.
+    /// Deletes the prepared pictures from the browser's private file system. Those in use stay in memory.
     pub fn clear_kept(self) {
         self.post(&Request::ClearKept, None, None);
     }
 
-    /// Gives up what is being read; the pictures before it stay.
+    /// Cancels the reading. The pictures before it stay.
     pub fn cancel_loading(self) {
         let Some(Loading { id, stage, .. }) = self.loading.get_untracked() else { return };
         self.loading.set(None);
@@ -286,44 +286,33 @@ impl Store {
         }
     }
 
-    // Faults.
+    // Remedies.
 
     /// Does what a notice's button says.
     pub fn remedy(self, remedy: Remedy) {
         match remedy {
             Remedy::Recover => {
-                self.intent.set(Intent::GoOn);
+                self.intent.set(Intent::Continue);
                 self.connect(DevicePreference::Auto);
+            }
+            Remedy::LowerLearningRates => {
+                let mut config = self.config.get_untracked();
+                config.scale_learning_rates(0.5);
+                self.show_settings(config);
+                self.continue_training();
+            }
+            Remedy::UseCheckpointSettings => {
+                if let Some(opened) = self.opened.get_untracked() {
+                    let length = self.config.with_untracked(|config| config.train.length);
+                    let mut config = opened.config;
+                    config.train.length = length;
+                    self.show_settings(config);
+                }
+                self.continue_training();
             }
             Remedy::DownloadLatest => self.download_latest(),
             Remedy::Retry => self.connect(DevicePreference::Auto),
             Remedy::UseCpu => self.connect(DevicePreference::Cpu { reason: None }),
         }
-    }
-}
-
-/// Whether a run that stands at `progress` has nothing left to do. Both are counted from the very first step.
-fn is_reached(length: Length, progress: &Progress) -> bool {
-    match length {
-        Length::Steps(steps) => progress.step >= steps,
-        Length::Epochs(epochs) => progress.epoch >= epochs as f64,
-        Length::Kimg(kimg) => progress.nimg >= kimg * 1000,
-        Length::Seconds(secs) => progress.elapsed_secs >= secs as f64,
-        Length::Unlimited => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_complete_run_is_recognised_in_every_unit() {
-        let progress = Progress { step: 10, nimg: 2000, epoch: 1.5, elapsed_secs: 60.0, ..Progress::default() };
-        assert!(is_reached(Length::Steps(10), &progress) && !is_reached(Length::Steps(11), &progress));
-        assert!(is_reached(Length::Epochs(1), &progress) && !is_reached(Length::Epochs(2), &progress));
-        assert!(is_reached(Length::Kimg(2), &progress) && !is_reached(Length::Kimg(3), &progress));
-        assert!(is_reached(Length::Seconds(60), &progress) && !is_reached(Length::Seconds(61), &progress));
-        assert!(!is_reached(Length::Unlimited, &progress));
     }
 }

@@ -1,18 +1,18 @@
-//! Networks in a file, and fresh pictures from them.
+//! Checkpoints, and new pictures from them.
 
 use js_sys::Math;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::Blob;
 use whelp::protocol::Command;
-use whelp_messages::Request;
+use whelp::session::Request;
 
 use super::files;
 use super::notices::Tone;
 use super::store::{Drawing, Fresh, Intent, Origin, Phase, Store};
 
 impl Store {
-    /// Saves the networks as they are now; without a run, the newest that there is.
+    /// Downloads a checkpoint of the run as it is now, or the newest one if there is no run.
     pub fn download(self) {
         if self.phase.get_untracked().is_active() {
             self.wants_download.set(true);
@@ -22,17 +22,17 @@ impl Store {
         }
     }
 
-    /// The newest checkpoint as a file.
+    /// Downloads the newest checkpoint.
     pub fn download_latest(self) {
         if let Some(saved) = self.latest.get_untracked() {
             self.offer(&saved);
         }
     }
 
-    /// Lets the worker read a checkpoint and draw its pictures.
+    /// Has the worker open a checkpoint and draw with it.
     pub fn open_checkpoint(self, name: String, blob: Blob) {
         if self.phase.get_untracked().is_active() {
-            let text = "A training is under way. Stop it first, its result is kept; then open the checkpoint.";
+            let text = "A training is running. Stop it first (its result is kept), then open the checkpoint.";
             return self.notices.show(Tone::Error, text, &[]);
         }
         self.intent.set(Intent::Nothing);
@@ -48,24 +48,24 @@ impl Store {
                 Err(_) => {
                     self.opening.set(false);
                     self.intent.set(Intent::Nothing);
-                    let text = format!("{name} could not be read. It may have been moved or deleted; pick it again.");
+                    let text = format!("{name} could not be read. If it was moved or deleted, pick it again.");
                     self.notices.show(Tone::Error, text, &[]);
                 }
             }
         });
     }
 
-    /// Whether there are networks at rest that pictures can be asked of.
+    /// Whether there are networks that can draw on request.
     pub fn can_generate(self) -> bool {
         self.opened.with(Option::is_some) || matches!(self.phase.get(), Phase::Paused | Phase::Finished(_))
     }
 
-    /// Other pictures from the same networks.
+    /// Draws other pictures with the same networks.
     pub fn generate_more(self) {
         self.generate((Math::random() * f64::from(u32::MAX)) as u64);
     }
 
-    /// The same pictures, after it has been changed how they are drawn.
+    /// Draws the same pictures after class or variety has changed.
     pub fn generate_again(self) {
         let shown = self.samples.with_untracked(|samples| match &samples.as_ref()?.origin {
             Origin::Fresh(fresh) => Some(fresh.seed),

@@ -1,8 +1,9 @@
-//! The page: everything on the main thread. Components draw, the store keeps, the worker computes. No tensor and no
-//! training logic is in here, nor burn, which would be most of the page's weight.
+//! The page, on the main thread. Components draw, the store keeps, the worker computes. It has no training logic and no
+//! burn, which would be most of its size.
 
 mod actions;
 mod checkpoints;
+mod complaint;
 mod components;
 mod draw;
 mod files;
@@ -15,12 +16,13 @@ mod settings;
 mod status;
 mod store;
 mod theme;
+mod wording;
 mod worker;
 
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;
 
-/// Takes the place of the "Starting" line that index.html shows while this program loads.
+/// Replaces the "Starting" line that index.html shows while this program loads.
 fn main() {
     panics::install();
     let root = document().get_element_by_id("app").expect("index.html has an element with the id app");

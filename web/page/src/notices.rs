@@ -1,8 +1,8 @@
-//! Sentences that want to be read: what happened and what to do. They stay until they are dismissed.
+//! Notices: what happened and what to do. They stay until they are dismissed.
 
 use leptos::prelude::*;
 
-/// One sentence, perhaps with buttons.
+/// A sentence or two, perhaps with buttons.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     pub id: u32,
@@ -11,7 +11,7 @@ pub struct Notice {
     pub remedies: Vec<Remedy>,
 }
 
-/// How bad it is.
+/// How serious it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     Error,
@@ -19,34 +19,42 @@ pub enum Tone {
     Info,
 }
 
-/// A button that mends it.
+/// A button with which the visitor can solve the problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A new worker, the same pictures, the last checkpoint.
+    /// Starts a new worker and continues from the last checkpoint.
     Recover,
-    /// The last checkpoint as a file.
+    /// Continues from the last checkpoint with half the learning rates.
+    LowerLearningRates,
+    /// Continues with the settings of the open checkpoint.
+    UseCheckpointSettings,
+    /// Downloads the last checkpoint.
     DownloadLatest,
-    /// A new worker.
+    /// Starts a new worker.
     Retry,
-    /// A new worker on the processor.
+    /// Starts a new worker on the processor.
     UseCpu,
 }
 
 impl Remedy {
-    /// What its button says.
+    /// Its label.
     pub fn label(self) -> &'static str {
         match self {
-            Remedy::Recover => "Start again from the last checkpoint",
+            Remedy::Recover => "Continue from the last checkpoint",
+            Remedy::LowerLearningRates => "Continue with half the learning rates",
+            Remedy::UseCheckpointSettings => "Continue with the checkpoint's settings",
             Remedy::DownloadLatest => "Download it",
             Remedy::Retry => "Try again",
             Remedy::UseCpu => "Use the processor instead",
         }
     }
 
-    /// For tests and for style.
+    /// Its id, for tests and styles.
     pub fn id(self) -> &'static str {
         match self {
             Remedy::Recover => "recover",
+            Remedy::LowerLearningRates => "lower-learning-rates",
+            Remedy::UseCheckpointSettings => "use-checkpoint-settings",
             Remedy::DownloadLatest => "download-latest",
             Remedy::Retry => "retry",
             Remedy::UseCpu => "use-cpu",
@@ -59,14 +67,14 @@ impl Remedy {
 pub struct Notices(RwSignal<Vec<Notice>>);
 
 impl Notices {
-    /// More than this cover the page; the oldest go.
+    /// More notices than this would cover the page; the oldest disappear.
     const SHOWN: usize = 3;
 
     pub fn new() -> Self {
         Self(RwSignal::new(Vec::new()))
     }
 
-    /// Shows a sentence. One that is there already is not repeated.
+    /// Shows a notice. A notice with the same text is replaced.
     pub fn show(self, tone: Tone, text: impl Into<String>, remedies: &[Remedy]) {
         let text = text.into();
         self.0.update(|notices| {
@@ -82,7 +90,7 @@ impl Notices {
         self.0.update(|notices| notices.retain(|notice| notice.id != id));
     }
 
-    /// Takes away those whose buttons have lost their object, e.g. after a new worker was started.
+    /// Dismisses those with buttons, which have no use once a new worker has been started.
     pub fn dismiss_with_remedies(self) {
         self.0.update(|notices| notices.retain(|notice| notice.remedies.is_empty()));
     }

@@ -1,4 +1,4 @@
-//! What the worker says becomes what the page shows: the one place where replies change the store.
+//! Replies of the worker change the store here, and nowhere else.
 
 use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
 use leptos::prelude::*;
@@ -10,22 +10,22 @@ use whelp::config::RunConfig;
 use whelp::data::Grid;
 use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
-use whelp_messages::{About, DeviceInfo, DevicePreference, Reply, Request};
+use whelp::session::{About, DeviceInfo, DevicePreference, Problem, Reply, Request};
 
 use super::notices::{Remedy, Tone};
 use super::store::{
     Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
 };
 use super::worker::Client;
-use super::{files, format, panics};
+use super::{files, format, panics, wording};
 
 impl Store {
-    /// Takes in one reply.
+    /// Handles one reply.
     pub fn apply(self, reply: Reply, bytes: Option<ArrayBuffer>) {
         match reply {
-            // The client's affair.
+            // The client has handled it.
             Reply::Awake => {}
-            // Later, as it replaces the client that is telling this.
+            // Later, because it replaces the client that is calling this.
             Reply::Refused { reason } => set_timeout(
                 move || self.connect(DevicePreference::Cpu { reason: Some(reason.clone()) }),
                 Duration::ZERO,
@@ -56,26 +56,26 @@ impl Store {
             }
             Reply::Kept { kept } => self.kept.set(kept),
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
-            // Of a request that a newer one has replaced.
+            // A newer request has replaced this one.
             Reply::Data { .. } | Reply::DataCancelled { .. } => {}
             Reply::Opened { name, config, progress, history, classes } => {
                 self.opened(name, *config, progress, &history, classes);
             }
             Reply::Starter { nimg, grid } => {
-                // Whatever came in between is worth more.
+                // Any other pictures are more interesting.
                 if self.samples.with_untracked(Option::is_none) {
                     let (grid, origin) = (with_pixels(grid, bytes), Origin::Starter);
                     self.samples.set(Some(Samples { step: 0, nimg, grid, origin }));
                 }
             }
             Reply::Event { event } => self.event(*event, bytes),
-            Reply::Failed { about, message } => self.failed(about, message),
+            Reply::Failed { about, problem } => self.failed(about, &problem),
         }
         self.proceed();
         self.ask_for_starter();
     }
 
-    /// Once nothing else is to be done at the start.
+    /// Asks for the starter's pictures once the page has nothing else to do.
     fn ask_for_starter(self) {
         let is_free = matches!(self.device.get_untracked(), Device::Ready(_))
             && self.data.with_untracked(Option::is_some)
@@ -94,11 +94,11 @@ impl Store {
 
     fn ready(self, device: DeviceInfo, suggested: Suggested) {
         let is_first = self.suggested.with_untracked(Option::is_none);
-        // After a restart the form keeps what the visitor has made of the first suggestion; and what a file brought.
+        // After a restart of the worker the form keeps the visitor's changes, and it keeps a checkpoint's settings.
         if is_first && self.opened.with_untracked(Option::is_none) {
             self.show_settings(suggested.config.clone());
         }
-        // A worker that took another's place has not measured again.
+        // A worker that replaced another one has not measured again.
         if is_first || device.is_slow {
             self.suggested.set(Some(suggested));
         }
@@ -108,8 +108,8 @@ impl Store {
     fn opened(self, name: String, config: RunConfig, progress: Progress, history: &StepSeries, classes: Vec<String>) {
         self.opening.set(false);
         let Some(blob) = self.opening_blob.get_value() else { return };
-        // To go on after a stop or a fault keeps the form; to look at a file shows the file's settings and losses.
-        if self.intent.get_untracked() != Intent::GoOn {
+        // Continuing after a stop or a failure keeps the form. Opening a file shows the file's settings and losses.
+        if self.intent.get_untracked() != Intent::Continue {
             self.show_settings(config.clone());
             self.losses.update(|losses| {
                 losses.truncate_after(0);
@@ -122,7 +122,7 @@ impl Store {
         self.opened.set(Some(Opened { name, config, progress, blob }));
     }
 
-    /// Classes that can be asked for from now on.
+    /// Sets the classes that can be drawn from now on.
     fn take_classes(self, config: &RunConfig, classes: Vec<String>) {
         let classes = if config.model.conditional { classes } else { Vec::new() };
         if self.classes.with_untracked(|known| *known != classes) {
@@ -135,7 +135,7 @@ impl Store {
         match event {
             Event::Started { config, data, progress, .. } => {
                 self.losses.update(|losses| losses.truncate_after(progress.step));
-                // A run that goes on keeps settings of its own: the form shows what is true.
+                // The form shows what the run really does, such as training without an end.
                 self.show_settings((*config).clone());
                 self.take_classes(&config, data.classes);
                 self.running.set_value(Some(*config));
@@ -164,7 +164,7 @@ impl Store {
                 self.take_progress(progress);
                 self.phase.set(Phase::Training);
             }
-            Event::Failed { kind, message } => self.run_failed(kind, message),
+            Event::Failed { kind, message } => self.run_failed(kind, &message),
             Event::Finished { reason, progress } => {
                 self.take_progress(progress);
                 self.phase.set(Phase::Finished(reason));
@@ -178,7 +178,7 @@ impl Store {
         self.progress.set(progress);
     }
 
-    /// Keeps a checkpoint as a blob, which the browser may put on disk; the one before goes.
+    /// Keeps a checkpoint in place of the last one: as a blob, which the browser may move to disk.
     fn keep(self, nimg: u64, reason: CheckpointReason, bytes: Option<ArrayBuffer>) {
         let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()));
         let blob =
@@ -186,8 +186,8 @@ impl Store {
         let saved = match (recipe, blob) {
             (Some(recipe), Ok(blob)) => Saved { blob, recipe, nimg, lineage: self.lineage.get_value() },
             _ => {
-                let text =
-                    "A checkpoint could not be kept: the browser refused the memory for it. Free some and try again.";
+                let text = "A checkpoint could not be saved because the browser has no memory for it. Close other tabs and try \
+                            again.";
                 return self.notices.show(Tone::Error, text, &[]);
             }
         };
@@ -207,8 +207,9 @@ impl Store {
         }
     }
 
-    fn failed(self, about: About, message: String) {
+    fn failed(self, about: About, problem: &Problem) {
         self.intent.set(Intent::Nothing);
+        let message = wording::of_problem(about, problem);
         match about {
             About::Device => {
                 self.device.set(Device::None);
@@ -229,42 +230,39 @@ impl Store {
                 self.phase.update(|phase| *phase = after_refusal(*phase));
                 self.notices.show(Tone::Error, message, &[]);
             }
-            About::Worker => self.lost_worker(&message),
+            About::Session => self.lost_worker(&message),
         }
     }
 
-    fn run_failed(self, kind: FailureKind, message: String) {
+    fn run_failed(self, kind: FailureKind, message: &str) {
         self.phase.set(Phase::Broken);
-        if kind == FailureKind::Device {
-            // A lost graphics device takes what canvases show with it; the browser needs a moment to find another one.
+        if kind == FailureKind::DeviceLost {
+            // Canvases lose their pictures with the graphics device, and the browser needs a moment to find another one.
             set_timeout(move || self.draw_again(), Duration::from_secs(2));
         }
         self.wants_download.set(false);
         let kept = self.rescue_untracked().map(|saved| kept_sentence(&saved));
-        let remedies: &[Remedy] = match (kind, &kept) {
-            (_, Some(_)) => &[Remedy::Recover, Remedy::DownloadLatest],
-            (FailureKind::Device | FailureKind::Bug, None) => &[Remedy::Retry],
-            (FailureKind::Input | FailureKind::Diverged, None) => &[],
-        };
-        self.notices.show(Tone::Error, [message, kept.unwrap_or_default()].join(" "), remedies);
+        let remedies = remedies(kind, kept.is_some());
+        let text = [wording::of_failure(kind, message), kept.unwrap_or_default()].join(" ");
+        self.notices.show(Tone::Error, text.trim_end(), remedies);
     }
 
-    /// The same pictures and numbers once more.
+    /// Draws the same pictures and losses again.
     fn draw_again(self) {
         self.samples.notify();
         self.data.notify();
         self.losses.notify();
     }
 
-    /// The browser tells that the worker could not be loaded or broke. Its words help only those who know programs.
+    /// The worker could not be loaded, or it crashed. `message` is the browser's.
     pub fn crashed(self, message: &str) {
         let is_new = self.device.get_untracked() == Device::Looking;
-        let what = if is_new { "The trainer did not start" } else { "The trainer broke off" };
+        let what = if is_new { "The trainer did not start" } else { "The trainer crashed" };
         let why = if message.trim().is_empty() { String::new() } else { format!(" ({})", message.trim()) };
         self.lost_worker(&format!("{what}{why}."));
     }
 
-    /// The worker is gone, and with it all that it held.
+    /// The worker is gone, with everything that it held.
     fn lost_worker(self, sentence: &str) {
         self.client.with_value(|client| client.iter().for_each(Client::terminate));
         if self.phase.get_untracked().is_active() {
@@ -284,7 +282,7 @@ impl Store {
     }
 }
 
-/// Where a run is when the worker has refused what was asked of it.
+/// The phase of a run after the worker has refused a request.
 fn after_refusal(phase: Phase) -> Phase {
     match phase {
         Phase::Starting => Phase::Idle,
@@ -294,15 +292,25 @@ fn after_refusal(phase: Phase) -> Phase {
     }
 }
 
-/// Takes out the request that pictures of this seed answer, and those before it, which were not answered: requests are
-/// answered in order, with the run's own pictures in between.
+/// Takes out the request that pictures of this seed answer, and older ones that were never answered. Answers come in the order
+/// of the requests, with the run's own pictures in between.
 fn answered(asked: &mut VecDeque<Fresh>, seed: u64) -> Option<Fresh> {
     let index = asked.iter().position(|fresh| fresh.seed == seed)?;
     asked.drain(..=index).next_back()
 }
 
+/// The buttons of a failed run.
+fn remedies(kind: FailureKind, has_checkpoint: bool) -> &'static [Remedy] {
+    match (kind, has_checkpoint) {
+        (FailureKind::Diverged, true) => &[Remedy::LowerLearningRates, Remedy::DownloadLatest],
+        (_, true) => &[Remedy::Recover, Remedy::DownloadLatest],
+        (FailureKind::Input | FailureKind::Diverged, false) => &[],
+        (_, false) => &[Remedy::Retry],
+    }
+}
+
 fn kept_sentence(saved: &Saved) -> String {
-    format!("The last checkpoint, after {} pictures, is kept.", format::short(saved.nimg))
+    format!("The last checkpoint, after {} pictures, is saved.", format::short(saved.nimg))
 }
 
 fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
@@ -313,6 +321,16 @@ fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_diverged_continues_with_lower_learning_rates_and_any_other_as_it_was() {
+        assert_eq!(remedies(FailureKind::Diverged, true)[0], Remedy::LowerLearningRates);
+        for kind in [FailureKind::Device, FailureKind::DeviceLost, FailureKind::OutOfMemory, FailureKind::Bug] {
+            assert_eq!(remedies(kind, true)[0], Remedy::Recover);
+            assert_eq!(remedies(kind, false), [Remedy::Retry]);
+        }
+        assert!(remedies(FailureKind::Diverged, false).is_empty());
+    }
 
     #[test]
     fn pictures_are_told_from_the_runs_own_by_their_seed() {

@@ -1,26 +1,25 @@
-//! The form's settings: recipes, single fields, and what is refused of them.
+//! Changes to the form's settings: recipes and single fields.
 
 use leptos::prelude::*;
-use std::collections::BTreeMap;
-use whelp::config::{Architecture, RunConfig};
+use whelp::config::{Architecture, ConfigError, Length, RunConfig};
 use whelp::fields::Field;
+use whelp::protocol::Progress;
 use whelp::recipes::Recipe;
-use whelp::validate::ConfigError;
 
 use super::store::{Device, Store, Suggested};
 
-/// Width and batch that convolutions are cut down to on a processor.
+/// The largest width and batch size of convolutional networks that are suggested for a slow device.
 const SLOW_WIDTH: usize = 16;
 const SLOW_BATCH: usize = 16;
 
 impl Store {
-    /// Puts a whole configuration into the form, in place of all that was typed there.
+    /// Replaces everything in the form.
     pub(super) fn show_settings(self, config: RunConfig) {
         self.refused.update(|refused| refused.clear());
         self.config.set(config);
     }
 
-    /// A recipe's values, but for what the visitor has chosen and what suits the device.
+    /// Fills in a recipe, in a size that suits the device. Seed and length stay as the visitor chose them.
     pub fn choose_recipe(self, recipe: &Recipe) {
         let is_slow = self.device.with_untracked(|device| matches!(device, Device::Ready(device) if device.is_slow));
         let mut chosen = suited(recipe, self.suggested.get_untracked(), is_slow);
@@ -31,7 +30,7 @@ impl Store {
         self.show_settings(chosen);
     }
 
-    /// Sets one field to a value in JSON. What the field cannot hold is remembered as refused.
+    /// Sets one field to a JSON value, or remembers that the field refused it.
     pub fn set_field(self, field: &'static Field, json: &str) {
         let mut config = self.config.get_untracked();
         match config.set(field.path, json) {
@@ -45,7 +44,7 @@ impl Store {
         }
     }
 
-    /// Remembers that what is typed into a field is no value at all; `found` says what it is.
+    /// Remembers that the text in a field is not a value; `found` is what the message calls it.
     pub fn refuse_typed(self, field: &'static Field, found: &str) {
         let (field_path, accepts) = (field.path.to_owned(), field.accepts.to_string());
         self.refuse(field, ConfigError::Value { field: field_path, found: found.to_owned(), accepts });
@@ -58,12 +57,21 @@ impl Store {
     }
 }
 
-/// Why a configuration made from the form cannot be trained with.
-pub(super) fn complaint(config: &RunConfig, refused: &BTreeMap<&'static str, ConfigError>) -> Option<ConfigError> {
-    refused.values().next().cloned().or_else(|| config.clone().validate().err())
+/// The settings with which a run continues from a checkpoint, where it had come to `progress`. A run that was complete
+/// continues without an end: the visitor has asked for more.
+pub(super) fn continued(
+    checkpoint: &RunConfig,
+    progress: &Progress,
+    asked: &RunConfig,
+) -> Result<RunConfig, ConfigError> {
+    let mut config = checkpoint.resumed(asked)?;
+    if config.train.length.is_reached(&progress.counts()) {
+        config.train.length = Length::Unlimited;
+    }
+    Ok(config)
 }
 
-/// A recipe for the device at hand.
+/// A recipe in a size that suits the device.
 fn suited(recipe: &Recipe, suggested: Option<Suggested>, is_slow: bool) -> RunConfig {
     let Some(Suggested { config: suggested, .. }) = suggested else { return recipe.config() };
     if suggested.recipe == recipe.name {
@@ -76,8 +84,8 @@ fn suited(recipe: &Recipe, suggested: Option<Suggested>, is_slow: bool) -> RunCo
     config
 }
 
-/// Smaller networks on smaller batches. R3GAN's recipes are sizes to choose from, and dense layers are small work, so both
-/// stay as they are.
+/// Makes networks and batches smaller. R3GAN stays as it is because its recipes are sizes to choose from, and dense networks
+/// because they are fast.
 fn shrink(config: &mut RunConfig) {
     if matches!(config.model.architecture, Architecture::R3gan | Architecture::Dense) {
         return;
@@ -117,6 +125,22 @@ mod tests {
     #[test]
     fn the_suggested_recipe_comes_in_the_size_that_was_picked() {
         assert_eq!(suited(&recipes::DEFAULT, Some(suggested()), false), suggested().config);
+    }
+
+    #[test]
+    fn continuing_follows_the_library_and_a_complete_run_gets_no_end() {
+        let checkpoint = recipes::DEFAULT.config();
+        let progress = Progress { nimg: 1_000_000, ..Progress::default() };
+        let mut asked = checkpoint.clone();
+        asked.train.generator_lr /= 2.0;
+        asked.data.horizontal_flip = true;
+        asked.train.length = Length::Kimg(1001);
+        assert_eq!(continued(&checkpoint, &progress, &asked), checkpoint.resumed(&asked));
+        asked.train.length = Length::Kimg(1000);
+        assert_eq!(continued(&checkpoint, &progress, &asked).unwrap().train.length, Length::Unlimited);
+        asked.model.latent += 1;
+        assert_eq!(continued(&checkpoint, &progress, &asked), checkpoint.resumed(&asked));
+        assert!(checkpoint.resumed(&asked).is_err());
     }
 
     #[test]

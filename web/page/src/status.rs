@@ -1,11 +1,10 @@
-//! The one sentence under the pictures: where things stand, and what to expect. It states what is known, it guesses
-//! nothing about the networks' health.
+//! The sentence under the pictures: what is happening and what to expect. It says nothing about the quality of the networks.
 
 use whelp::protocol::FinishReason;
 
 use super::store::{Device, Intent, Phase};
 
-/// What the sentence is made from.
+/// What the sentence depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Situation {
     pub device: Device,
@@ -13,18 +12,18 @@ pub struct Situation {
     pub intent: Intent,
     /// Name of the pictures being read.
     pub loading: Option<String>,
-    /// Name of the pictures at hand.
+    /// Name of the pictures that are ready.
     pub data: Option<String>,
     /// Name of an opened checkpoint.
     pub opened: Option<String>,
     pub outlook: Outlook,
-    /// Images seen, in the three digits that are shown.
+    /// Images seen, with three digits.
     pub seen: String,
-    /// Whether there is a checkpoint to go on from.
-    pub can_go_on: bool,
+    /// Whether there is a checkpoint to continue from.
+    pub can_continue: bool,
 }
 
-/// What pictures usually look like after so many images: said as a rule of thumb, not of this run.
+/// What pictures usually look like after so many images. A rule of thumb, not a measurement of this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
     BeforeFirstTick,
@@ -47,47 +46,47 @@ impl Outlook {
 
     fn sentence(self) -> &'static str {
         match self {
-            Outlook::BeforeFirstTick => "The first step takes longest: the device is getting its programs ready.",
-            Outlook::Noise => "Pictures begin as noise; colours and blobs usually come after a few thousand pictures.",
-            Outlook::Colours => "Rough shapes usually appear after some ten thousand pictures.",
-            Outlook::Shapes => "Shapes usually sharpen for some hundred thousand pictures.",
-            Outlook::Details => "Details come slowly now. Download a checkpoint whenever you like what you see.",
+            Outlook::BeforeFirstTick => "The first step takes longest because the device compiles its programs.",
+            Outlook::Noise => {
+                "Pictures start as noise. Colours and blobs usually appear after a few thousand pictures."
+            }
+            Outlook::Colours => "Rough shapes usually appear after tens of thousands of pictures.",
+            Outlook::Shapes => "Shapes usually get sharper over hundreds of thousands of pictures.",
+            Outlook::Details => "Details improve slowly now. Download a checkpoint when you like what you see.",
         }
     }
 }
 
 /// The sentence.
 pub fn sentence(situation: &Situation) -> String {
-    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_go_on } = situation;
+    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue } = situation;
     match phase {
         Phase::Starting => "Setting up the networks…".to_owned(),
         Phase::Training => format!("Training. {}", outlook.sentence()),
         Phase::Pausing => "Pausing after this step…".to_owned(),
-        Phase::Paused => "Paused. Nothing is being computed; everything is kept.".to_owned(),
-        Phase::Resuming => "Going on…".to_owned(),
-        Phase::Stopping => "Stopping: a last checkpoint is being made…".to_owned(),
+        Phase::Paused => "Paused. Nothing is computed, and nothing is lost.".to_owned(),
+        Phase::Resuming => "Resuming…".to_owned(),
+        Phase::Stopping => "Stopping. Saving a last checkpoint…".to_owned(),
         Phase::Idle | Phase::Finished(_) | Phase::Broken if *intent != Intent::Nothing => {
             waiting(device, loading.as_deref())
         }
         Phase::Finished(FinishReason::Completed) => {
-            format!("Finished after {seen} pictures. Download the checkpoint, or go on training.")
+            format!("Finished after {seen} pictures. Download the checkpoint, or continue training.")
         }
         Phase::Finished(FinishReason::Stopped) => {
-            format!("Stopped after {seen} pictures. Download the checkpoint, go on, or start over.")
+            format!("Stopped after {seen} pictures. Download the checkpoint, continue, or start over.")
         }
-        Phase::Broken if *can_go_on => {
-            "Training ended by a fault. Up to the last checkpoint everything is kept.".to_owned()
-        }
-        Phase::Broken => "Training ended by a fault before its first checkpoint.".to_owned(),
+        Phase::Broken if *can_continue => "Training failed. Everything up to the last checkpoint is saved.".to_owned(),
+        Phase::Broken => "Training failed before its first checkpoint.".to_owned(),
         Phase::Idle => idle(device, loading.as_deref(), data.as_deref(), opened.as_deref()),
     }
 }
 
 fn waiting(device: &Device, loading: Option<&str>) -> String {
     match (device, loading) {
-        (Device::Looking, _) => "Training starts as soon as a device is found.".to_owned(),
+        (Device::Looking, _) => "Training starts as soon as a device is ready.".to_owned(),
         (_, Some(name)) => format!("Training starts as soon as {name} is read."),
-        (Device::Measuring(_), None) => "Training starts as soon as your device has been tried out.".to_owned(),
+        (Device::Measuring(_), None) => "Training starts as soon as your device has been measured.".to_owned(),
         (_, None) => "Getting ready…".to_owned(),
     }
 }
@@ -95,11 +94,11 @@ fn waiting(device: &Device, loading: Option<&str>) -> String {
 fn idle(device: &Device, loading: Option<&str>, data: Option<&str>, opened: Option<&str>) -> String {
     match (device, opened, loading, data) {
         (Device::Looking, ..) => "Looking for a graphics device…".to_owned(),
-        (Device::None, ..) => "There is no device to train on yet.".to_owned(),
-        (_, Some(name), ..) => format!("{name} is open. Generate more pictures from it, or go on training."),
+        (Device::None, ..) => "There is no device to train on.".to_owned(),
+        (_, Some(name), ..) => format!("{name} is open. Generate more pictures with it, or continue training."),
         (_, _, Some(name), _) => format!("Reading {name}…"),
         (Device::Measuring(_), ..) => {
-            "Trying out how large a network your device trains well. This takes some seconds…".to_owned()
+            "Measuring how large a network your device trains well. This takes a few seconds…".to_owned()
         }
         (_, _, _, Some(name)) => format!("Ready to train on {name}."),
         (Device::Ready(_), None, None, None) => "Ready.".to_owned(),
@@ -109,7 +108,7 @@ fn idle(device: &Device, loading: Option<&str>, data: Option<&str>, opened: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use whelp_messages::DeviceInfo;
+    use whelp::session::DeviceInfo;
 
     fn device() -> DeviceInfo {
         DeviceInfo { name: "X".into(), backend: "WebGPU".into(), is_slow: false, reason: None }
@@ -125,7 +124,7 @@ mod tests {
             opened: None,
             outlook: Outlook::after(0),
             seen: "12.4 k".to_owned(),
-            can_go_on: false,
+            can_continue: false,
         }
     }
 
@@ -143,20 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_being_tried_out_is_said_to_be() {
+    fn a_device_that_is_being_measured_is_said_to_be() {
         let measuring = Situation { device: Device::Measuring(device()), ..situation() };
-        assert!(sentence(&measuring).starts_with("Trying out how large a network"));
+        assert!(sentence(&measuring).starts_with("Measuring how large a network"));
         let queued = Situation { intent: Intent::Train, ..measuring.clone() };
-        assert_eq!(sentence(&queued), "Training starts as soon as your device has been tried out.");
+        assert_eq!(sentence(&queued), "Training starts as soon as your device has been measured.");
         let opened = Situation { opened: Some("a.safetensors".to_owned()), ..measuring };
         assert!(sentence(&opened).starts_with("a.safetensors is open."));
     }
 
     #[test]
-    fn a_fault_tells_whether_anything_is_kept() {
+    fn a_failure_tells_whether_anything_is_saved() {
         let broken = Situation { phase: Phase::Broken, ..situation() };
         assert!(sentence(&broken).contains("before its first checkpoint"));
-        assert!(sentence(&Situation { can_go_on: true, ..broken }).contains("everything is kept"));
+        assert!(sentence(&Situation { can_continue: true, ..broken }).contains("the last checkpoint is saved"));
     }
 
     #[test]

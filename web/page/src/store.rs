@@ -1,19 +1,18 @@
-//! Everything the page knows, as signals. `replies.rs` and `actions.rs` write them, components read them.
+//! Everything that the page knows, as signals. `replies.rs` and `actions.rs` write them, components read them.
 
 use leptos::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use web_sys::Blob;
-use whelp::config::RunConfig;
+use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, Preparation, Report};
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
-use whelp::validate::ConfigError;
-use whelp_messages::{DeviceInfo, Kept};
+use whelp::session::{DeviceInfo, Kept};
 
+use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
 use super::losses::LossSeries;
 use super::notices::Notices;
-use super::settings::complaint;
 use super::worker::Client;
 use super::{format, theme};
 
@@ -21,71 +20,71 @@ use super::{format, theme};
 #[derive(Clone, Copy)]
 pub struct Store {
     pub device: RwSignal<Device>,
-    /// What the form shows and the next run gets.
+    /// The form's settings, which the next run gets.
     pub config: RwSignal<RunConfig>,
-    /// What is typed into the form and is no value of its field, by path; such a field keeps its value.
-    pub refused: RwSignal<BTreeMap<&'static str, ConfigError>>,
-    /// Why the form cannot be trained with.
+    /// What is typed into the form but is not a value of its field. Such a field keeps its last value.
+    pub refused: RwSignal<Refused>,
+    /// Why the form's settings can't be trained with.
     pub complaint: Memo<Option<ConfigError>>,
-    /// What the worker thinks suits its device.
+    /// Settings that the worker suggests for its device.
     pub suggested: RwSignal<Option<Suggested>>,
     pub phase: RwSignal<Phase>,
-    /// What was asked for and waits until everything for it is there.
+    /// A start that waits until everything for it is ready.
     pub intent: RwSignal<Intent>,
     pub progress: RwSignal<Progress>,
-    /// Seconds since `progress` came, told by a clock that ticks only while a run does.
+    /// Seconds since `progress` came, by a clock that ticks only while a run does.
     pub since_progress: RwSignal<f64>,
     pub losses: RwSignal<LossSeries>,
     pub samples: RwSignal<Option<Samples>>,
-    /// Classes that the networks at hand can draw; empty if they know none.
+    /// Classes that the current networks can draw; empty if they have none.
     pub classes: RwSignal<Vec<String>>,
-    /// How pictures that are asked for are drawn.
+    /// How pictures are drawn on request.
     pub drawing: RwSignal<Drawing>,
     pub data: RwSignal<Option<Data>>,
     pub loading: RwSignal<Option<Loading>>,
-    /// Prepared pictures in the browser's private file system.
+    /// Prepared pictures that are kept in the browser's private file system.
     pub kept: RwSignal<Kept>,
-    /// A checkpoint that the worker holds open, not trained on yet.
+    /// The checkpoint that the worker holds open. None while it is being trained.
     pub opened: RwSignal<Option<Opened>, LocalStorage>,
-    /// A checkpoint is on its way to the worker.
+    /// Whether a checkpoint is on its way to the worker.
     pub opening: RwSignal<bool>,
-    /// The newest checkpoint that the worker sent: what survives it.
+    /// The newest checkpoint that the worker sent. It survives a crash of the worker.
     pub latest: RwSignal<Option<Saved>, LocalStorage>,
-    /// Save the next requested checkpoint as a file.
+    /// Whether the next requested checkpoint becomes a download.
     pub wants_download: RwSignal<bool>,
     pub notices: Notices,
-    /// Something is being dragged over the page.
+    /// Whether something is being dragged over the page.
     pub dragging: RwSignal<bool>,
     pub dark: RwSignal<bool>,
-    /// Lineage of the networks under training: a run that goes on keeps it, a fresh one counts up.
+    /// Counts trainings from new networks. A run that continues keeps the number.
     pub(super) lineage: StoredValue<u32>,
-    /// The pictures asked for with "Generate more", until they come, in the order of asking.
+    /// Requests for pictures that have not been answered, oldest first.
     pub(super) asked: StoredValue<VecDeque<Fresh>>,
-    /// The starter's pictures have been asked for, once and for all.
+    /// Whether the starter's pictures have been asked for. That happens once.
     pub(super) starter_asked: StoredValue<bool>,
     pub(super) next_load: StoredValue<u32>,
     /// When `progress` came, in milliseconds.
     pub(super) progress_at: StoredValue<f64>,
-    /// Settings of the run under way or just ended.
+    /// Settings of the current or last run.
     pub(super) running: StoredValue<Option<RunConfig>>,
-    /// File of the checkpoint that was sent to the worker last.
+    /// The checkpoint that was last sent to the worker.
     pub(super) opening_blob: StoredValue<Option<Blob>, LocalStorage>,
     /// What `data` was read from, and what is being read now.
     pub(super) source: StoredValue<Source, LocalStorage>,
     pub(super) loading_source: StoredValue<Source, LocalStorage>,
-    /// As what `loading_source` is being read.
+    /// How `loading_source` is being prepared.
     pub(super) loading_preparation: StoredValue<Preparation>,
     pub(super) client: StoredValue<Option<Client>, LocalStorage>,
 }
 
-/// What computes.
+/// The device that computes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Device {
     Looking,
-    /// It works; how large a network it trains well is being tried out.
+    /// It works, and how large a network it trains well is being measured.
     Measuring(DeviceInfo),
     Ready(DeviceInfo),
-    /// It could not be started, or was lost.
+    /// It could not be opened, or was lost.
     None,
 }
 
@@ -93,7 +92,7 @@ pub enum Device {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggested {
     pub config: RunConfig,
-    /// A sentence on why they are of that size.
+    /// Why the networks have this size, in a sentence.
     pub reason: Option<String>,
 }
 
@@ -108,12 +107,12 @@ pub enum Phase {
     Resuming,
     Stopping,
     Finished(FinishReason),
-    /// A fault ended it.
+    /// It failed.
     Broken,
 }
 
 impl Phase {
-    /// Whether a run is under way, paused ones included.
+    /// Whether there is a run, even if it is paused.
     pub fn is_active(self) -> bool {
         match self {
             Phase::Starting | Phase::Training | Phase::Pausing | Phase::Paused | Phase::Resuming | Phase::Stopping => {
@@ -124,14 +123,14 @@ impl Phase {
     }
 }
 
-/// A start that waits for device, pictures or checkpoint.
+/// A start that waits for the device, pictures or a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     Nothing,
-    /// From new networks.
+    /// Train new networks.
     Train,
-    /// From the opened checkpoint, else from the latest.
-    GoOn,
+    /// Continue from the opened checkpoint, or else from the latest.
+    Continue,
 }
 
 /// Generated pictures on show.
@@ -143,23 +142,23 @@ pub struct Samples {
     pub origin: Origin,
 }
 
-/// Whose pictures they are.
+/// What drew the pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
-    /// The run's, or of a checkpoint that was opened.
+    /// The run, or a checkpoint that was opened.
     Run,
-    /// The same networks', drawn on request.
+    /// The same networks, on request.
     Fresh(Fresh),
-    /// Of the network that came with the page.
+    /// The network that comes with the page.
     Starter,
 }
 
 /// How pictures are drawn on request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drawing {
-    /// One class, or all in turn.
+    /// One class, or each class in turn.
     pub class: Option<u32>,
-    /// 1: as varied as in training; less: more typical.
+    /// 1: as varied as in training. Less: more typical.
     pub truncation_psi: f64,
 }
 
@@ -178,7 +177,7 @@ pub struct Fresh {
     pub truncation_psi: f64,
 }
 
-/// Pictures to train on, held by the worker.
+/// The pictures to train on. The worker holds them.
 #[derive(Clone, Debug)]
 pub struct Data {
     pub summary: DataSummary,
@@ -186,18 +185,18 @@ pub struct Data {
     pub report: Box<Report>,
     pub preview: Grid,
     pub is_builtin: bool,
-    /// What they were read as.
+    /// How they were prepared.
     pub preparation: Preparation,
 }
 
 impl Data {
-    /// As a sentence has it.
+    /// Their name, for use in a sentence.
     pub fn name(&self) -> String {
         if self.is_builtin { BUILTIN_DOGS.to_owned() } else { self.summary.name.clone() }
     }
 }
 
-/// Pictures on their way.
+/// Pictures that are being read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loading {
     pub id: u32,
@@ -205,27 +204,27 @@ pub struct Loading {
     pub stage: LoadStage,
 }
 
-/// How far they are.
+/// How far the reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadStage {
-    /// Folders are being looked through, on this side.
+    /// The page is listing folders.
     Finding { found: usize },
-    /// The worker has them.
+    /// The worker is reading files.
     Reading { done: usize, total: usize, skipped: usize },
 }
 
-/// Where pictures come from. Kept, because another size or another worker needs them read again.
+/// Where pictures come from. It is kept because another size or another worker has to read them again.
 #[derive(Clone)]
 pub enum Source {
     BuiltinDogs,
     Files { name: String, files: Vec<PathAndFile> },
 }
 
-/// Within a sentence.
+/// For use in a sentence.
 const BUILTIN_DOGS: &str = "the built-in dogs";
 
 impl Source {
-    /// As a sentence has it.
+    /// Their name, for use in a sentence.
     pub fn name(&self) -> String {
         match self {
             Source::BuiltinDogs => BUILTIN_DOGS.to_owned(),
@@ -262,7 +261,7 @@ impl Saved {
 impl Store {
     pub fn new() -> Self {
         let config = RwSignal::new(recipes::DEFAULT.config());
-        let refused = RwSignal::new(BTreeMap::new());
+        let refused = RwSignal::new(Refused::new());
         Self {
             device: RwSignal::new(Device::Looking),
             config,
@@ -301,23 +300,23 @@ impl Store {
         }
     }
 
-    /// Whether "Go on" has something to go on from.
-    pub fn can_go_on(self) -> bool {
+    /// Whether there is a checkpoint to continue from.
+    pub fn can_continue(self) -> bool {
         self.opened.with(Option::is_some) || self.rescue().is_some()
     }
 
-    /// The newest checkpoint of the networks under training; an earlier training's does not count.
+    /// The newest checkpoint of the current networks. One of an earlier training does not count.
     pub fn rescue(self) -> Option<Saved> {
         let lineage = self.lineage.get_value();
         self.latest.get().filter(|saved| saved.lineage == lineage)
     }
 
-    /// The same, for code that runs outside of any effect.
+    /// The same, for code outside of effects.
     pub fn rescue_untracked(self) -> Option<Saved> {
         untrack(move || self.rescue())
     }
 
-    /// Whether a start has been asked for or a run is under way: what it trains must not change now.
+    /// Whether there is a run or a start is waiting, so that pictures and settings must not change.
     pub fn is_busy(self) -> bool {
         self.phase.get().is_active() || self.intent.get() != Intent::Nothing
     }

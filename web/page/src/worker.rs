@@ -1,22 +1,22 @@
-//! The line to the worker: requests out, replies in, as `messages.rs` has them.
+//! Messages to and from the worker: requests out, replies in. `whelp::session` defines them.
 
 use js_sys::{Array, ArrayBuffer, Object, Reflect};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
-use whelp_messages::{DevicePreference, Reply, Request};
+use whelp::session::{DevicePreference, Reply, Request};
 
-/// Starts the worker's program for the device that is there.
+/// Starts the worker's program for the available device.
 const SCRIPT: &str = "./trainer.js";
 
-/// What a worker is called that is to be of the processor's program; the script knows the word too.
+/// Name of a worker that has to use the processor. The script knows it too.
 const PROCESSOR: &str = "processor";
 
-/// Messages with what moves along, kept back until the worker is awake; none from then on.
+/// Messages and what is transferred with them, held back until the worker is awake; none from then on.
 type Early = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
 
-/// A worker and the handlers that listen to it. Dropped, the worker ends.
+/// A worker and the handlers that listen to it. Dropping it ends the worker.
 pub struct Client {
     worker: Worker,
     early: Early,
@@ -25,11 +25,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a worker for WebGPU where the browser offers it, or for the processor in any case. `on_crash` hears what the
-    /// browser tells when the worker cannot be loaded or breaks.
+    /// Starts a worker, on WebGPU if `device` allows it and the browser offers it, else on the processor. `on_crash` gets the
+    /// browser's message when the worker can't be loaded or crashes.
     ///
     /// # Errors
-    /// What the browser says when it has no workers at all.
+    /// The browser's error if it has no workers.
     pub fn start(
         device: &DevicePreference,
         on_reply: impl Fn(Reply, Option<ArrayBuffer>) + 'static,
@@ -57,13 +57,13 @@ impl Client {
                     }
                 }
                 Ok((reply, bytes)) => on_reply(reply, bytes),
-                Err(reason) => on_unreadable(format!("page and worker do not understand each other ({reason})")),
+                Err(reason) => on_unreadable(format!("page and trainer are of different versions ({reason})")),
             })
         };
         let on_error = Closure::new(move |event: Event| {
-            // Told on the page; not once more in the console.
+            // The page shows it, so the console need not.
             event.prevent_default();
-            // A script that cannot be loaded comes as an event without a message.
+            // The event has no message if the script can't be loaded.
             let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
             on_crash(message.unwrap_or_default());
         });
@@ -72,10 +72,10 @@ impl Client {
         Ok(Self { worker, early, _on_message: on_message, _on_error: on_error })
     }
 
-    /// Sends a request; `bytes` moves over and is empty here afterwards.
+    /// Sends a request. `bytes` is transferred and is empty here afterwards.
     ///
     /// # Errors
-    /// What the browser says when something cannot be moved.
+    /// The browser's error if something can't be transferred.
     pub fn post(&self, request: &Request, bytes: Option<&ArrayBuffer>, files: Option<&Array>) -> Result<(), JsValue> {
         let json = serde_json::to_string(request).map_err(|error| error.to_string())?;
         let message = Object::new();
@@ -97,8 +97,7 @@ impl Client {
         }
     }
 
-    /// Ends the worker at once. The client stays, deaf and mute, until it is dropped: this may be called from within
-    /// one of its own handlers.
+    /// Ends the worker at once. The client itself stays until it is dropped, because one of its own handlers may call this.
     pub fn terminate(&self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);

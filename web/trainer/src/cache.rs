@@ -1,7 +1,7 @@
 //! Prepared pictures in the browser's private file system.
 
 use whelp::data::{Dataset, KeptPictures};
-use whelp_messages::Kept;
+use whelp::session::Kept;
 
 use super::storage::PrivateStorage;
 

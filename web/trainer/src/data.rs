@@ -11,19 +11,13 @@ use whelp::data::{
     is_ignorable,
 };
 use whelp::platform::{Instant, yield_now};
-use whelp_messages::DataSource;
+use whelp::session::{DataSource, Watch};
 
 use super::cache;
 use super::port::scope;
 
 /// Longest time without answering requests, in milliseconds.
 const SLICE_MS: u128 = 30;
-
-/// Hears how far the reading is, and says whether to go on.
-pub trait Watch {
-    fn progress(&self, done: usize, total: usize, skipped: usize);
-    fn is_cancelled(&self) -> bool;
-}
 
 /// Prepares pictures; `None` if it was cancelled.
 ///

@@ -1,15 +1,16 @@
-//! Opening the device. Whether there is a WebGPU that can be used is asked before burn is started, which panics where a
-//! feature is missing; and by the processor's program, to say why it was started.
+//! Opens the device. The browser is asked for a usable WebGPU adapter before burn starts, because burn panics where a feature
+//! is missing. The processor's program asks too, to say why it was started.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use whelp::device::{self, DeviceChoice, OpenDevice};
-use whelp_messages::{DeviceInfo, DevicePreference};
+use whelp::session::{DeviceInfo, DevicePreference};
 
 use super::port::scope;
 
-/// What the browser says of its graphics adapter.
+/// A graphics adapter, as the browser describes it.
+#[derive(Debug, PartialEq)]
 struct Adapter {
     name: String,
     is_software: bool,
@@ -18,7 +19,7 @@ struct Adapter {
 /// Opens the device that this program is for.
 ///
 /// # Errors
-/// A sentence on why WebGPU is not used. The processor is always there.
+/// Why WebGPU is not used, in a sentence. The processor is always there.
 pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
     if cfg!(feature = "graphics") {
         return open_webgpu().await;
@@ -39,22 +40,22 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
 
 async fn open_webgpu() -> Result<(OpenDevice, DeviceInfo), String> {
     let adapter = probe().await?;
-    let mut opened = device::open(DeviceChoice::Wgpu)
-        .await
-        .map_err(|error| format!("The graphics device was tried out and is not used: {error}."))?;
+    let mut opened = device::open(DeviceChoice::Wgpu).await.map_err(|error| {
+        format!("The graphics device was tested and is not used: {error}. A newer driver may help.")
+    })?;
     opened.description = format!("{} (WebGPU)", adapter.name);
     opened.is_software = adapter.is_software;
     let info = DeviceInfo { name: adapter.name, backend: "WebGPU".into(), is_slow: adapter.is_software, reason: None };
     Ok((opened, info))
 }
 
-/// Asks for an adapter as burn will.
+/// Asks for an adapter in the same way as burn will.
 async fn probe() -> Result<Adapter, String> {
     let gpu = get(&scope().navigator(), "gpu");
     if gpu.is_undefined() || gpu.is_null() {
         return Err(
-            "This browser does not offer WebGPU, so the processor trains, which is slower. Current versions of \
-                    Chrome, Edge, Firefox and Safari offer it."
+            "This browser does not offer WebGPU, so the processor trains, which is slower. Current versions of Chrome, \
+             Edge, Firefox and Safari offer it."
                 .into(),
         );
     }
@@ -65,8 +66,8 @@ async fn probe() -> Result<Adapter, String> {
     let adapter = JsFuture::from(promise.unchecked_into::<Promise>()).await.map_err(|error| blocked(&error))?;
     if adapter.is_null() || adapter.is_undefined() {
         return Err(
-            "WebGPU found no graphics device it may use, so the processor trains, which is slower. Updating the \
-                    graphics driver or switching on hardware acceleration in the browser's settings may help."
+            "WebGPU found no graphics device that it can use, so the processor trains, which is slower. Update the \
+             graphics driver, or turn on hardware acceleration in the browser's settings."
                 .into(),
         );
     }
@@ -74,9 +75,11 @@ async fn probe() -> Result<Adapter, String> {
     let has: Function = get(&features, "has").unchecked_into();
     // cubecl 0.11 panics without it.
     if has.call1(&features, &"timestamp-query".into()).is_ok_and(|has| has.is_falsy()) {
-        return Err("This graphics device lacks WebGPU's timestamp-query, so the processor trains, which is slower. \
-                    Another browser or a newer driver may offer it."
-            .into());
+        return Err(
+            "This graphics device lacks WebGPU's timestamp-query, so the processor trains, which is slower. Another \
+                    browser or a newer driver may offer it."
+                .into(),
+        );
     }
     Ok(describe(&adapter))
 }
@@ -88,32 +91,59 @@ fn blocked(error: &JsValue) -> String {
 fn describe(adapter: &JsValue) -> Adapter {
     let info = get(adapter, "info");
     let text = |key: &str| get(&info, key).as_string().unwrap_or_default();
-    let (vendor, architecture, device, description) =
-        (text("vendor"), text("architecture"), text("device"), text("description"));
-    let flag = |of: &JsValue| get(of, "isFallbackAdapter").is_truthy();
-    let is_software = flag(adapter) || flag(&info) || architecture == "swiftshader" || description.contains("llvmpipe");
-    let name = if architecture == "swiftshader" {
-        "SwiftShader, a graphics device imitated by the processor".to_owned()
-    } else if !description.is_empty() {
-        description
-    } else if !device.is_empty() {
-        device
-    } else {
-        // Browsers tell little, against fingerprinting.
-        let words = [capitalised(&vendor), architecture].join(" ");
-        if words.trim().is_empty() { "graphics device".to_owned() } else { words.trim().to_owned() }
-    };
-    Adapter { name, is_software }
+    let [vendor, architecture, device, description] = ["vendor", "architecture", "device", "description"].map(text);
+    let is_fallback = [adapter, &info].into_iter().any(|of| get(of, "isFallbackAdapter").is_truthy());
+    Adapter {
+        name: adapter_name(&vendor, &architecture, &device, &description),
+        is_software: is_fallback || architecture == SWIFTSHADER || description.contains("llvmpipe"),
+    }
+}
+
+/// Chromium's software graphics device.
+const SWIFTSHADER: &str = "swiftshader";
+
+/// The most telling of what the browser says. To prevent fingerprinting, browsers say little.
+fn adapter_name(vendor: &str, architecture: &str, device: &str, description: &str) -> String {
+    if architecture == SWIFTSHADER {
+        return "SwiftShader, a graphics device emulated by the processor".to_owned();
+    }
+    let words = [capitalised(vendor), architecture.to_owned()].join(" ");
+    let names = [description, device, words.trim(), "graphics device"];
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned()
 }
 
 fn capitalised(word: &str) -> String {
     match word {
         "amd" => "AMD".to_owned(),
         "nvidia" => "NVIDIA".to_owned(),
-        _ => word[..word.len().min(1)].to_uppercase() + word.get(1..).unwrap_or_default(),
+        _ => {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+        }
     }
 }
 
 fn get(of: &JsValue, key: &str) -> JsValue {
     Reflect::get(of, &key.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapter_has_the_most_telling_name_that_the_browser_gives() {
+        assert_eq!(adapter_name("nvidia", "ampere", "0x2204", "NVIDIA GeForce RTX 3090"), "NVIDIA GeForce RTX 3090");
+        assert_eq!(adapter_name("nvidia", "ampere", "RTX", ""), "RTX");
+        assert_eq!(adapter_name("nvidia", "ampere", "", ""), "NVIDIA ampere");
+        assert_eq!(adapter_name("intel", "gen-12lp", "", ""), "Intel gen-12lp");
+        assert_eq!(adapter_name("apple", "", "", ""), "Apple");
+        assert_eq!(adapter_name("", "", "", ""), "graphics device");
+        assert!(adapter_name("google", "swiftshader", "", "SwiftShader Device").contains("emulated by the processor"));
+    }
+
+    #[test]
+    fn a_vendor_outside_of_ascii_is_capitalised_too() {
+        assert_eq!(["éclair", "", "x"].map(capitalised), ["Éclair", "", "X"]);
+    }
 }

@@ -1,20 +1,18 @@
-//! The worker's end of the border: JSON with buffers and files beside it.
+//! Messages to and from the page.
+//!
+//! A message is a JavaScript object `{ json: string, bytes?: ArrayBuffer, files?: [[path, File], ...] }`. Buffers are
+//! transferred, never copied.
 
 use async_channel::Receiver;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
-use whelp_messages::{About, Reply, Request};
+use whelp::protocol::FailureKind;
+use whelp::session::{About, Incoming, Problem, Reply};
 
-/// A request with what came beside it.
-pub struct Incoming {
-    pub request: Request,
-    /// A whole file, e.g. a checkpoint.
-    pub bytes: Vec<u8>,
-    /// Dropped files by their path below the drop; not read yet.
-    pub files: Vec<(String, File)>,
-}
+/// Dropped files with their paths below the drop.
+type Files = Vec<(String, File)>;
 
 /// This worker's global object.
 pub fn scope() -> DedicatedWorkerGlobalScope {
@@ -22,7 +20,7 @@ pub fn scope() -> DedicatedWorkerGlobalScope {
 }
 
 /// Every request from now on.
-pub fn listen() -> Receiver<Incoming> {
+pub fn listen() -> Receiver<Incoming<Files>> {
     let (sender, receiver) = async_channel::unbounded();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| match read(&event.data()) {
         Ok(incoming) => {
@@ -30,9 +28,7 @@ pub fn listen() -> Receiver<Incoming> {
             let _ = sender.try_send(incoming);
         }
         Err(reason) => {
-            let message =
-                format!("The page sent something the trainer does not understand ({reason}). Reload the page.");
-            post(&Reply::Failed { about: About::Worker, message }, None);
+            fail_session(format!("the page sent a message that the trainer can't read ({reason})"));
         }
     });
     scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -40,7 +36,7 @@ pub fn listen() -> Receiver<Incoming> {
     receiver
 }
 
-fn read(message: &JsValue) -> Result<Incoming, String> {
+fn read(message: &JsValue) -> Result<Incoming<Files>, String> {
     let field = |name: &str| Reflect::get(message, &name.into()).unwrap_or(JsValue::UNDEFINED);
     let json = field("json").as_string().ok_or("no json")?;
     let request = serde_json::from_str(&json).map_err(|error| error.to_string())?;
@@ -57,7 +53,13 @@ fn read(message: &JsValue) -> Result<Incoming, String> {
     Ok(Incoming { request, bytes, files })
 }
 
-/// Sends a reply; `bytes` are copied out of wasm memory once and then transferred.
+/// Tells the page that the worker broke and has to be started again.
+pub fn fail_session(message: String) {
+    let problem = Problem::Failed { failure: FailureKind::Bug, message };
+    post(&Reply::Failed { about: About::Session, problem }, None);
+}
+
+/// Sends a reply. `bytes` are copied out of wasm memory once and then transferred.
 pub fn post(reply: &Reply, bytes: Option<&[u8]>) {
     let message = Object::new();
     let json = serde_json::to_string(reply).expect("plain enums always serialise");

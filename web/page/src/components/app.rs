@@ -1,7 +1,7 @@
 //! The whole page.
 
 use leptos::{ev, prelude::*};
-use whelp_messages::DevicePreference;
+use whelp::session::DevicePreference;
 
 use super::checkpoint::Checkpoint;
 use super::controls::Controls;

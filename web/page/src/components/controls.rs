@@ -8,7 +8,7 @@ use crate::store::{Intent, Phase, Store};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Primary {
     Train,
-    GoOn,
+    Continue,
     Pause,
     Resume,
     /// Nothing can be pressed until something has ended; the label says what.
@@ -25,8 +25,8 @@ impl Primary {
             Phase::Resuming => Primary::Wait("Resuming…"),
             Phase::Stopping => Primary::Wait("Stopping…"),
             Phase::Idle | Phase::Finished(_) | Phase::Broken => match store.intent.get() {
-                Intent::Train | Intent::GoOn => Primary::Wait("Getting ready…"),
-                Intent::Nothing if store.can_go_on() => Primary::GoOn,
+                Intent::Train | Intent::Continue => Primary::Wait("Getting ready…"),
+                Intent::Nothing if store.can_continue() => Primary::Continue,
                 Intent::Nothing => Primary::Train,
             },
         }
@@ -35,7 +35,7 @@ impl Primary {
     fn label(self) -> &'static str {
         match self {
             Primary::Train => "Train",
-            Primary::GoOn => "Continue training",
+            Primary::Continue => "Continue training",
             Primary::Pause => "Pause",
             Primary::Resume => "Resume",
             Primary::Wait(label) => label,
@@ -45,7 +45,7 @@ impl Primary {
     fn id(self) -> &'static str {
         match self {
             Primary::Train => "train",
-            Primary::GoOn => "continue",
+            Primary::Continue => "continue",
             Primary::Pause => "pause",
             Primary::Resume => "resume",
             Primary::Wait(_) => "wait",
@@ -55,7 +55,7 @@ impl Primary {
     /// An SVG path in a box of 16 x 16.
     fn icon(self) -> &'static str {
         match self {
-            Primary::Train | Primary::GoOn | Primary::Resume => "M4 2l10 6-10 6z",
+            Primary::Train | Primary::Continue | Primary::Resume => "M4 2l10 6-10 6z",
             Primary::Pause => "M3 2h4v12H3zM9 2h4v12H9z",
             Primary::Wait(_) => "M2 7h3v3H2zM6.5 7h3v3h-3zM11 7h3v3h-3z",
         }
@@ -64,7 +64,7 @@ impl Primary {
     fn act(self, store: Store) {
         match self {
             Primary::Train => store.train(),
-            Primary::GoOn => store.go_on(),
+            Primary::Continue => store.continue_training(),
             Primary::Pause => store.pause(),
             Primary::Resume => store.resume(),
             Primary::Wait(_) => {}

@@ -5,96 +5,66 @@ use whelp::config::Length;
 
 use crate::store::Store;
 
-/// The units of a length that the page offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Unlimited,
-    Steps,
-    Epochs,
-    Kimg,
-    Minutes,
+/// A unit of lengths that the page offers.
+#[derive(Debug, PartialEq)]
+struct Unit {
+    /// For tests.
+    id: &'static str,
+    label: &'static str,
+    /// What is filled in when the unit is chosen: some minutes of training on a graphics device.
+    usual: Length,
+    /// How many of the library's unit it is.
+    factor: u64,
+}
+
+const UNITS: [Unit; 5] = [
+    Unit { id: "unlimited", label: "until I stop it", usual: Length::Unlimited, factor: 1 },
+    Unit { id: "steps", label: "steps", usual: Length::Steps(2000), factor: 1 },
+    Unit { id: "epochs", label: "passes through the pictures", usual: Length::Epochs(25), factor: 1 },
+    Unit { id: "kimg", label: "thousand pictures", usual: Length::Kimg(200), factor: 1 },
+    Unit { id: "minutes", label: "minutes", usual: Length::Seconds(30 * 60), factor: 60 },
+];
+
+/// The unit of a length, and how many of it; none for a length without end.
+fn shown(length: Length) -> (&'static Unit, Option<u64>) {
+    const UNIT_TABLE: &[Unit] = &UNITS;
+    let unit = UNIT_TABLE.iter().find(|unit| unit.usual.unit() == length.unit()).unwrap_or(&UNIT_TABLE[0]);
+    (unit, length.amount().map(|amount| amount.div_ceil(unit.factor)))
 }
 
 impl Unit {
-    const ALL: [Unit; 5] = [Unit::Unlimited, Unit::Steps, Unit::Epochs, Unit::Kimg, Unit::Minutes];
-
-    fn of(length: Length) -> (Unit, u64) {
-        match length {
-            Length::Unlimited => (Unit::Unlimited, 0),
-            Length::Steps(steps) => (Unit::Steps, steps),
-            Length::Epochs(epochs) => (Unit::Epochs, epochs),
-            Length::Kimg(kimg) => (Unit::Kimg, kimg),
-            Length::Seconds(secs) => (Unit::Minutes, secs.div_ceil(60)),
-        }
-    }
-
-    fn length(self, amount: u64) -> Length {
-        match self {
-            Unit::Unlimited => Length::Unlimited,
-            Unit::Steps => Length::Steps(amount),
-            Unit::Epochs => Length::Epochs(amount),
-            Unit::Kimg => Length::Kimg(amount),
-            Unit::Minutes => Length::Seconds(amount.saturating_mul(60)),
-        }
-    }
-
-    /// The number filled in when the unit is chosen: some minutes of training on a graphics device.
-    fn usual(self) -> u64 {
-        match self {
-            Unit::Unlimited => 0,
-            Unit::Steps => 2000,
-            Unit::Epochs => 25,
-            Unit::Kimg => 200,
-            Unit::Minutes => 30,
-        }
-    }
-
-    fn id(self) -> &'static str {
-        match self {
-            Unit::Unlimited => "unlimited",
-            Unit::Steps => "steps",
-            Unit::Epochs => "epochs",
-            Unit::Kimg => "kimg",
-            Unit::Minutes => "minutes",
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Unit::Unlimited => "until I stop it",
-            Unit::Steps => "steps",
-            Unit::Epochs => "passes through the pictures",
-            Unit::Kimg => "thousand pictures",
-            Unit::Minutes => "minutes",
-        }
+    fn length(&self, amount: u64) -> Length {
+        self.usual.with_amount(amount.saturating_mul(self.factor))
     }
 }
 
 #[component]
 pub fn LengthField() -> impl IntoView {
     let store = expect_context::<Store>();
-    let shown = Memo::new(move |_| store.config.with(|config| Unit::of(config.train.length)));
-    let unit = Memo::new(move |_| shown.get().0);
-    let set = move |unit: Unit, amount: u64| store.config.update(|config| config.train.length = unit.length(amount));
+    let length = Memo::new(move |_| store.config.with(|config| config.train.length));
+    let unit = Memo::new(move |_| shown(length.get()).0);
+    let amount = move || shown(length.get()).1;
+    let set = move |length: Length| store.config.update(|config| config.train.length = length);
     let on_unit = move |event| {
         let id = event_target_value(&event);
-        if let Some(unit) = Unit::ALL.into_iter().find(|unit| unit.id() == id) {
-            set(unit, unit.usual());
+        if let Some(unit) = UNITS.iter().find(|unit| unit.id == id) {
+            set(unit.usual);
         }
     };
     let on_amount = move |event| {
         if let Ok(amount) = event_target_value(&event).trim().parse() {
-            set(unit.get_untracked(), amount);
+            set(unit.get_untracked().length(amount));
         }
     };
-    let options = Unit::ALL.map(|choice| {
-        view! { <option value=choice.id() selected=move || unit.get() == choice>{choice.label()}</option> }
+    let options = UNITS.map(|choice| {
+        let is_chosen = move || unit.get().id == choice.id;
+        view! { <option value=choice.id selected=is_chosen>{choice.label}</option> }
     });
     view! {
         <div class="field length">
             <label for="setting-length-unit">"Training length"</label>
             <div class="pair">
-                <Show when=move || unit.get() != Unit::Unlimited>
+                <Show when=move || amount().is_some()>
                     <input
                         id="setting-length"
                         data-testid="setting-length"
@@ -102,7 +72,7 @@ pub fn LengthField() -> impl IntoView {
                         inputmode="numeric"
                         autocomplete="off"
                         aria-label="How many"
-                        prop:value=move || shown.get().1.to_string()
+                        prop:value=move || amount().unwrap_or_default().to_string()
                         on:change=on_amount
                         on:input=on_amount
                     />
@@ -122,10 +92,17 @@ mod tests {
 
     #[test]
     fn lengths_survive_the_form() {
-        for length in [Length::Unlimited, Length::Steps(7), Length::Epochs(3), Length::Kimg(200), Length::Seconds(1800)]
-        {
-            let (unit, amount) = Unit::of(length);
-            assert_eq!(unit.length(amount), length);
+        let lengths =
+            [Length::Unlimited, Length::Steps(7), Length::Epochs(3), Length::Kimg(200), Length::Seconds(1800)];
+        for length in lengths {
+            let (unit, amount) = shown(length);
+            assert_eq!(unit.length(amount.unwrap_or_default()), length);
         }
+        assert_eq!(shown(Length::Seconds(61)).1, Some(2), "whole minutes");
+    }
+
+    #[test]
+    fn every_usual_length_is_valid() {
+        assert!(UNITS.iter().all(|unit| unit.usual.is_valid()));
     }
 }

@@ -4,6 +4,7 @@ mod advanced;
 mod app;
 mod check;
 mod checkpoint;
+mod complaint;
 mod controls;
 mod drop_overlay;
 mod file_picker;

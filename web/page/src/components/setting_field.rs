@@ -5,10 +5,9 @@ use js_sys::Reflect;
 use leptos::{html, prelude::*};
 use serde_json::Value;
 use web_sys::HtmlInputElement;
-use whelp::fields::{Accepts, Field};
-use whelp::validate::ConfigError;
+use whelp::fields::{Accepts, Field, Resume};
 
-use super::settings::COMPLAINT_ID;
+use super::complaint::COMPLAINT_ID;
 use crate::store::Store;
 
 /// Attributes of an `input` element.
@@ -56,7 +55,7 @@ pub fn SettingField(
     /// The form's configuration as JSON.
     tree: Memo<Value>,
 ) -> impl IntoView {
-    let pointer = format!("/{}", field.path.replace('.', "/"));
+    let pointer = field.pointer();
     let value = Memo::new(move |_| tree.with(|tree| tree.pointer(&pointer).cloned().unwrap_or_default()));
     match field.accepts {
         Accepts::Flag => view! { <Checked field value /> }.into_any(),
@@ -96,10 +95,19 @@ fn hint_id(field: &Field) -> String {
 
 /// For `aria-invalid`: `true` if the complaint about the settings is about this field.
 fn is_wrong(store: Store, field: &Field) -> Option<&'static str> {
-    store.complaint.with(|error| match error {
-        Some(ConfigError::Value { field: path, .. }) if path == field.path => Some("true"),
-        _ => None,
-    })
+    store.complaint.with(|error| error.as_ref().is_some_and(|error| error.concerns(field.path)).then_some("true"))
+}
+
+/// Marks a field that needs a new run, while there is a checkpoint to continue from.
+#[component]
+fn NewRun(field: &'static Field) -> impl IntoView {
+    let store = expect_context::<Store>();
+    let is_shown = move || field.resume == Resume::Fixed && store.can_continue();
+    view! {
+        <Show when=is_shown>
+            <span class="new-run" title="Applies only when you start over">" · new run"</span>
+        </Show>
+    }
 }
 
 #[component]
@@ -120,6 +128,7 @@ fn Checked(field: &'static Field, value: Memo<Value>) -> impl IntoView {
                     on:change=on_change
                 />
                 {field.label}
+                <NewRun field />
             </label>
             <Tip field />
         </div>
@@ -136,7 +145,10 @@ fn Chosen(field: &'static Field, value: Memo<Value>, choices: Vec<(Value, String
     });
     view! {
         <div class="field">
-            <label for=id(field.path)>{field.label}</label>
+            <label for=id(field.path)>
+                {field.label}
+                <NewRun field />
+            </label>
             <select
                 id=id(field.path)
                 data-testid=id(field.path)
@@ -176,7 +188,10 @@ fn Typed(field: &'static Field, value: Memo<Value>, typing: Typing) -> impl Into
     };
     view! {
         <div class="field">
-            <label for=id(field.path)>{field.label}</label>
+            <label for=id(field.path)>
+                {field.label}
+                <NewRun field />
+            </label>
             <input
                 node_ref=input
                 id=id(field.path)
@@ -254,7 +269,7 @@ mod tests {
         for recipe in whelp::recipes::ALL.iter().map(whelp::recipes::Recipe::config).chain([config]) {
             let tree = serde_json::to_value(&recipe).unwrap();
             for field in FIELDS.iter().filter(|field| !matches!(field.accepts, Accepts::Length | Accepts::Flag)) {
-                let value = tree.pointer(&format!("/{}", field.path.replace('.', "/"))).unwrap();
+                let value = tree.pointer(&field.pointer()).unwrap();
                 if matches!(field.accepts, Accepts::Choice(_) | Accepts::OneOf(_)) {
                     continue;
                 }

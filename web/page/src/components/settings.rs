@@ -4,13 +4,10 @@ use leptos::prelude::*;
 use whelp::config::Architecture;
 use whelp::fields::{self, Accepts};
 use whelp::recipes::{self, Recipe};
-use whelp::validate::ConfigError;
 
 use super::advanced::Advanced;
+use super::complaint::Complaint;
 use crate::store::{Device, Store, Suggested};
-
-/// Id of the complaint about the settings; the field that it is about refers to it.
-pub const COMPLAINT_ID: &str = "settings-complaint";
 
 #[component]
 pub fn Settings() -> impl IntoView {
@@ -19,7 +16,7 @@ pub fn Settings() -> impl IntoView {
     // Once the device is known, its suggestion fills in the form and would overwrite what was typed before.
     let is_fixed =
         Memo::new(move |_| store.is_busy() || matches!(store.device.get(), Device::Looking | Device::Measuring(_)));
-    let can_start_over = Memo::new(move |_| store.can_go_on() && !store.is_busy());
+    let can_start_over = Memo::new(move |_| store.can_continue() && !store.is_busy());
     let advice = move || {
         recipes::find(&recipe.get()).map(|recipe| format!("{}: {}.", recipe.summary, recipe.advice)).unwrap_or_default()
     };
@@ -34,7 +31,6 @@ pub fn Settings() -> impl IntoView {
             store.choose_recipe(recipe);
         }
     };
-    let complaint = move || store.complaint.with(|error| error.as_ref().map(ConfigError::to_string));
     view! {
         <section class="part settings" aria-labelledby="recipe-title">
             <h2 id="recipe-title">"Recipe"</h2>
@@ -50,15 +46,7 @@ pub fn Settings() -> impl IntoView {
                     <Advanced />
                 </details>
             </fieldset>
-            {move || {
-                complaint().map(|text| {
-                    view! {
-                        <p class="complaint" role="alert" id=COMPLAINT_ID data-testid="settings-complaint">
-                            {text}"."
-                        </p>
-                    }
-                })
-            }}
+            <Complaint />
             <Show when=move || can_start_over.get()>
                 <p class="hint">
                     "Continuing keeps the pictures, networks, loss and seed. To change those, start over."

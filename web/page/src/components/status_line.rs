@@ -27,7 +27,7 @@ pub fn StatusLine() -> impl IntoView {
             opened: store.opened.with(|opened| opened.as_ref().map(|opened| opened.name.clone())),
             outlook: outlook.get(),
             seen: seen.get(),
-            can_go_on: store.can_go_on(),
+            can_continue: store.can_continue(),
         })
     });
     view! { <p class="status" role="status" aria-live="polite" data-testid="status">{status}</p> }

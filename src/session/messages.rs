@@ -1,0 +1,284 @@
+//! What a front end asks of a session, and what the session replies. Everything is JSON; large buffers go beside it.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::config::{DataConfig, RunConfig};
+use crate::data::{DataSummary, Grid, Report};
+use crate::protocol::{Command, Event, FailureKind, Progress};
+use crate::series::StepSeries;
+
+/// From the front end to the session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// The first message: open a device and test it. Answered by `Ready`, or by `Refused`. With `measure`, a fast device
+    /// is answered by `Measuring`, and by `Ready` with a size that suits it once the first pictures have been read.
+    Hello {
+        /// The device to open.
+        device: DevicePreference,
+        /// Whether to measure how large a network the device trains well.
+        measure: bool,
+    },
+    /// Prepare pictures as `data` says; the files of [`DataSource::Files`] go beside the message. Answered by any number
+    /// of `DataProgress`, then by `Data`, `DataCancelled` or `Failed`. A newer request replaces an older one.
+    LoadData {
+        /// Chosen by the front end; replies carry it.
+        id: u32,
+        /// Where the pictures come from.
+        source: DataSource,
+        /// How they are prepared.
+        data: DataConfig,
+    },
+    /// Give up a `LoadData`; the data set before it stays. Answered by `DataCancelled`.
+    CancelData {
+        /// Of the `LoadData`.
+        id: u32,
+    },
+    /// Delete all prepared pictures in storage. Answered by `Kept`.
+    ClearKept,
+    /// Read a checkpoint, whose bytes go beside the message. A run is not disturbed. Answered by `Opened` and a `Samples`
+    /// event.
+    OpenCheckpoint {
+        /// Its name, for messages.
+        name: String,
+    },
+    /// Draw pictures with the run or the open checkpoint, as [`Command::Sample`] does. Answered by a `Samples` event.
+    Generate {
+        /// How many pictures.
+        count: usize,
+        /// Seed of the latents.
+        seed: u64,
+        /// One class, or each class in turn.
+        class: Option<u32>,
+        /// As in [`Draw`](crate::sample::Draw).
+        truncation_psi: f64,
+    },
+    /// Draw with the starter, the network that comes with Whelp. Answered by `Starter`, or not at all if the starter is
+    /// missing or other pictures are on show by then.
+    DrawStarter,
+    /// Train on the loaded data. Answered by a `Started` event.
+    Start {
+        /// The settings.
+        config: Box<RunConfig>,
+        /// Continue from the open checkpoint, as far as [`RunConfig::resumed`] allows the settings.
+        resume: bool,
+    },
+    /// Send a command to the run.
+    Run {
+        /// The command.
+        command: Command,
+    },
+}
+
+/// From the session to the front end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Reply {
+    /// The session listens from now on. A browser drops what is posted to a worker before it listens, so the page holds its
+    /// messages back until this one comes.
+    Awake,
+    /// The graphics device is not used. A session on the CPU may work.
+    Refused {
+        /// Why, in a sentence.
+        reason: String,
+    },
+    /// The device has passed its self-test, and how large a network it trains well is being measured.
+    Measuring {
+        /// The device.
+        device: DeviceInfo,
+    },
+    /// The device is ready.
+    Ready {
+        /// The device.
+        device: DeviceInfo,
+        /// Settings that suit it.
+        suggested: Box<RunConfig>,
+        /// Why the networks have this size, in a sentence.
+        reason: Option<String>,
+    },
+    /// Pictures are being read.
+    DataProgress {
+        /// Of the `LoadData`.
+        id: u32,
+        /// Files that have been read.
+        done: usize,
+        /// Files in all; 0 while that is unknown.
+        total: usize,
+        /// Files that can't be used.
+        skipped: usize,
+    },
+    /// The pictures are ready. The pixels of `preview` go beside the message.
+    Data {
+        /// Of the `LoadData`.
+        id: u32,
+        /// What was read.
+        summary: DataSummary,
+        /// What the data doctor found.
+        report: Box<Report>,
+        /// Some of the pictures.
+        preview: Grid,
+    },
+    /// The `LoadData` was given up.
+    DataCancelled {
+        /// Of the `LoadData`.
+        id: u32,
+    },
+    /// Prepared pictures in storage. Comes after pictures were read, and answers `ClearKept`.
+    Kept {
+        /// How much there is.
+        kept: Kept,
+    },
+    /// A checkpoint is open.
+    Opened {
+        /// Its name.
+        name: String,
+        /// Its settings.
+        config: Box<RunConfig>,
+        /// How far it was trained.
+        progress: Progress,
+        /// The values of its latest steps.
+        history: StepSeries,
+        /// Names of the classes it was trained on, if any.
+        classes: Vec<String>,
+    },
+    /// Pictures of the starter. Their pixels go beside the message.
+    Starter {
+        /// Images that the starter was trained on.
+        nimg: u64,
+        /// The pictures.
+        grid: Grid,
+    },
+    /// From the run, or the answer to `Generate`. The event's payload goes beside the message.
+    Event {
+        /// The event.
+        event: Box<Event>,
+    },
+    /// A request could not be carried out. Everything that was there before is kept.
+    Failed {
+        /// What the request was about.
+        about: About,
+        /// Why it failed.
+        problem: Problem,
+    },
+}
+
+/// Why a request could not be carried out. Front ends word it for their users.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Problem {
+    /// The device is not ready.
+    #[error("the device is not ready yet")]
+    NoDevice,
+    /// The pictures are not ready.
+    #[error("no pictures are ready yet")]
+    NoPictures,
+    /// There is no checkpoint to continue from.
+    #[error("no checkpoint is open")]
+    NoCheckpoint,
+    /// There is neither a run nor a checkpoint to draw with.
+    #[error("there is no network to draw with yet")]
+    NoNetwork,
+    /// There is no run to command.
+    #[error("no training is running")]
+    NoRun,
+    /// There is at most one run.
+    #[error("a training is already running")]
+    RunUnderWay,
+    /// Something else; the message is from the library.
+    #[error("{message}")]
+    Failed {
+        /// What kind of failure.
+        failure: FailureKind,
+        /// What happened, as a clause without a full stop.
+        message: String,
+    },
+}
+
+/// Prepared pictures in storage, which the next start need not prepare again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Data sets.
+    pub count: usize,
+    /// Size of all of them.
+    pub bytes: u64,
+}
+
+/// Which device is to be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DevicePreference {
+    /// A graphics device if there is one that works, else the CPU.
+    Auto,
+    /// The CPU, because the user wants it or because the graphics device was refused.
+    Cpu {
+        /// Why the graphics device was refused, in a sentence.
+        reason: Option<String>,
+    },
+}
+
+/// Where pictures come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DataSource {
+    /// The dogs that come with Whelp.
+    BuiltinDogs,
+    /// The files beside the message.
+    Files {
+        /// A name for all of them together.
+        name: String,
+    },
+}
+
+/// The device of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// The adapter's name, or "this computer's processor" with the number of its threads.
+    pub name: String,
+    /// "WebGPU" or "CPU".
+    pub backend: String,
+    /// Whether it is a CPU or emulated by one, so that small networks are suggested.
+    pub is_slow: bool,
+    /// Why the graphics device is not used, in a sentence.
+    pub reason: Option<String>,
+}
+
+/// What a failed request was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// The device.
+    Device,
+    /// Pictures.
+    Data,
+    /// A checkpoint, or drawing with it.
+    Checkpoint,
+    /// A run.
+    Run,
+    /// The session itself: it has to be started again.
+    Session,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_their_json() {
+        let requests = [
+            Request::Hello { device: DevicePreference::Cpu { reason: Some("x".to_owned()) }, measure: true },
+            Request::LoadData { id: 3, source: DataSource::BuiltinDogs, data: DataConfig::default() },
+            Request::Start { config: Box::default(), resume: true },
+            Request::Run { command: Command::Stop },
+        ];
+        for request in requests {
+            let json = serde_json::to_value(&request).unwrap();
+            assert_eq!(serde_json::to_value(serde_json::from_value::<Request>(json.clone()).unwrap()).unwrap(), json);
+        }
+        let problem = Problem::Failed { failure: FailureKind::Diverged, message: "x".to_owned() };
+        let reply = Reply::Failed { about: About::Run, problem };
+        let json = serde_json::to_value(&reply).unwrap();
+        assert_eq!(json["problem"]["failure"], "diverged");
+        assert_eq!(serde_json::to_value(serde_json::from_value::<Reply>(json.clone()).unwrap()).unwrap(), json);
+    }
+}

@@ -1,0 +1,22 @@
+//! A session: a device, a data set, an open checkpoint and at most one run. It serves requests of a front end through a
+//! [`Transport`], which the page's worker implements with messages between threads.
+
+mod messages;
+#[cfg(feature = "engine")]
+mod opened;
+#[cfg(feature = "engine")]
+mod serve;
+#[cfg(feature = "engine")]
+mod starter;
+#[cfg(feature = "engine")]
+mod suggest;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
+#[cfg(feature = "engine")]
+mod transport;
+
+pub use messages::{About, DataSource, DeviceInfo, DevicePreference, Kept, Problem, Reply, Request};
+#[cfg(feature = "engine")]
+pub use serve::serve;
+#[cfg(feature = "engine")]
+pub use transport::{Incoming, Transport, Watch};

@@ -1,0 +1,337 @@
+//! Answers requests.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+
+use super::opened::Opened;
+use super::suggest::{self, Suggestion};
+use super::transport::{Incoming, Transport, Watch};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, starter};
+use crate::config::RunConfig;
+use crate::data::{Dataset, Preparation};
+use crate::device::{DeviceError, OpenDevice};
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
+use crate::run::{Run, RunError};
+use crate::sample::Draw;
+
+/// Pictures in the preview of a data set.
+const PREVIEW: usize = 60;
+
+/// The most pictures that are drawn at once, which is also the limit of `output.grid`.
+const MOST_DRAWN: usize = 1024;
+
+/// What a session holds. The task that answers requests shares it with the tasks that it starts.
+struct Session<T> {
+    transport: T,
+    device: RefCell<Option<OpenDevice>>,
+    /// The device, until it has been measured how large a network it trains well.
+    unmeasured: RefCell<Option<DeviceInfo>>,
+    data: RefCell<Option<Arc<Dataset>>>,
+    opened: RefCell<Option<Rc<Opened>>>,
+    /// Sends commands to the run, while there is one.
+    commands: RefCell<Option<Sender<Command>>>,
+    /// The newest request to read pictures. An older one that is still reading gives up.
+    loading: Cell<Option<u32>>,
+}
+
+/// Answers requests in their order until the sender is gone. What takes long becomes a task of its own.
+pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Files>>) {
+    let session = Rc::new(Session {
+        transport,
+        device: RefCell::default(),
+        unmeasured: RefCell::default(),
+        data: RefCell::default(),
+        opened: RefCell::default(),
+        commands: RefCell::default(),
+        loading: Cell::default(),
+    });
+    while let Ok(incoming) = requests.recv().await {
+        session.answer(incoming).await;
+    }
+}
+
+/// Reports how far the pictures of one request have been read.
+struct Reading<T> {
+    session: Rc<Session<T>>,
+    id: u32,
+}
+
+impl<T: Transport> Watch for Reading<T> {
+    fn progress(&self, done: usize, total: usize, skipped: usize) {
+        self.session.post(Reply::DataProgress { id: self.id, done, total, skipped });
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.session.loading.get() != Some(self.id)
+    }
+}
+
+impl<T: Transport> Session<T> {
+    async fn answer(self: &Rc<Self>, Incoming { request, bytes, files }: Incoming<T::Files>) {
+        match request {
+            Request::Hello { device, measure } => self.hello(device, measure).await,
+            Request::LoadData { id, source, data } => {
+                self.loading.set(Some(id));
+                self.transport.spawn(self.clone().load_data(id, source, files, Preparation::from(&data)));
+            }
+            Request::CancelData { id } => {
+                if self.loading.get() == Some(id) {
+                    self.loading.set(None);
+                }
+            }
+            Request::ClearKept => {
+                self.transport.clear_kept().await;
+                self.tell_kept().await;
+            }
+            Request::OpenCheckpoint { name } => self.open_checkpoint(name, &bytes).await,
+            Request::Generate { count, seed, class, truncation_psi } => {
+                let count = count.clamp(1, MOST_DRAWN);
+                self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
+            }
+            Request::DrawStarter => self.transport.spawn(self.clone().draw_starter()),
+            Request::Start { config, resume } => {
+                if let Err(problem) = self.start(*config, resume) {
+                    self.fail(About::Run, problem);
+                }
+            }
+            Request::Run { command } => self.command(command),
+        }
+    }
+
+    // Replies.
+
+    fn post(&self, reply: Reply) {
+        self.transport.post(&reply, None);
+    }
+
+    fn post_event(&self, mut event: Event) {
+        let payload = event.take_payload();
+        self.transport.post(&Reply::Event { event: Box::new(event) }, payload);
+    }
+
+    fn fail(&self, about: About, problem: Problem) {
+        self.post(Reply::Failed { about, problem });
+    }
+
+    fn ready(&self, device: DeviceInfo, Suggestion { config, reason }: Suggestion) {
+        self.post(Reply::Ready { device, suggested: Box::new(config), reason });
+    }
+
+    async fn tell_kept(&self) {
+        let kept = self.transport.kept().await;
+        self.post(Reply::Kept { kept });
+    }
+
+    // The device.
+
+    async fn hello(&self, preference: DevicePreference, measure: bool) {
+        let (device, info) = match self.transport.open_device(preference).await {
+            Ok(opened) => opened,
+            Err(reason) => return self.post(Reply::Refused { reason }),
+        };
+        *self.device.borrow_mut() = Some(device);
+        // The self-test has checked the numbers, so what was logged meanwhile did no harm.
+        self.transport.take_fault();
+        if measure && !info.is_slow {
+            self.post(Reply::Measuring { device: info.clone() });
+            *self.unmeasured.borrow_mut() = Some(info);
+        } else {
+            let suggestion = suggest::unmeasured(info.is_slow);
+            self.ready(info, suggestion);
+        }
+    }
+
+    /// Measures once how large a network the device trains well. Called when pictures have been read: reading them at the
+    /// same time would make the device look slower than it is.
+    async fn measure(&self) {
+        let (info, device) = (self.unmeasured.take(), self.device.borrow().clone());
+        let (Some(info), Some(device)) = (info, device) else { return };
+        let measured = suggest::measured(&device).await;
+        match measured.and_then(|suggestion| self.transport.take_fault().map_or(Ok(suggestion), Err)) {
+            Ok(suggestion) => self.ready(info, suggestion),
+            Err(error) => self.fail(About::Device, failed_device(&error)),
+        }
+    }
+
+    // Pictures.
+
+    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: T::Files, preparation: Preparation) {
+        let watch = Reading { session: self.clone(), id };
+        let loaded = self.transport.read_pictures(source, files, preparation, &watch).await;
+        // If it was cancelled or replaced by a newer request, the front end does not expect these pictures any more.
+        if watch.is_cancelled() {
+            self.post(Reply::DataCancelled { id });
+        } else {
+            self.loading.set(None);
+            self.answer_data(id, loaded);
+            self.tell_kept().await;
+        }
+        self.measure().await;
+    }
+
+    fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
+        match loaded {
+            Ok(Some(dataset)) => {
+                let mut preview = dataset.preview(PREVIEW);
+                let pixels = std::mem::take(&mut preview.pixels);
+                let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
+                *self.data.borrow_mut() = Some(Arc::new(dataset));
+                self.transport.post(&Reply::Data { id, summary, report, preview }, Some(pixels));
+            }
+            Ok(None) => self.post(Reply::DataCancelled { id }),
+            Err(message) => self.fail(About::Data, failed(FailureKind::Input, message)),
+        }
+    }
+
+    // Checkpoints, and drawing with them.
+
+    async fn open_checkpoint(&self, name: String, bytes: &[u8]) {
+        let Some(device) = self.device.borrow().clone() else {
+            return self.fail(About::Checkpoint, Problem::NoDevice);
+        };
+        let opened = match Opened::read(bytes, &device).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                let failure = RunError::from(error);
+                let message = format!("{name} was not opened: {failure}");
+                return self.fail(About::Checkpoint, failed(failure.kind(), message));
+            }
+        };
+        if opened.has_fresh_discriminator {
+            let message = format!("{name} has only a generator, so training continues with a new discriminator.");
+            self.post_event(Event::Warning { message });
+        }
+        let meta = &opened.checkpoint.meta;
+        let draw = Draw::new(meta.config.seed, meta.config.output.grid);
+        self.post(Reply::Opened {
+            name,
+            config: Box::new(meta.config.clone()),
+            progress: meta.progress.clone(),
+            history: meta.history.clone(),
+            classes: meta.data.classes.clone(),
+        });
+        *self.opened.borrow_mut() = Some(Rc::new(opened));
+        self.draw_opened(draw).await;
+    }
+
+    async fn draw_starter(self: Rc<Self>) {
+        let is_wanted = || self.commands.borrow().is_none() && self.opened.borrow().is_none();
+        let Some(device) = self.device.borrow().clone() else { return };
+        let drawn = match self.transport.fetch(starter::FILE).await {
+            Ok(bytes) => starter::draw(&bytes, &device, is_wanted).await,
+            Err(reason) => Err(reason),
+        };
+        match drawn {
+            Ok(Some((mut grid, nimg))) => {
+                let pixels = std::mem::take(&mut grid.pixels);
+                self.transport.post(&Reply::Starter { nimg, grid }, Some(pixels));
+            }
+            Ok(None) => {}
+            // Nothing depends on the starter, so nobody is bothered with it.
+            Err(reason) => tracing::warn!("the starter's pictures are not shown: {reason}"),
+        }
+    }
+
+    async fn generate(&self, what: Draw) {
+        if self.commands.borrow().is_none() {
+            return self.draw_opened(what).await;
+        }
+        let Draw { count, seed, class, truncation_psi, .. } = what;
+        self.command(Command::Sample { count, seed, class, truncation_psi });
+    }
+
+    async fn draw_opened(&self, what: Draw) {
+        let opened = self.opened.borrow().clone();
+        let device = self.device.borrow().clone();
+        let (Some(opened), Some(device)) = (opened, device) else {
+            return self.fail(About::Checkpoint, Problem::NoNetwork);
+        };
+        let meta = &opened.checkpoint.meta;
+        match opened.sampler.draw(what, &device.device).await {
+            Ok(pictures) => {
+                let grid = pictures.grid();
+                let (step, nimg) = (meta.progress.step, meta.progress.nimg);
+                self.post_event(Event::Samples { step, nimg, seed: what.seed, grid, epoch: None, path: None });
+            }
+            Err(error) => self.fail(About::Device, failed_device(&error)),
+        }
+    }
+
+    // The run.
+
+    fn start(self: &Rc<Self>, config: RunConfig, resume: bool) -> Result<(), Problem> {
+        if self.commands.borrow().is_some() {
+            return Err(Problem::RunUnderWay);
+        }
+        let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
+        let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
+        let made = if resume {
+            let opened = self.opened.borrow().clone().ok_or(Problem::NoCheckpoint)?;
+            resumed(&opened, &config, data, device)
+        } else {
+            config.validate().map_err(RunError::from).and_then(|config| Run::new(config, data, device))
+        };
+        let (run, commands) = made.map_err(|error| failed(error.kind(), error.to_string()))?;
+        *self.commands.borrow_mut() = Some(commands);
+        // From now on pictures are drawn with the run.
+        *self.opened.borrow_mut() = None;
+        self.transport.spawn(self.clone().follow(run));
+        Ok(())
+    }
+
+    /// Polls the run to its end.
+    async fn follow(self: Rc<Self>, mut run: Run) {
+        while let Some(event) = run.next().await {
+            if let Some(fault) = self.transport.take_fault() {
+                self.post_event(Event::Failed { kind: fault.kind(), message: fault.to_string() });
+                break;
+            }
+            self.open_last(&event).await;
+            self.post_event(event);
+        }
+        *self.commands.borrow_mut() = None;
+    }
+
+    /// Opens the last checkpoint of a run, so that more pictures can be drawn with it.
+    async fn open_last(&self, event: &Event) {
+        let Event::Checkpoint { reason: CheckpointReason::Last, bytes, .. } = event else { return };
+        let Some(device) = self.device.borrow().clone() else { return };
+        match Opened::read(bytes, &device).await {
+            Ok(opened) => *self.opened.borrow_mut() = Some(Rc::new(opened)),
+            Err(error) => {
+                let failure = RunError::from(error);
+                let message = format!("the last checkpoint can't be drawn with: {failure}");
+                self.fail(About::Checkpoint, failed(failure.kind(), message));
+            }
+        }
+    }
+
+    fn command(&self, command: Command) {
+        match &*self.commands.borrow() {
+            // The channel is only full if the run hangs, and then the command does not matter.
+            Some(commands) => drop(commands.try_send(command)),
+            None => self.fail(About::Run, Problem::NoRun),
+        }
+    }
+}
+
+fn resumed(
+    opened: &Opened,
+    asked: &RunConfig,
+    data: Arc<Dataset>,
+    device: OpenDevice,
+) -> Result<(Run, Sender<Command>), RunError> {
+    let config = opened.checkpoint.meta.config.resumed(asked)?.validate()?;
+    Run::resume(&opened.checkpoint, config, data, device)
+}
+
+fn failed(failure: FailureKind, message: String) -> Problem {
+    Problem::Failed { failure, message }
+}
+
+fn failed_device(error: &DeviceError) -> Problem {
+    failed(error.kind(), error.to_string())
+}

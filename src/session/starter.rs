@@ -1,0 +1,45 @@
+//! The starter: the network that comes with Whelp, so that there are pictures before anyone has trained.
+
+use crate::checkpoint::{Checkpoint, restore_sampler};
+use crate::data::Grid;
+use crate::device::OpenDevice;
+use crate::platform::yield_now;
+use crate::sample::{Draw, Pictures};
+
+/// Its file.
+pub const FILE: &str = "starter.safetensors";
+
+/// The first seed: the pictures were not selected.
+const SEED: u64 = 0;
+
+/// Pictures on show, and how many of them are drawn before requests are answered again.
+const COUNT: usize = 64;
+const AT_ONCE: usize = 8;
+
+/// Draws with the starter in `bytes`. Returns the pictures and how many images it was trained on, or none as soon as
+/// `is_wanted` is false.
+///
+/// # Errors
+/// Why it can't be drawn with.
+pub async fn draw(
+    bytes: &[u8],
+    OpenDevice { device, .. }: &OpenDevice,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<(Grid, u64)>, String> {
+    let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let sampler = restore_sampler(&checkpoint, device).map_err(|error| error.to_string())?;
+    let mut drawn: Option<Pictures> = None;
+    for first in (0..COUNT).step_by(AT_ONCE) {
+        if !is_wanted() {
+            return Ok(None);
+        }
+        let what = Draw { first, ..Draw::new(SEED, AT_ONCE) };
+        let pictures = sampler.draw(what, device).await.map_err(|error| error.to_string())?;
+        match &mut drawn {
+            None => drawn = Some(pictures),
+            Some(drawn) => drawn.pixels.extend(pictures.pixels),
+        }
+        yield_now().await;
+    }
+    Ok(drawn.map(|pictures| (pictures.grid(), checkpoint.meta.progress.nimg)))
+}

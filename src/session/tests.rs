@@ -1,0 +1,492 @@
+//! A whole session on the CPU, its front end being a test: messages go through channels, tasks share the test's thread.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+
+use async_channel::{Receiver, Sender, bounded};
+use futures_lite::future::block_on;
+
+use super::*;
+use crate::config::{DataConfig, Length, RunConfig};
+use crate::data::{Dataset, DatasetBuilder, Preparation};
+use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
+use crate::platform::yield_now;
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+type Told = (Reply, Option<Vec<u8>>);
+
+/// Files of a request, as this transport has them.
+#[derive(Default)]
+enum Files {
+    #[default]
+    None,
+    /// This many pictures.
+    Pictures(usize),
+    /// A folder that takes for ever to read.
+    Endless,
+}
+
+struct Channels {
+    replies: Sender<Told>,
+    tasks: Rc<RefCell<Vec<Task>>>,
+    fault: Rc<RefCell<Option<DeviceError>>>,
+    kept: Cell<Kept>,
+    /// Whether it has a device that is worth measuring.
+    is_slow: bool,
+}
+
+impl Transport for Channels {
+    type Files = Files;
+
+    fn post(&self, reply: &Reply, payload: Option<Vec<u8>>) {
+        // Through JSON, as in the page: what is not part of it must not be relied on.
+        let reply = serde_json::from_str(&serde_json::to_string(reply).unwrap()).unwrap();
+        self.replies.try_send((reply, payload)).unwrap();
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().push(Box::pin(task));
+    }
+
+    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+        if preference == DevicePreference::Auto {
+            return Err("There is no graphics device in this test.".to_owned());
+        }
+        let device = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
+        let (name, backend) = ("this computer's processor".to_owned(), "CPU".to_owned());
+        Ok((device, DeviceInfo { name, backend, is_slow: self.is_slow, reason: None }))
+    }
+
+    async fn read_pictures(
+        &self,
+        _source: DataSource,
+        files: Files,
+        preparation: Preparation,
+        watch: &impl Watch,
+    ) -> Result<Option<Dataset>, String> {
+        let count = match files {
+            Files::None => return Err("There are no pictures".to_owned()),
+            Files::Pictures(count) => count,
+            Files::Endless => usize::MAX,
+        };
+        let mut builder = DatasetBuilder::new("test pictures", preparation.resolution);
+        for index in 0..count {
+            watch.progress(index, count, 0);
+            yield_now().await;
+            if watch.is_cancelled() {
+                return Ok(None);
+            }
+            let pixels = vec![(index * 25) as u8; 3 * preparation.resolution * preparation.resolution];
+            builder.push(&format!("{index}.png"), Ok(pixels));
+        }
+        self.kept.set(Kept { count: 1, bytes: 100 });
+        builder.finish().map(Some).map_err(|error| error.to_string())
+    }
+
+    async fn kept(&self) -> Kept {
+        self.kept.get()
+    }
+
+    async fn clear_kept(&self) {
+        self.kept.set(Kept::default());
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Vec<u8>, String> {
+        match name {
+            "starter.safetensors" => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
+            other => Err(format!("there is no {other}")),
+        }
+    }
+
+    fn take_fault(&self) -> Option<DeviceError> {
+        self.fault.borrow_mut().take()
+    }
+}
+
+/// The front end.
+struct Client {
+    requests: Sender<Incoming<Files>>,
+    replies: Receiver<Told>,
+    /// What the graphics stack is going to log.
+    fault: Rc<RefCell<Option<DeviceError>>>,
+}
+
+impl Client {
+    fn send(&self, request: Request, bytes: Vec<u8>, files: Files) {
+        // Through JSON, as in the page.
+        let request = serde_json::from_str(&serde_json::to_string(&request).unwrap()).unwrap();
+        self.requests.try_send(Incoming { request, bytes, files }).unwrap();
+    }
+
+    fn ask(&self, request: Request) {
+        self.send(request, Vec::new(), Files::None);
+    }
+
+    fn start(&self, config: &RunConfig, resume: bool) {
+        self.ask(Request::Start { config: Box::new(config.clone()), resume });
+    }
+
+    fn command(&self, command: Command) {
+        self.ask(Request::Run { command });
+    }
+
+    /// The next reply for which `pick` has an answer; others are skipped.
+    async fn next<R>(&self, mut pick: impl FnMut(Reply, Option<Vec<u8>>) -> Option<R>) -> R {
+        loop {
+            let (reply, payload) = self.replies.recv().await.expect("the session is gone");
+            if let Some(picked) = pick(reply, payload) {
+                return picked;
+            }
+        }
+    }
+
+    async fn event<R>(&self, mut pick: impl FnMut(Event, Option<Vec<u8>>) -> Option<R>) -> R {
+        let pick = |reply, payload| match reply {
+            Reply::Event { event } => pick(*event, payload),
+            Reply::Failed { problem, .. } => panic!("{problem}"),
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    async fn problem(&self) -> (About, Problem) {
+        let pick = |reply, _| match reply {
+            Reply::Failed { about, problem } => Some((about, problem)),
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    /// Opens the CPU.
+    async fn hello(&self) -> Box<RunConfig> {
+        self.ask(Request::Hello { device: DevicePreference::Cpu { reason: None }, measure: true });
+        let pick = |reply, _| match reply {
+            Reply::Ready { suggested, .. } => Some(suggested),
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    fn load(&self, id: u32, files: Files) {
+        let source = DataSource::Files { name: "test pictures".to_owned() };
+        self.send(Request::LoadData { id, source, data: DataConfig::default() }, Vec::new(), files);
+    }
+
+    async fn loaded(&self, wanted: u32) -> usize {
+        let pick = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Data { id, summary, preview, .. } if id == wanted => {
+                assert_eq!(payload.unwrap().len(), preview.width() * preview.height() * preview.channels);
+                Some(summary.count)
+            }
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    async fn started(&self) -> (Box<RunConfig>, u64) {
+        let pick = |event, _| match event {
+            Event::Started { config, progress, .. } => Some((config, progress.step)),
+            _ => None,
+        };
+        self.event(pick).await
+    }
+
+    async fn checkpoint(&self, wanted: CheckpointReason) -> Vec<u8> {
+        let pick = |event, payload: Option<Vec<u8>>| match event {
+            Event::Checkpoint { reason, .. } if reason == wanted => payload,
+            _ => None,
+        };
+        self.event(pick).await
+    }
+
+    async fn finished(&self) -> (FinishReason, u64) {
+        let pick = |event, _| match event {
+            Event::Finished { reason, progress } => Some((reason, progress.step)),
+            _ => None,
+        };
+        self.event(pick).await
+    }
+
+    /// The pixels of the grid that was drawn from this seed.
+    async fn drawn(&self, wanted: u64) -> Vec<u8> {
+        let pick = |event, payload: Option<Vec<u8>>| match event {
+            Event::Samples { seed, .. } if seed == wanted => payload,
+            _ => None,
+        };
+        self.event(pick).await
+    }
+}
+
+/// Plays a front end's part to its end, beside a session.
+fn play_on<R>(is_slow: bool, script: impl AsyncFnOnce(Client) -> R) -> R {
+    let (requests, incoming) = bounded(64);
+    let (told, replies) = bounded(4096);
+    let tasks = Rc::new(RefCell::new(Vec::new()));
+    let fault = Rc::new(RefCell::new(None));
+    let transport =
+        Channels { replies: told, tasks: tasks.clone(), fault: fault.clone(), kept: Cell::default(), is_slow };
+    let mut running: Vec<Task> = vec![Box::pin(serve(transport, incoming))];
+    let mut script = pin!(script(Client { requests, replies, fault }));
+    block_on(poll_fn(|context| {
+        running.retain_mut(|task| task.as_mut().poll(context).is_pending());
+        let new = tasks.take();
+        if !new.is_empty() {
+            running.extend(new);
+            context.waker().wake_by_ref();
+        }
+        script.as_mut().poll(context)
+    }))
+}
+
+fn play<R>(script: impl AsyncFnOnce(Client) -> R) -> R {
+    play_on(true, script)
+}
+
+/// A run that takes a moment: width 4, batch 4, `steps` steps.
+fn tiny(steps: u64) -> RunConfig {
+    let mut config = RunConfig::default();
+    config.model.generator_width = 4;
+    config.model.discriminator_width = 4;
+    config.model.latent = 8;
+    config.train.batch = 4;
+    config.train.length = Length::Steps(steps);
+    config.output.grid = 4;
+    config.output.tick_steps = 1;
+    config.output.sample_steps = None;
+    config.output.checkpoint_steps = None;
+    config
+}
+
+#[test]
+fn a_session_trains_pauses_saves_and_continues_from_what_it_saved() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        assert_eq!(client.loaded(1).await, 8);
+
+        client.start(&tiny(1000), false);
+        assert_eq!(client.started().await.1, 0);
+        client.command(Command::Pause);
+        let paused = |event, _| match event {
+            Event::Paused { progress } => Some(progress.step),
+            _ => None,
+        };
+        let paused = client.event(paused).await;
+        client.command(Command::Save);
+        let saved = client.checkpoint(CheckpointReason::Requested).await;
+        client.ask(Request::Generate { count: 4, seed: 7, class: None, truncation_psi: 1.0 });
+        let drawn = client.drawn(7).await;
+        client.command(Command::Stop);
+        assert_eq!(client.finished().await, (FinishReason::Stopped, paused));
+
+        // What the run ended with is open: the same networks draw the same pictures.
+        client.ask(Request::Generate { count: 4, seed: 7, class: None, truncation_psi: 1.0 });
+        assert_eq!(client.drawn(7).await, drawn);
+
+        client.send(Request::OpenCheckpoint { name: "saved".to_owned() }, saved, Files::None);
+        let opened = |reply, _| match reply {
+            Reply::Opened { name, config, progress, .. } => Some((name, config, progress.step)),
+            _ => None,
+        };
+        let (name, config, step) = client.next(opened).await;
+        assert_eq!((name.as_str(), *config, step), ("saved", tiny(1000), paused));
+        // Its own grid of fixed latents comes without being asked for.
+        assert_eq!(client.drawn(tiny(1).seed).await.len(), 64 * 64 * 3);
+
+        let mut asked = tiny(paused + 3);
+        asked.train.generator_lr = 1e-4;
+        asked.data.horizontal_flip = true;
+        client.start(&asked, true);
+        let (config, step) = client.started().await;
+        assert_eq!((*config, step), (asked, paused));
+        assert_eq!(client.finished().await, (FinishReason::Completed, paused + 3));
+    });
+}
+
+#[test]
+fn a_resumed_run_keeps_what_is_fixed_and_says_so() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        client.start(&tiny(1), false);
+        client.finished().await;
+        let mut asked = tiny(2);
+        asked.model.latent = 16;
+        client.start(&asked, true);
+        let (about, problem) = client.problem().await;
+        let refusal = tiny(1).resumed(&asked).unwrap_err();
+        assert_eq!(about, About::Run);
+        assert_eq!(problem, Problem::Failed { failure: FailureKind::Input, message: refusal.to_string() });
+        assert!(problem.to_string().contains("model.latent is 16, but the checkpoint has 8"), "{problem}");
+        // The checkpoint is still open.
+        client.start(&tiny(2), true);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 2));
+    });
+}
+
+#[test]
+fn what_is_not_ready_is_named() {
+    play(async |client| {
+        let draw = || Request::Generate { count: 4, seed: 1, class: None, truncation_psi: 1.0 };
+        client.start(&tiny(1), false);
+        assert_eq!(client.problem().await, (About::Run, Problem::NoDevice));
+        client.send(Request::OpenCheckpoint { name: "x".to_owned() }, vec![1, 2, 3], Files::None);
+        assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoDevice));
+        client.hello().await;
+        client.start(&tiny(1), false);
+        assert_eq!(client.problem().await, (About::Run, Problem::NoPictures));
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        client.start(&tiny(1), true);
+        assert_eq!(client.problem().await, (About::Run, Problem::NoCheckpoint));
+        client.ask(draw());
+        assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoNetwork));
+        client.command(Command::Pause);
+        assert_eq!(client.problem().await, (About::Run, Problem::NoRun));
+        client.send(Request::OpenCheckpoint { name: "letter.txt".to_owned() }, b"Dear aunt".to_vec(), Files::None);
+        let (about, problem) = client.problem().await;
+        assert_eq!(about, About::Checkpoint);
+        assert!(
+            problem.to_string().starts_with("letter.txt was not opened: this is not a Whelp checkpoint"),
+            "{problem}"
+        );
+        let mut wrong = tiny(1);
+        wrong.train.batch = 0;
+        client.start(&wrong, false);
+        let (_, problem) = client.problem().await;
+        assert_eq!(problem.to_string(), "train.batch is 0; it accepts a whole number from 2 to 4096");
+    });
+}
+
+#[test]
+fn there_is_at_most_one_run() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        client.start(&tiny(1000), false);
+        client.started().await;
+        client.start(&tiny(1000), false);
+        assert_eq!(client.problem().await, (About::Run, Problem::RunUnderWay));
+        // The first one is not disturbed.
+        client.command(Command::Stop);
+        assert_eq!(client.finished().await.0, FinishReason::Stopped);
+    });
+}
+
+#[test]
+fn reading_can_be_cancelled_and_replaced_and_what_was_read_before_stays() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        let cancelled = |wanted: u32| {
+            move |reply, _| match reply {
+                Reply::DataCancelled { id } if id == wanted => Some(()),
+                Reply::Data { .. } => panic!("nobody wants these pictures"),
+                _ => None,
+            }
+        };
+        let reading = |reply, _| matches!(reply, Reply::DataProgress { id: 2, done: 3.., .. }).then_some(());
+        client.load(2, Files::Endless);
+        client.next(reading).await;
+        client.ask(Request::CancelData { id: 2 });
+        client.next(cancelled(2)).await;
+        client.load(3, Files::Endless);
+        client.load(4, Files::Endless);
+        client.next(cancelled(3)).await;
+        client.ask(Request::CancelData { id: 4 });
+        client.next(cancelled(4)).await;
+        client.load(5, Files::None);
+        let (about, problem) = client.problem().await;
+        assert_eq!((about, problem.to_string().as_str()), (About::Data, "There are no pictures"));
+        client.start(&tiny(1), false);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+#[test]
+fn storage_is_told_of_and_emptied() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        let kept = |reply, _| match reply {
+            Reply::Kept { kept } => Some(kept),
+            _ => None,
+        };
+        assert_eq!(client.next(kept).await, Kept { count: 1, bytes: 100 });
+        client.ask(Request::ClearKept);
+        assert_eq!(client.next(kept).await, Kept::default());
+    });
+}
+
+#[test]
+fn the_starter_draws_until_there_is_something_better() {
+    play(async |client| {
+        client.hello().await;
+        client.ask(Request::DrawStarter);
+        let starter = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Starter { nimg, grid } => Some((nimg, grid, payload)),
+            _ => None,
+        };
+        let (nimg, grid, pixels) = client.next(starter).await;
+        assert!(nimg > 0 && grid.count == 64);
+        assert_eq!(pixels.unwrap().len(), grid.width() * grid.height() * grid.channels);
+    });
+}
+
+#[test]
+fn a_logged_fault_of_the_device_ends_the_run_and_is_told_by_its_kind() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        client.start(&tiny(1000), false);
+        client.started().await;
+        *client.fault.borrow_mut() = Some(DeviceError::from_report("the wgpu device was lost".to_owned()));
+        let failed = |event, _| match event {
+            Event::Failed { kind, message } => Some((kind, message)),
+            _ => None,
+        };
+        let (kind, message) = client.event(failed).await;
+        assert_eq!(kind, FailureKind::DeviceLost);
+        assert!(message.contains("the device was lost"), "{message}");
+        // There is room for another run.
+        client.start(&tiny(1), false);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+#[test]
+fn a_refused_device_says_why_and_a_fast_one_is_measured_after_the_first_pictures() {
+    play_on(false, async |client| {
+        client.ask(Request::Hello { device: DevicePreference::Auto, measure: true });
+        let refused = |reply, _| match reply {
+            Reply::Refused { reason } => Some(reason),
+            _ => None,
+        };
+        assert_eq!(client.next(refused).await, "There is no graphics device in this test.");
+        client.ask(Request::Hello { device: DevicePreference::Cpu { reason: None }, measure: true });
+        client.load(1, Files::Pictures(4));
+        let mut story = Vec::new();
+        let ready = |reply, _| {
+            match &reply {
+                Reply::Measuring { .. } => story.push("measuring"),
+                Reply::Data { .. } => story.push("data"),
+                Reply::Ready { suggested, reason, .. } => {
+                    story.push("ready");
+                    suggested.clone().validate().unwrap();
+                    assert!(reason.as_ref().unwrap().contains("images per second on this device"), "{reason:?}");
+                }
+                _ => {}
+            }
+            matches!(reply, Reply::Ready { .. }).then_some(())
+        };
+        client.next(ready).await;
+        assert_eq!(story, ["measuring", "data", "ready"]);
+    });
+}

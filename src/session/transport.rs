@@ -1,0 +1,77 @@
+//! What a session needs of the program that it runs in.
+
+use crate::data::{Dataset, Preparation};
+use crate::device::{DeviceError, OpenDevice};
+
+use super::{DataSource, DeviceInfo, DevicePreference, Kept, Reply, Request};
+
+/// A request with what came beside it.
+#[derive(Debug)]
+pub struct Incoming<F> {
+    /// The request.
+    pub request: Request,
+    /// A whole file, such as a checkpoint; empty if there was none.
+    pub bytes: Vec<u8>,
+    /// Files to read pictures from.
+    pub files: F,
+}
+
+/// How far pictures have been read, and whether to read on.
+pub trait Watch {
+    /// Tells how many files of `total` are done, and how many of them can't be used.
+    fn progress(&self, done: usize, total: usize, skipped: usize);
+
+    /// Whether nobody wants these pictures any more.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// What a session needs of the program that it runs in. All of it happens on one thread.
+pub trait Transport: 'static {
+    /// Files that come beside a request: `File` objects in the page.
+    type Files: 'static;
+
+    /// Sends a reply. `payload` goes beside its JSON.
+    fn post(&self, reply: &Reply, payload: Option<Vec<u8>>);
+
+    /// Runs a task beside the requests. It is polled until it is done, even if nobody waits for it.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+
+    /// Opens a device and tests it.
+    ///
+    /// # Errors
+    /// A sentence for the user on why the graphics device is not used.
+    fn open_device(
+        &self,
+        preference: DevicePreference,
+    ) -> impl Future<Output = Result<(OpenDevice, DeviceInfo), String>>;
+
+    /// Reads and prepares pictures. It yields now and then, and gives up with `None` soon after `watch` is cancelled.
+    ///
+    /// # Errors
+    /// Why there are no pictures, in a sentence for the user.
+    fn read_pictures(
+        &self,
+        source: DataSource,
+        files: Self::Files,
+        preparation: Preparation,
+        watch: &impl Watch,
+    ) -> impl Future<Output = Result<Option<Dataset>, String>>;
+
+    /// What is in the storage of prepared pictures.
+    fn kept(&self) -> impl Future<Output = Kept>;
+
+    /// Empties the storage of prepared pictures.
+    fn clear_kept(&self) -> impl Future<Output = ()>;
+
+    /// Reads a file that comes with the program, by its name.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    fn fetch(&self, name: &str) -> impl Future<Output = Result<Vec<u8>, String>>;
+
+    /// The first error that the graphics stack has only logged since the last call, if any.
+    ///
+    /// A shader that fails validation leaves stale numbers and an error in the log, nothing more
+    /// (tracel-ai/cubecl#1641), so a logged error ends a run.
+    fn take_fault(&self) -> Option<DeviceError>;
+}

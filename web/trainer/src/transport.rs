@@ -1,0 +1,55 @@
+//! The session's transport in a browser: messages to the page, WebGPU, `File` objects, the private file system.
+
+use wasm_bindgen_futures::spawn_local;
+use web_sys::File;
+use whelp::data::{Dataset, Preparation};
+use whelp::device::{DeviceError, OpenDevice};
+use whelp::session::{DataSource, DeviceInfo, DevicePreference, Kept, Reply, Transport, Watch};
+
+use super::{cache, data, faults, gpu, port};
+
+/// This worker.
+pub struct Worker;
+
+impl Transport for Worker {
+    /// Dropped files with their paths below the drop; not read yet.
+    type Files = Vec<(String, File)>;
+
+    fn post(&self, reply: &Reply, payload: Option<Vec<u8>>) {
+        port::post(reply, payload.as_deref());
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        spawn_local(task);
+    }
+
+    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+        gpu::open(preference).await
+    }
+
+    async fn read_pictures(
+        &self,
+        source: DataSource,
+        files: Self::Files,
+        preparation: Preparation,
+        watch: &impl Watch,
+    ) -> Result<Option<Dataset>, String> {
+        data::load(source, files, preparation, watch).await
+    }
+
+    async fn kept(&self) -> Kept {
+        cache::kept().await
+    }
+
+    async fn clear_kept(&self) {
+        cache::clear().await;
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Vec<u8>, String> {
+        data::fetch(name).await
+    }
+
+    fn take_fault(&self) -> Option<DeviceError> {
+        faults::take_graphics_fault()
+    }
+}
