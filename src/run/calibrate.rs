@@ -1,4 +1,4 @@
-//! How large a network this device trains in reasonable time: tried out, not guessed from its name.
+//! How large a network this device trains in reasonable time: measured, not guessed from its name.
 
 use super::trial::Trial;
 use crate::config::RunConfig;
@@ -7,31 +7,31 @@ use crate::device::{DeviceError, OpenDevice};
 use crate::platform::Instant;
 use crate::recipes::r3gan::{SIZES, Size};
 
-/// The slowest that is worth waiting for: a million images in less than six hours.
+/// The lowest speed worth waiting for: a million images in less than six hours.
 const IMAGES_PER_SEC: f64 = 50.0;
 
-/// Trying out stops before the next try could take the sum of them beyond this.
+/// Measuring stops before the next size would take the total beyond this.
 const BUDGET_SECS: f64 = 12.0;
 
-/// The next larger size is expected to take this many times as long to try.
+/// Measuring the next larger size is expected to take this many times as long.
 const GROWTH: f64 = 3.0;
 
-/// Timed steps of each size, after one that compiles kernels.
+/// Timed steps per size, after one that compiles kernels.
 const STEPS: usize = 2;
 
-/// What was picked, and why.
+/// The size that suits a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// The size.
+    /// Width and batch size.
     pub size: Size,
-    /// Its speed here, images a second.
+    /// Its speed on this device, in images per second.
     pub images_per_sec: f64,
-    /// A sentence for people.
+    /// Why this size: a clause without a capital or a full stop.
     pub reason: String,
 }
 
-/// Tries the sizes of [`SIZES`] from the smallest on with training steps on random pictures, and picks the largest that
-/// makes 50 images a second; the smallest if none does.
+/// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
+/// at 50 images per second, or the smallest if none does.
 ///
 /// # Errors
 /// [`DeviceError::Lost`] if the device failed.
@@ -55,20 +55,21 @@ pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevic
     let (size, images_per_sec) = picked.expect("there is a smallest size");
     let Size { width, batch } = size;
     let why = if images_per_sec < IMAGES_PER_SEC {
-        "the smallest, as this device is slow"
+        "the smallest, because this device is slow"
     } else if size == SIZES[SIZES.len() - 1] {
         "the largest on offer"
     } else if out_of_time {
-        "larger ones would have taken too long to try"
+        "larger ones would have taken too long to measure"
     } else {
         "the next larger one is too slow here"
     };
-    let reason =
-        format!("picked width {width} and batch {batch}: {images_per_sec:.0} images a second on this device, {why}");
+    let reason = format!(
+        "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
+    );
     Ok(Calibration { size, images_per_sec, reason })
 }
 
-/// Images a second.
+/// Images per second.
 async fn speed(config: &RunConfig, kind: PictureKind, size: Size, device: &OpenDevice) -> Result<f64, DeviceError> {
     let mut config = config.clone();
     size.apply(&mut config);

@@ -1,4 +1,4 @@
-//! Drives a run: commands in, events out; the same in the worker and in the terminal.
+//! Runs a training: commands in, events out. The page's worker and the terminal use the same code.
 
 mod calibrate;
 mod clock;

@@ -13,28 +13,28 @@ use crate::ops::{Convolution, Convolutions};
 use crate::platform::Instant;
 use crate::random::{Random, Stream};
 
-/// What was counted and measured.
+/// Times and launches of a training step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
-    /// The first step, which compiles kernels and tries out which of them are fastest, in seconds.
+    /// Seconds of the first step, which compiles kernels.
     pub first_step_secs: f64,
-    /// The median of the others.
+    /// Median seconds of the other steps.
     pub step_secs: f64,
-    /// Images a second, by that median.
+    /// Images per second at that median.
     pub images_per_sec: f64,
-    /// Kernels that the last step launched on the graphics device, by their names.
+    /// Kernels that the last step launched on the graphics device: name to count.
     pub launches: BTreeMap<String, u64>,
 }
 
 impl Profile {
-    /// Launches of a step, of all kernels together.
+    /// Launches of all kernels in a step.
     pub fn total_launches(&self) -> u64 {
         self.launches.values().sum()
     }
 }
 
-/// Makes a first step and then `steps` more on random pictures of this kind, each waited for. The networks compute with
-/// `convolutions`. No other work may be under way on graphics devices: its launches would be counted too.
+/// Times a first step and then `steps` more on random pictures of this kind, with networks that compute with `convolutions`. No other work may run on graphics devices
+/// meanwhile, because its launches would be counted.
 ///
 /// # Errors
 /// [`DeviceError::Lost`] if the device failed.
@@ -66,22 +66,22 @@ pub async fn profile(
     Ok(Profile { first_step_secs, step_secs, images_per_sec, launches: launches.take() })
 }
 
-/// How fast one of the discriminator's convolutions is, in GFLOP/s, where a product and its sum are two FLOP.
+/// Speed of one of the discriminator's convolutions, in GFLOP/s. A multiplication and its addition are two FLOP.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConvolutionSpeed {
     /// `[batch, channels in, height, width]`
     pub input: [usize; 4],
     /// `[channels out, channels in, kernel height, kernel width]`
     pub weight: [usize; 4],
-    /// The output.
+    /// Computing the output.
     pub forward: f64,
-    /// The input's gradient, which is also what a transposed convolution computes.
+    /// Computing the input gradient, which is also what a transposed convolution computes.
     pub input_gradient: f64,
-    /// The weight's gradient.
+    /// Computing the weight gradient.
     pub weight_gradient: f64,
 }
 
-/// Times the convolutions of DCGAN for 64 pixels one by one: 4x4 kernels, stride 2, padding 1. It blocks, which no browser
+/// Times the convolutions of DCGAN for 64 pixels (4x4, stride 2, padding 1), one by one. It blocks, which no browser
 /// allows.
 ///
 /// # Errors
@@ -121,7 +121,7 @@ fn noise(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The shortest time that `work` took, in seconds, of as many runs as fit into half a second, but at least three.
+/// The shortest time that `work` took, over at least three runs and at least half a second.
 fn secs(device: &Device, work: &dyn Fn() -> Tensor<4>) -> Result<f64, DeviceError> {
     let timed = || {
         let started = Instant::now();

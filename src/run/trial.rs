@@ -1,4 +1,4 @@
-//! Steps on noise: what one costs, before there are pictures.
+//! Training steps on noise, to measure what they cost.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -8,26 +8,26 @@ use crate::device::{DeviceError, read_values};
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
 
-/// A training that nobody keeps.
+/// Networks that are trained on noise and thrown away.
 #[derive(Debug)]
 pub struct Trial {
     trainer: Trainer,
     config: RunConfig,
     kind: PictureKind,
     device: Device,
-    /// The same pictures for every step: noise takes longer to make than pictures to fetch.
+    /// The same pictures in every step, because making noise takes longer than fetching pictures.
     real: Vec<f32>,
 }
 
 impl Trial {
-    /// Of new networks, for pictures of this kind.
+    /// New networks for pictures of this kind.
     pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
         let trainer = Trainer::new(config, kind, device);
         let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pow(2));
         Self { trainer, config: config.clone(), kind, device: device.clone(), real }
     }
 
-    /// One step, waited for.
+    /// One step. Waits for the device.
     ///
     /// # Errors
     /// [`DeviceError::Lost`] if the device failed.
