@@ -154,7 +154,7 @@ async function measuring(whelp, page) {
     await route.fulfill({ response, body: body + (await response.text()) });
   });
   await page.goto("/");
-  await whelp.part("status").filter({ hasText: "Trying out" }).waitFor();
+  await whelp.part("status").filter({ hasText: "Measuring" }).waitFor();
   await keep(page, "trying-out");
 }
 

@@ -162,7 +162,7 @@ test("damaged and foreign checkpoints are refused, and the open checkpoint or ru
   await whelp.part("continue").click();
   await whelp.waitForStep(saved.step + 1);
   await whelp.part("open-checkpoint").setInputFiles(Object.keys(refused)[0]);
-  await expect(whelp.part("error").last()).toContainText("A training is under way");
+  await expect(whelp.part("error").last()).toContainText("A training is running");
   await whelp.waitForStep((await whelp.step()) + 4);
 });
 

@@ -12,7 +12,7 @@ test("without a graphics device the page says why and trains on the processor", 
   await expect(whelp.part("device")).toContainText("CPU");
   await expect(whelp.part("device-reason")).toHaveText(/^WebGPU found no graphics device.*the processor trains/);
   await expect(whelp.part("setting-recipe")).toHaveValue(DEFAULT);
-  await expect(whelp.part("picked-size")).toHaveText(/^Picked the smallest size, width 8 and batch 16, as this device is slow\.$/);
+  await expect(whelp.part("picked-size")).toHaveText(/^Picked the smallest size, width 8 and batch size 16, because this device is slow\.$/);
   await whelp.chooseSize(4, 4, { recipe: DEFAULT });
   await expect(whelp.part("picked-size")).toHaveCount(0);
   await whelp.train();

@@ -37,8 +37,8 @@ test("after the graphics device was lost, training continues from the last check
 
   await endGraphicsProcess(browser);
   await expect(whelp.part("error")).toContainText("The graphics device was lost");
-  await expect(whelp.part("error")).toContainText("is kept");
-  await expect(whelp.part("status")).toContainText("Training ended by a fault");
+  await expect(whelp.part("error")).toContainText("is saved");
+  await expect(whelp.part("status")).toContainText("Training failed. Everything up to the last checkpoint is saved.");
   const colours = async () => (await whelp.grid()).colours;
   await expect.poll(colours, { message: "pictures that stay on show" }).toBeGreaterThanOrEqual(drawn.colours);
 

@@ -57,12 +57,12 @@ test("the default recipe trains on WebGPU, in a size that a trial of the device 
   });
   await whelp.page.goto("/");
   await expect(whelp.part("device")).toContainText("Test GPU", { timeout: 120_000 });
-  await expect(whelp.part("status")).toContainText("Trying out how large a network");
+  await expect(whelp.part("status")).toContainText("Measuring how large a network");
   await expect(whelp.part("setting-recipe")).toBeDisabled();
   // A start that is asked for now waits for the trial.
   await whelp.part("train").click();
-  await expect(whelp.part("status")).toHaveText("Training starts as soon as your device has been tried out.");
-  const picked = /^Picked width \d+ and batch \d+: \d+ images a second on this device, /;
+  await expect(whelp.part("status")).toHaveText("Training starts as soon as your device has been measured.");
+  const picked = /^Picked width \d+ and batch size \d+: \d+ images per second on this device, /;
   await expect(whelp.part("picked-size")).toHaveText(picked, { timeout: 360_000 });
   await expect(whelp.part("setting-recipe")).toHaveValue(DEFAULT);
   await whelp.firstLosses();
