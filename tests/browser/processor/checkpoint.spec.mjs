@@ -100,6 +100,34 @@ test("more pictures can be drawn after training has ended", async ({ whelp }, in
   await expect(whelp.part("error")).toHaveCount(0);
 });
 
+test("continuing keeps networks and pictures, and takes the rest from the form", async ({ whelp }, info) => {
+  const file = info.outputPath("saved.safetensors");
+  const saved = await trainAndSave(whelp, file);
+  await whelp.open();
+  await whelp.openCheckpoint(file);
+  await whelp.settle({ latent: 9 });
+  await expect(whelp.page.locator("label[for=setting-latent]")).toContainText("new run");
+  await whelp.part("continue").click();
+  await expect(whelp.part("error")).toContainText("model.latent is 9, but the checkpoint has 100");
+  await whelp.part("use-checkpoint-settings").click();
+  await whelp.waitForStep(saved.step + 1);
+  await expect(whelp.part("setting-latent")).toHaveValue("100");
+  await whelp.stop();
+
+  const step = await whelp.step();
+  await whelp.settle({ "generator-lr": 0.0001 });
+  await whelp.unfold("data");
+  await whelp.part("setting-horizontal-flip").check();
+  await whelp.part("continue").click();
+  await whelp.waitForStep(step + 1);
+  await whelp.stop();
+  const again = info.outputPath("again.safetensors");
+  await whelp.download(again);
+  const { config } = JSON.parse(parseSafetensors(readFileSync(again)).metadata.whelp);
+  expect(config).toMatchObject({ train: { generator_lr: 0.0001 }, data: { horizontal_flip: true }, model: { latent: 100 } });
+  await expect(whelp.part("error")).toHaveCount(0);
+});
+
 test("networks of the PyTorch tutorial open without conversion and continue training", async ({ whelp }) => {
   await whelp.open();
   await whelp.openCheckpoint(fileURLToPath(new URL("../../fixtures/tutorial_32.safetensors", import.meta.url)));
