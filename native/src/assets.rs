@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use whelp::data::{self, Dataset, Preparation};
+use whelp::data::{self, DataError, Dataset, Preparation};
 
 use crate::failure::Failure;
 
@@ -13,14 +13,22 @@ pub const BUILTIN_DOGS: &str = "builtin:dogs";
 /// The 5,000 built-in dogs.
 pub fn builtin_dogs(preparation: Preparation) -> Result<Dataset, Failure> {
     let path = cache_folder().map(|folder| folder.join("assets/dogs32.png"));
-    let path = path.ok_or_else(|| Failure::input("neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is set, so the built-in dogs cannot be found; name pictures with --data"))?;
+    let path = path.ok_or_else(|| {
+        Failure::input(
+            "the built-in dogs can't be found, because neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is set; name pictures \
+             with --data",
+        )
+    })?;
     let bytes = std::fs::read(&path).map_err(|error| {
         Failure::Input(format!(
-            "the built-in dogs are not at {} ({error}). Run `cargo xtask setup` once, or name pictures of your own with --data",
+            "the built-in dogs are not at {} ({error}). Run `cargo xtask setup` once, or name your own pictures with --data",
             path.display()
         ))
     })?;
-    data::dogs(&bytes, preparation).map_err(Failure::input)
+    data::dogs(&bytes, preparation).map_err(|error| match error {
+        DataError::BuiltIn { .. } => Failure::Input(format!("{error} Run `cargo xtask setup` again")),
+        other => Failure::input(other),
+    })
 }
 
 fn cache_folder() -> Option<PathBuf> {

@@ -184,7 +184,7 @@ pub enum DataError {
         files: String,
     },
     /// The file with the built-in pictures is not the expected one.
-    #[error("The built-in dogs cannot be used ({reason}). Reload the page, or run `cargo xtask setup` again.")]
+    #[error("The built-in dogs can't be used: {reason}.")]
     BuiltIn {
         /// What was expected, and what was found.
         reason: String,

@@ -31,12 +31,14 @@ pub async fn load(
 ) -> Result<Option<Dataset>, String> {
     match source {
         DataSource::BuiltinDogs => {
-            let png = fetch("dogs32.png").await.map_err(|reason| {
-                format!(
-                    "The built-in dogs could not be loaded ({reason}). Reload the page, or drop pictures of your own."
-                )
-            })?;
-            data::dogs(&png, preparation).map(Some).map_err(sentence)
+            const ADVICE: &str = "Reload the page, or drop pictures of your own.";
+            let png = fetch("dogs32.png").await;
+            let png = png.map_err(|reason| format!("The built-in dogs can't be downloaded: {reason}. {ADVICE}"))?;
+            let advise = |error| match error {
+                DataError::BuiltIn { .. } => format!("{error} {ADVICE}"),
+                other => sentence(other),
+            };
+            data::dogs(&png, preparation).map(Some).map_err(advise)
         }
         DataSource::Files { name } => load_or_recall(&name, files, preparation, watch).await,
     }
