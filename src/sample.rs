@@ -76,7 +76,7 @@ impl Sampler {
     /// Draws pictures.
     ///
     /// # Errors
-    /// [`DeviceError::Lost`] if the device failed.
+    /// [`DeviceError`] if the device failed.
     pub async fn draw(&self, what: Draw, device: &Device) -> Result<Pictures, DeviceError> {
         let Draw { seed, first, count, truncation_psi, class } = what;
         let device = device.clone().inner();

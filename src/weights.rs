@@ -192,7 +192,7 @@ where
 /// Reads tensors back in one go. The only place where training state leaves a device.
 ///
 /// # Errors
-/// [`DeviceError::Lost`] if the device failed since the last read.
+/// [`DeviceError`] if the device failed since the last read.
 pub async fn read_back(tensors: Vec<DeviceTensor>) -> Result<Vec<HostTensor>, DeviceError> {
     let values = read_values(tensors.iter().map(|t| t.values.clone())).await?;
     Ok(tensors

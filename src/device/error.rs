@@ -59,7 +59,7 @@ pub enum DeviceError {
 
 impl DeviceError {
     /// Wraps what burn says of a failed execution.
-    pub fn lost(error: impl fmt::Debug) -> Self {
+    pub fn while_computing(error: impl fmt::Debug) -> Self {
         Self::from_report(format!("{error:?}"))
     }
 

@@ -34,7 +34,7 @@ pub struct Calibration {
 /// at 50 images per second, or the smallest if none does.
 ///
 /// # Errors
-/// [`DeviceError::Lost`] if the device failed.
+/// [`DeviceError`] if the device failed.
 pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Calibration, DeviceError> {
     let started = Instant::now();
     let mut picked: Option<(Size, f64)> = None;

@@ -37,7 +37,7 @@ impl Profile {
 /// meanwhile, because its launches would be counted.
 ///
 /// # Errors
-/// [`DeviceError::Lost`] if the device failed.
+/// [`DeviceError`] if the device failed.
 ///
 /// # Panics
 /// Where `steps` is 0.
@@ -85,7 +85,7 @@ pub struct ConvolutionSpeed {
 /// allows.
 ///
 /// # Errors
-/// [`DeviceError::Lost`] if the device failed.
+/// [`DeviceError`] if the device failed.
 pub fn profile_convolutions(
     width: usize,
     batch: usize,
@@ -126,7 +126,7 @@ fn secs(device: &Device, work: &dyn Fn() -> Tensor<4>) -> Result<f64, DeviceErro
     let timed = || {
         let started = Instant::now();
         let _result = work();
-        device.sync().map_err(DeviceError::lost)?;
+        device.sync().map_err(DeviceError::while_computing)?;
         Ok(started.elapsed().as_secs_f64())
     };
     let mut total = timed()?;

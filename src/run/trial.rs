@@ -30,7 +30,7 @@ impl Trial {
     /// One step. Waits for the device.
     ///
     /// # Errors
-    /// [`DeviceError::Lost`] if the device failed.
+    /// [`DeviceError`] if the device failed.
     pub async fn step(&mut self) -> Result<(), DeviceError> {
         let Self { trainer, config, kind, real, .. } = self;
         let device = &self.device;

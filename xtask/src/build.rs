@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 
 /// Everything that is compiled for this machine selects these packages together, and then of their programs and tests what it
 /// needs: with another selection cargo would unify other features, and compile burn a second time.
-const NATIVE_PACKAGES: [&str; 5] = ["whelp", "whelp-native", "whelp-server", "whelp-page", "xtask"];
+const NATIVE_PACKAGES: [&str; 6] = ["whelp", "whelp-native", "whelp-server", "whelp-page", "whelp-trainer", "xtask"];
 
 /// Tells scripts where the compiled terminal program is.
 pub const PROGRAM_VARIABLE: &str = "WHELP_PROGRAM";
