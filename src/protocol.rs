@@ -181,6 +181,6 @@ pub enum FailureKind {
     OutOfMemory,
     /// A loss became NaN or infinite.
     Diverged,
-    /// A fault in Whelp.
+    /// A bug in Whelp.
     Bug,
 }

@@ -285,6 +285,14 @@ fn a_second_run_does_not_mix_with_the_first() {
     );
     assert!(message.contains("model.generator_width is 8, but the checkpoint has 4"), "{message}");
     assert_eq!(fs::read(place.path().join("run/events.jsonl")).unwrap(), before);
+    // What does not shape networks or data may change.
+    let free = ["--set", "train.generator_lr=1e-4", "--set", "data.horizontal_flip=true"];
+    let mut resume = whelp(place.path());
+    resume.args(["train", "--device", "cpu", "--resume", "run", "--steps", "2", "--data"]).arg(&data);
+    succeed(resume.args(free));
+    let config = &info(&place.path().join("run"))["config"];
+    assert_eq!(config["train"]["generator_lr"], 1e-4);
+    assert_eq!(config["data"]["horizontal_flip"], true);
 }
 
 #[test]
