@@ -69,7 +69,7 @@ pub struct Program {
 pub const TRAINER: Program = Program {
     package: "whelp-trainer",
     binary: |device| format!("trainer-{}", device.name()),
-    sources: &["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "src", "web/build.rs", "web/messages", "web/trainer"],
+    sources: &["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "src", "web/build.rs", "web/trainer"],
 };
 
 /// The checks of golden files in a browser, which are no part of the page.
