@@ -1,7 +1,7 @@
 //! Opens the device. The browser is asked for a usable WebGPU adapter before burn starts, because burn panics where a feature
 //! is missing. The processor's program asks too, to say why it was started.
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use whelp::device::{self, DeviceChoice, OpenDevice};
@@ -26,7 +26,14 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
     }
     let reason = match preference {
         DevicePreference::Cpu { reason } => reason,
-        DevicePreference::Auto => probe().await.err(),
+        DevicePreference::Auto => match probe().await {
+            Err(reason) => Some(reason),
+            Ok(_) => is_missing("graphics").then(|| {
+                "The program for WebGPU is still being compiled, so the processor trains, which is slower. Reload the page \
+                 when it is ready."
+                    .to_owned()
+            }),
+        },
     };
     let mut cpu = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
     cpu.reason.clone_from(&reason);
@@ -36,6 +43,14 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
     };
     let info = DeviceInfo { name, backend: "CPU".into(), is_slow: true, reason };
     Ok((cpu, info))
+}
+
+/// Whether `web/assets/trainer.js` wanted the program for that device and the page did not have it.
+fn is_missing(device: &str) -> bool {
+    let missing = get(&scope(), "missingPrograms");
+    missing
+        .dyn_into::<Array>()
+        .is_ok_and(|missing| missing.iter().any(|program| program.as_string().as_deref() == Some(device)))
 }
 
 async fn open_webgpu() -> Result<(OpenDevice, DeviceInfo), String> {
