@@ -43,7 +43,7 @@ impl Remedy {
             Remedy::Recover => "Continue from the last checkpoint",
             Remedy::LowerLearningRates => "Continue with half the learning rates",
             Remedy::UseCheckpointSettings => "Continue with the checkpoint's settings",
-            Remedy::DownloadLatest => "Download it",
+            Remedy::DownloadLatest => "Download the checkpoint",
             Remedy::Retry => "Try again",
             Remedy::UseCpu => "Use the processor instead",
         }
