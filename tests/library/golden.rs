@@ -1,7 +1,7 @@
 //! The maths against PyTorch's numbers, computed in float64: `tests/golden`, or the folder that `WHELP_GOLDEN_DIR` names.
 //!
-//! Sizes come from the tensors and hyper-parameters from each file's `case`, so another set with other seeds and sizes
-//! runs unchanged.
+//! Sizes come from the tensors, and hyper-parameters from each file's `case`: the same tests run on files with other
+//! seeds and sizes.
 
 mod augment;
 mod batch_norm;
@@ -12,7 +12,7 @@ mod optimizers;
 mod resize;
 mod training;
 
-/// Makes two tests of one check: on the CPU and on a graphics device.
+/// Makes two tests of one check: on the CPU and on a GPU.
 macro_rules! on_devices {
     ($($check:ident => $cpu:ident, $gpu:ident;)*) => {$(
         #[test]
@@ -31,7 +31,7 @@ macro_rules! on_devices {
 pub(crate) use on_devices;
 
 use burn::tensor::Device;
-use checks::{convolutions, penalties};
+use checks::{convolutions, penalties, r3gan};
 use file::Golden;
 use futures_lite::future::block_on;
 
@@ -40,6 +40,7 @@ on_devices! {
     conv_transpose2d_matches => golden_conv_transpose2d_on_the_cpu, golden_conv_transpose2d_on_a_gpu;
     r1_r2_matches => golden_r1_r2_on_the_cpu, golden_r1_r2_on_a_gpu;
     r1_dcgan_nobn_matches => golden_r1_dcgan_nobn_on_the_cpu, golden_r1_dcgan_nobn_on_a_gpu;
+    r3gan_steps_match => golden_r3gan_steps_on_the_cpu, golden_r3gan_steps_on_a_gpu;
 }
 
 fn conv2d_matches(device: &Device) {
@@ -57,4 +58,8 @@ fn r1_r2_matches(device: &Device) {
 
 fn r1_dcgan_nobn_matches(device: &Device) {
     Golden::load_all("r1_dcgan_nobn").iter().for_each(|golden| block_on(penalties::r1_dcgan_nobn(golden, device)));
+}
+
+fn r3gan_steps_match(device: &Device) {
+    Golden::load_all_if_known("r3gan_step").iter().for_each(|golden| block_on(r3gan::steps(golden, device)));
 }

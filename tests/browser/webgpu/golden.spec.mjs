@@ -8,10 +8,10 @@ import { serve } from "../server.mjs";
 
 const PROGRAM = process.env.WHELP_GOLDEN_PROGRAM;
 const GOLDEN = process.env.WHELP_GOLDEN_DIR ?? fileURLToPath(new URL("../../golden/", import.meta.url));
-const CHECKED = /^(conv2d_|conv_transpose2d_|r1_r2|r1_dcgan_nobn).*\.safetensors$/;
+const CHECKED = /^(conv2d_|conv_transpose2d_|r1_r2|r1_dcgan_nobn|r3gan_step).*\.safetensors$/;
 
 for (const [device, program] of [["wgpu", "graphics"], ["cpu", "processor"], ["cpu", "threads"]]) {
-  test(`golden convolutions and penalties, on ${device}, by the program for ${program}`, async ({ page }) => {
+  test(`golden convolutions, penalties and steps, on ${device}, by the program for ${program}`, async ({ page }) => {
     expect(PROGRAM, "WHELP_GOLDEN_PROGRAM: where `cargo xtask test` has put the compiled checks").toBeTruthy();
     const site = await serve(PROGRAM);
     await page.goto(site.origin);

@@ -1,12 +1,10 @@
 //! Cropping and resizing against Pillow's own numbers, in 8 bits throughout.
-//!
-//! Reads `resize.safetensors` from `$WHELP_GOLDEN_DIR`, or from `tests/golden`; every size comes from the file.
-
-use std::path::PathBuf;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
 use whelp::data::{Filter, Raster, resize_square};
+
+use super::file::folder;
 
 #[test]
 fn golden_resize_lanczos_as_pillow() {
@@ -20,8 +18,7 @@ fn golden_resize_bicubic_as_pillow() {
 
 /// Every image of the file, `saturated` among them: the clipping between the passes is part of the claim.
 fn compare(filter: Filter, output: &str) {
-    let folder = std::env::var_os("WHELP_GOLDEN_DIR").map_or_else(|| PathBuf::from("tests/golden"), PathBuf::from);
-    let bytes = std::fs::read(folder.join("resize.safetensors")).expect("the golden file is there");
+    let bytes = std::fs::read(folder().join("resize.safetensors")).expect("the golden file is there");
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let case: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
     let tolerance = |key: &str| case["tolerance"][key].as_f64().unwrap();

@@ -6,7 +6,7 @@ mod checks;
 use std::cell::RefCell;
 
 use checks::file::Golden;
-use checks::{convolutions, penalties};
+use checks::{convolutions, penalties, r3gan};
 use wasm_bindgen::prelude::*;
 use whelp::device::{self, DeviceChoice, DeviceError, OpenDevice};
 
@@ -22,7 +22,7 @@ pub use wasm_bindgen_rayon::init_thread_pool;
 /// Every thread runs it.
 fn main() {}
 
-/// Comes before the first check, once.
+/// The page calls it once, before the first check.
 #[wasm_bindgen]
 pub fn start() {
     whelp::platform::run_constructors();
@@ -30,7 +30,7 @@ pub fn start() {
 }
 
 thread_local! {
-    /// A page can open its graphics device once.
+    /// The open device: a page can open its GPU only once.
     static OPENED: RefCell<Option<(DeviceChoice, OpenDevice)>> = const { RefCell::new(None) };
 }
 
@@ -45,10 +45,10 @@ async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     Ok(opened)
 }
 
-/// Computes what is in a golden file on the device of that name and compares; returns the name of what computed.
+/// Computes a golden file's outputs on a device (`wgpu` or `cpu`) and compares them; returns the device's description.
 ///
 /// # Panics
-/// With the first number that is off.
+/// At the first number that is off.
 #[wasm_bindgen]
 pub async fn check(device: String, name: String, bytes: Vec<u8>) -> Result<String, JsError> {
     let opened = open(device.parse()?).await?;
@@ -59,6 +59,7 @@ pub async fn check(device: String, name: String, bytes: Vec<u8>) -> Result<Strin
         name if name.starts_with("conv_transpose2d_") => convolutions::conv_transposed2d(&golden, device).await,
         name if name.starts_with("r1_r2") => penalties::r1_r2(&golden, device).await,
         name if name.starts_with("r1_dcgan_nobn") => penalties::r1_dcgan_nobn(&golden, device).await,
+        name if name.starts_with("r3gan_step") => r3gan::steps(&golden, device).await,
         other => return Err(JsError::new(&format!("{other}: nothing checks this golden file here"))),
     }
     Ok(opened.description)

@@ -1,5 +1,7 @@
 //! One golden file.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -43,6 +45,14 @@ impl Golden {
         }
     }
 
+    /// Row-major whole numbers.
+    pub fn integers(&self, tensor: &str) -> Vec<i64> {
+        let file = self.file();
+        let view = file.tensor(tensor).unwrap_or_else(|_| panic!("{}: no tensor {tensor}", self.name));
+        assert_eq!(view.dtype(), Dtype::I64, "{}: {tensor}", self.name);
+        bytemuck::pod_collect_to_vec(view.data())
+    }
+
     pub fn tensor<const D: usize>(&self, tensor: &str, device: &Device) -> Tensor<D> {
         let shape: [usize; D] = self.shape(tensor).try_into().unwrap();
         Tensor::from_data(TensorData::new(self.values(tensor), shape), device)
@@ -66,6 +76,29 @@ impl Golden {
     pub async fn compare<const D: usize>(&self, tensor: &str, got: Tensor<D>) {
         assert_eq!(got.dims().to_vec(), self.shape(tensor), "{}: shape of {tensor}", self.name);
         self.check(tensor, &read(got).await);
+    }
+
+    /// Compares trained weights under the case's `weight_tolerance`, all tensors taken together.
+    ///
+    /// Adam's first steps are about lr · sign(gradient). Where a gradient is almost 0, rounding chooses its sign: a few
+    /// weights may be off by steps of their own, all others by rounding alone.
+    pub fn check_weights(&self, trained: &BTreeMap<String, Vec<f32>>) {
+        let tolerance = |key: &str| self.number(&format!("/weight_tolerance/{key}"));
+        let (abs, abs_all) = (tolerance("abs"), tolerance("abs_all"));
+        let (mut within, mut total) = (0usize, 0usize);
+        for (name, got) in trained {
+            let want = self.values(name);
+            assert_eq!(got.len(), want.len(), "{}: number of values of {name}", self.name);
+            for (got, want) in got.iter().zip(want) {
+                let error = f64::from((got - want).abs());
+                // Not a number is not within anything.
+                assert!(error <= abs_all, "{}: {name}: off by {error:e}, allowed {abs_all:e}", self.name);
+                within += usize::from(error <= abs);
+                total += 1;
+            }
+        }
+        let share = within as f64 / total as f64;
+        assert!(share >= tolerance("share"), "{}: only {share} of the weights are within {abs:e}", self.name);
     }
 
     fn tolerance(&self, tensor: &str) -> (f64, f64) {

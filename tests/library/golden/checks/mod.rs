@@ -4,3 +4,4 @@
 pub mod convolutions;
 pub mod file;
 pub mod penalties;
+pub mod r3gan;

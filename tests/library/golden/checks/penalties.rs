@@ -87,15 +87,15 @@ async fn check<M: Module>(
         golden.compare(ratio, norms.mean()).await;
         moving.push(Dual::moving(image.autodiff(), gradient.autodiff()));
     }
-    let moved = |images: &Dual<4>| {
+    let directional = |images: &Dual<4>| {
         let Dual { value, tangent } = discriminate(&network, images.clone());
         (value, tangent.expect("the pictures are moving"))
     };
 
-    let (_, tangent) = moved(&moving[0]);
+    let (_, tangent) = directional(&moving[0]);
     check_gradients(golden, "grad_r1", &network, penalty(gamma, tangent).backward(), &golden_name).await;
 
-    let ((real, tangent_real), (fake, tangent_fake)) = (moved(&moving[0]), moved(&moving[1]));
+    let ((real, tangent_real), (fake, tangent_fake)) = (directional(&moving[0]), directional(&moving[1]));
     golden.compare("d_real", real.clone()).await;
     golden.compare("d_fake", fake.clone()).await;
     let loss_d = discriminator_loss(Loss::Relativistic, 0.0, real.clone(), fake.clone());
