@@ -88,7 +88,17 @@ fn an_imported_checkpoint_trains_on_any_pictures_without_a_warning() {
     }
     let last = last.unwrap();
     assert_eq!((last.meta.progress.step, last.meta.data.count), (3, 10));
-    assert_ne!(last.tensors["generator.blocks.0.conv.weight"], checkpoint.tensors["generator.blocks.0.conv.weight"]);
+    // Adam moves every weight of both networks by about the learning rate in each step.
+    let lr = checkpoint.meta.config.train.generator_lr;
+    assert_eq!(lr, checkpoint.meta.config.train.discriminator_lr);
+    let trained = |name: &&String| ["generator.", "discriminator."].iter().any(|network| name.starts_with(network));
+    for name in checkpoint.tensors.keys().filter(trained).filter(|name| name.ends_with("conv.weight")) {
+        let [before, after] = [&checkpoint, &last].map(|checkpoint| &checkpoint.tensors[name].values);
+        let moves = before.iter().zip(after).map(|(before, after)| f64::from((after - before).abs()));
+        let steps = moves.sum::<f64>() / before.len() as f64 / lr;
+        println!("{name} {steps}");
+        assert!((0.5..3.1).contains(&steps), "{name} has moved by {steps} learning rates in three steps");
+    }
 }
 
 #[test]

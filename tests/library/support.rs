@@ -52,6 +52,18 @@ pub fn pictures(count: usize) -> Arc<Dataset> {
     Arc::new(builder.finish().unwrap())
 }
 
+/// `count` pictures of 32 pixels, each in one colour: drawn about `colour`, with a standard deviation of `spread` grey levels.
+pub fn plain_pictures(count: usize, colour: [f32; 3], spread: f32) -> Arc<Dataset> {
+    let mut builder = DatasetBuilder::new("plain pictures", 32);
+    for index in 0..count {
+        let numbers = Random::new(98, Stream::Init, index as u64).normals(3);
+        let level = |channel: usize| (colour[channel] + spread * numbers[channel]).clamp(0.0, 255.0).round() as u8;
+        let pixels = (0..3).flat_map(|channel| vec![level(channel); 32 * 32]).collect();
+        builder.push(&format!("{index}.png"), Ok(pixels));
+    }
+    Arc::new(builder.finish().unwrap())
+}
+
 /// A run that takes a moment: width 4, batch 4, `steps` steps.
 pub fn tiny_config(steps: u64) -> RunConfig {
     let mut config = RunConfig::default();

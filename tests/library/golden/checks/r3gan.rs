@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use whelp::config::{Architecture, Loss, RunConfig};
+use whelp::data::PictureKind;
 use whelp::models::{Discriminator, Generator};
-use whelp::protocol::PictureKind;
 use whelp::train::{Batch, Trainer};
 use whelp::weights::{self, DeviceTensor};
 
