@@ -96,7 +96,6 @@ fn an_imported_checkpoint_trains_on_any_pictures_without_a_warning() {
         let [before, after] = [&checkpoint, &last].map(|checkpoint| &checkpoint.tensors[name].values);
         let moves = before.iter().zip(after).map(|(before, after)| f64::from((after - before).abs()));
         let steps = moves.sum::<f64>() / before.len() as f64 / lr;
-        println!("{name} {steps}");
         assert!((0.5..3.1).contains(&steps), "{name} has moved by {steps} learning rates in three steps");
     }
 }

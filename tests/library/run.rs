@@ -2,8 +2,7 @@
 
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
-use whelp::config::{Architecture, Length, Loss, Norm, RunConfig};
-use whelp::data::Grid;
+use whelp::config::{Architecture, Length, Norm, RunConfig};
 use whelp::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use whelp::run::Run;
 use whelp::series::{
@@ -187,34 +186,22 @@ fn every_nth_epoch_is_drawn_at_the_step_that_completes_it() {
 }
 
 #[test]
-fn samples_show_whole_pictures_of_the_newest_generator() {
+fn samples_are_drawn_anew_and_show_whole_pictures() {
     let mut config = tiny_config(20);
     config.train.generator_lr = 1e-2;
-    config.train.ema_half_life_kimg = 0.0;
-    let grids = |config: RunConfig| -> Vec<_> {
-        let grids = play(config, |_, _| {}).into_iter().filter_map(|event| match event {
+    let events = play(config, |_, _| {});
+    let grids: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
             Event::Samples { grid, .. } => Some(grid),
             _ => None,
-        });
-        grids.collect()
-    };
-    let trained = grids(config.clone());
-    let [untrained, last] = &trained[..] else { panic!("{} grids", trained.len()) };
-    for grid in [untrained, last] {
+        })
+        .collect();
+    let [first, last] = grids[..] else { panic!("{} grids", grids.len()) };
+    for grid in [first, last] {
         assert_eq!((grid.count, grid.columns, grid.tile, grid.pixels.len()), (4, 2, 32, 64 * 64 * 3));
     }
-    // Grey levels, on average over all pixels.
-    let change = |grid: &Grid| {
-        let levels = grid.pixels.iter().zip(&untrained.pixels).map(|(a, b)| f64::from(a.abs_diff(*b)));
-        levels.sum::<f64>() / grid.pixels.len() as f64
-    };
-    assert!(change(last) > 1.5, "the pictures have changed by {} levels", change(last));
-    config.train.generator_lr = 1e-30;
-    let still = grids(config);
-    assert_eq!(change(&still[0]), 0.0, "the same seed begins the same");
-    println!("{} {}", change(last), change(&still[1]));
-    // Batch norm's running statistics go on.
-    assert!(change(&still[1]) < change(last) / 2.0, "by {} levels without an update", change(&still[1]));
+    assert_ne!(first.pixels, last.pixels);
 }
 
 #[test]
@@ -292,35 +279,21 @@ fn a_length_in_epochs_counts_pictures() {
     assert_eq!((progress.step, progress.nimg, progress.epoch), (5, 20, 2.0));
 }
 
-/// At a learning rate of 1, the products of R3GAN's layers leave float32 within a few steps.
+/// R3GAN's residual branches begin at 0 and have gradients of 0 in the first step. With an epsilon that float32 rounds to
+/// 0, Adam divides 0 by 0 there: the losses of step 2 are not numbers.
 #[test]
 fn a_run_that_breaks_down_says_so_and_saves_nothing_broken() {
-    let mut config = tiny_config(200);
+    let mut config = tiny_config(4);
     config.model.architecture = Architecture::R3gan;
-    config.model.discriminator_norm = Norm::None;
-    config.model.blocks = 2;
-    config.train.loss = Loss::Lsgan;
-    (config.train.r1_gamma, config.train.r2_gamma) = (1e4, 1e4);
-    config.train.generator_lr = 1.0;
-    config.train.discriminator_lr = 1.0;
-    config.output.checkpoint_steps = Some(1);
+    config.train.adam_eps = 1e-50;
+    config.output.checkpoint_steps = Some(2);
     let events = play(config, |_, _| {});
     let Some(Event::Failed { kind, message }) = events.last() else { panic!("{:?}", story(&events)) };
     assert_eq!(*kind, FailureKind::Diverged, "{message}");
-    let saved: Vec<_> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Checkpoint { bytes, .. } => Some(Checkpoint::from_bytes(bytes).unwrap()),
-            _ => None,
-        })
-        .collect();
-    assert!(!saved.is_empty(), "{message}");
-    for checkpoint in saved {
-        let mut values = checkpoint.tensors.values().flat_map(|tensor| &tensor.values);
-        assert!(values.all(|value| value.is_finite()), "the checkpoint of step {}", checkpoint.meta.progress.step);
-    }
-    let last = series(&events).steps().last().copied().unwrap();
-    assert!(message.contains(&format!("step {}", last + 1)), "{message}, after step {last}");
+    assert!(message.contains("step 2"), "{message}");
+    assert_eq!(series(&events).steps(), [1], "only what is a number is reported");
+    let is_saved = |event: &Event| matches!(event, Event::Checkpoint { .. });
+    assert!(!events.iter().any(is_saved), "{:?}", story(&events));
 }
 
 #[test]
@@ -373,7 +346,6 @@ fn each_network_learns_against_the_other() {
     let (mut run, _commands) = Run::resume(&checkpoint.unwrap(), config, pictures(10), cpu()).unwrap();
     let events: Vec<_> = std::iter::from_fn(|| block_on(run.next())).collect();
     let losses: Vec<f32> = series(&events).get(LOSS_G).skip(60).map(|(_, loss)| loss).collect();
-    println!("{losses:?}");
     // A generator that draws the discriminator's idea of real pictures loses less than ln 2 = 0.693.
     assert!(losses[0] > 2.0 && losses[59] < 0.5, "from {} to {}", losses[0], losses[59]);
 }
