@@ -2,13 +2,17 @@
 
 import { expect, test } from "../fixtures.mjs";
 
-const NOT_THERE = /Failed to load resource: the server responded with a status of 404/;
+/** What Chromium says of files that a server does not have, and of the modules among them. */
+const NOT_THERE = [
+  /Failed to load resource: the server responded with a status of 404/,
+  /failed request: .*\/trainer-\w+\.js(\?attempt=\d+)?$/,
+];
 
 /** Answers as a server does that has no such files. */
 const notThere = (route) => route.fulfill({ status: 404, contentType: "text/plain", body: "not there" });
 
 test("without the program for WebGPU the processor trains, and it is said why; the next load takes it", async ({ expectedFaults, page, whelp }) => {
-  expectedFaults.push(NOT_THERE);
+  expectedFaults.push(...NOT_THERE);
   await page.context().route("**/graphics/*", notThere);
   await whelp.open();
   await expect(whelp.part("device")).toContainText("CPU");
@@ -20,7 +24,7 @@ test("without the program for WebGPU the processor trains, and it is said why; t
 });
 
 test("a page without any program for the device waits for the first one", async ({ expectedFaults, page, whelp }) => {
-  expectedFaults.push(NOT_THERE);
+  expectedFaults.push(...NOT_THERE);
   const asked = [];
   const programs = /\/(graphics|threads|processor)\/trainer-\w+\.js/;
   await page.context().route(programs, (route) => {
