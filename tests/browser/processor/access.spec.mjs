@@ -124,7 +124,7 @@ test("a value that a setting does not accept is refused in a sentence that names
   // Values that are valid alone can be wrong together. Choosing a recipe replaces them all.
   await whelp.unfold("model");
   await whelp.part("setting-architecture").selectOption({ label: "DCGAN" });
-  await expect(complaint).toContainText("train.r1_gamma is");
+  await expect(complaint).toContainText("train.r1_gamma needs model.discriminator_norm=none");
   await whelp.settle({ batch: "" });
   await whelp.part("setting-recipe").selectOption("dcgan32");
   await expect(complaint).toHaveCount(0);
