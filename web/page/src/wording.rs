@@ -39,15 +39,33 @@ pub fn of_failure(kind: FailureKind, message: &str) -> String {
     [sentence(message).as_str(), advice].join(" ").trim_end().to_owned()
 }
 
-/// A clause with a capital and a full stop.
+/// A clause with a capital and a full stop. What begins with a name, such as `cut.safetensors`, `train.batch` or `my-dogs:`,
+/// keeps its letters.
 fn sentence(clause: &str) -> String {
-    let mut letters = clause.trim_end_matches('.').chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    let clause = clause.trim_end_matches('.');
+    let begins_with_word = clause.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
+    let mut letters = clause.chars();
+    match letters.next() {
+        Some(first) if begins_with_word => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        Some(_) => format!("{clause}."),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_keep_their_letters() {
+        assert_eq!(sentence("this is no picture"), "This is no picture.");
+        for named in
+            ["cut.safetensors was not opened", "train.batch is 0", "loss/g is NaN at step 1", "my-dogs: no pictures"]
+        {
+            assert_eq!(sentence(named), format!("{named}."));
+        }
+        assert_eq!(sentence(""), "");
+    }
 
     #[test]
     fn whatever_fails_is_told_in_whole_sentences_without_the_terminals_words() {
