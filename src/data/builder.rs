@@ -363,7 +363,7 @@ mod tests {
         let mut builder = DatasetBuilder::new("my folder", 2);
         builder.push("a.txt", Err(DecodeError::NotAPicture));
         let sentence = builder.finish().unwrap_err().to_string();
-        assert!(sentence.starts_with("None of the 1 files in my folder can be used"), "{sentence}");
+        assert!(sentence.starts_with("The only file in my folder cannot be used"), "{sentence}");
         assert!(sentence.contains("a.txt: This isn't a picture"), "{sentence}");
         let sentence = DatasetBuilder::new("my folder", 2).finish().unwrap_err().to_string();
         assert!(sentence.starts_with("There are no files in my folder."), "{sentence}");

@@ -75,13 +75,20 @@ impl DecodeError {
     }
 }
 
+fn unusable(files: usize, name: &str) -> String {
+    match files {
+        1 => format!("The only file in {name} cannot be used"),
+        _ => format!("None of the {files} files in {name} can be used"),
+    }
+}
+
 /// Why there is no data set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
     /// There were files, and none could be used.
     #[error(
-        "None of the {files} files in {name} can be used. {reasons} Choose a folder, a zip or tar \
-         archive, or files with JPEG, PNG, WebP, GIF, BMP or TIFF pictures."
+        "{}. {reasons} Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, GIF, BMP or TIFF pictures.",
+        unusable(*.files, .name)
     )]
     NoPictures {
         /// The source.

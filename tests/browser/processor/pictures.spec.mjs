@@ -118,7 +118,7 @@ test("the page says why files cannot be used, and keeps the earlier pictures", a
   writeFileSync(torn, zip([["0.png", png(48, 0)]]).subarray(0, -40));
   await whelp.open();
   await drop(page, [folder]);
-  await expect(whelp.part("error").last()).toContainText("None of the 1 files in letters is a picture");
+  await expect(whelp.part("error").last()).toContainText("The only file in letters cannot be used");
   await whelp.part("pick-pictures").setInputFiles(torn);
   await expect(whelp.part("error").last()).toContainText("torn.zip cannot be read as an archive");
   await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
@@ -169,7 +169,7 @@ test("MNIST's files are read with their labels and trained on in grey", async ({
 
   const [pictures, labels, others] = files.map(([name]) => path.join(folder, name));
   await whelp.part("pick-pictures").setInputFiles([pictures, others]);
-  await expect(whelp.part("error").last()).toContainText("20 pictures, but other-labels-idx1-ubyte 19 labels");
+  await expect(whelp.part("error").last()).toContainText("train-images-idx3-ubyte.gz holds 20 pictures, but other-labels-idx1-ubyte holds 19 labels");
   await whelp.part("use-builtin").click();
   await expect(whelp.part("data-summary")).toContainText("Built-in dogs");
   await whelp.part("pick-pictures").setInputFiles([pictures, labels]);
