@@ -102,6 +102,9 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // The group holds what the command has started too, the server above all.
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
