@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_divergence_says_how_to_continue() {
-        let failure = Failure::start(RunError::Diverged { step: 3, series: "loss/d", value: f32::NAN });
+        let failure = Failure::start(RunError::Diverged { step: 3, name: "loss/d".to_owned(), value: f32::NAN });
         assert_eq!(failure.to_string(), "training diverged: loss/d is NaN at step 3");
         let failure = Failure::run(FailureKind::Diverged, &failure.to_string());
         assert!(failure.to_string().contains("--set train.generator_lr=1e-4") && failure.status() == 2, "{failure}");

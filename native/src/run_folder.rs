@@ -10,6 +10,7 @@ use whelp::protocol::Event;
 
 use crate::failure::Failure;
 use crate::png;
+use crate::storage::replace_file;
 use crate::tensorboard::TensorBoard;
 
 /// How many of the `step_*` checkpoints are kept; older ones are deleted. `latest` is always the newest.
@@ -143,13 +144,7 @@ fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_whole(path, bytes)
 }
 
-/// Writes a file completely or not at all: under a temporary name, synced to the disk, then renamed.
+/// Writes a file completely or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
+    replace_file(path, |file| file.write_all(bytes))
 }

@@ -52,18 +52,7 @@ impl Storage for FolderStorage {
     async fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let path = self.path(name)?;
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        // With the process's number in its name, so that two processes can write the same file: the last one wins.
-        let mut unfinished = path.clone().into_os_string();
-        unfinished.push(format!(".{}.{UNFINISHED}", std::process::id()));
-        let written = File::create(&unfinished).and_then(|mut file| {
-            write(&mut file)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        });
-        if written.is_err() {
-            let _ = fs::remove_file(unfinished);
-        }
-        written
+        replace_file(&path, write)
     }
 
     async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {
@@ -95,6 +84,25 @@ impl Storage for FolderStorage {
     async fn touch(&self, name: &str) -> io::Result<()> {
         File::options().append(true).open(self.path(name)?)?.set_modified(SystemTime::now())
     }
+}
+
+/// Writes a file completely or not at all: under a temporary name, synced to the disk, then renamed.
+///
+/// # Errors
+/// Those of `write` and of the system; a file of that name stays as it was.
+pub fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // With the process's number in its name, so that two processes can write the same file: the last one wins.
+    let mut unfinished = path.to_owned().into_os_string();
+    unfinished.push(format!(".{}.{UNFINISHED}", std::process::id()));
+    let written = File::create(&unfinished).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(unfinished);
+    }
+    written
 }
 
 #[cfg(test)]

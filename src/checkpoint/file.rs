@@ -174,14 +174,23 @@ impl Checkpoint {
                 return Err(CheckpointError::Type { name: name.to_owned(), found: format!("{:?}", view.dtype()) });
             }
             // The data of a safetensors file need not be aligned.
-            let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
-            if values.iter().any(|v| !v.is_finite()) {
-                return Err(CheckpointError::NotFinite { name: name.to_owned() });
-            }
+            let values = bytemuck::pod_collect_to_vec(view.data());
             let tensor = HostTensor { name: name.to_owned(), shape: view.shape().to_vec(), values };
             tensors.insert(name.to_owned(), tensor);
         }
-        Ok(Self { meta, tensors })
+        let checkpoint = Self { meta, tensors };
+        match checkpoint.not_finite() {
+            Some((name, _)) => Err(CheckpointError::NotFinite { name: name.to_owned() }),
+            None => Ok(checkpoint),
+        }
+    }
+
+    /// The first tensor with NaN or infinity in it, and that value: training has broken down.
+    pub fn not_finite(&self) -> Option<(&str, f32)> {
+        self.tensors.values().find_map(|tensor| {
+            let value = tensor.values.iter().find(|value| !value.is_finite())?;
+            Some((tensor.name.as_str(), *value))
+        })
     }
 }
 

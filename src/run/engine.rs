@@ -41,12 +41,12 @@ pub enum RunError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A value became NaN or infinite.
-    #[error("training diverged: {series} is {value} at step {step}")]
+    #[error("training diverged: {name} is {value} at step {step}")]
     Diverged {
         /// The first step at which it was.
         step: u64,
-        /// Its name, e.g. `loss/d`.
-        series: &'static str,
+        /// Its name: a series, e.g. `loss/d`, or a tensor of the checkpoint.
+        name: String,
         /// Its value.
         value: f32,
     },
@@ -367,8 +367,8 @@ impl Run {
             // The values come in the order of the tensors above.
             let values: Vec<(&'static str, f32)> =
                 names.into_iter().zip(&mut read).map(|((name, _), values)| (name, mean(&values))).collect();
-            if let Some(&(series, value)) = values.iter().find(|(_, value)| !value.is_finite()) {
-                return Err(RunError::Diverged { step, series, value });
+            if let Some(&(name, value)) = values.iter().find(|(_, value)| !value.is_finite()) {
+                return Err(RunError::Diverged { step, name: name.to_owned(), value });
             }
             series.push(step, values);
         }
@@ -407,7 +407,7 @@ impl Run {
     }
 
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
-        // Reading back the losses first: weights behind a NaN loss must not be saved.
+        // The losses first: a run that has diverged ends by what diverged first.
         self.tick().await?;
         let Trainer { step, nimg, .. } = self.trainer;
         let seed = self.config.seed;
@@ -420,7 +420,12 @@ impl Run {
             history: self.history.clone(),
             adaptive: self.adaptive_state().await?,
         };
-        let bytes = checkpoint::capture(&self.trainer, meta).await?.to_bytes();
+        let checkpoint = checkpoint::capture(&self.trainer, meta).await?;
+        // Losses are taken before a step's updates, so they don't tell whether the last ones left numbers.
+        if let Some((name, value)) = checkpoint.not_finite() {
+            return Err(RunError::Diverged { step, name: name.to_owned(), value });
+        }
+        let bytes = checkpoint.to_bytes();
         self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
         Ok(())

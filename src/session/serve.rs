@@ -54,12 +54,12 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
 }
 
 /// Reports how far the pictures of one request have been read.
-struct Reading<T> {
+struct LoadWatch<T> {
     session: Rc<Session<T>>,
     id: u32,
 }
 
-impl<T: Transport> Watch for Reading<T> {
+impl<T: Transport> Watch for LoadWatch<T> {
     fn progress(&self, done: usize, total: usize, skipped: usize) {
         self.session.post(Reply::DataProgress { id: self.id, done, total, skipped });
     }
@@ -159,7 +159,7 @@ impl<T: Transport> Session<T> {
     // Pictures.
 
     async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: T::Files, preparation: Preparation) {
-        let watch = Reading { session: self.clone(), id };
+        let watch = LoadWatch { session: self.clone(), id };
         let loaded = self.transport.read_pictures(source, files, preparation, &watch).await;
         // If it was cancelled or replaced by a newer request, the front end does not expect these pictures any more.
         if watch.is_cancelled() {
