@@ -44,7 +44,7 @@ pub fn page(devices: &[Device], effort: Effort, paths: &Paths, steps: &Steps) ->
         let compiled = steps.run("Compile the page", || bundle::compile_page(paths)).and_then(|()| {
             devices.iter().try_for_each(|device| {
                 let what = format!("Compile the worker's program for {}", device.name());
-                steps.run(&what, || programs::compile(&[TRAINER], *device, paths))
+                steps.run(&what, || programs::compile(&[TRAINER], *device, paths).map(drop))
             })
         });
         tools.join().unwrap_or_else(|_| Err(anyhow!("the set-up of the tools was given up; see above")))?;

@@ -20,6 +20,9 @@ pub const PROFILE: &str = "web";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The state of a program that only the compiler has made.
+const COMPILED: &str = "compiled";
+
 /// Three programs, compiled and made with either effort, of a few branches.
 const KEPT_FOLDERS: usize = 36;
 
@@ -86,29 +89,35 @@ pub const GOLDEN: Program = Program {
     ],
 };
 
-/// Compiles `programs` for `device` where they are not kept.
-pub fn compile(programs: &[Program], device: Device, paths: &Paths) -> Result<()> {
-    let missing = programs.iter().filter_map(|program| match program.compiled(device, paths) {
-        Ok(folder) if folder.exists() => None,
-        Ok(folder) => Some(Ok((program, folder))),
-        Err(error) => Some(Err(error)),
-    });
-    let missing = missing.collect::<Result<Vec<_>>>()?;
-    if missing.is_empty() {
-        return Ok(());
+/// Compiles `programs` for `device` where they are not kept; returns a name for what each of them is made of.
+pub fn compile(programs: &[Program], device: Device, paths: &Paths) -> Result<Vec<String>> {
+    let keys = || programs.iter().map(|program| program.key(device, paths)).collect::<Result<Vec<_>>>();
+    loop {
+        let before = keys()?;
+        let named = programs.iter().zip(&before);
+        let missing: Vec<_> =
+            named.filter(|(program, key)| !program.folder(device, COMPILED, key, paths).exists()).collect();
+        if missing.is_empty() {
+            return Ok(before);
+        }
+        let _lock = Lock::take(&paths.wasm_target, &format!("compiling the program for {}", device.name()))?;
+        forget_other_checkouts(&paths.wasm_target, paths)?;
+        let packages: Vec<&str> = missing.iter().map(|(program, _)| program.package).collect();
+        run(&mut compile_command(&packages, Some(device), paths)?)?;
+        // The compiler may have read what the name does not stand for; under a wrong name it would be taken for right later.
+        if keys()? != before {
+            println!("   Sources have changed meanwhile: they are compiled again.");
+            continue;
+        }
+        for (program, key) in missing {
+            let binary = format!("{}.wasm", (program.binary)(device));
+            // Copied under the lock: the next device's program may have the same name.
+            keep(&program.folder(device, COMPILED, key, paths), |unfinished| {
+                files::copy_if_different(&compiled_file(&binary, paths), &unfinished.join(&binary))
+            })?;
+        }
+        return Ok(before);
     }
-    let _lock = Lock::take(&paths.wasm_target, &format!("compiling the program for {}", device.name()))?;
-    forget_other_checkouts(&paths.wasm_target, paths)?;
-    let packages: Vec<&str> = missing.iter().map(|(program, _)| program.package).collect();
-    run(&mut compile_command(&packages, Some(device), paths)?)?;
-    for (program, folder) in missing {
-        let binary = format!("{}.wasm", (program.binary)(device));
-        // Copied under the lock: the next device's program may have the same name.
-        keep(&folder, |unfinished| {
-            files::copy_if_different(&compiled_file(&binary, paths), &unfinished.join(&binary))
-        })?;
-    }
-    Ok(())
 }
 
 fn compiled_file(binary: &str, paths: &Paths) -> PathBuf {
@@ -117,13 +126,13 @@ fn compiled_file(binary: &str, paths: &Paths) -> PathBuf {
 
 /// Makes the files of a program that a browser loads; returns their folder.
 pub fn make(program: Program, device: Device, effort: Effort, paths: &Paths) -> Result<PathBuf> {
-    compile(&[program], device, paths)?;
-    let folder = program.made(device, effort, paths)?;
+    let key = compile(&[program], device, paths)?.concat();
+    let folder = program.folder(device, effort.name(), &key, paths);
     if folder.exists() {
         return Ok(folder);
     }
     let binary = (program.binary)(device);
-    let compiled = program.compiled(device, paths)?.join(format!("{binary}.wasm"));
+    let compiled = program.folder(device, COMPILED, &key, paths).join(format!("{binary}.wasm"));
     keep(&folder, |unfinished| {
         run(&mut wasm_bindgen(&compiled, unfinished, paths)?)?;
         if effort == Effort::Full {
@@ -172,19 +181,9 @@ fn compress(folder: &Path, effort: Effort, paths: &Paths) -> Result<()> {
 }
 
 impl Program {
-    /// The folder with the compiler's result.
-    fn compiled(self, device: Device, paths: &Paths) -> Result<PathBuf> {
-        self.folder(device, "compiled", paths)
-    }
-
-    /// The folder with what a browser loads.
-    fn made(self, device: Device, effort: Effort, paths: &Paths) -> Result<PathBuf> {
-        self.folder(device, effort.name(), paths)
-    }
-
-    fn folder(self, device: Device, state: &str, paths: &Paths) -> Result<PathBuf> {
-        let name = (self.binary)(device);
-        Ok(paths.programs.join(format!("{name}-{}-{state}-{}", device.name(), self.key(device, paths)?)))
+    /// The folder in which a state of the program is kept: as it was compiled, or as it was made with an effort.
+    fn folder(self, device: Device, state: &str, key: &str, paths: &Paths) -> PathBuf {
+        paths.programs.join(format!("{}-{}-{state}-{key}", (self.binary)(device), device.name()))
     }
 
     /// Names what the program is made of: 32 hexadecimal digits.
@@ -254,4 +253,24 @@ fn forget_oldest(kept: &Path) -> Result<()> {
     folders.sort();
     let surplus = folders.len().saturating_sub(KEPT_FOLDERS);
     folders.into_iter().take(surplus).try_for_each(|(_, folder)| remove_folder(&folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_kept_whole_or_not_at_all_and_not_made_twice() {
+        let place = std::env::temp_dir().join(format!("xtask-programs-{}", std::process::id()));
+        let folder = place.join("program");
+        assert!(keep(&folder, |_| anyhow::bail!("on purpose")).is_err());
+        assert!(!folder.exists());
+        let make = |text: &'static str| {
+            move |unfinished: &Path| files::write_if_different(&unfinished.join("a.wasm"), text.as_bytes()).map(drop)
+        };
+        keep(&folder, make("first")).unwrap();
+        keep(&folder, make("second")).unwrap();
+        assert_eq!(std::fs::read(folder.join("a.wasm")).unwrap(), b"first");
+        remove_folder(&place).unwrap();
+    }
 }
