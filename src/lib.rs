@@ -13,6 +13,8 @@ pub mod config;
 pub mod data;
 #[cfg(feature = "engine")]
 pub mod device;
+#[cfg(feature = "engine")]
+pub mod features;
 pub mod fields;
 #[cfg(feature = "engine")]
 pub mod losses;
