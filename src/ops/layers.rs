@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent};
+use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent, relu6};
 
 /// A convolution with square kernels and zero padding, without dilation.
 #[derive(Module, Debug)]
@@ -76,6 +76,20 @@ impl Conv {
         let tangent =
             input.tangent.map(|tangent| leaky_relu_tangent(self.convolve(tangent, None), value.clone(), slope));
         Dual { value, tangent }
+    }
+
+    /// The convolution, then a ReLU6: `min(max(x, 0), 6)`. Bias and ReLU6 share one pass over memory. Without a tangent:
+    /// a ReLU6 is only in frozen networks, which have none.
+    ///
+    /// # Shapes
+    /// As for [`Conv::forward`].
+    pub fn forward_relu6(&self, input: Tensor<4>) -> Tensor<4> {
+        let [channels_out, _, _, _] = self.weight.dims();
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([channels_out], &input.device()),
+        };
+        relu6(self.convolve(input, None), bias)
     }
 
     fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {

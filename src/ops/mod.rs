@@ -14,11 +14,11 @@ mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
 mod layers;
-mod leaky_relu;
 #[cfg(feature = "flex")]
 mod parallel;
 mod pixels;
 mod recolor;
+mod rectifier;
 mod resample;
 mod tanh;
 mod warp;
@@ -31,11 +31,11 @@ pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
 pub use layers::{Conv, ConvTranspose, Linear};
-pub use leaky_relu::{leaky_relu, leaky_relu_tangent};
 #[cfg(feature = "flex")]
 pub(crate) use parallel::threads;
 pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
+pub use rectifier::{leaky_relu, leaky_relu_tangent, relu6};
 pub use resample::{blur_down, blur_up, nearest_up};
 pub use tanh::tanh;
 pub use warp::{Warp, Warps, warp};
