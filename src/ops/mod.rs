@@ -4,6 +4,7 @@
 mod adam;
 mod average;
 mod batch_norm;
+mod bilinear;
 mod blur;
 mod convolution;
 mod cross_entropy;
@@ -26,6 +27,7 @@ mod warp;
 pub use adam::{AdamStep, adam};
 pub use average::moving_average;
 pub use batch_norm::{Normalization, batch_norm};
+pub use bilinear::resize_bilinear;
 pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_weight_gradient};
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;

@@ -48,6 +48,30 @@ pub unsafe fn collect_chunks(
     values
 }
 
+/// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the
+/// first map, and for each later one what `work` left there.
+///
+/// # Safety
+/// `work` writes every value of its map.
+pub unsafe fn map_by_map(
+    source: &[f32],
+    from: usize,
+    to: usize,
+    scratch: usize,
+    work: impl Fn(&[f32], &mut [MaybeUninit<f32>], &mut [f32]) + Send + Sync,
+) -> Vec<f32> {
+    let maps = (CHUNK / to.max(from)).max(1);
+    // SAFETY: passed on.
+    unsafe {
+        collect_chunks(source.len() / from * to, maps * to, |index, target| {
+            let mut scratch = vec![0.0; scratch];
+            for (source, target) in source[index * maps * from..].chunks(from).zip(target.chunks_mut(to)) {
+                work(source, target, &mut scratch);
+            }
+        })
+    }
+}
+
 /// `f` of the values at each place of slices of one length.
 pub fn zip<const N: usize>(values: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Copy + Send + Sync) -> Vec<f32> {
     zip_maps(values, CHUNK, |_| f)

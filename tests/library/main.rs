@@ -4,6 +4,7 @@
 
 mod augment;
 mod batch_norm;
+mod bilinear;
 mod checkpoint;
 mod convolution;
 mod data;
