@@ -16,14 +16,14 @@ use burn::tensor::DType;
 use blocked::{Pass, weight_gradient};
 use planar::Planar;
 
-use super::ConvolutionBackend;
 use super::geometry::Geometry;
+use super::{Convolution, ConvolutionBackend};
 use crate::ops::flex::{tensor, values};
 
 impl ConvolutionBackend for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::convolve(x, weight, geometry);
+        if let Some(convolution) = for_burn(&x, &geometry) {
+            return with_burn::convolve(x, weight, convolution);
         }
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let (x, weight) = (values(&x), values(&weight));
@@ -35,8 +35,8 @@ impl ConvolutionBackend for Flex {
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&y, &geometry) {
-            return with_burn::convolve_transposed(y, weight, geometry);
+        if let Some(convolution) = for_burn(&y, &geometry) {
+            return with_burn::convolve_transposed(y, weight, geometry, convolution);
         }
         let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
         let (y, weight) = (values(&y), values(&weight));
@@ -48,8 +48,8 @@ impl ConvolutionBackend for Flex {
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::correlate(x, y, geometry);
+        if let Some(convolution) = for_burn(&x, &geometry) {
+            return with_burn::correlate(x, y, geometry, convolution);
         }
         let (x, y) = (x.to_contiguous(), y.to_contiguous());
         let (x, y) = (values(&x), values(&y));
@@ -61,7 +61,9 @@ impl ConvolutionBackend for Flex {
     }
 }
 
-/// Depthwise convolutions would leave all lanes of a block empty but one.
-fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
-    tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
+/// Depthwise convolutions would leave all lanes of a block empty but one. burn has no padding that differs from side to
+/// side.
+fn for_burn(tensor: &FlexTensor, geometry: &Geometry) -> Option<Convolution> {
+    let is_for_burn = tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1];
+    geometry.convolution().filter(|_| is_for_burn)
 }

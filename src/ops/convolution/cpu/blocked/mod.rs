@@ -11,7 +11,6 @@ use kernel::{Products, Sum};
 use layout::Frame;
 
 use super::vectors::LANES;
-use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
 
@@ -26,9 +25,9 @@ thread_local! {
 
 /// The padded input that the kernel moves over.
 fn frame(geometry: &Geometry) -> Frame {
-    let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
+    let Geometry { stride, padding, kernel, input, output, .. } = *geometry;
     let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
-    Frame { size: input, before: [padding; 2], padded }
+    Frame { size: input, before: padding, padded }
 }
 
 /// A convolution or a transposed one: a sum over taps and channels for every pixel of the result.
@@ -72,7 +71,7 @@ struct AxisPhase {
 impl Pass {
     /// For a convolution.
     pub fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
-        let Geometry { convolution: Convolution { stride, groups, .. }, kernel, output, .. } = *geometry;
+        let Geometry { stride, groups, kernel, output, .. } = *geometry;
         let channels @ [depth, _] = geometry.group_channels();
         let source = frame(geometry);
         let positions = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
@@ -90,10 +89,11 @@ impl Pass {
     /// For the gradient of a convolution's input. Each of the `stride²` phases of the result is a convolution of stride
     /// 1 with some of the kernel's positions.
     pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
-        let Geometry { convolution: Convolution { stride, padding, groups }, kernel, input, output, .. } = *geometry;
+        let Geometry { stride, padding, groups, kernel, input, output, .. } = *geometry;
         let [depth, channels_out] = geometry.group_channels();
         // input i + padding = output o · stride + kernel k
         let axis = |axis: usize| -> Vec<AxisPhase> {
+            let padding = padding[axis];
             let phase = |first: usize| {
                 let first_kernel = (first + padding) % stride;
                 AxisPhase {
@@ -252,7 +252,7 @@ fn pack(
 /// - `y`: `[batch, channels out, height, width]`, with the size of the output
 /// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
 pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
-    let Geometry { convolution: Convolution { stride, groups, .. }, batch, kernel, output, .. } = *geometry;
+    let Geometry { stride, groups, batch, kernel, output, .. } = *geometry;
     let [channels_in, channels_out] = geometry.group_channels();
     let [blocks_in, blocks_out] = [channels_in, channels_out].map(layout::count);
     let frame = frame(geometry);

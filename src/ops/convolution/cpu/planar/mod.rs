@@ -9,7 +9,6 @@ use std::mem::MaybeUninit;
 use kernel::{Rows, TILE};
 
 use super::vectors::LANES;
-use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk};
 
@@ -112,21 +111,21 @@ pub struct Planar {
 impl Planar {
     /// For a convolution, or `None` if [`blocked`](super::blocked) is faster or its width does not fill vectors.
     pub fn forward(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
+        let Geometry { stride, padding, kernel, input, output, .. } = *geometry;
         let [channels, _] = geometry.group_channels();
         // Splitting columns costs more than lanes of a block that stay empty, unless most of them do.
         if stride > 1 && 2 * channels > LANES {
             return None;
         }
         let part = [0, 1].map(|axis| output[axis] + kernel[axis].div_ceil(stride) - 1);
-        let frame = Frame { size: input, before: [padding; 2], stride, part };
+        let frame = Frame { size: input, before: padding, stride, part };
         Self::new(geometry, channels, frame, output, |position| position)
     }
 
     /// For the gradient of a convolution's input, likewise: a convolution with the kernel rotated by 180°.
     pub fn transposed(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
-        let before = kernel.map(|kernel| kernel.checked_sub(1 + padding));
+        let Geometry { stride, padding, kernel, input, output, .. } = *geometry;
+        let before = [0, 1].map(|axis| kernel[axis].checked_sub(1 + padding[axis]));
         let ([Some(above), Some(left)], 1) = (before, stride) else {
             return None;
         };
@@ -143,8 +142,8 @@ impl Planar {
         size: [usize; 2],
         position: impl Fn([usize; 2]) -> [usize; 2],
     ) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, .. } = *geometry;
-        let is_pointwise = kernel == [1, 1] && padding == 0 && stride == 1;
+        let Geometry { stride, padding, kernel, .. } = *geometry;
+        let is_pointwise = kernel == [1, 1] && padding == [0, 0] && stride == 1;
         let size = if is_pointwise { [1, size[0] * size[1]] } else { size };
         if !size[1].is_multiple_of(LANES) || size.contains(&0) {
             return None;
@@ -198,7 +197,7 @@ impl Planar {
         let weights = pack(geometry, [count, channels_out], |group, row, channel| {
             weight[(group * channels_out + channel) * count + row]
         });
-        self.run(&weights, x, [geometry.convolution.groups, channels_out])
+        self.run(&weights, x, [geometry.groups, channels_out])
     }
 
     /// `∂⟨y, w * x⟩ / ∂x`, for [`Planar::transposed`].
@@ -211,7 +210,7 @@ impl Planar {
         let weights = pack(geometry, [self.places.len(), depth], |group, row, channel| {
             weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
         });
-        self.run(&weights, y, [geometry.convolution.groups, depth])
+        self.run(&weights, y, [geometry.groups, depth])
     }
 
     /// `∂⟨y, w * x⟩ / ∂w`, for [`Planar::forward`].
@@ -219,7 +218,7 @@ impl Planar {
     /// # Shapes
     /// Those of the geometry.
     pub fn correlate(&self, geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
-        let groups = geometry.convolution.groups;
+        let groups = geometry.groups;
         let [_, channels_out] = geometry.group_channels();
         let [maps, gradient] = [self.channels * self.source.area(), channels_out * self.area()];
         let sums = channels_out * self.places.len();
@@ -249,7 +248,7 @@ impl Planar {
 
 /// The weights of all groups in the order in which they are used, with zeros where the last tile has no channel.
 fn pack(geometry: &Geometry, [rows, channels]: [usize; 2], weight: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
-    let groups = geometry.convolution.groups;
+    let groups = geometry.groups;
     let tiles = channels.div_ceil(TILE);
     let mut packed = Vec::with_capacity(groups * tiles * rows * TILE);
     for group in 0..groups {
