@@ -9,12 +9,13 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::{Dataset, Preparation};
 use whelp::device::{self, OpenDevice};
+use whelp::features::Pretrained;
 use whelp::protocol::{Command, Event};
 use whelp::recipes;
 use whelp::run::{Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::assets::{BUILTIN_DOGS, backbone, builtin_dogs};
 use crate::cli::TrainArguments;
 use crate::data::read_data;
 use crate::failure::{Failure, Outcome};
@@ -32,12 +33,14 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     if let Some(reason) = &device.reason {
         eprintln!("training on the CPU: {reason}");
     }
+    let backbone = backbone(&config)?;
+    let backbone = backbone.as_ref();
     if is_sized_by_device(arguments, &config) {
-        config = sized_by_device(arguments, &config, &data, &device)?;
+        config = sized_by_device(arguments, &config, &data, backbone, &device)?;
     }
     let (run, commands) = match &checkpoint {
-        Some(checkpoint) => Run::resume(checkpoint, config, data, device),
-        None => Run::new(config, data, device),
+        Some(checkpoint) => Run::resume(checkpoint, config, data, device, backbone),
+        None => Run::new(config, data, device, backbone),
     }
     .map_err(Failure::start)?;
     let folder = RunFolder::open(&root)?;
@@ -107,10 +110,11 @@ fn sized_by_device(
     arguments: &TrainArguments,
     config: &ValidConfig,
     data: &Dataset,
+    backbone: Option<&Pretrained>,
     device: &OpenDevice,
 ) -> Result<ValidConfig, Failure> {
     eprintln!("measuring   how large a network suits this device");
-    let calibration = block_on(calibrate(config, data.summary().kind(), device)).map_err(Failure::device)?;
+    let calibration = block_on(calibrate(config, data.summary().kind(), backbone, device)).map_err(Failure::start)?;
     eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
     let mut base = base(arguments, None)?;
     calibration.size.apply(&mut base);

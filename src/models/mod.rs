@@ -8,6 +8,7 @@ mod frozen;
 mod init;
 pub mod layers;
 mod network;
+pub mod projected;
 pub mod r3gan;
 
 pub use batch_norm::BatchNorm;

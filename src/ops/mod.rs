@@ -21,6 +21,7 @@ mod pixels;
 mod recolor;
 mod rectifier;
 mod resample;
+mod spectral_norm;
 mod tanh;
 mod warp;
 
@@ -28,9 +29,7 @@ pub use adam::{AdamStep, adam};
 pub use average::moving_average;
 pub use batch_norm::{Normalization, batch_norm};
 pub use bilinear::resize_bilinear;
-pub use convolution::{
-    Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_same, conv2d_weight_gradient,
-};
+pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_same, conv2d_weight_gradient};
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
@@ -41,5 +40,6 @@ pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
 pub use rectifier::{leaky_relu, leaky_relu_tangent, relu6};
 pub use resample::{blur_down, blur_up, nearest_up};
+pub use spectral_norm::spectral_norm;
 pub use tanh::tanh;
 pub use warp::{Warp, Warps, warp};

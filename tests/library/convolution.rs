@@ -76,6 +76,7 @@ fn transposed_convolutions_agree(device: &Device) {
 
 /// Kernel, stride, groups, channels in and out, size. The sizes are such that rows and columns are padded differently,
 /// and that kernels cover their input without being products.
+#[expect(clippy::type_complexity, reason = "a table of cases")]
 const SAME: [(usize, usize, usize, [usize; 2], [usize; 2]); 14] = [
     (3, 2, 1, [3, 32], [8, 8]),
     (3, 2, 1, [3, 8], [9, 12]),
