@@ -205,6 +205,9 @@ const fn fixed(path: &'static str, label: &'static str, accepts: Accepts, help: 
     Field { path, label, help, accepts, resume: Resume::Fixed }
 }
 
+/// The resolutions that pictures can have, in pixels. 28 is MNIST's; the others are powers of two.
+pub const RESOLUTIONS: &[u64] = &[28, 32, 64, 128, 256];
+
 const LR: Range = Range::above(0.0, 1.0);
 const BETA: Range = Range::below(0.0, 1.0);
 const GAMMA: Range = Range::closed(0.0, 1e4);
@@ -223,7 +226,7 @@ pub const FIELDS: &[Field] = &[
     fixed(
         "data.resolution",
         "Resolution (pixels)",
-        Accepts::OneOf(&[28, 32, 64, 128]),
+        Accepts::OneOf(RESOLUTIONS),
         "Width and height of the square pictures. Twice the resolution is four times the work.",
     ),
     fixed(

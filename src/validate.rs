@@ -58,7 +58,7 @@ impl RunConfig {
         let needs_powers = matches!(model.architecture, Architecture::Dcgan | Architecture::R3gan);
         check(!needs_powers || data.resolution.is_power_of_two(), "data.resolution", &|| {
             let architecture = if is_r3gan { "r3gan" } else { "dcgan" };
-            format!("is {}; model.architecture={architecture} needs 32, 64 or 128", data.resolution)
+            format!("is {}; model.architecture={architecture} needs 32, 64, 128 or 256", data.resolution)
         })?;
         for (field, width) in
             [("model.generator_width", model.generator_width), ("model.discriminator_width", model.discriminator_width)]
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_wrong_value_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
-        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64 or 128");
+        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64, 128 or 256");
         assert_eq!(refused("data.channels=gray"), "data.channels is gray; it accepts auto, rgb or grey");
         assert_eq!(refused("data.crop=boxes"), "data.crop is boxes; it accepts whole, box or both");
         assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number from 2 to 4096");
@@ -202,7 +202,7 @@ mod tests {
         };
         assert_eq!(
             refused(&["data.resolution=28"]),
-            "data.resolution is 28; model.architecture=dcgan needs 32, 64 or 128"
+            "data.resolution is 28; model.architecture=dcgan needs 32, 64, 128 or 256"
         );
         assert_eq!(refused(&["model.conditional=true"]), "model.conditional needs model.architecture=r3gan");
         assert_eq!(refused(&["train.r1_gamma=10"]), "train.r1_gamma needs model.discriminator_norm=none");

@@ -37,7 +37,7 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Height and width of the square pictures, in pixels: 28, 32, 64 or 128.
+    /// Height and width of the square pictures, in pixels: 28, 32, 64, 128 or 256.
     pub resolution: usize,
     /// RGB or grey.
     pub channels: Channels,

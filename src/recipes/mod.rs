@@ -3,6 +3,7 @@
 mod classics;
 mod dcgan;
 pub mod r3gan;
+mod resolution;
 
 use crate::config::{ConfigError, RunConfig};
 use crate::nearest::nearest;

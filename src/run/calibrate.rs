@@ -2,7 +2,7 @@
 
 use super::trial::Trial;
 use crate::config::RunConfig;
-use crate::data::PictureKind;
+use crate::data::{PictureKind, Speed};
 use crate::device::{DeviceError, OpenDevice};
 use crate::platform::Instant;
 use crate::recipes::r3gan::{SIZES, Size};
@@ -28,7 +28,13 @@ pub struct Calibration {
     pub images_per_sec: f64,
     /// Why this size: a clause without a capital or a full stop.
     pub reason: String,
+    /// Whether the device trains pictures of 128 pixels in reasonable time.
+    pub speed: Speed,
 }
+
+/// What a fast device trains at 50 images per second: [`SIZES`]`[1]` at 128 pixels, as width times resolution. The work of a
+/// step grows with the square of that, so the size that was picked at a smaller resolution tells it too.
+const FAST: usize = SIZES[1].width * 128;
 
 /// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
 /// at 50 images per second, or the smallest if none does.
@@ -66,7 +72,9 @@ pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevic
     let reason = format!(
         "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
     );
-    Ok(Calibration { size, images_per_sec, reason })
+    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= FAST;
+    let speed = if is_fast { Speed::Fast } else { Speed::Slow };
+    Ok(Calibration { size, images_per_sec, reason, speed })
 }
 
 /// Images per second.

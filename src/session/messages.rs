@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::{DataConfig, RunConfig};
-use crate::data::{DataSummary, Grid, Report};
+use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
 
@@ -29,6 +29,8 @@ pub enum Request {
         source: DataSource,
         /// How they are prepared.
         data: DataConfig,
+        /// Whether the resolution follows the pictures and the device instead of `data`: see [`PictureSize::of`].
+        by_pictures: bool,
     },
     /// Give up a `LoadData`; the data set before it stays. Answered by `DataCancelled`.
     CancelData {
@@ -118,6 +120,8 @@ pub enum Reply {
         report: Box<Report>,
         /// Some of the pictures.
         preview: Grid,
+        /// The resolution that suits them and the device, and why.
+        size: PictureSize,
     },
     /// The `LoadData` was given up.
     DataCancelled {
@@ -267,7 +271,7 @@ mod tests {
     fn messages_survive_their_json() {
         let requests = [
             Request::Hello { device: DevicePreference::Cpu { reason: Some("x".to_owned()) }, measure: true },
-            Request::LoadData { id: 3, source: DataSource::BuiltinDogs, data: DataConfig::default() },
+            Request::LoadData { id: 3, source: DataSource::BuiltinDogs, data: DataConfig::default(), by_pictures: true },
             Request::Start { config: Box::default(), resume: true },
             Request::Run { command: Command::Stop },
         ];

@@ -11,7 +11,7 @@ use super::suggest::{self, Suggestion};
 use super::transport::{Incoming, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, starter};
 use crate::config::RunConfig;
-use crate::data::{Dataset, Preparation};
+use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::{DeviceError, OpenDevice};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::run::{Run, RunError};
@@ -29,6 +29,7 @@ struct Session<T> {
     device: RefCell<Option<OpenDevice>>,
     /// The device, until it has been measured how large a network it trains well.
     unmeasured: RefCell<Option<DeviceInfo>>,
+    speed: Cell<Speed>,
     data: RefCell<Option<Arc<Dataset>>>,
     opened: RefCell<Option<Rc<Opened>>>,
     /// Sends commands to the run, while there is one.
@@ -43,6 +44,7 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         transport,
         device: RefCell::default(),
         unmeasured: RefCell::default(),
+        speed: Cell::default(),
         data: RefCell::default(),
         opened: RefCell::default(),
         commands: RefCell::default(),
@@ -73,9 +75,12 @@ impl<T: Transport> Session<T> {
     async fn answer(self: &Rc<Self>, Incoming { request, bytes, files }: Incoming<T::Files>) {
         match request {
             Request::Hello { device, measure } => self.hello(device, measure).await,
-            Request::LoadData { id, source, data } => {
+            Request::LoadData { id, source, data, by_pictures } => {
                 self.loading.set(Some(id));
-                self.transport.spawn(self.clone().load_data(id, source, files, Preparation::from(&data)));
+                let preparation = Preparation::from(&data);
+                let is_builtin = source == DataSource::BuiltinDogs;
+                let sizing = by_pictures.then(|| Sizing::new(preparation, is_builtin, self.speed.get()));
+                self.transport.spawn(self.clone().load_data(id, source, files, preparation, sizing));
             }
             Request::CancelData { id } => {
                 if self.loading.get() == Some(id) {
@@ -116,7 +121,8 @@ impl<T: Transport> Session<T> {
         self.post(Reply::Failed { about, problem });
     }
 
-    fn ready(&self, device: DeviceInfo, Suggestion { config, reason }: Suggestion) {
+    fn ready(&self, device: DeviceInfo, Suggestion { config, reason, speed }: Suggestion) {
+        self.speed.set(speed);
         self.post(Reply::Ready { device, suggested: Box::new(config), reason });
     }
 
@@ -158,9 +164,20 @@ impl<T: Transport> Session<T> {
 
     // Pictures.
 
-    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: T::Files, preparation: Preparation) {
+    /// Reads pictures as `preparation` says, or at the resolution that `sizing` finds.
+    async fn load_data(
+        self: Rc<Self>,
+        id: u32,
+        source: DataSource,
+        files: T::Files,
+        preparation: Preparation,
+        sizing: Option<Sizing>,
+    ) {
         let watch = LoadWatch { session: self.clone(), id };
-        let loaded = self.transport.read_pictures(source, files, preparation, &watch).await;
+        let loaded = match sizing {
+            Some(sizing) => self.read_sized(source, files, sizing, &watch).await,
+            None => self.transport.read_pictures(source, files, preparation, &watch).await,
+        };
         // If it was cancelled or replaced by a newer request, the front end does not expect these pictures any more.
         if watch.is_cancelled() {
             self.post(Reply::DataCancelled { id });
@@ -172,14 +189,32 @@ impl<T: Transport> Session<T> {
         self.measure().await;
     }
 
+    async fn read_sized(
+        &self,
+        source: DataSource,
+        files: T::Files,
+        mut sizing: Sizing,
+        watch: &LoadWatch<T>,
+    ) -> Result<Option<Dataset>, String> {
+        loop {
+            let preparation = sizing.preparation();
+            let read = self.transport.read_pictures(source.clone(), files.clone(), preparation, watch).await?;
+            let Some(data) = read else { return Ok(None) };
+            if let Some((data, _)) = sizing.settle(data) {
+                return Ok(Some(data));
+            }
+        }
+    }
+
     fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
         match loaded {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
                 let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
+                let size = PictureSize::of(&report, self.speed.get());
                 *self.data.borrow_mut() = Some(Arc::new(dataset));
-                self.transport.post(&Reply::Data { id, summary, report, preview }, Some(pixels));
+                self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
             }
             Ok(None) => self.post(Reply::DataCancelled { id }),
             Err(message) => self.fail(About::Data, failed(FailureKind::Input, message)),

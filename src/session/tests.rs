@@ -10,7 +10,7 @@ use futures_lite::future::block_on;
 
 use super::*;
 use crate::config::{DataConfig, Length, RunConfig};
-use crate::data::{Dataset, DatasetBuilder, Preparation};
+use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
@@ -19,12 +19,14 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Told = (Reply, Option<Vec<u8>>);
 
 /// Files of a request, as this transport has them.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 enum Files {
     #[default]
     None,
     /// This many pictures.
     Pictures(usize),
+    /// Eight pictures with sides of this many pixels.
+    OfSide(usize),
     /// A folder that takes for ever to read.
     Endless,
 }
@@ -67,12 +69,13 @@ impl Transport for Channels {
         preparation: Preparation,
         watch: &impl Watch,
     ) -> Result<Option<Dataset>, String> {
-        let count = match files {
+        let (count, side) = match files {
             Files::None => return Err("There are no pictures".to_owned()),
-            Files::Pictures(count) => count,
-            Files::Endless => usize::MAX,
+            Files::Pictures(count) => (count, 500),
+            Files::OfSide(side) => (8, side),
+            Files::Endless => (usize::MAX, 500),
         };
-        let mut builder = DatasetBuilder::new("test pictures", preparation.resolution);
+        let mut builder = DatasetBuilder::new("test pictures", preparation.resolution).of_side(side);
         for index in 0..count {
             watch.progress(index, count, 0);
             yield_now().await;
@@ -172,7 +175,7 @@ impl Client {
 
     fn load(&self, id: u32, files: Files) {
         let source = DataSource::Files { name: "test pictures".to_owned() };
-        self.send(Request::LoadData { id, source, data: DataConfig::default() }, Vec::new(), files);
+        self.send(Request::LoadData { id, source, data: DataConfig::default(), by_pictures: false }, Vec::new(), files);
     }
 
     async fn loaded(&self, wanted: u32) -> usize {
@@ -405,6 +408,36 @@ fn reading_can_be_cancelled_and_replaced_and_what_was_read_before_stays() {
         let (about, problem) = client.problem().await;
         assert_eq!((about, problem.to_string().as_str()), (About::Data, "There are no pictures"));
         client.start(&tiny(1), false);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+/// Resolution and reason of pictures that are read at the size that suits them.
+async fn sized(client: &Client, id: u32, files: Files) -> PictureSize {
+    let source = DataSource::Files { name: "test pictures".to_owned() };
+    client.send(Request::LoadData { id, source, data: DataConfig::default(), by_pictures: true }, Vec::new(), files);
+    let pick = |reply, _| match reply {
+        Reply::Data { id: of, summary, size, .. } if of == id => {
+            assert_eq!(summary.resolution, size.resolution);
+            Some(size)
+        }
+        _ => None,
+    };
+    client.next(pick).await
+}
+
+#[test]
+fn the_size_follows_the_pictures_and_the_device_and_says_why() {
+    play(async |client| {
+        client.hello().await;
+        let large = sized(&client, 1, Files::OfSide(500)).await;
+        assert_eq!(large.reason, "64 pixels, because 128 would take this device four times as long.");
+        let small = sized(&client, 2, Files::OfSide(48)).await;
+        assert_eq!(small.reason, "32 pixels, because most of the pictures are too small for 64.");
+        // They can be trained on as they are.
+        let mut config = tiny(1);
+        config.set_resolution(small.resolution);
+        client.start(&config, false);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
     });
 }

@@ -242,7 +242,7 @@ fn bad_input_is_a_sentence_that_names_it_and_status_2() {
     let setting = refused(train().args(["--set", "train.bach=4"]));
     assert!(setting.contains("did you mean \"train.batch\""), "{setting}");
     let resolution = refused(train().args(["--resolution", "48"]));
-    assert!(resolution.contains("data.resolution is 48; it accepts 28, 32, 64 or 128"), "{resolution}");
+    assert!(resolution.contains("data.resolution is 48; it accepts 28, 32, 64, 128 or 256"), "{resolution}");
     let device = refused(whelp(place.path()).args(["train", "--device", "gpu"]));
     assert!(device.contains("cuda:INDEX"), "{device}");
     let cuda =

@@ -43,7 +43,8 @@ impl Store {
         }
         let measure = self.suggested.with_untracked(Option::is_none);
         self.post(&Request::Hello { device, measure }, None, None);
-        self.load(self.source.get_value());
+        // A worker that replaces another one reads the pictures as they were.
+        if measure { self.load_new(self.source.get_value()) } else { self.load(self.source.get_value()) }
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
 
@@ -136,7 +137,7 @@ impl Store {
         let wanted = Preparation::from(&config.data);
         let has_pictures =
             self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
-        if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data) }
+        if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data, false) }
     }
 
     /// The form's settings, as far as the checkpoint allows them. A run that was complete continues without an end.
@@ -191,7 +192,13 @@ impl Store {
     // Pictures.
 
     pub fn use_builtin(self) {
-        self.load(Source::BuiltinDogs);
+        self.load_new(Source::BuiltinDogs);
+    }
+
+    /// Sets the resolution and prepares the pictures again.
+    pub fn choose_resolution(self, resolution: usize) {
+        self.set_resolution(resolution);
+        self.load(self.source.get_value());
     }
 
     /// Reads the same pictures again, with or without those that the data doctor flags.
@@ -211,7 +218,7 @@ impl Store {
             self.open_checkpoint(name, file.into());
         }
         if !pictures.is_empty() {
-            self.load(Source::Files { name: files::name_for(&pictures), files: pictures });
+            self.load_new(Source::Files { name: files::name_for(&pictures), files: pictures });
         }
     }
 
@@ -248,12 +255,19 @@ impl Store {
         });
     }
 
-    fn load(self, source: Source) {
+    /// Reads other pictures than before, at the resolution that suits them unless another one was chosen.
+    fn load_new(self, source: Source) {
         let data = self.config.with_untracked(|config| config.data.clone());
-        self.load_as(source, data);
+        self.load_as(source, data, self.follows_pictures());
     }
 
-    fn load_as(self, source: Source, data: DataConfig) {
+    /// Reads pictures as the form says.
+    fn load(self, source: Source) {
+        let data = self.config.with_untracked(|config| config.data.clone());
+        self.load_as(source, data, false);
+    }
+
+    fn load_as(self, source: Source, data: DataConfig, by_pictures: bool) {
         let id = self.begin_loading(source.name(), LoadStage::Reading { done: 0, total: 0, skipped: 0 });
         let (wanted, files) = match &source {
             Source::BuiltinDogs => (DataSource::BuiltinDogs, None),
@@ -261,7 +275,7 @@ impl Store {
         };
         self.loading_source.set_value(source);
         self.loading_preparation.set_value(Preparation::from(&data));
-        self.post(&Request::LoadData { id, source: wanted, data }, None, files.as_ref());
+        self.post(&Request::LoadData { id, source: wanted, data, by_pictures }, None, files.as_ref());
     }
 
     fn begin_loading(self, name: String, stage: LoadStage) -> u32 {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use std::collections::VecDeque;
 use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
-use whelp::data::{DataSummary, Grid, Preparation, Report};
+use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
 use whelp::session::{DeviceInfo, Kept};
@@ -24,6 +24,8 @@ pub struct Store {
     pub config: RwSignal<RunConfig>,
     /// What is typed into the form but is not a value of its field. Such a field keeps its last value.
     pub refused: RwSignal<Refused>,
+    /// Whether the visitor chose the resolution. Otherwise it follows the pictures, where the recipe lets it.
+    pub resolution_chosen: RwSignal<bool>,
     /// Why the form's settings can't be trained with.
     pub complaint: Memo<Option<ConfigError>>,
     /// Settings that the worker suggests for its device.
@@ -187,6 +189,8 @@ pub struct Data {
     pub is_builtin: bool,
     /// How they were prepared.
     pub preparation: Preparation,
+    /// The resolution that suits them and the device, and why.
+    pub size: PictureSize,
 }
 
 impl Data {
@@ -266,6 +270,7 @@ impl Store {
             device: RwSignal::new(Device::Looking),
             config,
             refused,
+            resolution_chosen: RwSignal::new(false),
             complaint: Memo::new(move |_| config.with(|config| refused.with(|refused| complaint(config, refused)))),
             suggested: RwSignal::new(None),
             phase: RwSignal::new(Phase::Idle),
