@@ -34,6 +34,13 @@ pub enum Resume {
 }
 
 impl Field {
+    /// Whether it decides which tensors the networks have. A run that starts from the networks of a checkpoint has these
+    /// settings from it; so far they are those of the section `model` that a resumed run may not change either. The resolution
+    /// decides too: see [`RunConfig::warm_started`](crate::config::RunConfig::warm_started).
+    pub fn shapes_networks(&self) -> bool {
+        self.path.starts_with("model.") && self.resume == Resume::Fixed
+    }
+
     /// Its path as a JSON pointer into a serialised configuration, e.g. `/train/batch`.
     pub fn pointer(&self) -> String {
         pointer(self.path)
@@ -313,6 +320,12 @@ pub const FIELDS: &[Field] = &[
         "R3GAN only. More blocks draw better and are slower.",
     ),
     fixed(
+        "model.narrow_stages",
+        "Narrow resolutions",
+        Accepts::Whole { low: 1, high: 6 },
+        "R3GAN only: the largest resolutions that have the widths above. All others are twice as wide.",
+    ),
+    fixed(
         "model.discriminator_norm",
         "Discriminator normalisation",
         Accepts::Choice(&[("none", "None"), ("batch", "Batch norm"), ("batch-last", "Batch norm after activation")]),
@@ -394,6 +407,12 @@ pub const FIELDS: &[Field] = &[
         "R2 gamma",
         Accepts::Real(GAMMA),
         "Weight of the same penalty on generated pictures. 0: off.",
+    ),
+    free(
+        "train.freeze_d",
+        "Frozen discriminator stages",
+        Accepts::Whole { low: 0, high: 6 },
+        "Keeps its first stages as they are. Helps if you start from trained networks and have few pictures. 0: none.",
     ),
     free(
         "train.ema_half_life_kimg",

@@ -72,6 +72,11 @@ impl RunConfig {
             format!("is {}; model.architecture=r3gan needs 0", model.dropout)
         })?;
         check(is_r3gan || !model.conditional, "model.conditional", &|| "needs model.architecture=r3gan".to_owned())?;
+        // As often as the side can be halved down to 4 pixels; what comes after that has to learn.
+        let stages = (data.resolution / 4).ilog2() as usize;
+        check(train.freeze_d <= stages, "train.freeze_d", &|| {
+            format!("is {}; data.resolution={} allows at most {stages}", train.freeze_d, data.resolution)
+        })?;
         for (field, gamma) in [("train.r1_gamma", train.r1_gamma), ("train.r2_gamma", train.r2_gamma)] {
             // With batch norm a logit depends on the whole batch, so no picture has a gradient of its own.
             check(gamma == 0.0 || !model.has_discriminator_norm(), field, &|| {
@@ -210,6 +215,7 @@ mod tests {
             refused(&["model.generator_width=20", "model.architecture=r3gan"]),
             "model.generator_width is 20; model.architecture=r3gan needs a width below 16, or a multiple of 8"
         );
+        assert_eq!(refused(&["train.freeze_d=4"]), "train.freeze_d is 4; data.resolution=32 allows at most 3");
         assert_eq!(
             refused(&["model.dropout=0.5", "model.architecture=r3gan"]),
             "model.dropout is 0.5; model.architecture=r3gan needs 0"

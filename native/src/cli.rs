@@ -115,6 +115,9 @@ pub struct TrainArguments {
     /// Checkpoint or run folder to continue from
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
+    /// Start a new run with the networks of a checkpoint, or of the starter, which draws dogs; R3GAN's networks also at two or four times their resolution (--resolution)
+    #[arg(long, value_name = "starter|FILE", conflicts_with_all = ["resume", "recipe"])]
+    pub from: Option<PathBuf>,
     /// Set any field of the configuration, e.g. train.generator_lr=1e-4 (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

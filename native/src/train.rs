@@ -14,7 +14,7 @@ use whelp::recipes;
 use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::assets::{BUILTIN_DOGS, STARTER, builtin_dogs, starter};
 use crate::cli::TrainArguments;
 use crate::data::{is_set, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
@@ -29,8 +29,8 @@ const RESOLUTION: &str = "data.resolution";
 const COLOUR: PictureKind = PictureKind { channels: 3, classes: 0 };
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
-    let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
-    let mut config = settings(arguments, checkpoint.as_ref())?;
+    let begin = Begin::of(arguments)?;
+    let mut config = settings(arguments, &begin)?;
     let folder = choose_folder(arguments)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     if let Some(reason) = &device.reason {
@@ -42,16 +42,17 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         (config, measured) = (sized.config, sized.calibration);
         sized.data
     } else {
-        load_data(arguments, checkpoint.as_ref(), Preparation::from(&config.data))?
+        load_data(arguments, &begin, Preparation::from(&config.data))?
     };
     report(&data);
     if is_sized_by_device(arguments, &config) {
         config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
     }
     let (root, data) = (folder.unwrap_or_else(|| RunFolder::next_free(&config)), Arc::new(data));
-    let (run, commands) = match &checkpoint {
-        Some(checkpoint) => Run::resume(checkpoint, config, data, device),
-        None => Run::new(config, data, device),
+    let (run, commands) = match &begin {
+        Begin::New => Run::new(config, data, device),
+        Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device),
+        Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device),
     }
     .map_err(Failure::start)?;
     let folder = RunFolder::open(&root)?;
@@ -68,6 +69,27 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     .map_err(Failure::fault)?;
     follow(run, folder, arguments.json)?;
     Ok(if interrupted.load(Ordering::SeqCst) { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// What a run begins with.
+enum Begin {
+    /// New networks.
+    New,
+    /// The run that saved the checkpoint goes on.
+    Resume(Checkpoint),
+    /// A new run with the checkpoint's networks.
+    From(Checkpoint),
+}
+
+impl Begin {
+    fn of(arguments: &TrainArguments) -> Result<Self, Failure> {
+        match (&arguments.resume, &arguments.from) {
+            (Some(path), _) => read_checkpoint(path).map(Self::Resume),
+            (None, Some(from)) if from.as_os_str() == STARTER => starter().map(Self::From),
+            (None, Some(path)) => read_checkpoint(path).map(Self::From),
+            (None, None) => Ok(Self::New),
+        }
+    }
 }
 
 /// Polls the run to its end, writing and showing every event.
@@ -90,29 +112,40 @@ fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure
 }
 
 /// The settings of the run: the options, on top of the checkpoint's settings or the recipe's.
-fn settings(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<ValidConfig, Failure> {
-    let base = base(arguments, checkpoint)?;
-    let mut config = with_options(arguments, base.clone())?;
-    if checkpoint.is_some() {
-        config = base.resumed(&config).map_err(Failure::input)?;
-    }
-    config.validate().map_err(Failure::input)
+fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Failure> {
+    let on = |base: &RunConfig| with_options(arguments, base.clone());
+    let config = match begin {
+        Begin::New => on(&recipe(arguments)?),
+        Begin::Resume(checkpoint) => {
+            let base = &checkpoint.meta.config;
+            base.resumed(&on(base)?).map_err(Failure::input)
+        }
+        Begin::From(checkpoint) => {
+            let base = &checkpoint.meta.config;
+            base.warm_started(&on(base)?).map_err(Failure::input)
+        }
+    };
+    config?.validate().map_err(Failure::input)
 }
 
-/// The settings that the options change: the checkpoint's, or the recipe's.
-fn base(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<RunConfig, Failure> {
-    match (checkpoint, &arguments.recipe) {
-        (Some(checkpoint), _) => Ok(checkpoint.meta.config.clone()),
-        (None, Some(name)) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
-        (None, None) => Ok(recipes::DEFAULT.config()),
+/// The settings of the recipe.
+fn recipe(arguments: &TrainArguments) -> Result<RunConfig, Failure> {
+    match &arguments.recipe {
+        Some(name) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
+        None => Ok(recipes::DEFAULT.config()),
     }
+}
+
+/// Whether the networks are new ones.
+fn is_new(arguments: &TrainArguments) -> bool {
+    arguments.resume.is_none() && arguments.from.is_none()
 }
 
 /// Whether the pictures and the device decide about the resolution: unless the recipe is made for one, or an option sets it.
 fn is_sized_by_pictures(arguments: &TrainArguments, config: &RunConfig) -> bool {
     let is_chosen = arguments.resolution.is_some() || is_set(&arguments.set, RESOLUTION);
     let is_fixed = recipes::find(&config.recipe).is_ok_and(recipes::Recipe::fixes_resolution);
-    arguments.resume.is_none() && !is_chosen && !is_fixed
+    is_new(arguments) && !is_chosen && !is_fixed
 }
 
 /// What [`sized_by_pictures`] finds.
@@ -146,7 +179,7 @@ fn sized_by_pictures(
     let speed = calibration.as_ref().map_or(Speed::Slow, |measured| measured.calibration.speed);
     let (data, size) = read_sized(source, Preparation::from(&config.data), speed)?;
     eprintln!("resolution  {} Change it with --resolution.", size.reason);
-    let config = at_resolution(arguments, base(arguments, None)?, size.resolution)?;
+    let config = at_resolution(arguments, recipe(arguments)?, size.resolution)?;
     let config = config.validate().map_err(Failure::input)?;
     Ok(SizedByPictures { config, data, calibration })
 }
@@ -162,7 +195,7 @@ fn measure(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result
 fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
     const SIZE: [&str; 4] = ["model.generator_width", "model.discriminator_width", "model.blocks", "train.batch"];
     let says_nothing = arguments.batch.is_none() && !SIZE.iter().any(|field| is_set(&arguments.set, field));
-    arguments.resume.is_none() && config.recipe == recipes::DEFAULT.name && says_nothing
+    is_new(arguments) && config.recipe == recipes::DEFAULT.name && says_nothing
 }
 
 /// The settings in the size that suits the device at their resolution, and the options on top again.
@@ -179,7 +212,7 @@ fn sized_by_device(
         None => measure(config, kind, device)?,
     };
     eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
-    let mut base = base(arguments, None)?;
+    let mut base = recipe(arguments)?;
     calibration.size.apply(&mut base);
     at_resolution(arguments, base, resolution)?.validate().map_err(Failure::input)
 }
@@ -255,14 +288,11 @@ fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn load_data(
-    arguments: &TrainArguments,
-    checkpoint: Option<&Checkpoint>,
-    preparation: Preparation,
-) -> Result<Dataset, Failure> {
+fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
         // A resumed run must not continue with other pictures by accident.
-        if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
+        if let Begin::Resume(checkpoint) = begin {
+            let origin = &checkpoint.meta.data;
             if origin.is_unknown() {
                 return Err(Failure::Input(format!(
                     "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::clock::Clock;
 use crate::checkpoint::{
-    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState,
+    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, WarmStart,
 };
 use crate::config::ConfigError;
 use crate::data::Dataset;
@@ -134,21 +134,7 @@ impl Run {
         device: OpenDevice,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let origin = &checkpoint.meta.data;
-        if origin.channels != data.channels() {
-            let (of, found) = (origin.channels, data.channels());
-            let reason = format!(
-                "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
-            );
-            return Err(RunError::Data { reason });
-        }
-        if config.model.conditional && origin.classes != data.summary().classes {
-            let reason = format!(
-                "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
-                listed(&origin.classes),
-                listed(&data.summary().classes)
-            );
-            return Err(RunError::Data { reason });
-        }
+        check_pictures(origin, &config, &data)?;
         let trainer = checkpoint::restore_trainer(checkpoint, &config, &device.device)?;
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
@@ -162,6 +148,26 @@ impl Run {
             );
             run.pending.push_back(Event::Warning { message });
         }
+        Ok((run, commands))
+    }
+
+    /// A new run whose networks begin with those of `checkpoint`. `config` is what
+    /// [`RunConfig::warm_started`](crate::config::RunConfig::warm_started) allows. What of the checkpoint could not be used is
+    /// told in warnings.
+    ///
+    /// # Errors
+    /// As [`Run::resume`].
+    pub fn warm_start(
+        checkpoint: &Checkpoint,
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        check_pictures(&checkpoint.meta.data, &config, &data)?;
+        let WarmStart { trainer, notes } =
+            checkpoint::warm_start(checkpoint, &config, data.summary().kind(), &device.device)?;
+        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())?;
+        run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
         Ok((run, commands))
     }
 
@@ -450,6 +456,26 @@ impl Run {
         self.pending.push_back(Event::Finished { reason, progress: self.progress() });
         Ok(())
     }
+}
+
+/// Whether a checkpoint's networks can be trained on these pictures.
+fn check_pictures(origin: &DataOrigin, config: &ValidConfig, data: &Dataset) -> Result<(), RunError> {
+    if origin.channels != data.channels() {
+        let (of, found) = (origin.channels, data.channels());
+        let reason = format!(
+            "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
+        );
+        return Err(RunError::Data { reason });
+    }
+    if config.model.conditional && origin.classes != data.summary().classes {
+        let reason = format!(
+            "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
+            listed(&origin.classes),
+            listed(&data.summary().classes)
+        );
+        return Err(RunError::Data { reason });
+    }
+    Ok(())
 }
 
 /// Reads back tensors of one number each.

@@ -9,7 +9,8 @@ use async_channel::{Receiver, Sender};
 use super::opened::Opened;
 use super::suggest::{self, Suggestion};
 use super::transport::{Incoming, Transport, Watch};
-use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, starter};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::{DeviceError, OpenDevice};
@@ -97,8 +98,8 @@ impl<T: Transport> Session<T> {
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
             Request::DrawStarter => self.transport.spawn(self.clone().draw_starter()),
-            Request::Start { config, resume } => {
-                if let Err(problem) = self.start(*config, resume) {
+            Request::Start { config, from } => {
+                if let Err(problem) = self.start(*config, from).await {
                     self.fail(About::Run, problem);
                 }
             }
@@ -297,17 +298,25 @@ impl<T: Transport> Session<T> {
 
     // The run.
 
-    fn start(self: &Rc<Self>, config: RunConfig, resume: bool) -> Result<(), Problem> {
+    async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
         if self.commands.borrow().is_some() {
             return Err(Problem::RunUnderWay);
         }
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
-        let made = if resume {
-            let opened = self.opened.borrow().clone().ok_or(Problem::NoCheckpoint)?;
-            resumed(&opened, &config, data, device)
-        } else {
-            config.validate().map_err(RunError::from).and_then(|config| Run::new(config, data, device))
+        let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
+        let made = match from {
+            StartFrom::Nothing => {
+                config.validate().map_err(RunError::from).and_then(|config| Run::new(config, data, device))
+            }
+            StartFrom::Run => resumed(&opened()?.checkpoint, &config, data, device),
+            StartFrom::Checkpoint => warm_started(&opened()?.checkpoint, &config, data, device),
+            StartFrom::Starter => {
+                let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
+                let bytes = self.transport.fetch(starter::FILE).await.map_err(missing)?;
+                let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
+                warm_started(&starter, &starter.meta.config.for_run(&config), data, device)
+            }
         };
         let (run, commands) = made.map_err(|error| failed(error.kind(), error.to_string()))?;
         *self.commands.borrow_mut() = Some(commands);
@@ -354,13 +363,23 @@ impl<T: Transport> Session<T> {
 }
 
 fn resumed(
-    opened: &Opened,
+    checkpoint: &Checkpoint,
     asked: &RunConfig,
     data: Arc<Dataset>,
     device: OpenDevice,
 ) -> Result<(Run, Sender<Command>), RunError> {
-    let config = opened.checkpoint.meta.config.resumed(asked)?.validate()?;
-    Run::resume(&opened.checkpoint, config, data, device)
+    let config = checkpoint.meta.config.resumed(asked)?.validate()?;
+    Run::resume(checkpoint, config, data, device)
+}
+
+fn warm_started(
+    checkpoint: &Checkpoint,
+    asked: &RunConfig,
+    data: Arc<Dataset>,
+    device: OpenDevice,
+) -> Result<(Run, Sender<Command>), RunError> {
+    let config = checkpoint.meta.config.warm_started(asked)?.validate()?;
+    Run::warm_start(checkpoint, config, data, device)
 }
 
 fn failed(failure: FailureKind, message: String) -> Problem {

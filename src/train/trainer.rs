@@ -233,7 +233,10 @@ impl Trainer {
             Some(value)
         });
         let gradients = total.backward();
-        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), gradients, train.clip_norm);
+        let discriminator = self.discriminator.clone();
+        let is_frozen = |name: &str| self.discriminator.is_among_first(train.freeze_d, name);
+        let step = self.discriminator_adam.step_except(discriminator, gradients, train.clip_norm, is_frozen);
+        self.discriminator = step;
         let (logits_real, logits_fake) = (real.logits.without_autodiff(), fake.logits.without_autodiff());
         DiscriminatorStats { logits_real, logits_fake, loss_d, penalties }
     }

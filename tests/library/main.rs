@@ -18,3 +18,4 @@ mod run;
 mod support;
 mod tanh;
 mod training;
+mod warm_start;

@@ -9,7 +9,7 @@ use web_sys::Blob;
 use whelp::config::{ConfigError, DataConfig, RunConfig};
 use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
-use whelp::session::{DataSource, DevicePreference, Request};
+use whelp::session::{DataSource, DevicePreference, Request, StartFrom};
 
 use super::complaint::complaint;
 use super::files::{self, Dropped, PathAndFile};
@@ -77,6 +77,16 @@ impl Store {
         self.intend(Intent::Continue);
     }
 
+    /// Trains new networks that begin with those of the opened checkpoint, or else of the latest.
+    pub fn start_from_checkpoint(self) {
+        self.intend(Intent::FromCheckpoint);
+    }
+
+    /// Trains new networks that begin with the starter's, which draw dogs.
+    pub fn start_from_starter(self) {
+        self.intend(Intent::FromStarter);
+    }
+
     fn intend(self, intent: Intent) {
         if self.phase.get_untracked().is_active() {
             return;
@@ -120,30 +130,35 @@ impl Store {
         if intent == Intent::Nothing || waits || !matches!(self.device.get_untracked(), Device::Ready(_)) {
             return;
         }
-        let opened = if intent == Intent::Continue { self.opened.get_untracked() } else { None };
-        if intent == Intent::Continue && opened.is_none() {
+        let opened = if intent.needs_checkpoint() { self.opened.get_untracked() } else { None };
+        if intent.needs_checkpoint() && opened.is_none() {
             return match self.rescue_untracked() {
                 Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob),
                 None => self.intent.set(Intent::Nothing),
             };
         }
-        let config = match self.config_for(opened.as_ref()) {
+        let config = match self.config_for(intent, opened.as_ref()) {
             Ok(config) => config,
             Err(error) => {
                 self.intent.set(Intent::Nothing);
-                return self.notices.show(Tone::Error, format!("{error}."), &[Remedy::UseCheckpointSettings]);
+                let continues = intent == Intent::Continue;
+                let remedies: &[Remedy] = if continues { &[Remedy::UseCheckpointSettings] } else { &[] };
+                return self.notices.show(Tone::Error, format!("{error}."), remedies);
             }
         };
         let wanted = Preparation::from(&config.data);
         let has_pictures =
             self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
-        if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data, false) }
+        if has_pictures { self.start(config, intent, opened) } else { self.load_as(self.source.get_value(), config.data, false) }
     }
 
     /// The form's settings, as far as the checkpoint allows them. A run that was complete continues without an end.
-    fn config_for(self, opened: Option<&Opened>) -> Result<RunConfig, ConfigError> {
+    fn config_for(self, intent: Intent, opened: Option<&Opened>) -> Result<RunConfig, ConfigError> {
         let asked = self.config.get_untracked();
         let Some(Opened { config: checkpoint, progress, .. }) = opened else { return Ok(asked) };
+        if intent == Intent::FromCheckpoint {
+            return checkpoint.warm_started(&asked);
+        }
         let config = continued(checkpoint, progress, &asked)?;
         if config.train.length != asked.train.length {
             let text = "This training had reached its length. It now continues until you stop it.";
@@ -152,21 +167,31 @@ impl Store {
         Ok(config)
     }
 
-    fn start(self, config: RunConfig, opened: Option<Opened>) {
+    fn start(self, config: RunConfig, intent: Intent, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
         if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
             let text = format!("These settings don't work: {error}. Change them under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);
         }
-        match &opened {
+        let continued = opened.filter(|_| intent == Intent::Continue);
+        match &continued {
             None => self.begin_lineage(None),
             Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
             Some(_) => {}
         }
+        if continued.is_none() {
+            self.is_warm.set(matches!(intent, Intent::FromCheckpoint | Intent::FromStarter));
+        }
+        let from = match intent {
+            Intent::Nothing | Intent::Train => StartFrom::Nothing,
+            Intent::Continue => StartFrom::Run,
+            Intent::FromCheckpoint => StartFrom::Checkpoint,
+            Intent::FromStarter => StartFrom::Starter,
+        };
         self.show_settings(config.clone());
         self.running.set_value(Some(config.clone()));
         self.phase.set(Phase::Starting);
-        self.post(&Request::Start { config: Box::new(config), resume: opened.is_some() }, None, None);
+        self.post(&Request::Start { config: Box::new(config), from }, None, None);
     }
 
     /// From now on other networks are trained than before. The earlier training's checkpoint can still be downloaded until

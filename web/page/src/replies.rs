@@ -116,7 +116,7 @@ impl Store {
         self.opening.set(false);
         let Some(blob) = self.opening_blob.get_value() else { return };
         // Continuing after a stop or a failure keeps the form. Opening a file shows the file's settings and losses.
-        if self.intent.get_untracked() != Intent::Continue {
+        if !self.intent.get_untracked().needs_checkpoint() {
             self.show_settings(config.clone());
             self.resolution_chosen.set(true);
             self.losses.update(|losses| {

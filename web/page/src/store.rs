@@ -33,6 +33,8 @@ pub struct Store {
     pub phase: RwSignal<Phase>,
     /// A start that waits until everything for it is ready.
     pub intent: RwSignal<Intent>,
+    /// Whether the current training began with trained networks.
+    pub is_warm: RwSignal<bool>,
     pub progress: RwSignal<Progress>,
     /// Seconds since `progress` came, by a clock that ticks only while a run does.
     pub since_progress: RwSignal<f64>,
@@ -133,6 +135,17 @@ pub enum Intent {
     Train,
     /// Continue from the opened checkpoint, or else from the latest.
     Continue,
+    /// Train networks that begin with those of the opened checkpoint, or else of the latest.
+    FromCheckpoint,
+    /// Train networks that begin with the starter's.
+    FromStarter,
+}
+
+impl Intent {
+    /// Whether a checkpoint has to be open for it.
+    pub fn needs_checkpoint(self) -> bool {
+        matches!(self, Intent::Continue | Intent::FromCheckpoint)
+    }
 }
 
 /// Generated pictures on show.
@@ -275,6 +288,7 @@ impl Store {
             suggested: RwSignal::new(None),
             phase: RwSignal::new(Phase::Idle),
             intent: RwSignal::new(Intent::Nothing),
+            is_warm: RwSignal::new(false),
             progress: RwSignal::new(Progress::default()),
             since_progress: RwSignal::new(0.0),
             losses: RwSignal::new(LossSeries::default()),

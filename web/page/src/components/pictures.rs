@@ -23,6 +23,7 @@ pub fn Pictures() -> impl IntoView {
         store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, share())))
     };
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
+    let can_start = Memo::new(move |_| !store.is_busy());
     let is_loading = Memo::new(move |_| store.loading.with(Option::is_some));
     let invitation = move || {
         if store.phase.get().is_active() {
@@ -61,6 +62,17 @@ pub fn Pictures() -> impl IntoView {
                     pick=Pick::Folder
                     on_pick=move |files| store.take_files(files)
                 />
+                <Show when=move || is_own() && can_start.get()>
+                    <button
+                        type="button"
+                        class="button"
+                        data-testid="start-from-starter"
+                        title="Trains networks that draw dogs already. That takes less time and fewer pictures."
+                        on:click=move |_| store.start_from_starter()
+                    >
+                        "Start from the dogs"
+                    </button>
+                </Show>
                 <Show when=is_own>
                     <button
                         type="button"
