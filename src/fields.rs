@@ -34,6 +34,13 @@ pub enum Resume {
 }
 
 impl Field {
+    /// Whether it decides which tensors the networks have. A run that starts from the networks of a checkpoint has these
+    /// settings from it; so far they are those of the section `model` that a resumed run may not change either. The resolution
+    /// decides too: see [`RunConfig::warm_started`](crate::config::RunConfig::warm_started).
+    pub fn shapes_networks(&self) -> bool {
+        self.path.starts_with("model.") && self.resume == Resume::Fixed
+    }
+
     /// Its path as a JSON pointer into a serialised configuration, e.g. `/train/batch`.
     pub fn pointer(&self) -> String {
         pointer(self.path)
@@ -205,6 +212,9 @@ const fn fixed(path: &'static str, label: &'static str, accepts: Accepts, help: 
     Field { path, label, help, accepts, resume: Resume::Fixed }
 }
 
+/// The resolutions that pictures can have, in pixels. 28 is MNIST's; the others are powers of two.
+pub const RESOLUTIONS: &[u64] = &[28, 32, 64, 128, 256];
+
 const LR: Range = Range::above(0.0, 1.0);
 const BETA: Range = Range::below(0.0, 1.0);
 const GAMMA: Range = Range::closed(0.0, 1e4);
@@ -223,7 +233,7 @@ pub const FIELDS: &[Field] = &[
     fixed(
         "data.resolution",
         "Resolution (pixels)",
-        Accepts::OneOf(&[28, 32, 64, 128]),
+        Accepts::OneOf(RESOLUTIONS),
         "Width and height of the square pictures. Twice the resolution is four times the work.",
     ),
     fixed(
@@ -309,6 +319,12 @@ pub const FIELDS: &[Field] = &[
         "Residual blocks per resolution",
         Accepts::Whole { low: 1, high: 8 },
         "R3GAN only. More blocks draw better and are slower.",
+    ),
+    fixed(
+        "model.narrow_stages",
+        "Narrow resolutions",
+        Accepts::Whole { low: 1, high: 6 },
+        "R3GAN only: the largest resolutions that have the widths above. All others are twice as wide.",
     ),
     fixed(
         "model.discriminator_norm",
@@ -410,6 +426,12 @@ pub const FIELDS: &[Field] = &[
         "R2 gamma",
         Accepts::Real(GAMMA),
         "Weight of the same penalty on generated pictures. 0: off.",
+    ),
+    free(
+        "train.freeze_d",
+        "Frozen discriminator stages",
+        Accepts::Whole { low: 0, high: 6 },
+        "Keeps its first stages as they are. Helps if you start from trained networks and have few pictures. 0: none.",
     ),
     free(
         "train.ema_half_life_kimg",

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
+use whelp::checkpoint::Checkpoint;
 use whelp::config::RunConfig;
 use whelp::data::{self, DataError, Dataset, Preparation};
 use whelp::features::{self, Pretrained};
@@ -11,6 +12,17 @@ use crate::failure::Failure;
 
 /// The value of `--data` for the built-in dogs.
 pub const BUILTIN_DOGS: &str = "builtin:dogs";
+
+/// The value of `--from` for the starter.
+pub const STARTER: &str = "starter";
+
+/// The starter's file: the networks that come with Whelp.
+const STARTER_FILE: &[u8] = include_bytes!("../../web/assets/starter.safetensors");
+
+/// The starter.
+pub fn starter() -> Result<Checkpoint, Failure> {
+    Checkpoint::from_bytes(STARTER_FILE).map_err(Failure::fault)
+}
 
 /// The 5,000 built-in dogs.
 pub fn builtin_dogs(preparation: Preparation) -> Result<Dataset, Failure> {

@@ -134,7 +134,7 @@ fn moments(
     Ok(both)
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     tensors: &'a BTreeMap<String, HostTensor>,
     name: &str,
     shape: &[usize],
@@ -147,6 +147,6 @@ fn find<'a>(
     Ok(tensor)
 }
 
-fn to_device(tensor: &HostTensor, device: &Device) -> Tensor<1> {
+pub(super) fn to_device(tensor: &HostTensor, device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(tensor.values.clone(), [tensor.values.len()]), device)
 }

@@ -46,6 +46,7 @@ impl Default for ModelConfig {
             generator_width: 64,
             discriminator_width: 64,
             blocks: 1,
+            narrow_stages: 1,
             discriminator_norm: Norm::Batch,
             dropout: 0.0,
             minibatch_stddev: false,
@@ -74,6 +75,7 @@ impl Default for TrainConfig {
             clip_norm: None,
             r1_gamma: 0.0,
             r2_gamma: 0.0,
+            freeze_d: 0,
             ema_half_life_kimg: 40.0,
             ema_rampup: Some(0.05),
         }

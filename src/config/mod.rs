@@ -37,7 +37,7 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Height and width of the square pictures, in pixels: 28, 32, 64 or 128.
+    /// Height and width of the square pictures, in pixels: 28, 32, 64, 128 or 256.
     pub resolution: usize,
     /// RGB or grey.
     pub channels: Channels,
@@ -146,6 +146,9 @@ pub struct ModelConfig {
     pub discriminator_width: usize,
     /// Residual blocks per resolution (R3GAN only).
     pub blocks: usize,
+    /// How many of the largest resolutions have the widths above; all others have twice as much (R3GAN only). With one more at
+    /// twice the resolution, the larger networks contain the smaller ones.
+    pub narrow_stages: usize,
     /// Normalisation in the discriminator (DCGAN only).
     pub discriminator_norm: Norm,
     /// Share of the discriminator's activations that each step drops, in [0, 1) (not for R3GAN).
@@ -264,6 +267,9 @@ pub struct TrainConfig {
     pub r1_gamma: f64,
     /// Weight of R2, the same penalty on generated pictures. 0: off.
     pub r2_gamma: f64,
+    /// Stages of the discriminator, from the pictures on, whose weights stay as they began (FreezeD: Mo et al. 2020,
+    /// arXiv:2002.10964).
+    pub freeze_d: usize,
     /// Half-life of the averaged generator, in thousands of images.
     pub ema_half_life_kimg: f64,
     /// Limits the half-life to this share of the images seen, so that early samples show early progress

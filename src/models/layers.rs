@@ -457,8 +457,16 @@ mod tests {
 
     #[test]
     fn odd_sizes_have_the_tensors_that_are_listed() {
-        let sizes = [(Architecture::Dcgan, 128), (Architecture::DenseUpsample, 28), (Architecture::Dense, 28)];
-        for (architecture, resolution) in sizes.into_iter().chain([(Architecture::R3gan, 64)]) {
+        let sizes = [
+            (Architecture::Dcgan, 128),
+            (Architecture::Dcgan, 256),
+            (Architecture::DenseUpsample, 28),
+            (Architecture::DenseUpsample, 256),
+            (Architecture::Dense, 28),
+            (Architecture::R3gan, 64),
+            (Architecture::R3gan, 256),
+        ];
+        for (architecture, resolution) in sizes {
             for norm in [Norm::None, Norm::Batch, Norm::BatchLast] {
                 for (minibatch_stddev, conditional) in [(false, false), (true, true)] {
                     let mut config = RunConfig::default();
@@ -477,6 +485,6 @@ mod tests {
 
     #[test]
     fn sides_are_halved_down_to_four_pixels_or_an_odd_number() {
-        assert_eq!([4, 8, 28, 32, 64, 128].map(halvings), [0, 1, 2, 3, 4, 5]);
+        assert_eq!([4, 8, 28, 32, 64, 128, 256].map(halvings), [0, 1, 2, 3, 4, 5, 6]);
     }
 }

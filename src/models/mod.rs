@@ -5,6 +5,7 @@ mod buffer;
 pub mod dcgan;
 pub mod dense;
 mod frozen;
+pub(crate) mod growth;
 mod init;
 pub mod layers;
 mod network;

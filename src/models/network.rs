@@ -153,6 +153,28 @@ impl Discriminator {
         };
         logits.linear(|logits| logits.squeeze_dim(1))
     }
+
+    /// Whether the tensor called `name` belongs to the first `stages` stages from the pictures on, which FreezeD keeps as they
+    /// are (Mo et al. 2020, arXiv:2002.10964). R3GAN's first layer belongs to the first stage.
+    pub fn is_among_first(&self, stages: usize, name: &str) -> bool {
+        let is_in = |part: &str| {
+            let index = name.strip_prefix(part).and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+            index.is_some_and(|index| index < stages)
+        };
+        match self {
+            Self::Dcgan(_) | Self::DenseUpsample(_) => is_in("blocks."),
+            Self::Dense(_) => is_in("layers."),
+            // The first layers of every head; what they look through is frozen anyway.
+            Self::Projected(_) => {
+                name.strip_prefix("heads.").and_then(|rest| rest.split_once('.')).is_some_and(|(_, rest)| {
+                    let index =
+                        rest.strip_prefix("layers.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+                    index.is_some_and(|index| index < stages)
+                })
+            }
+            Self::R3gan(_) => is_in("stages.") || stages > 0 && name.starts_with("stem."),
+        }
+    }
 }
 
 fn projected(config: &RunConfig, kind: PictureKind) -> ProjectedConfig {
@@ -170,7 +192,7 @@ fn projected(config: &RunConfig, kind: PictureKind) -> ProjectedConfig {
 fn r3gan(config: &RunConfig, kind: PictureKind, width: usize) -> R3ganConfig {
     let model = &config.model;
     R3ganConfig {
-        widths: R3ganConfig::widths(width, config.data.resolution),
+        widths: R3ganConfig::widths(width, model.narrow_stages, config.data.resolution),
         blocks: model.blocks,
         latent: model.latent,
         channels: kind.channels,

@@ -4,6 +4,7 @@ mod classics;
 mod dcgan;
 mod projected;
 pub mod r3gan;
+mod resolution;
 
 use crate::config::{ConfigError, RunConfig};
 use crate::nearest::nearest;

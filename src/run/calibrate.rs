@@ -3,7 +3,7 @@
 use super::RunError;
 use super::trial::Trial;
 use crate::config::RunConfig;
-use crate::data::PictureKind;
+use crate::data::{PictureKind, Speed};
 use crate::device::OpenDevice;
 use crate::features::Pretrained;
 use crate::platform::Instant;
@@ -30,7 +30,13 @@ pub struct Calibration {
     pub images_per_sec: f64,
     /// Why this size: a clause without a capital or a full stop.
     pub reason: String,
+    /// Whether the device trains pictures of 128 pixels in reasonable time.
+    pub speed: Speed,
 }
+
+/// What a fast device trains at 50 images per second: [`SIZES`]`[1]` at 128 pixels, as width times resolution. The work of a
+/// step grows with the square of that, so the size that was picked at a smaller resolution tells it too.
+const FAST: usize = SIZES[1].width * 128;
 
 /// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
 /// at 50 images per second, or the smallest if none does. `backbone` has the weights of
@@ -74,7 +80,9 @@ pub async fn calibrate(
     let reason = format!(
         "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
     );
-    Ok(Calibration { size, images_per_sec, reason })
+    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= FAST;
+    let speed = if is_fast { Speed::Fast } else { Speed::Slow };
+    Ok(Calibration { size, images_per_sec, reason, speed })
 }
 
 /// Images per second.

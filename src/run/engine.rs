@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::clock::Clock;
 use crate::checkpoint::{
-    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState,
+    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, WarmStart,
 };
 use crate::config::ConfigError;
 use crate::data::Dataset;
@@ -136,9 +136,7 @@ impl Run {
         let hash = backbone.map(|backbone| backbone.hash().to_owned());
         let (mut run, commands) =
             Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
-        let side = run.config.model.network_side(run.config.data.resolution);
-        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / (side * side)).max(32);
-        run.trainer.calibrate(run.batches.first(count, &run.device.device));
+        run.calibrate();
         Ok((run, commands))
     }
 
@@ -154,21 +152,7 @@ impl Run {
         backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let origin = &checkpoint.meta.data;
-        if origin.channels != data.channels() {
-            let (of, found) = (origin.channels, data.channels());
-            let reason = format!(
-                "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
-            );
-            return Err(RunError::Data { reason });
-        }
-        if config.model.conditional && origin.classes != data.summary().classes {
-            let reason = format!(
-                "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
-                listed(&origin.classes),
-                listed(&data.summary().classes)
-            );
-            return Err(RunError::Data { reason });
-        }
+        check_pictures(origin, &config, &data)?;
         let trainer = checkpoint::restore_trainer(checkpoint, &config, backbone, &device.device)?;
         let hash = backbone.map(|backbone| backbone.hash().to_owned());
         let history = checkpoint.meta.history.clone();
@@ -184,6 +168,43 @@ impl Run {
             run.pending.push_back(Event::Warning { message });
         }
         Ok((run, commands))
+    }
+
+    /// A new run whose networks begin with those of `checkpoint`. `config` is what
+    /// [`RunConfig::warm_started`](crate::config::RunConfig::warm_started) allows. What of the checkpoint could not be used is
+    /// told in warnings.
+    ///
+    /// # Errors
+    /// As [`Run::resume`].
+    pub fn warm_start(
+        checkpoint: &Checkpoint,
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+        backbone: Option<&Pretrained>,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        check_pictures(&checkpoint.meta.data, &config, &data)?;
+        let kind = data.summary().kind();
+        let WarmStart { trainer, has_mixing, notes } =
+            checkpoint::warm_start(checkpoint, &config, kind, backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
+        let (mut run, commands) =
+            Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
+        // The heads have learnt on the maps as the checkpoint mixes them.
+        if has_mixing {
+            run.trainer.settle();
+        } else {
+            run.calibrate();
+        }
+        run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
+        Ok((run, commands))
+    }
+
+    /// Scales the mixing of a new projected discriminator by the first pictures.
+    fn calibrate(&mut self) {
+        let side = self.config.model.network_side(self.config.data.resolution);
+        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / (side * side)).max(32);
+        self.trainer.calibrate(self.batches.first(count, &self.device.device));
     }
 
     fn with_trainer(
@@ -473,6 +494,26 @@ impl Run {
         self.pending.push_back(Event::Finished { reason, progress: self.progress() });
         Ok(())
     }
+}
+
+/// Whether a checkpoint's networks can be trained on these pictures.
+fn check_pictures(origin: &DataOrigin, config: &ValidConfig, data: &Dataset) -> Result<(), RunError> {
+    if origin.channels != data.channels() {
+        let (of, found) = (origin.channels, data.channels());
+        let reason = format!(
+            "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
+        );
+        return Err(RunError::Data { reason });
+    }
+    if config.model.conditional && origin.classes != data.summary().classes {
+        let reason = format!(
+            "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
+            listed(&origin.classes),
+            listed(&data.summary().classes)
+        );
+        return Err(RunError::Data { reason });
+    }
+    Ok(())
 }
 
 /// Reads back tensors of one number each.

@@ -9,9 +9,10 @@ use async_channel::{Receiver, Sender};
 use super::opened::Opened;
 use super::suggest::{self, Suggestion};
 use super::transport::{Incoming, Transport, Watch};
-use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, starter};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Preparation};
+use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::features::{self, Pretrained};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
@@ -30,6 +31,7 @@ struct Session<T> {
     device: RefCell<Option<OpenDevice>>,
     /// The device, until it has been measured how large a network it trains well.
     unmeasured: RefCell<Option<DeviceInfo>>,
+    speed: Cell<Speed>,
     data: RefCell<Option<Arc<Dataset>>>,
     opened: RefCell<Option<Rc<Opened>>>,
     /// Sends commands to the run, while there is one.
@@ -46,6 +48,7 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         transport,
         device: RefCell::default(),
         unmeasured: RefCell::default(),
+        speed: Cell::default(),
         data: RefCell::default(),
         opened: RefCell::default(),
         commands: RefCell::default(),
@@ -77,9 +80,12 @@ impl<T: Transport> Session<T> {
     async fn answer(self: &Rc<Self>, Incoming { request, bytes, files }: Incoming<T::Files>) {
         match request {
             Request::Hello { device, measure } => self.hello(device, measure).await,
-            Request::LoadData { id, source, data } => {
+            Request::LoadData { id, source, data, by_pictures } => {
                 self.loading.set(Some(id));
-                self.transport.spawn(self.clone().load_data(id, source, files, Preparation::from(&data)));
+                let preparation = Preparation::from(&data);
+                let is_builtin = source == DataSource::BuiltinDogs;
+                let sizing = by_pictures.then(|| Sizing::new(preparation, is_builtin, self.speed.get()));
+                self.transport.spawn(self.clone().load_data(id, source, files, preparation, sizing));
             }
             Request::CancelData { id } => {
                 if self.loading.get() == Some(id) {
@@ -96,8 +102,8 @@ impl<T: Transport> Session<T> {
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
             Request::DrawStarter => self.transport.spawn(self.clone().draw_starter()),
-            Request::Start { config, resume } => {
-                if let Err(problem) = self.start(*config, resume).await {
+            Request::Start { config, from } => {
+                if let Err(problem) = self.start(*config, from).await {
                     self.fail(About::Run, problem);
                 }
             }
@@ -120,7 +126,8 @@ impl<T: Transport> Session<T> {
         self.post(Reply::Failed { about, problem });
     }
 
-    fn ready(&self, device: DeviceInfo, Suggestion { config, reason }: Suggestion) {
+    fn ready(&self, device: DeviceInfo, Suggestion { config, reason, speed }: Suggestion) {
+        self.speed.set(speed);
         self.post(Reply::Ready { device, suggested: Box::new(config), reason });
     }
 
@@ -167,9 +174,20 @@ impl<T: Transport> Session<T> {
 
     // Pictures.
 
-    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: T::Files, preparation: Preparation) {
+    /// Reads pictures as `preparation` says, or at the resolution that `sizing` finds.
+    async fn load_data(
+        self: Rc<Self>,
+        id: u32,
+        source: DataSource,
+        files: T::Files,
+        preparation: Preparation,
+        sizing: Option<Sizing>,
+    ) {
         let watch = LoadWatch { session: self.clone(), id };
-        let loaded = self.transport.read_pictures(source, files, preparation, &watch).await;
+        let loaded = match sizing {
+            Some(sizing) => self.read_sized(source, files, sizing, &watch).await,
+            None => self.transport.read_pictures(source, files, preparation, &watch).await,
+        };
         // If it was cancelled or replaced by a newer request, the front end does not expect these pictures any more.
         if watch.is_cancelled() {
             self.post(Reply::DataCancelled { id });
@@ -181,14 +199,32 @@ impl<T: Transport> Session<T> {
         self.measure().await;
     }
 
+    async fn read_sized(
+        &self,
+        source: DataSource,
+        files: T::Files,
+        mut sizing: Sizing,
+        watch: &LoadWatch<T>,
+    ) -> Result<Option<Dataset>, String> {
+        loop {
+            let preparation = sizing.preparation();
+            let read = self.transport.read_pictures(source.clone(), files.clone(), preparation, watch).await?;
+            let Some(data) = read else { return Ok(None) };
+            if let Some((data, _)) = sizing.settle(data) {
+                return Ok(Some(data));
+            }
+        }
+    }
+
     fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
         match loaded {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
                 let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
+                let size = PictureSize::of(&report, self.speed.get());
                 *self.data.borrow_mut() = Some(Arc::new(dataset));
-                self.transport.post(&Reply::Data { id, summary, report, preview }, Some(pixels));
+                self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
             }
             Ok(None) => self.post(Reply::DataCancelled { id }),
             Err(message) => self.fail(About::Data, failed(FailureKind::Input, message)),
@@ -292,20 +328,37 @@ impl<T: Transport> Session<T> {
 
     // The run.
 
-    async fn start(self: &Rc<Self>, config: RunConfig, resume: bool) -> Result<(), Problem> {
+    async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
         if self.commands.borrow().is_some() {
             return Err(Problem::RunUnderWay);
         }
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
-        let made = if resume {
-            let opened = self.opened.borrow().clone().ok_or(Problem::NoCheckpoint)?;
-            let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
-            resumed(&opened, &config, data, device, backbone.as_deref())
-        } else {
-            let backbone = self.backbone(&config).await?;
-            let config = config.validate().map_err(RunError::from);
-            config.and_then(|config| Run::new(config, data, device, backbone.as_deref()))
+        let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
+        let made = match from {
+            StartFrom::Nothing => {
+                let backbone = self.backbone(&config).await?;
+                let config = config.validate().map_err(RunError::from);
+                config.and_then(|config| Run::new(config, data, device, backbone.as_deref()))
+            }
+            StartFrom::Run => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                resumed(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
+            StartFrom::Checkpoint => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
+            StartFrom::Starter => {
+                let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
+                let bytes = self.transport.fetch(starter::FILE).await.map_err(missing)?;
+                let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
+                let backbone = self.backbone(&starter.meta.config).await?;
+                let config = starter.meta.config.for_run(&config);
+                warm_started(&starter, &config, data, device, backbone.as_deref())
+            }
         };
         let (run, commands) = made.map_err(|error| failed(error.kind(), error.to_string()))?;
         *self.commands.borrow_mut() = Some(commands);
@@ -352,14 +405,25 @@ impl<T: Transport> Session<T> {
 }
 
 fn resumed(
-    opened: &Opened,
+    checkpoint: &Checkpoint,
     asked: &RunConfig,
     data: Arc<Dataset>,
     device: OpenDevice,
     backbone: Option<&Pretrained>,
 ) -> Result<(Run, Sender<Command>), RunError> {
-    let config = opened.checkpoint.meta.config.resumed(asked)?.validate()?;
-    Run::resume(&opened.checkpoint, config, data, device, backbone)
+    let config = checkpoint.meta.config.resumed(asked)?.validate()?;
+    Run::resume(checkpoint, config, data, device, backbone)
+}
+
+fn warm_started(
+    checkpoint: &Checkpoint,
+    asked: &RunConfig,
+    data: Arc<Dataset>,
+    device: OpenDevice,
+    backbone: Option<&Pretrained>,
+) -> Result<(Run, Sender<Command>), RunError> {
+    let config = checkpoint.meta.config.warm_started(asked)?.validate()?;
+    Run::warm_start(checkpoint, config, data, device, backbone)
 }
 
 fn failed(failure: FailureKind, message: String) -> Problem {

@@ -24,6 +24,13 @@ impl Trainer {
         }
     }
 
+    /// Brings the power iterations of new heads near their ends.
+    pub fn settle(&mut self) {
+        if let Discriminator::Projected(network) = &self.discriminator {
+            network.settle();
+        }
+    }
+
     /// Updates the discriminator, then the generator by the updated one. Statistics are taken before the updates that they
     /// lead to.
     ///

@@ -345,8 +345,11 @@ impl Trainer {
 
     /// Adam's step of the discriminator along the gradient of `loss`.
     pub(super) fn update_discriminator(&mut self, loss: Tensor<1>) {
-        let clip_norm = self.config.train.clip_norm;
-        self.discriminator = self.discriminator_adam.step(self.discriminator.clone(), loss.backward(), clip_norm);
+        let train = &self.config.train;
+        let is_frozen = |name: &str| self.discriminator.is_among_first(train.freeze_d, name);
+        let (discriminator, gradients) = (self.discriminator.clone(), loss.backward());
+        let step = self.discriminator_adam.step_except(discriminator, gradients, train.clip_norm, is_frozen);
+        self.discriminator = step;
     }
 
     /// Adam's step of the generator along the gradient of `loss`.

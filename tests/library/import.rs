@@ -178,7 +178,7 @@ fn a_generator_of_another_resolution_is_refused_with_those_that_are_trained() {
         let last = named(tensors, "netG.main.6.weight");
         (last.shape, last.values) = (vec![4, 3, 4, 4], vec![0.0; 192]);
     });
-    assert_eq!(small, "these networks are refused: data.resolution is 16; it accepts 28, 32, 64 or 128");
+    assert_eq!(small, "these networks are refused: data.resolution is 16; it accepts 28, 32, 64, 128 or 256");
 }
 
 #[test]

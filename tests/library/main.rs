@@ -19,3 +19,4 @@ mod run;
 mod support;
 mod tanh;
 mod training;
+mod warm_start;

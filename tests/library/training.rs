@@ -1,13 +1,14 @@
 //! Training: networks of every family learn by every loss, and go on bit for bit where they stopped.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Architecture, Loss, Norm, RunConfig, ScheduleConfig};
-use whelp::data::Dataset;
-use whelp::device::read_values;
+use whelp::data::{Dataset, PictureKind};
+use whelp::device::{OpenDevice, read_values};
 use whelp::protocol::Event;
+use whelp::random::{Random, Stream};
 use whelp::run::Run;
 use whelp::sample::{Draw, Sampler};
 use whelp::series::{LOSS_D, LOSS_G};
@@ -100,6 +101,43 @@ fn each_network_of_every_family_learns_by_every_loss() {
         (config.train.generator_lr, config.train.discriminator_lr) = (lr, 0.0);
         let mut trainer = Trainer::from_networks(trainer.generator, trainer.discriminator, &config);
         fall("the generator", &losses(&mut trainer, &batch, |stats| stats.loss_g));
+    }
+}
+
+/// The largest pictures: networks of every family take a step, the same one on a graphics device.
+#[test]
+fn every_family_trains_at_256_pixels() {
+    let families = [Architecture::Dcgan, Architecture::DenseUpsample, Architecture::Dense, Architecture::R3gan];
+    for architecture in families {
+        let mut config = tiny_config(1);
+        config.model.architecture = architecture;
+        config.model.discriminator_norm = Norm::None;
+        (config.model.generator_width, config.model.discriminator_width) = (2, 2);
+        (config.train.r1_gamma, config.train.r2_gamma) = (0.1, 0.1);
+        config.augment = whelp::recipes::find("r3gan-small").unwrap().config().augment;
+        config.augment.p = 1.0;
+        config.set_resolution(256);
+        let config = config.validate().unwrap();
+        let kind = PictureKind { channels: 3, classes: 0 };
+        let losses = |device: &OpenDevice| {
+            let device = &device.device;
+            let noise = |stream, count| Random::new(7, stream, 0).normals(count);
+            let real = noise(Stream::Data, 2 * 3 * 256 * 256).into_iter().map(|value| (0.3 * value).clamp(-1.0, 1.0));
+            let batch = Batch {
+                real: Tensor::from_data(TensorData::new(real.collect::<Vec<f32>>(), [2, 3, 256, 256]), device),
+                classes: None,
+                z: Tensor::from_data(TensorData::new(noise(Stream::Latents, 2 * 8), [2, 8]), device),
+            };
+            let stats = Trainer::new(&config, kind, device).step(batch);
+            assert_eq!(stats.fake.dims(), [2, 3, 256, 256]);
+            block_on(read_values([stats.loss_d, stats.loss_g])).unwrap().concat()
+        };
+        let want = losses(&cpu());
+        assert!(want.iter().all(|loss| loss.is_finite()), "{architecture:?}: {want:?}");
+        let Some(gpu) = gpu() else { continue };
+        for (got, want) in losses(&gpu).iter().zip(&want) {
+            assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{architecture:?}: {got} instead of {want}");
+        }
     }
 }
 
@@ -219,7 +257,7 @@ fn what_does_not_go_together_is_refused() {
     assert_eq!(refused(&|c| c.model.dropout = 0.5), "model.dropout is 0.5; model.architecture=r3gan needs 0");
     assert!(refused(&|c| c.model.generator_width = 20).contains("a multiple of 8"));
     let resolution = refused(&|c| c.data.resolution = 28);
-    assert_eq!(resolution, "data.resolution is 28; model.architecture=r3gan needs 32, 64 or 128");
+    assert_eq!(resolution, "data.resolution is 28; model.architecture=r3gan needs 32, 64, 128 or 256");
     let norm = refused(&|c| c.model.architecture = Architecture::Dcgan);
     assert_eq!(norm, "train.r1_gamma needs model.discriminator_norm=none");
     let mut config = r3gan(1);

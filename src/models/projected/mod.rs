@@ -97,6 +97,11 @@ impl ProjectedDiscriminator {
     pub fn calibrate(&self, real: Tensor<4>) {
         let maps = self.network.forward(coloured(real.without_autodiff()), self.network_side);
         self.mixing.iter().zip(maps).for_each(|(mix, map)| mix.calibrate(map));
+        self.settle();
+    }
+
+    /// Brings the power iterations of all heads near their ends, as for new weights.
+    pub fn settle(&self) {
         self.heads.iter().for_each(Head::settle);
     }
 
