@@ -12,6 +12,7 @@ mod golden;
 mod import;
 mod pixels;
 mod platform;
+mod projected;
 mod properties;
 mod rectifier;
 mod resample;

@@ -128,7 +128,7 @@ fn every_family_trains_at_256_pixels() {
                 classes: None,
                 z: Tensor::from_data(TensorData::new(noise(Stream::Latents, 2 * 8), [2, 8]), device),
             };
-            let stats = Trainer::new(&config, kind, device).step(batch);
+            let stats = Trainer::new(&config, kind, None, device).unwrap().step(batch);
             assert_eq!(stats.fake.dims(), [2, 3, 256, 256]);
             block_on(read_values([stats.loss_d, stats.loss_g])).unwrap().concat()
         };

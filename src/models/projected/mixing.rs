@@ -54,7 +54,7 @@ impl Mix {
     }
 
     /// `[batch, channels, side, side]` to `[batch, mixed, side, side]`.
-    fn mix_channels(&self, map: Tensor<4>) -> Tensor<4> {
+    pub(super) fn mix_channels(&self, map: Tensor<4>) -> Tensor<4> {
         let (bias, [_, channels, _, _]) = (self.ccm_bias.value(), map.dims());
         let [mixed] = bias.dims();
         conv2d(map, self.ccm.value().reshape([mixed, channels, 1, 1]), Some(bias), POINT)

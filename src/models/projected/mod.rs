@@ -20,6 +20,7 @@ use super::layers::{Builder, Kind, Layer, Layers};
 use crate::config::Taps;
 use crate::features::{self, FeatureError, Lite0, Pretrained};
 use crate::ops::Dual;
+use crate::weights::DeviceTensor;
 
 /// Sizes of the discriminator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,21 @@ impl ProjectedDiscriminator {
     /// Brings the power iterations of all heads near their ends, as for new weights.
     pub fn settle(&self) {
         self.heads.iter().for_each(Head::settle);
+    }
+
+    /// Weights of the frozen network, by path below it.
+    pub fn frozen_tensors(&self) -> Vec<DeviceTensor> {
+        self.network.tensors()
+    }
+
+    /// The frozen network's maps after the mixing of their channels, which [`Self::calibrate`] scales.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - returns: `[batch, width / 2, side, side]` each
+    pub fn mixed_channels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let maps = self.network.forward(coloured(images), self.network_side);
+        self.mixing.iter().zip(maps).map(|(mix, map)| mix.mix_channels(map)).collect()
     }
 
     /// What the heads look at: the mixed maps, then the pictures. Gradients flow back to the pictures, if they have

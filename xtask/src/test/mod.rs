@@ -11,7 +11,7 @@ use crate::files::{copy_different, write_if_different};
 use crate::paths::Paths;
 use crate::process::{run_watched, tool, with_log};
 use crate::programs::{self, Device, GOLDEN, TRAINER};
-use crate::setup::{self, browser};
+use crate::setup::{self, browser, lite0};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail, ensure};
@@ -167,7 +167,8 @@ fn browser_tests(paths: &Paths, count: &mut Count) -> Result<()> {
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
         .env(browser::BROWSER_VARIABLE, chromium)
         .env(build::PROGRAM_VARIABLE, build::program(paths))
-        .env(GOLDEN_PROGRAM_VARIABLE, golden_program(paths));
+        .env(GOLDEN_PROGRAM_VARIABLE, golden_program(paths))
+        .env(lite0::WHOLE_FILE_VARIABLE, lite0::whole_file(paths));
     let succeeded = run_watched(&mut command, |_| ())?;
     let text = std::fs::read_to_string(&report).context("Playwright ended without a report")?;
     *count += Count::from_playwright_report(&text)?;
