@@ -28,9 +28,7 @@ pub use adam::{AdamStep, adam};
 pub use average::moving_average;
 pub use batch_norm::{Normalization, batch_norm};
 pub use bilinear::resize_bilinear;
-pub use convolution::{
-    Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_same, conv2d_weight_gradient,
-};
+pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2d_same, conv2d_weight_gradient};
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;

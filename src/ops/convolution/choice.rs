@@ -36,13 +36,12 @@ impl Convolutions {
     pub const WHELP: Self = Self { conv2d, conv2d_same, conv_transpose2d, weight_gradient: conv2d_weight_gradient };
 
     /// burn's, on every device.
-    pub const BURN: Self =
-        Self {
-            conv2d: burn_conv2d,
-            conv2d_same: burn_conv2d_same,
-            conv_transpose2d: burn_conv_transpose2d,
-            weight_gradient: burn_weight_gradient,
-        };
+    pub const BURN: Self = Self {
+        conv2d: burn_conv2d,
+        conv2d_same: burn_conv2d_same,
+        conv_transpose2d: burn_conv_transpose2d,
+        weight_gradient: burn_weight_gradient,
+    };
 
     /// Runs `build`, and has all layers that it builds on this thread compute with these functions for as long as they
     /// live.

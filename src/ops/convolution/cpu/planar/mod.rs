@@ -1,12 +1,16 @@
 //! Convolutions over maps that are wide enough to fill vectors with neighbouring pixels. Values keep their order in
 //! memory, except that a stride splits the columns; a 1x1 convolution reads its input without a copy.
 
+mod frame;
 mod kernel;
+mod pointwise;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
+pub use frame::Frame;
 use kernel::{Rows, TILE};
+pub use pointwise::Pointwise;
 
 use super::vectors::LANES;
 use crate::ops::convolution::geometry::Geometry;
@@ -19,79 +23,6 @@ const IMAGES: usize = 4;
 thread_local! {
     /// The padded maps of the last convolution, kept because new memory would have to be cleared.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
-/// A map inside a plane that pads it with zeros. With a stride, the plane has `stride²` parts, and a part holds every
-/// `stride`-th pixel along both axes. All pixels that one tap meets are then neighbours in one part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Frame {
-    /// Height and width of a map.
-    size: [usize; 2],
-    /// Zeros above and on the left.
-    before: [usize; 2],
-    stride: usize,
-    /// Height and width of one part. A map that does not fit is cut off.
-    part: [usize; 2],
-}
-
-impl Frame {
-    fn area(&self) -> usize {
-        self.size[0] * self.size[1]
-    }
-
-    fn plane(&self) -> usize {
-        self.stride * self.stride * self.part[0] * self.part[1]
-    }
-
-    /// The place of a tap's input for the first output pixel.
-    fn place(&self, [y, x]: [usize; 2]) -> usize {
-        let part = y % self.stride * self.stride + x % self.stride;
-        (part * self.part[0] + y / self.stride) * self.part[1] + x / self.stride
-    }
-
-    /// The maps themselves, if they need no padding. Else padded copies in `planes`.
-    fn pad<'a>(&self, maps: &'a [f32], planes: &'a mut Vec<f32>) -> &'a [f32] {
-        if self.part == self.size && self.before == [0, 0] && self.stride == 1 {
-            return maps;
-        }
-        planes.resize(maps.len() / self.area() * self.plane(), 0.0);
-        for (map, plane) in maps.chunks(self.area()).zip(planes.chunks_mut(self.plane())) {
-            self.copy(map, plane);
-        }
-        planes
-    }
-
-    fn copy(&self, map: &[f32], plane: &mut [f32]) {
-        for (index, part) in plane.chunks_mut(self.part[0] * self.part[1]).enumerate() {
-            let (first_row, first_column) = (index / self.stride, index % self.stride);
-            for (y, row) in part.chunks_mut(self.part[1]).enumerate() {
-                let y = (y * self.stride + first_row).checked_sub(self.before[0]);
-                match y.filter(|y| *y < self.size[0]) {
-                    Some(y) => self.copy_row(&map[y * self.size[1]..][..self.size[1]], first_column, row),
-                    None => row.fill(0.0),
-                }
-            }
-        }
-    }
-
-    fn copy_row(&self, source: &[f32], first_column: usize, row: &mut [f32]) {
-        // The first place of the row that has a pixel of the source, and that pixel.
-        let start = self.before[1].saturating_sub(first_column).div_ceil(self.stride).min(row.len());
-        let (zeros, values) = row.split_at_mut(start);
-        zeros.fill(0.0);
-        let first = (start * self.stride + first_column).saturating_sub(self.before[1]);
-        let source = source.get(first..).unwrap_or_default();
-        let count = source.len().div_ceil(self.stride).min(values.len());
-        let (values, zeros) = values.split_at_mut(count);
-        if self.stride == 1 {
-            values.copy_from_slice(&source[..count]);
-        } else {
-            for (value, pixel) in values.iter_mut().zip(source.iter().step_by(self.stride)) {
-                *value = *pixel;
-            }
-        }
-        zeros.fill(0.0);
-    }
 }
 
 /// A convolution or a transposed one with stride 1, group by group.
@@ -142,9 +73,8 @@ impl Planar {
         size: [usize; 2],
         position: impl Fn([usize; 2]) -> [usize; 2],
     ) -> Option<Self> {
-        let Geometry { stride, padding, kernel, .. } = *geometry;
-        let is_pointwise = kernel == [1, 1] && padding == [0, 0] && stride == 1;
-        let size = if is_pointwise { [1, size[0] * size[1]] } else { size };
+        let kernel = geometry.kernel;
+        let size = if geometry.is_pointwise() { [1, size[0] * size[1]] } else { size };
         if !size[1].is_multiple_of(LANES) || size.contains(&0) {
             return None;
         }
