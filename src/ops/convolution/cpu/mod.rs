@@ -1,7 +1,7 @@
 //! The three sums on flex, burn's CPU backend.
 //!
 //! There are four implementations: [`depthwise`] where every channel has a kernel of its own, [`planar`], whose vectors
-//! hold neighbouring pixels, where stride and width allow it, its [`Pointwise`] for 1x1 kernels over small maps, and
+//! hold neighbouring pixels, where stride and width allow it, [`planar::Pointwise`] for 1x1 kernels over small maps, and
 //! [`blocked`], whose vectors hold channels, for all others.
 
 mod blocked;
@@ -9,13 +9,14 @@ mod depthwise;
 mod layout;
 mod phases;
 mod planar;
+mod prepared;
 mod vectors;
 
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 
-use blocked::Pass;
-use planar::{Planar, Pointwise};
+use planar::Planar;
+pub use prepared::Prepared;
 
 use super::ConvolutionBackend;
 use super::geometry::Geometry;
@@ -25,30 +26,14 @@ impl ConvolutionBackend for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let (x, weight) = (values(&x), values(&weight));
-        let y = if geometry.is_depthwise() {
-            depthwise::convolve(&geometry, weight, x)
-        } else if let Some(planar) = Planar::forward(&geometry) {
-            planar.convolve(&geometry, weight, x)
-        } else if let Some(pointwise) = Pointwise::forward(&geometry, weight) {
-            pointwise.run(x)
-        } else {
-            Pass::forward(&geometry, weight).run(x)
-        };
+        let y = Prepared::forward(&geometry, weight).run(x);
         tensor(y, geometry.output_shape())
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
         let (y, weight) = (values(&y), values(&weight));
-        let x = if geometry.is_depthwise() {
-            depthwise::convolve_transposed(&geometry, weight, y)
-        } else if let Some(planar) = Planar::transposed(&geometry) {
-            planar.convolve_transposed(&geometry, weight, y)
-        } else if let Some(pointwise) = Pointwise::transposed(&geometry, weight) {
-            pointwise.run(y)
-        } else {
-            Pass::transposed(&geometry, weight).run(y)
-        };
+        let x = Prepared::transposed(&geometry, weight).run(y);
         tensor(x, geometry.input_shape())
     }
 

@@ -25,7 +25,6 @@ thread_local! {
 
 /// A convolution or a transposed one: a sum over taps and channels for every pixel of the result.
 pub struct Pass {
-    batch: usize,
     groups: usize,
     /// Channels of one group, in and out.
     channels: [usize; 2],
@@ -65,13 +64,13 @@ impl Pass {
         weight: &[f32],
         at: impl Fn(usize, usize) -> usize + Send + Sync,
     ) -> Self {
-        let Geometry { batch, groups, .. } = *geometry;
+        let groups = geometry.groups;
         let packed = |phase: &Phase| Packed {
             taps: phase.taps.iter().map(|tap| phases.source.place(tap.at)).collect(),
             weights: pack(weight, groups, channels, phase.taps.iter().map(|tap| tap.position), &at),
         };
         let packed = phases.phases.iter().map(packed).collect();
-        Self { batch, groups, channels, phases, packed }
+        Self { groups, channels, phases, packed }
     }
 
     /// Computes the result.
@@ -85,9 +84,10 @@ impl Pass {
         let area = self.phases.target[0] * self.phases.target[1];
         let plane = frame.plane() * layout::count(channels_in);
         let image = self.groups * channels_out * area;
+        let source_image = self.groups * channels_in * frame.size[0] * frame.size[1];
+        let batch = source.len() / source_image;
         // Several small images share a pass over the weights.
-        let images = (CACHED / plane.max(1)).clamp(1, self.batch.div_ceil(threads()));
-        let source_image = source.len() / self.batch;
+        let images = (CACHED / plane.max(1)).clamp(1, batch.div_ceil(threads()));
         let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
             let count = target.len() / image;
             let source = &source[index * images * source_image..][..count * source_image];
@@ -110,7 +110,7 @@ impl Pass {
             SCRATCH.set([planes, sums]);
         };
         // SAFETY: every block of every group of every image is copied out.
-        unsafe { collect_chunks(self.batch * image, image * images, part) }
+        unsafe { collect_chunks(batch * image, image * images, part) }
     }
 
     /// Copies the channels of one group of one image into blocks.

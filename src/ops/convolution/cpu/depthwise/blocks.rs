@@ -25,40 +25,59 @@ fn filter(phases: &Phases, phase: &Phase) -> BlockFilter {
     }
 }
 
-/// # Shapes
-/// - `weight`: `[channels, 1, kernel height, kernel width]`
-/// - `source`: `[batch, channels, height, width]`
-/// - returns: `[batch, channels, height, width]`, with the size of the result
-pub fn run(phases: &Phases, [batch, channels]: [usize; 2], weight: &[f32], source: &[f32]) -> Vec<f32> {
-    let frame = phases.source;
-    let target = phases.target;
-    let [from, to] = [frame.size, target].map(|[height, width]| height * width);
-    let filters: Vec<(BlockFilter, Vec<f32>, usize)> = phases
-        .phases
-        .iter()
-        .map(|phase| {
-            let origin = (phase.origin[0] * target[1] + phase.origin[1]) * LANES;
-            (filter(phases, phase), pack(weight, channels, phase), origin)
-        })
-        .collect();
-    let image = |index: usize, image: &mut [MaybeUninit<f32>]| {
-        let [mut plane, mut sums] = SCRATCH.take();
-        plane.clear();
-        plane.resize(frame.plane(), 0.0);
-        sums.resize(to * LANES, 0.0);
-        let source = source[index * channels * from..].chunks(LANES * from);
-        for (block, (source, target)) in source.zip(image.chunks_mut(LANES * to)).enumerate() {
-            frame.copy_in(&source[..target.len() / to * from], &mut plane);
-            for (filter, weights, origin) in &filters {
-                let size = filter.places.len() * LANES;
-                filter.run(&weights[block * size..][..size], &plane, sums.get_mut(*origin..).unwrap_or_default());
+/// A depthwise convolution or a transposed one.
+pub struct Pass {
+    frame: Frame,
+    /// Height and width of the result.
+    target: [usize; 2],
+    channels: usize,
+    phases: Vec<Packed>,
+}
+
+/// One phase.
+struct Packed {
+    filter: BlockFilter,
+    /// `[block][tap][LANES]`
+    weights: Vec<f32>,
+    /// Where the first pixel's sums are written.
+    origin: usize,
+}
+
+impl Pass {
+    pub fn new(phases: &Phases, channels: usize, weight: &[f32]) -> Self {
+        let packed = |phase: &Phase| Packed {
+            filter: filter(phases, phase),
+            weights: pack(weight, channels, phase),
+            origin: (phase.origin[0] * phases.target[1] + phase.origin[1]) * LANES,
+        };
+        let packed = phases.phases.iter().map(packed).collect();
+        Self { frame: phases.source, target: phases.target, channels, phases: packed }
+    }
+
+    /// As [`super::Pass::run`].
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
+        let Self { frame, channels, .. } = *self;
+        let [from, to] = [frame.size, self.target].map(|[height, width]| height * width);
+        let image = |index: usize, image: &mut [MaybeUninit<f32>]| {
+            let [mut plane, mut sums] = SCRATCH.take();
+            plane.clear();
+            plane.resize(frame.plane(), 0.0);
+            sums.resize(to * LANES, 0.0);
+            let source = source[index * channels * from..].chunks(LANES * from);
+            for (block, (source, target)) in source.zip(image.chunks_mut(LANES * to)).enumerate() {
+                frame.copy_in(&source[..target.len() / to * from], &mut plane);
+                for Packed { filter, weights, origin } in &self.phases {
+                    let size = filter.places.len() * LANES;
+                    let sums = sums.get_mut(*origin..).unwrap_or_default();
+                    filter.run(&weights[block * size..][..size], &plane, sums);
+                }
+                layout::copy_out(&sums, to, target);
             }
-            layout::copy_out(&sums, to, target);
-        }
-        SCRATCH.set([plane, sums]);
-    };
-    // SAFETY: every block of every image is copied out.
-    unsafe { collect_chunks(batch * channels * to, channels * to, image) }
+            SCRATCH.set([plane, sums]);
+        };
+        // SAFETY: every block of every image is copied out.
+        unsafe { collect_chunks(source.len() / from * to, channels * to, image) }
+    }
 }
 
 /// The weights of a phase, `[block][tap][LANES]`, with zeros where the last block has no channel.

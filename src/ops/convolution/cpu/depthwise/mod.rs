@@ -16,25 +16,40 @@ use crate::ops::convolution::geometry::Geometry;
 /// Pixels of a row from which on vectors of pixels are faster. Narrower ones leave lanes empty, or have more padding.
 const WIDE: usize = 16;
 
-/// `y = w * x`
-///
-/// # Shapes
-/// Those of the geometry.
-pub fn convolve(geometry: &Geometry, weight: &[f32], x: &[f32]) -> Vec<f32> {
-    run(geometry, &Phases::forward(geometry), weight, x)
+/// A depthwise convolution or a transposed one, with its weights.
+pub enum Pass {
+    Rows(rows::Pass),
+    Blocks(blocks::Pass),
 }
 
-/// `∂⟨y, w * x⟩ / ∂x`
-///
-/// # Shapes
-/// Those of the geometry.
-pub fn convolve_transposed(geometry: &Geometry, weight: &[f32], y: &[f32]) -> Vec<f32> {
-    run(geometry, &Phases::transposed(geometry), weight, y)
-}
+impl Pass {
+    /// For a convolution.
+    pub fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
+        Self::new(&Phases::forward(geometry), geometry.channels[0], weight)
+    }
 
-fn run(geometry: &Geometry, phases: &Phases, weight: &[f32], source: &[f32]) -> Vec<f32> {
-    let [channels, _] = geometry.channels;
-    let is_wide = phases.phases.iter().any(|phase| phase.size[1] >= WIDE);
-    let run = if is_wide { rows::run } else { blocks::run };
-    run(phases, [geometry.batch, channels], weight, source)
+    /// For the gradient of a convolution's input.
+    pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
+        Self::new(&Phases::transposed(geometry), geometry.channels[0], weight)
+    }
+
+    fn new(phases: &Phases, channels: usize, weight: &[f32]) -> Self {
+        if phases.phases.iter().any(|phase| phase.size[1] >= WIDE) {
+            Self::Rows(rows::Pass::new(phases, channels, weight))
+        } else {
+            Self::Blocks(blocks::Pass::new(phases, channels, weight))
+        }
+    }
+
+    /// Computes the result.
+    ///
+    /// # Shapes
+    /// - `source`: `[batch, channels, height, width]`
+    /// - returns: `[batch, channels, height, width]`, with the size of the result
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Rows(rows) => rows.run(source),
+            Self::Blocks(blocks) => blocks.run(source),
+        }
+    }
 }

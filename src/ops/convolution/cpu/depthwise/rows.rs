@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::kernel::Filter;
-use crate::ops::convolution::cpu::phases::Phases;
+use crate::ops::convolution::cpu::phases::{Phase, Phases};
 use crate::ops::convolution::cpu::planar::Frame;
 use crate::ops::convolution::cpu::vectors::LANES;
 use crate::ops::parallel::{CHUNK, collect_chunks};
@@ -17,59 +17,8 @@ thread_local! {
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
-/// # Shapes
-/// - `weight`: `[channels, 1, kernel height, kernel width]`
-/// - `source`: `[batch, channels, height, width]`
-/// - returns: `[batch, channels, height, width]`, with the size of the result
-pub fn run(phases: &Phases, [batch, channels]: [usize; 2], weight: &[f32], source: &[f32]) -> Vec<f32> {
-    let frame = Frame {
-        size: phases.source.size,
-        before: phases.source.before,
-        stride: phases.stride,
-        part: phases.source.padded.map(|length| length.div_ceil(phases.stride)),
-    };
-    let mut filters = Vec::with_capacity(phases.phases.len());
-    let mut sums = 0;
-    for phase in &phases.phases {
-        let taps = phase.taps.iter().map(|tap| (frame.place(tap.at), tap.position)).collect();
-        let filter = Filter::new(phase.size, taps, frame.part[1]);
-        sums += filter.values();
-        filters.push(filter);
-    }
-    let maps = Maps {
-        frame,
-        filters,
-        target: phases.target,
-        spread: phases.spread,
-        channels,
-        weight,
-        taps: weight.len() / channels,
-    };
-    let [from, to] = [maps.frame.size, maps.target].map(|[height, width]| height * width);
-    let count = (CHUNK / from.max(to)).max(1);
-    let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
-        let [mut plane, mut scratch] = SCRATCH.take();
-        plane.clear();
-        // The last vector of a row may reach behind it.
-        plane.resize(maps.frame.plane() + LANES, 0.0);
-        scratch.resize(sums, 0.0);
-        let source = &source[index * count * from..];
-        Arch::new().dispatch(Work {
-            maps: &maps,
-            first: index * count,
-            source,
-            target,
-            plane: &mut plane,
-            sums: &mut scratch,
-        });
-        SCRATCH.set([plane, scratch]);
-    };
-    // SAFETY: every pixel of a map belongs to a phase, and all phases are written.
-    unsafe { collect_chunks(batch * channels * to, count * to, part) }
-}
-
-/// What is the same for all maps.
-struct Maps<'a> {
+/// A depthwise convolution or a transposed one.
+pub struct Pass {
     frame: Frame,
     /// One for each phase.
     filters: Vec<Filter>,
@@ -77,14 +26,48 @@ struct Maps<'a> {
     target: [usize; 2],
     spread: usize,
     channels: usize,
-    weight: &'a [f32],
-    /// Weights of a channel.
-    taps: usize,
+    /// `[channels, kernel height, kernel width]`
+    weight: Vec<f32>,
+}
+
+impl Pass {
+    pub fn new(phases: &Phases, channels: usize, weight: &[f32]) -> Self {
+        let frame = Frame {
+            size: phases.source.size,
+            before: phases.source.before,
+            stride: phases.stride,
+            part: phases.source.padded.map(|length| length.div_ceil(phases.stride)),
+        };
+        let filter = |phase: &Phase| {
+            let taps = phase.taps.iter().map(|tap| (frame.place(tap.at), tap.position)).collect();
+            Filter::new(phase.size, taps, frame.part[1])
+        };
+        let filters = phases.phases.iter().map(filter).collect();
+        Self { frame, filters, target: phases.target, spread: phases.spread, channels, weight: weight.to_vec() }
+    }
+
+    /// As [`super::Pass::run`].
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
+        let [from, to] = [self.frame.size, self.target].map(|[height, width]| height * width);
+        let count = (CHUNK / from.max(to)).max(1);
+        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
+            let [mut plane, mut sums] = SCRATCH.take();
+            plane.clear();
+            // The last vector of a row may reach behind it.
+            plane.resize(self.frame.plane() + LANES, 0.0);
+            sums.resize(self.filters.iter().map(Filter::values).sum(), 0.0);
+            let (first, source) = (index * count, &source[index * count * from..]);
+            Arch::new().dispatch(Work { pass: self, first, source, target, plane: &mut plane, sums: &mut sums });
+            SCRATCH.set([plane, sums]);
+        };
+        // SAFETY: every pixel of a map belongs to a phase, and all phases are written.
+        unsafe { collect_chunks(source.len() / from * to, count * to, part) }
+    }
 }
 
 /// Some neighbouring maps.
 struct Work<'a> {
-    maps: &'a Maps<'a>,
+    pass: &'a Pass,
     first: usize,
     source: &'a [f32],
     target: &'a mut [MaybeUninit<f32>],
@@ -98,23 +81,24 @@ impl WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { maps, first, source, target, plane, sums } = self;
-        let [from, to] = [maps.frame.size, maps.target].map(|[height, width]| height * width);
+        let Self { pass, first, source, target, plane, sums } = self;
+        let [from, to] = [pass.frame.size, pass.target].map(|[height, width]| height * width);
         for (index, (source, target)) in source.chunks(from).zip(target.chunks_mut(to)).enumerate() {
-            let kernel = &maps.weight[(first + index) % maps.channels * maps.taps..][..maps.taps];
-            maps.frame.copy(source, plane);
+            let taps = pass.weight.len() / pass.channels;
+            let kernel = &pass.weight[(first + index) % pass.channels * taps..][..taps];
+            pass.frame.copy(source, plane);
             let mut rest = &mut *sums;
-            for filter in &maps.filters {
+            for filter in &pass.filters {
                 let (sums, others) = rest.split_at_mut(filter.values());
                 filter.run(simd, kernel, plane, sums);
                 rest = others;
             }
-            maps.merge(sums, target);
+            pass.merge(sums, target);
         }
     }
 }
 
-impl Maps<'_> {
+impl Pass {
     /// Writes the phases' sums where they belong.
     #[inline(always)]
     fn merge(&self, sums: &[f32], target: &mut [MaybeUninit<f32>]) {

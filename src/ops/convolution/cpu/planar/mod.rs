@@ -95,54 +95,6 @@ impl Planar {
         self.size[0] * self.size[1]
     }
 
-    /// Computes the result.
-    ///
-    /// # Shapes
-    /// - `weights`: `[groups, channels out / TILE, rows, TILE]`, rounded up to whole tiles
-    /// - `source`: `[batch, groups, channels in, height, width]`
-    /// - returns: `[batch, groups, channels out, height, width]`
-    fn run(&self, weights: &[f32], source: &[f32], [groups, channels_out]: [usize; 2]) -> Vec<f32> {
-        let maps = self.channels * self.source.area();
-        let result = channels_out * self.area();
-        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
-            let mut planes = SCRATCH.take();
-            let source = source[index * groups * maps..].chunks(maps);
-            let weights = weights.chunks(weights.len() / groups);
-            for ((maps, weights), target) in source.zip(weights).zip(target.chunks_mut(result)) {
-                self.rows().multiply(weights, self.source.pad(maps, &mut planes), target);
-            }
-            SCRATCH.set(planes);
-        };
-        // SAFETY: all runs of all channels of all groups are written.
-        unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
-    }
-
-    /// `y = w * x`, for [`Planar::forward`].
-    ///
-    /// # Shapes
-    /// Those of the geometry.
-    pub fn convolve(&self, geometry: &Geometry, weight: &[f32], x: &[f32]) -> Vec<f32> {
-        let [_, channels_out] = geometry.group_channels();
-        let count = self.places.len();
-        let weights = pack(geometry, [count, channels_out], |group, row, channel| {
-            weight[(group * channels_out + channel) * count + row]
-        });
-        self.run(&weights, x, [geometry.groups, channels_out])
-    }
-
-    /// `∂⟨y, w * x⟩ / ∂x`, for [`Planar::transposed`].
-    ///
-    /// # Shapes
-    /// Those of the geometry.
-    pub fn convolve_transposed(&self, geometry: &Geometry, weight: &[f32], y: &[f32]) -> Vec<f32> {
-        let [depth, channels_out] = geometry.group_channels();
-        let area = geometry.area();
-        let weights = pack(geometry, [self.places.len(), depth], |group, row, channel| {
-            weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
-        });
-        self.run(&weights, y, [geometry.groups, depth])
-    }
-
     /// `∂⟨y, w * x⟩ / ∂w`, for [`Planar::forward`].
     ///
     /// # Shapes
@@ -173,6 +125,62 @@ impl Planar {
         }
         parts.truncate(groups * sums);
         parts
+    }
+}
+
+/// A convolution or a transposed one, with its weights.
+pub struct Pass {
+    planar: Planar,
+    groups: usize,
+    /// Channels out of one group.
+    channels_out: usize,
+    /// `[groups, channels out / TILE, rows, TILE]`, rounded up to whole tiles.
+    weights: Vec<f32>,
+}
+
+impl Pass {
+    /// `y = w * x`, or `None` as for [`Planar::forward`].
+    pub fn forward(geometry: &Geometry, weight: &[f32]) -> Option<Self> {
+        let planar = Planar::forward(geometry)?;
+        let [_, channels_out] = geometry.group_channels();
+        let count = planar.places.len();
+        let weights = pack(geometry, [count, channels_out], |group, row, channel| {
+            weight[(group * channels_out + channel) * count + row]
+        });
+        Some(Self { planar, groups: geometry.groups, channels_out, weights })
+    }
+
+    /// `∂⟨y, w * x⟩ / ∂x`, or `None` as for [`Planar::transposed`].
+    pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Option<Self> {
+        let planar = Planar::transposed(geometry)?;
+        let [depth, channels_out] = geometry.group_channels();
+        let area = geometry.area();
+        let weights = pack(geometry, [planar.places.len(), depth], |group, row, channel| {
+            weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
+        });
+        Some(Self { planar, groups: geometry.groups, channels_out: depth, weights })
+    }
+
+    /// Computes the result.
+    ///
+    /// # Shapes
+    /// - `source`: `[batch, groups, channels in, height, width]`
+    /// - returns: `[batch, groups, channels out, height, width]`
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
+        let Self { planar, groups, channels_out, weights } = self;
+        let maps = planar.channels * planar.source.area();
+        let result = channels_out * planar.area();
+        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
+            let mut planes = SCRATCH.take();
+            let source = source[index * groups * maps..].chunks(maps);
+            let weights = weights.chunks(weights.len() / groups);
+            for ((maps, weights), target) in source.zip(weights).zip(target.chunks_mut(result)) {
+                planar.rows().multiply(weights, planar.source.pad(maps, &mut planes), target);
+            }
+            SCRATCH.set(planes);
+        };
+        // SAFETY: all runs of all channels of all groups are written.
+        unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
     }
 }
 
