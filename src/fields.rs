@@ -34,6 +34,13 @@ pub enum Resume {
 }
 
 impl Field {
+    /// Whether it decides which tensors the networks have. A run that starts from the networks of a checkpoint has these
+    /// settings from it; so far they are those of the section `model` that a resumed run may not change either. The resolution
+    /// decides too: see [`RunConfig::warm_started`](crate::config::RunConfig::warm_started).
+    pub fn shapes_networks(&self) -> bool {
+        self.path.starts_with("model.") && self.resume == Resume::Fixed
+    }
+
     /// Its path as a JSON pointer into a serialised configuration, e.g. `/train/batch`.
     pub fn pointer(&self) -> String {
         pointer(self.path)
@@ -205,6 +212,9 @@ const fn fixed(path: &'static str, label: &'static str, accepts: Accepts, help: 
     Field { path, label, help, accepts, resume: Resume::Fixed }
 }
 
+/// The resolutions that pictures can have, in pixels. 28 is MNIST's; the others are powers of two.
+pub const RESOLUTIONS: &[u64] = &[28, 32, 64, 128, 256];
+
 const LR: Range = Range::above(0.0, 1.0);
 const BETA: Range = Range::below(0.0, 1.0);
 const GAMMA: Range = Range::closed(0.0, 1e4);
@@ -223,7 +233,7 @@ pub const FIELDS: &[Field] = &[
     fixed(
         "data.resolution",
         "Resolution (pixels)",
-        Accepts::OneOf(&[28, 32, 64, 128]),
+        Accepts::OneOf(RESOLUTIONS),
         "Width and height of the square pictures. Twice the resolution is four times the work.",
     ),
     fixed(
@@ -282,8 +292,9 @@ pub const FIELDS: &[Field] = &[
             ("dense-upsample", "Dense with upsampling"),
             ("dense", "Dense"),
             ("r3gan", "R3GAN"),
+            ("projected", "Projected"),
         ]),
-        "The family of both networks. R3GAN is the newest.",
+        "The family of both networks. Projected judges with a network that knows pictures already, so it learns fastest.",
     ),
     fixed(
         "model.latent",
@@ -310,6 +321,12 @@ pub const FIELDS: &[Field] = &[
         "R3GAN only. More blocks draw better and are slower.",
     ),
     fixed(
+        "model.narrow_stages",
+        "Narrow resolutions",
+        Accepts::Whole { low: 1, high: 6 },
+        "R3GAN only: the largest resolutions that have the widths above. All others are twice as wide.",
+    ),
+    fixed(
         "model.discriminator_norm",
         "Discriminator normalisation",
         Accepts::Choice(&[("none", "None"), ("batch", "Batch norm"), ("batch-last", "Batch norm after activation")]),
@@ -332,6 +349,24 @@ pub const FIELDS: &[Field] = &[
         "Class conditioning",
         Accepts::Flag,
         "Tells both networks each picture's class, so you can ask for one later. Needs R3GAN and data with classes.",
+    ),
+    fixed(
+        "model.taps",
+        "Depth of the frozen network",
+        Accepts::Choice(&[("early", "Textures and parts"), ("deep", "Whole things too")]),
+        "Projected only. Deeper needs a larger download, and knows better what a dog is.",
+    ),
+    fixed(
+        "model.network_side",
+        "Pixels for the frozen network",
+        Accepts::OptionalWhole,
+        "Projected only. Side in which the frozen network sees pictures. Larger is slower. Empty: twice the resolution.",
+    ),
+    fixed(
+        "model.pixel_head",
+        "Judge pixels too",
+        Accepts::Flag,
+        "Projected only. One more head sees the pixels themselves, which keeps colours and variety.",
     ),
     free(
         "train.batch",
@@ -391,6 +426,12 @@ pub const FIELDS: &[Field] = &[
         "R2 gamma",
         Accepts::Real(GAMMA),
         "Weight of the same penalty on generated pictures. 0: off.",
+    ),
+    free(
+        "train.freeze_d",
+        "Frozen discriminator stages",
+        Accepts::Whole { low: 0, high: 6 },
+        "Keeps its first stages as they are. Helps if you start from trained networks and have few pictures. 0: none.",
     ),
     free(
         "train.ema_half_life_kimg",
@@ -477,8 +518,20 @@ pub const FIELDS: &[Field] = &[
         "Thousands of pictures in which the chance can rise from 0 to 1.",
     ),
     free("augment.color", "Colour jitter", Accepts::Flag, "Changes brightness, saturation and contrast."),
+    free(
+        "augment.color_share",
+        "Colour jitter share",
+        Accepts::Real(Range::closed(0.0, 1.0)),
+        "Share of the changed pictures whose colours change too. Less keeps colours closer to those of your pictures.",
+    ),
     free("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
-    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square of half the side."),
+    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square."),
+    free(
+        "augment.cutout_size",
+        "Cutout size",
+        Accepts::Real(Range::closed(0.0, 1.0)),
+        "Side of the blank square, as a share of the picture's side.",
+    ),
     free("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
     free(
         "augment.shear",

@@ -1,7 +1,8 @@
-//! What a resumed run may change. The table of fields states the policy of each field; this applies it.
+//! What a run that begins with a checkpoint may change: one that continues, and a new one that starts from its networks. The
+//! table of fields states the policy of each field; this applies it.
 
-use crate::config::{ConfigError, FixedField, RunConfig};
-use crate::fields::{FIELDS, Resume};
+use crate::config::{Architecture, ConfigError, FixedField, RunConfig};
+use crate::fields::{FIELDS, Field, Resume};
 use crate::validate::shown;
 
 impl RunConfig {
@@ -13,8 +14,64 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError::Fixed`] with every fixed field for which another value was asked.
     pub fn resumed(&self, asked: &RunConfig) -> Result<RunConfig, ConfigError> {
+        self.check_same(asked, |field| field.resume == Resume::Fixed)?;
+        Ok(asked.clone())
+    }
+
+    /// The configuration of a new run whose networks begin with those of a checkpoint: `self` is the checkpoint's, `asked` is
+    /// what the user wants.
+    ///
+    /// Fields that shape the networks ([`Field::shapes_networks`]) have to be the checkpoint's, all others are as asked. R3GAN's
+    /// networks may also begin at twice or four times the resolution; then `model.narrow_stages` grows with it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Combination`] for a resolution that the networks can't begin at; [`ConfigError::Fixed`] with every field
+    /// that shapes the networks and for which another value was asked.
+    pub fn warm_started(&self, asked: &RunConfig) -> Result<RunConfig, ConfigError> {
+        let mut expected = self.clone();
+        expected.model.narrow_stages += self.doublings(asked.data.resolution)?;
+        let mut config = asked.clone();
+        // Whoever asks for nothing has the checkpoint's value.
+        if asked.model.narrow_stages == self.model.narrow_stages {
+            config.model.narrow_stages = expected.model.narrow_stages;
+        }
+        expected.check_same(&config, Field::shapes_networks)?;
+        Ok(config)
+    }
+
+    /// How often the resolution doubles from this configuration's to `resolution`.
+    fn doublings(&self, resolution: usize) -> Result<usize, ConfigError> {
+        let own = self.data.resolution;
+        let most = if self.model.architecture == Architecture::R3gan { 2 } else { 0 };
+        (0..=most).find(|doublings| own << doublings == resolution).ok_or_else(|| ConfigError::Combination {
+            field: "data.resolution",
+            conflict: match most {
+                0 => format!("is {resolution}, but the checkpoint has {own}, which its networks can't leave: set it to {own}"),
+                _ => {
+                    let [twice, four_times] = [2 * own, 4 * own];
+                    format!(
+                        "is {resolution}, but the checkpoint has {own}: set it to {own}, or to {twice} or {four_times} for larger \
+                         networks that begin as the checkpoint's"
+                    )
+                }
+            },
+        })
+    }
+
+    /// These settings for another run: its seed, pictures, length and output are those of `run`.
+    pub fn for_run(&self, run: &RunConfig) -> RunConfig {
+        let mut config = self.clone();
+        config.set_resolution(run.data.resolution);
+        (config.seed, config.data, config.output) = (run.seed, run.data.clone(), run.output.clone());
+        config.train.length = run.train.length;
+        config
+    }
+
+    /// # Errors
+    /// [`ConfigError::Fixed`] with every field of this kind that has another value in `asked`.
+    fn check_same(&self, asked: &RunConfig, is_fixed: impl Fn(&Field) -> bool) -> Result<(), ConfigError> {
         let (own, wanted) = (self.to_tree(), asked.to_tree());
-        let fixed = FIELDS.iter().filter(|field| field.resume == Resume::Fixed);
+        let fixed = FIELDS.iter().filter(|field| is_fixed(field));
         let differences: Vec<FixedField> = fixed
             .filter_map(|field| {
                 let pointer = field.pointer();
@@ -23,7 +80,7 @@ impl RunConfig {
                 differs.then(|| FixedField { path: field.path, asked: shown(wanted), checkpoint: shown(own) })
             })
             .collect();
-        if differences.is_empty() { Ok(asked.clone()) } else { Err(ConfigError::Fixed(differences)) }
+        if differences.is_empty() { Ok(()) } else { Err(ConfigError::Fixed(differences)) }
     }
 
     /// Multiplies both learning rates, and the values that they end at, by `factor`: what helps after a divergence.
@@ -116,6 +173,68 @@ mod tests {
              Training can't continue with another value: set it back, or start a new run"
         );
         assert!(error.concerns("model.latent") && !error.concerns("train.batch"));
+    }
+
+    #[test]
+    fn a_warm_start_keeps_what_shapes_the_networks_and_may_change_the_rest() {
+        let own = recipes::find("r3gan-small").unwrap().config();
+        let shaping: Vec<&str> =
+            FIELDS.iter().filter(|field| field.shapes_networks()).map(|field| field.path).collect();
+        let listed = ["architecture", "latent", "generator_width", "discriminator_width", "blocks", "narrow_stages"];
+        assert!(listed.iter().all(|name| shaping.contains(&format!("model.{name}").as_str())), "{shaping:?}");
+        assert!(!shaping.contains(&"model.dropout"));
+        for field in FIELDS.iter().filter(|field| field.path != "data.resolution") {
+            let mut tree = own.to_tree();
+            let slot = tree.pointer_mut(&field.pointer()).unwrap();
+            *slot = other_value(field.accepts, slot);
+            let asked: RunConfig = serde_json::from_value(tree).unwrap();
+            match own.warm_started(&asked) {
+                Ok(config) => assert_eq!((config, field.shapes_networks()), (asked, false), "{}", field.path),
+                Err(error) => assert!(error.concerns(field.path) && field.shapes_networks(), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn networks_of_r3gan_grow_to_four_times_the_resolution_and_others_do_not() {
+        let own = recipes::find("r3gan-small").unwrap().config();
+        let at = |own: &RunConfig, resolution| {
+            let mut asked = own.clone();
+            asked.set_resolution(resolution);
+            own.warm_started(&asked).map(|config| config.model.narrow_stages).map_err(|error| error.to_string())
+        };
+        assert_eq!([32, 64, 128].map(|resolution| at(&own, resolution)), [Ok(1), Ok(2), Ok(3)]);
+        assert_eq!(
+            at(&own, 256).unwrap_err(),
+            "data.resolution is 256, but the checkpoint has 32: set it to 32, or to 64 or 128 for larger networks that begin as the \
+             checkpoint's"
+        );
+        let mut large = own.clone();
+        large.set_resolution(64);
+        assert_eq!(at(&large, 128), Ok(2));
+        assert!(at(&large, 32).is_err());
+        let dcgan = recipes::find("dcgan32").unwrap().config();
+        assert_eq!(
+            at(&dcgan, 64).unwrap_err(),
+            "data.resolution is 64, but the checkpoint has 32, which its networks can't leave: set it to 32"
+        );
+        let mut asked = own.clone();
+        asked.model.narrow_stages = 3;
+        assert!(own.warm_started(&asked).unwrap_err().concerns("model.narrow_stages"));
+    }
+
+    #[test]
+    fn settings_for_another_run_keep_networks_and_training() {
+        let own = recipes::find("r3gan-small").unwrap().config();
+        let mut form = recipes::find("dcgan32").unwrap().config();
+        form.seed = 7;
+        form.data.resolution = 64;
+        form.data.horizontal_flip = true;
+        let config = own.for_run(&form);
+        assert_eq!((config.seed, &config.data, config.train.length), (7, &form.data, form.train.length));
+        assert_eq!((&config.recipe, &config.model), (&own.recipe, &own.model));
+        assert_eq!(config.train.r1_gamma, 2.0, "it follows the resolution");
+        config.validate().unwrap();
     }
 
     #[test]

@@ -57,9 +57,9 @@ pub struct CheckArguments {
     /// Folder, zip or tar archive, picture, idx file, or builtin:dogs
     #[arg(value_name = "PATH|builtin:dogs")]
     pub path: String,
-    /// Resolution of the prepared pictures in pixels: 28, 32, 64 or 128
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub resolution: usize,
+    /// Resolution of the prepared pictures in pixels: 28, 32, 64, 128 or 256 [default: by the pictures]
+    #[arg(long, value_name = "N")]
+    pub resolution: Option<usize>,
     /// Set a field of the data section, e.g. data.framing=pad
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -88,7 +88,7 @@ pub struct TrainArguments {
     /// Folder for the run's files [default: a new folder in runs/, or the resumed run's folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Resolution of the pictures in pixels: 28, 32, 64 or 128
+    /// Resolution of the pictures in pixels: 28, 32, 64, 128 or 256 [default: the recipe's, or by the pictures and the device]
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub resolution: Option<usize>,
     /// Pictures per step
@@ -115,6 +115,9 @@ pub struct TrainArguments {
     /// Checkpoint or run folder to continue from
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
+    /// Start a new run with the networks of a checkpoint, or of the starter, which draws dogs; R3GAN's networks also at two or four times their resolution (--resolution)
+    #[arg(long, value_name = "starter|FILE", conflicts_with_all = ["resume", "recipe"])]
+    pub from: Option<PathBuf>,
     /// Set any field of the configuration, e.g. train.generator_lr=1e-4 (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

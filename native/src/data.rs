@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use whelp::config::RunConfig;
-use whelp::data::{Count, Dataset, Preparation, Report};
+use whelp::data::{Count, Dataset, PictureSize, Preparation, Report, Sizing, Speed};
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
 use crate::cache;
@@ -29,6 +29,22 @@ pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failur
     loaded.map_err(Failure::input)
 }
 
+/// The same at the resolution that suits the pictures and a device of this speed.
+pub fn read_sized(data: &str, preparation: Preparation, speed: Speed) -> Result<(Dataset, PictureSize), Failure> {
+    let mut sizing = Sizing::new(preparation, data == BUILTIN_DOGS, speed);
+    loop {
+        let read = read_data(data, sizing.preparation())?;
+        if let Some(sized) = sizing.settle(read) {
+            return Ok(sized);
+        }
+    }
+}
+
+/// Whether one of the `--set` options sets this field.
+pub fn is_set(assignments: &[String], field: &str) -> bool {
+    assignments.iter().any(|assignment| assignment.split_once('=').is_some_and(|(key, _)| key.trim() == field))
+}
+
 /// The most pictures on a contact sheet.
 const SHEET: usize = 100;
 
@@ -37,34 +53,41 @@ const SHEET: usize = 100;
 struct Checked<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// Of the prepared pictures, in pixels.
-    resolution: usize,
+    /// Of the prepared pictures, in pixels, and why.
+    #[serde(flatten)]
+    size: &'a PictureSize,
     channels: usize,
     fingerprint: &'a str,
     notes: &'a [String],
 }
 
 pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
-    let data = read_data(&arguments.path, preparation(arguments)?)?;
+    let preparation = preparation(arguments)?;
+    let (data, size) = if arguments.resolution.is_some() || is_set(&arguments.set, "data.resolution") {
+        (read_data(&arguments.path, preparation)?, PictureSize::set(preparation.resolution, "you chose"))
+    } else {
+        read_sized(&arguments.path, preparation, Speed::Unknown)?
+    };
     if let Some(path) = &arguments.sheet {
         let sheet = png::encode(&data.preview(SHEET)).map_err(Failure::fault)?;
         fs::write(path, sheet).map_err(|error| Failure::file(path, "written", &error))?;
     }
     let (report, summary) = (data.report(), data.summary());
     if arguments.json {
-        let (resolution, channels) = (summary.resolution, summary.channels);
-        let checked =
-            Checked { report, resolution, channels, fingerprint: &summary.fingerprint, notes: &summary.notes };
+        let (channels, fingerprint) = (summary.channels, &summary.fingerprint);
+        let checked = Checked { report, size: &size, channels, fingerprint, notes: &summary.notes };
         println!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
     } else {
-        print!("{}", text(report, &summary.notes));
+        print!("{}", text(report, &size, &summary.notes));
     }
     Ok(Outcome::Done)
 }
 
 fn preparation(arguments: &CheckArguments) -> Result<Preparation, Failure> {
     let mut config = RunConfig::default();
-    config.data.resolution = arguments.resolution;
+    if let Some(resolution) = arguments.resolution {
+        config.data.resolution = resolution;
+    }
     config.data.exclude_flagged = arguments.exclude_flagged;
     for assignment in &arguments.set {
         if !assignment.trim_start().starts_with("data.") {
@@ -76,7 +99,7 @@ fn preparation(arguments: &CheckArguments) -> Result<Preparation, Failure> {
 }
 
 /// The report as text.
-fn text(report: &Report, notes: &[String]) -> String {
+fn text(report: &Report, size: &PictureSize, notes: &[String]) -> String {
     let mut text =
         format!("{}: {} files, {} usable, {} pictures\n", report.name, report.files, report.usable, report.pictures);
     let mut section = |title: &str, lines: Vec<String>| {
@@ -97,6 +120,7 @@ fn text(report: &Report, notes: &[String]) -> String {
     let facts = [("formats", &report.formats), ("sides in pixels", &report.sides), ("classes", &report.classes)];
     let facts = facts.into_iter().filter(|(_, counts)| !counts.is_empty());
     section("What they are", facts.map(|(what, counts)| format!("{what}: {}", counted(counts))).collect());
+    section("Size for training", vec![size.reason.clone()]);
     section(&format!("Verdict: {}", report.verdict.label()), report.advice.iter().chain(notes).cloned().collect());
     text
 }

@@ -10,6 +10,7 @@ use whelp::ops::Convolutions;
 use whelp::recipes;
 use whelp::run::{self, ConvolutionSpeed, Profile};
 
+use crate::assets::backbone;
 use crate::cli::ProfileArguments;
 use crate::failure::{Failure, Outcome};
 use crate::train::assign;
@@ -44,8 +45,9 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
              Use --device wgpu, add --convolutions to compare single convolutions, or leave the option out",
         ));
     }
-    let profile = run::profile(&config, RGB, &device, arguments.steps as usize, kernels);
-    let profile = block_on(profile).map_err(Failure::device)?;
+    let backbone = backbone(&config)?;
+    let profile = run::profile(&config, RGB, backbone.as_ref(), &device, arguments.steps as usize, kernels);
+    let profile = block_on(profile).map_err(Failure::start)?;
     let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
         println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);

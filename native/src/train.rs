@@ -7,37 +7,54 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
-use whelp::data::{Dataset, Preparation};
+use whelp::data::{Dataset, PictureKind, Preparation, Speed};
 use whelp::device::{self, OpenDevice};
 use whelp::protocol::{Command, Event};
 use whelp::recipes;
-use whelp::run::{Run, calibrate};
+use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
-use crate::data::read_data;
+use crate::data::{is_set, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
 use crate::progress::RunDisplay;
 use crate::run_folder::RunFolder;
 
+/// The setting that follows the pictures.
+const RESOLUTION: &str = "data.resolution";
+
+/// The kind of pictures that is assumed until they are read.
+const COLOUR: PictureKind = PictureKind { channels: 3, classes: 0 };
+
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
-    let checkpoint = arguments.resume.as_deref().map(read_checkpoint).transpose()?;
-    let mut config = settings(arguments, checkpoint.as_ref())?;
-    let root = choose_folder(arguments, &config)?;
-    let data = Arc::new(load_data(arguments, checkpoint.as_ref(), Preparation::from(&config.data))?);
-    report(&data);
+    let begin = Begin::of(arguments)?;
+    let mut config = settings(arguments, &begin)?;
+    let folder = choose_folder(arguments)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     if let Some(reason) = &device.reason {
         eprintln!("training on the CPU: {reason}");
     }
+    let mut measured = None;
+    let data = if is_sized_by_pictures(arguments, &config) {
+        let sized = sized_by_pictures(arguments, &config, &device)?;
+        (config, measured) = (sized.config, sized.calibration);
+        sized.data
+    } else {
+        load_data(arguments, &begin, Preparation::from(&config.data))?
+    };
+    report(&data);
     if is_sized_by_device(arguments, &config) {
-        config = sized_by_device(arguments, &config, &data, &device)?;
+        config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
     }
-    let (run, commands) = match &checkpoint {
-        Some(checkpoint) => Run::resume(checkpoint, config, data, device),
-        None => Run::new(config, data, device),
+    let backbone = backbone(&config)?;
+    let backbone = backbone.as_ref();
+    let (root, data) = (folder.unwrap_or_else(|| RunFolder::next_free(&config)), Arc::new(data));
+    let (run, commands) = match &begin {
+        Begin::New => Run::new(config, data, device, backbone),
+        Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device, backbone),
+        Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device, backbone),
     }
     .map_err(Failure::start)?;
     let folder = RunFolder::open(&root)?;
@@ -54,6 +71,27 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     .map_err(Failure::fault)?;
     follow(run, folder, arguments.json)?;
     Ok(if interrupted.load(Ordering::SeqCst) { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// What a run begins with.
+enum Begin {
+    /// New networks.
+    New,
+    /// The run that saved the checkpoint goes on.
+    Resume(Checkpoint),
+    /// A new run with the checkpoint's networks.
+    From(Checkpoint),
+}
+
+impl Begin {
+    fn of(arguments: &TrainArguments) -> Result<Self, Failure> {
+        match (&arguments.resume, &arguments.from) {
+            (Some(path), _) => read_checkpoint(path).map(Self::Resume),
+            (None, Some(from)) if from.as_os_str() == STARTER => starter().map(Self::From),
+            (None, Some(path)) => read_checkpoint(path).map(Self::From),
+            (None, None) => Ok(Self::New),
+        }
+    }
 }
 
 /// Polls the run to its end, writing and showing every event.
@@ -76,51 +114,129 @@ fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure
 }
 
 /// The settings of the run: the options, on top of the checkpoint's settings or the recipe's.
-fn settings(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<ValidConfig, Failure> {
-    let base = base(arguments, checkpoint)?;
-    let mut config = with_options(arguments, base.clone())?;
-    if checkpoint.is_some() {
-        config = base.resumed(&config).map_err(Failure::input)?;
-    }
-    config.validate().map_err(Failure::input)
+fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Failure> {
+    let on = |base: &RunConfig| with_options(arguments, base.clone());
+    let config = match begin {
+        Begin::New => on(&recipe(arguments)?),
+        Begin::Resume(checkpoint) => {
+            let base = &checkpoint.meta.config;
+            base.resumed(&on(base)?).map_err(Failure::input)
+        }
+        Begin::From(checkpoint) => {
+            let base = &checkpoint.meta.config;
+            base.warm_started(&on(base)?).map_err(Failure::input)
+        }
+    };
+    config?.validate().map_err(Failure::input)
 }
 
-/// The settings that the options change: the checkpoint's, or the recipe's.
-fn base(arguments: &TrainArguments, checkpoint: Option<&Checkpoint>) -> Result<RunConfig, Failure> {
-    match (checkpoint, &arguments.recipe) {
-        (Some(checkpoint), _) => Ok(checkpoint.meta.config.clone()),
-        (None, Some(name)) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
-        (None, None) => Ok(recipes::DEFAULT.config()),
+/// The settings of the recipe.
+fn recipe(arguments: &TrainArguments) -> Result<RunConfig, Failure> {
+    match &arguments.recipe {
+        Some(name) => Ok(recipes::find(name).map_err(Failure::input)?.config()),
+        None => Ok(recipes::DEFAULT.config()),
     }
+}
+
+/// Whether the networks are new ones.
+fn is_new(arguments: &TrainArguments) -> bool {
+    arguments.resume.is_none() && arguments.from.is_none()
+}
+
+/// Whether the pictures and the device decide about the resolution: unless the recipe is made for one, or an option sets it.
+fn is_sized_by_pictures(arguments: &TrainArguments, config: &RunConfig) -> bool {
+    let is_chosen = arguments.resolution.is_some() || is_set(&arguments.set, RESOLUTION);
+    let is_fixed = recipes::find(&config.recipe).is_ok_and(recipes::Recipe::fixes_resolution);
+    is_new(arguments) && !is_chosen && !is_fixed
+}
+
+/// What [`sized_by_pictures`] finds.
+struct SizedByPictures {
+    config: ValidConfig,
+    data: Dataset,
+    /// What was measured on the way.
+    calibration: Option<Measured>,
+}
+
+/// A calibration, and the resolution that it was made at.
+struct Measured {
+    resolution: usize,
+    calibration: Calibration,
+}
+
+/// The pictures at the resolution that suits them and the device, and the settings for it.
+fn sized_by_pictures(
+    arguments: &TrainArguments,
+    config: &ValidConfig,
+    device: &OpenDevice,
+) -> Result<SizedByPictures, Failure> {
+    let source = arguments.data.as_deref().unwrap_or(BUILTIN_DOGS);
+    let mut calibration = None;
+    // No processor is fast, and the built-in dogs are small.
+    if source != BUILTIN_DOGS && !device.is_software {
+        let mut at_64 = recipes::DEFAULT.config();
+        at_64.set_resolution(64);
+        calibration = Some(measure(&at_64, COLOUR, device)?);
+    }
+    let speed = calibration.as_ref().map_or(Speed::Slow, |measured| measured.calibration.speed);
+    let (data, size) = read_sized(source, Preparation::from(&config.data), speed)?;
+    eprintln!("resolution  {} Change it with --resolution.", size.reason);
+    let config = at_resolution(arguments, recipe(arguments)?, size.resolution)?;
+    let config = config.validate().map_err(Failure::input)?;
+    Ok(SizedByPictures { config, data, calibration })
+}
+
+/// Times steps of networks of several sizes.
+fn measure(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Measured, Failure> {
+    eprintln!("measuring   how large a network suits this device");
+    let backbone = backbone(config)?;
+    let calibration = block_on(calibrate(config, kind, backbone.as_ref(), device)).map_err(Failure::start)?;
+    Ok(Measured { resolution: config.data.resolution, calibration })
 }
 
 /// Whether the device decides about the size of the networks: for the default recipe, unless an option sets the size.
 fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
     const SIZE: [&str; 4] = ["model.generator_width", "model.discriminator_width", "model.blocks", "train.batch"];
-    let is_size = |assignment: &String| assignment.split_once('=').is_some_and(|(key, _)| SIZE.contains(&key.trim()));
-    let says_nothing = arguments.batch.is_none() && !arguments.set.iter().any(is_size);
-    arguments.resume.is_none() && config.recipe == recipes::DEFAULT.name && says_nothing
+    let says_nothing = arguments.batch.is_none() && !SIZE.iter().any(|field| is_set(&arguments.set, field));
+    is_new(arguments) && config.recipe == recipes::DEFAULT.name && says_nothing
 }
 
-/// The settings in the size that suits the device, and the options on top again.
+/// The settings in the size that suits the device at their resolution, and the options on top again.
 fn sized_by_device(
     arguments: &TrainArguments,
     config: &ValidConfig,
-    data: &Dataset,
+    kind: PictureKind,
     device: &OpenDevice,
+    measured: Option<Measured>,
 ) -> Result<ValidConfig, Failure> {
-    eprintln!("measuring   how large a network suits this device");
-    let calibration = block_on(calibrate(config, data.summary().kind(), device)).map_err(Failure::device)?;
+    let resolution = config.data.resolution;
+    let Measured { calibration, .. } = match measured.filter(|measured| measured.resolution == resolution) {
+        Some(measured) => measured,
+        None => measure(config, kind, device)?,
+    };
     eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
-    let mut base = base(arguments, None)?;
+    let mut base = recipe(arguments)?;
     calibration.size.apply(&mut base);
-    with_options(arguments, base)?.validate().map_err(Failure::input)
+    at_resolution(arguments, base, resolution)?.validate().map_err(Failure::input)
+}
+
+/// Applies the options to settings at another resolution, unless they set it themselves.
+fn at_resolution(arguments: &TrainArguments, mut base: RunConfig, resolution: usize) -> Result<RunConfig, Failure> {
+    base.set_resolution(resolution);
+    with_options(arguments, base)
 }
 
 /// Applies the options: the named ones first, then `--set`.
 fn with_options(arguments: &TrainArguments, mut config: RunConfig) -> Result<RunConfig, Failure> {
     if let Some(resolution) = arguments.resolution {
-        config.data.resolution = resolution;
+        config.set_resolution(resolution);
+    }
+    // The penalties follow the resolution before options set them.
+    let resolution = arguments.set.iter().rfind(|assignment| is_set(std::slice::from_ref(assignment), RESOLUTION));
+    if let Some(assignment) = resolution {
+        let mut asked = config.clone();
+        assign(&mut asked, std::slice::from_ref(assignment))?;
+        config.set_resolution(asked.data.resolution);
     }
     if let Some(batch) = arguments.batch {
         config.train.batch = batch;
@@ -152,8 +268,8 @@ pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Fail
     Ok(())
 }
 
-/// `--out`, or the resumed run's own folder, or a new one.
-fn choose_folder(arguments: &TrainArguments, config: &RunConfig) -> Result<PathBuf, Failure> {
+/// `--out`, or the resumed run's own folder; none for a new one.
+fn choose_folder(arguments: &TrainArguments) -> Result<Option<PathBuf>, Failure> {
     let resumed = arguments.resume.as_deref().map(RunFolder::checkpoint_of);
     let resumed = resumed.as_deref().and_then(RunFolder::of_checkpoint);
     match (&arguments.out, resumed) {
@@ -165,10 +281,9 @@ fn choose_folder(arguments: &TrainArguments, config: &RunConfig) -> Result<PathB
                     out.display()
                 )));
             }
-            Ok(out.clone())
+            Ok(Some(out.clone()))
         }
-        (None, Some(resumed)) => Ok(resumed),
-        (None, None) => Ok(RunFolder::next_free(config)),
+        (None, resumed) => Ok(resumed),
     }
 }
 
@@ -176,14 +291,11 @@ fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn load_data(
-    arguments: &TrainArguments,
-    checkpoint: Option<&Checkpoint>,
-    preparation: Preparation,
-) -> Result<Dataset, Failure> {
+fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
         // A resumed run must not continue with other pictures by accident.
-        if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
+        if let Begin::Resume(checkpoint) = begin {
+            let origin = &checkpoint.meta.data;
             if origin.is_unknown() {
                 return Err(Failure::Input(format!(
                     "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \

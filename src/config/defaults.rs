@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, AugmentConfig, Background, Channels, Crop, DataConfig, Frames, Framing, Length, Loss, ModelConfig,
-    Norm, OutputConfig, RunConfig, ScheduleConfig, TrainConfig,
+    Norm, OutputConfig, RunConfig, ScheduleConfig, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -46,10 +46,14 @@ impl Default for ModelConfig {
             generator_width: 64,
             discriminator_width: 64,
             blocks: 1,
+            narrow_stages: 1,
             discriminator_norm: Norm::Batch,
             dropout: 0.0,
             minibatch_stddev: false,
             conditional: false,
+            taps: Taps::Early,
+            network_side: None,
+            pixel_head: true,
         }
     }
 }
@@ -71,6 +75,7 @@ impl Default for TrainConfig {
             clip_norm: None,
             r1_gamma: 0.0,
             r2_gamma: 0.0,
+            freeze_d: 0,
             ema_half_life_kimg: 40.0,
             ema_rampup: Some(0.05),
         }
@@ -101,8 +106,10 @@ impl Default for AugmentConfig {
             target: 0.6,
             adaptive_kimg: 500.0,
             color: false,
+            color_share: 1.0,
             translation: false,
             cutout: false,
+            cutout_size: 0.5,
             flip: false,
             shear: 0.0,
             zoom: 0.0,

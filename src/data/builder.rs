@@ -21,6 +21,8 @@ pub struct DatasetBuilder {
     uncropped: Uncropped,
     /// Files so far.
     files: usize,
+    /// Side of every picture before it was resized, in pixels, where the source says that itself.
+    side: Option<usize>,
 }
 
 /// Pictures that are used whole although their boxes were asked for.
@@ -58,6 +60,7 @@ impl DatasetBuilder {
             refused: Vec::new(),
             uncropped: Uncropped::default(),
             files: 0,
+            side: None,
         }
     }
 
@@ -70,6 +73,12 @@ impl DatasetBuilder {
     /// Whether files that the data doctor flags are left out.
     pub fn excluding_flagged(mut self, excludes: bool) -> Self {
         self.excludes_flagged = excludes;
+        self
+    }
+
+    /// Side of every picture before it is resized, in pixels: for pictures without files of their own.
+    pub fn of_side(mut self, side: usize) -> Self {
+        self.side = Some(side);
         self
     }
 
@@ -265,9 +274,11 @@ impl DatasetBuilder {
     fn report(&self, flags: &[(Vec<Flag>, Option<usize>)]) -> Report {
         let DataSummary { name, count, classes, skipped_count, .. } = &self.summary;
         let sides: Vec<usize> = self.examined.iter().map(|file| file.facts.side).collect();
+        let known: Vec<usize> = sides.iter().copied().chain(self.side).collect();
         Report::new(name.clone(), *count, &self.examined, flags, self.excludes_flagged)
             .with_refused(&self.refused, *skipped_count)
             .with_classes(classes, &self.labels)
+            .with_sides(&known)
             .with_advice(&self.cut, &sides)
     }
 

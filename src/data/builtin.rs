@@ -26,7 +26,7 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
     let cut = preparation.cut(Color::Rgb);
     let target = cut.target;
     let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
-    let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut);
+    let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut).of_side(TILE);
     if preparation.crop != Crop::Whole {
         builder =
             builder.note("The built-in dogs have no boxes to crop to, so the pictures are used whole.".to_owned());

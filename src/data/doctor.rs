@@ -38,6 +38,10 @@ pub struct Report {
     pub classes: Vec<Count>,
     /// Usable files by the side of the part that became a picture, in pixels, the shortest first.
     pub sides: Vec<Count>,
+    /// The largest resolution, in pixels, that nine of ten files are large enough for, and at least the smallest of those
+    /// offered; none if their sizes are not known.
+    #[serde(default)]
+    pub fits: Option<usize>,
     /// Files with a colour profile other than sRGB, which is not applied.
     pub profiles: usize,
     /// Whether there are enough pictures.
@@ -310,6 +314,12 @@ impl Report {
         self
     }
 
+    /// Adds how large the pictures were before they were resized: one side for each file, or one for all of them.
+    pub(super) fn with_sides(mut self, sides: &[usize]) -> Self {
+        self.fits = fits(sides);
+        self
+    }
+
     /// Adds the verdict and advice.
     pub(super) fn with_advice(mut self, cut: &Cut, sides: &[usize]) -> Self {
         let unflagged =
@@ -389,18 +399,22 @@ fn on_number(pictures: usize) -> Option<String> {
 }
 
 /// Resolutions that a data set can have, the largest first; 28 is only for MNIST.
-const RESOLUTIONS: [usize; 3] = [128, 64, 32];
+const RESOLUTIONS: [usize; 4] = [256, 128, 64, 32];
 
 /// Share of the files that must be large enough for a resolution.
 const LARGE_ENOUGH: f64 = 0.9;
 
-fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
-    if sides.is_empty() {
-        return None;
-    }
+/// See [`Report::fits`].
+pub(super) fn fits(sides: &[usize]) -> Option<usize> {
     let share =
         |resolution: usize| sides.iter().filter(|side| **side >= resolution).count() as f64 / sides.len() as f64;
-    let best = RESOLUTIONS.into_iter().find(|resolution| share(*resolution) >= LARGE_ENOUGH).unwrap_or(32);
+    let smallest = RESOLUTIONS[RESOLUTIONS.len() - 1];
+    (!sides.is_empty())
+        .then(|| RESOLUTIONS.into_iter().find(|resolution| share(*resolution) >= LARGE_ENOUGH).unwrap_or(smallest))
+}
+
+fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
+    let best = fits(sides)?;
     let now = cut.target.resolution;
     Some(match best.cmp(&now) {
         std::cmp::Ordering::Less => {
@@ -538,6 +552,9 @@ mod tests {
         );
         let cut = Cut::plain(Target::rgb(128));
         assert!(on_resolution(&cut, &sides).unwrap().ends_with("set data.resolution=64."));
+        let mostly = |large: usize| [vec![10; 10 - large], vec![300; large]].concat();
+        assert_eq!([mostly(10), mostly(9), mostly(8)].map(|sides| fits(&sides)), [Some(256), Some(256), Some(32)]);
+        assert_eq!(fits(&[]), None);
         for (count, verdict) in [(99, Verdict::TooFew), (100, Verdict::Few), (1000, Verdict::Ready)] {
             assert_eq!(Verdict::of(count), verdict);
         }

@@ -218,7 +218,7 @@ impl<R: Read> IdxReader<R> {
             done: 0,
             target,
             resizer: Resizer::new(rows.min(columns), target.resolution, Filter::Lanczos),
-            builder: builder.classes(classes),
+            builder: builder.classes(classes).of_side(rows.min(columns)),
         })
     }
 

@@ -5,9 +5,11 @@ mod buffer;
 pub mod dcgan;
 pub mod dense;
 mod frozen;
+pub(crate) mod growth;
 mod init;
 pub mod layers;
 mod network;
+pub mod projected;
 pub mod r3gan;
 
 pub use batch_norm::BatchNorm;

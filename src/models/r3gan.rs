@@ -38,9 +38,9 @@ pub struct R3ganConfig {
 }
 
 impl R3ganConfig {
-    /// The widths that the paper's networks have: `width` at the full resolution, twice that below.
-    pub fn widths(width: usize, resolution: usize) -> Vec<usize> {
-        (0..=halvings(resolution)).map(|stage| if stage == 0 { width } else { 2 * width }).collect()
+    /// `width` at the largest `narrow` resolutions, twice that below. The paper's networks have one that is narrow.
+    pub fn widths(width: usize, narrow: usize, resolution: usize) -> Vec<usize> {
+        (0..=halvings(resolution)).map(|stage| if stage < narrow { width } else { 2 * width }).collect()
     }
 
     /// Layers of the generator.

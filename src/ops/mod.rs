@@ -22,6 +22,7 @@ mod pixels;
 mod recolor;
 mod rectifier;
 mod resample;
+mod spectral_norm;
 mod tanh;
 mod warp;
 
@@ -41,5 +42,6 @@ pub use pixels::from_pixels;
 pub use recolor::{recolor, recolor_tangent};
 pub use rectifier::{leaky_relu, leaky_relu_tangent, relu6};
 pub use resample::{blur_down, blur_up, nearest_up};
+pub use spectral_norm::spectral_norm;
 pub use tanh::tanh;
 pub use warp::{Warp, Warps, warp};

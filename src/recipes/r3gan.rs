@@ -1,6 +1,7 @@
 //! R3GAN (Huang et al. 2024, arXiv:2501.05441), in sizes for a single device and small data sets.
 
 use super::Recipe;
+use super::resolution::gamma;
 use crate::config::{
     Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, RunConfig, ScheduleConfig, TrainConfig,
 };
@@ -66,9 +67,11 @@ pub const SIZES: [Size; 6] =
     [Size { width: 8, batch: 16 }, SMALL, Size { width: 32, batch: 32 }, BASE, Size { width: 64, batch: 64 }, LARGE];
 
 fn r3gan(name: &str, size: Size) -> RunConfig {
+    let resolution = 32;
+    let [gamma, final_gamma] = gamma(resolution);
     let mut config = RunConfig {
         recipe: name.to_owned(),
-        data: DataConfig { resolution: 32, ..DataConfig::default() },
+        data: DataConfig { resolution, ..DataConfig::default() },
         model: ModelConfig { architecture: Architecture::R3gan, latent: 64, ..ModelConfig::default() },
         train: TrainConfig {
             length: Length::Kimg(1000),
@@ -77,9 +80,8 @@ fn r3gan(name: &str, size: Size) -> RunConfig {
             discriminator_lr: 2e-4,
             beta1: 0.0,
             beta2: 0.9,
-            // The paper's values for CIFAR-10, which also has 32 pixels.
-            r1_gamma: 0.05,
-            r2_gamma: 0.05,
+            r1_gamma: gamma,
+            r2_gamma: gamma,
             ..TrainConfig::default()
         },
         schedule: ScheduleConfig {
@@ -88,8 +90,8 @@ fn r3gan(name: &str, size: Size) -> RunConfig {
             generator_lr: Some(5e-5),
             discriminator_lr: Some(5e-5),
             beta2: Some(0.99),
-            r1_gamma: Some(0.005),
-            r2_gamma: Some(0.005),
+            r1_gamma: Some(final_gamma),
+            r2_gamma: Some(final_gamma),
             augment_p: Some(0.3),
             ema_half_life_kimg: None,
         },

@@ -1,9 +1,11 @@
 //! How large a network this device trains in reasonable time: measured, not guessed from its name.
 
+use super::RunError;
 use super::trial::Trial;
 use crate::config::RunConfig;
-use crate::data::PictureKind;
-use crate::device::{DeviceError, OpenDevice};
+use crate::data::{PictureKind, Speed};
+use crate::device::OpenDevice;
+use crate::features::Pretrained;
 use crate::platform::Instant;
 use crate::recipes::r3gan::{SIZES, Size};
 
@@ -28,20 +30,32 @@ pub struct Calibration {
     pub images_per_sec: f64,
     /// Why this size: a clause without a capital or a full stop.
     pub reason: String,
+    /// Whether the device trains pictures of 128 pixels in reasonable time.
+    pub speed: Speed,
 }
 
+/// What a fast device trains at 50 images per second: [`SIZES`]`[1]` at 128 pixels, as width times resolution. The work of a
+/// step grows with the square of that, so the size that was picked at a smaller resolution tells it too.
+const FAST: usize = SIZES[1].width * 128;
+
 /// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
-/// at 50 images per second, or the smallest if none does.
+/// at 50 images per second, or the smallest if none does. `backbone` has the weights of
+/// [`files_needed`](crate::features::files_needed).
 ///
 /// # Errors
-/// [`DeviceError`] if the device failed.
-pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Calibration, DeviceError> {
+/// [`RunError::Device`] if the device failed, [`RunError::Features`] if `backbone` is not what the settings need.
+pub async fn calibrate(
+    config: &RunConfig,
+    kind: PictureKind,
+    backbone: Option<&Pretrained>,
+    device: &OpenDevice,
+) -> Result<Calibration, RunError> {
     let started = Instant::now();
     let mut picked: Option<(Size, f64)> = None;
     let mut out_of_time = false;
     for size in SIZES {
         let before = started.elapsed().as_secs_f64();
-        let speed = speed(config, kind, size, device).await?;
+        let speed = speed(config, kind, size, backbone, device).await?;
         if speed < IMAGES_PER_SEC && picked.is_some() {
             break;
         }
@@ -66,14 +80,22 @@ pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevic
     let reason = format!(
         "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
     );
-    Ok(Calibration { size, images_per_sec, reason })
+    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= FAST;
+    let speed = if is_fast { Speed::Fast } else { Speed::Slow };
+    Ok(Calibration { size, images_per_sec, reason, speed })
 }
 
 /// Images per second.
-async fn speed(config: &RunConfig, kind: PictureKind, size: Size, device: &OpenDevice) -> Result<f64, DeviceError> {
+async fn speed(
+    config: &RunConfig,
+    kind: PictureKind,
+    size: Size,
+    backbone: Option<&Pretrained>,
+    device: &OpenDevice,
+) -> Result<f64, RunError> {
     let mut config = config.clone();
     size.apply(&mut config);
-    let mut trial = Trial::new(&config, kind, &device.device);
+    let mut trial = Trial::new(&config, kind, backbone, &device.device)?;
     trial.step().await?;
     let started = Instant::now();
     for _ in 0..STEPS {

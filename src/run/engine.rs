@@ -9,11 +9,12 @@ use thiserror::Error;
 
 use super::clock::Clock;
 use crate::checkpoint::{
-    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState,
+    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, WarmStart,
 };
 use crate::config::ConfigError;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
+use crate::features::{FeatureError, Pretrained};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
@@ -21,6 +22,11 @@ use crate::series::{self, StepSeries};
 use crate::train::{Batches, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights;
+
+/// Pictures that the mixing of a projected discriminator is scaled by, if the frozen network sees them in
+/// [`CALIBRATION_SIDE`]; fewer if it sees larger ones, so that they need no more memory.
+const CALIBRATION_PICTURES: usize = 256;
+const CALIBRATION_SIDE: usize = 64;
 
 /// Why a run cannot start, or why it failed.
 #[derive(Debug, Error)]
@@ -37,6 +43,9 @@ pub enum RunError {
     /// The checkpoint does not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The weights of the frozen network can't be used.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -57,7 +66,7 @@ impl RunError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
-            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) => FailureKind::Input,
+            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => FailureKind::Input,
             Self::Diverged { .. } => FailureKind::Diverged,
         }
     }
@@ -82,6 +91,8 @@ pub struct Run {
     /// Steps whose values have not been read back from the device.
     unread: Vec<UnreadStep>,
     history: StepSeries,
+    /// Hash of the weights of the frozen network, if there is one.
+    backbone: Option<String>,
     last_sample: Mark,
     last_checkpoint: Mark,
 }
@@ -110,17 +121,23 @@ struct Mark {
 }
 
 impl Run {
-    /// A new run.
+    /// A new run. `backbone` has the weights of [`files_needed`](crate::features::files_needed).
     ///
     /// # Errors
-    /// [`RunError::Data`] if the data set has another resolution than the configuration.
+    /// [`RunError::Data`] if the data set has another resolution than the configuration, [`RunError::Features`] if
+    /// `backbone` is not what the configuration needs.
     pub fn new(
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
+        backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
-        let trainer = Trainer::new(&config, data.summary().kind(), &device.device);
-        Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())
+        let trainer = Trainer::new(&config, data.summary().kind(), backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
+        let (mut run, commands) =
+            Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
+        run.calibrate();
+        Ok((run, commands))
     }
 
     /// Continues from `checkpoint`. `config` is what [`RunConfig::resumed`](crate::config::RunConfig::resumed) allows.
@@ -132,27 +149,15 @@ impl Run {
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
+        backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let origin = &checkpoint.meta.data;
-        if origin.channels != data.channels() {
-            let (of, found) = (origin.channels, data.channels());
-            let reason = format!(
-                "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
-            );
-            return Err(RunError::Data { reason });
-        }
-        if config.model.conditional && origin.classes != data.summary().classes {
-            let reason = format!(
-                "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
-                listed(&origin.classes),
-                listed(&data.summary().classes)
-            );
-            return Err(RunError::Data { reason });
-        }
-        let trainer = checkpoint::restore_trainer(checkpoint, &config, &device.device)?;
+        check_pictures(origin, &config, &data)?;
+        let trainer = checkpoint::restore_trainer(checkpoint, &config, backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
-        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, elapsed_secs, history)?;
+        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, hash, (elapsed_secs, history))?;
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
@@ -165,13 +170,50 @@ impl Run {
         Ok((run, commands))
     }
 
+    /// A new run whose networks begin with those of `checkpoint`. `config` is what
+    /// [`RunConfig::warm_started`](crate::config::RunConfig::warm_started) allows. What of the checkpoint could not be used is
+    /// told in warnings.
+    ///
+    /// # Errors
+    /// As [`Run::resume`].
+    pub fn warm_start(
+        checkpoint: &Checkpoint,
+        config: ValidConfig,
+        data: Arc<Dataset>,
+        device: OpenDevice,
+        backbone: Option<&Pretrained>,
+    ) -> Result<(Self, Sender<Command>), RunError> {
+        check_pictures(&checkpoint.meta.data, &config, &data)?;
+        let kind = data.summary().kind();
+        let WarmStart { trainer, has_mixing, notes } =
+            checkpoint::warm_start(checkpoint, &config, kind, backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
+        let (mut run, commands) =
+            Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
+        // The heads have learnt on the maps as the checkpoint mixes them.
+        if has_mixing {
+            run.trainer.settle();
+        } else {
+            run.calibrate();
+        }
+        run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
+        Ok((run, commands))
+    }
+
+    /// Scales the mixing of a new projected discriminator by the first pictures.
+    fn calibrate(&mut self) {
+        let side = self.config.model.network_side(self.config.data.resolution);
+        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / (side * side)).max(32);
+        self.trainer.calibrate(self.batches.first(count, &self.device.device));
+    }
+
     fn with_trainer(
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
         trainer: Trainer,
-        elapsed_secs: f64,
-        history: StepSeries,
+        backbone: Option<String>,
+        (elapsed_secs, history): (f64, StepSeries),
     ) -> Result<(Self, Sender<Command>), RunError> {
         let (of, found) = (config.data.resolution, data.resolution());
         if of != found {
@@ -200,6 +242,7 @@ impl Run {
             phase: Phase::New,
             unread: Vec::new(),
             history,
+            backbone,
             last_sample: mark,
             last_checkpoint: mark,
         };
@@ -419,6 +462,7 @@ impl Run {
             data: DataOrigin::from(self.data.summary()),
             history: self.history.clone(),
             adaptive: self.adaptive_state().await?,
+            backbone: self.backbone.clone(),
         };
         let checkpoint = checkpoint::capture(&self.trainer, meta).await?;
         // Losses are taken before a step's updates, so they don't tell whether the last ones left numbers.
@@ -450,6 +494,26 @@ impl Run {
         self.pending.push_back(Event::Finished { reason, progress: self.progress() });
         Ok(())
     }
+}
+
+/// Whether a checkpoint's networks can be trained on these pictures.
+fn check_pictures(origin: &DataOrigin, config: &ValidConfig, data: &Dataset) -> Result<(), RunError> {
+    if origin.channels != data.channels() {
+        let (of, found) = (origin.channels, data.channels());
+        let reason = format!(
+            "the checkpoint was trained on pictures with {of} channels, and these have {found}; use other pictures"
+        );
+        return Err(RunError::Data { reason });
+    }
+    if config.model.conditional && origin.classes != data.summary().classes {
+        let reason = format!(
+            "the checkpoint was trained on the classes {}, these pictures have {}; use pictures with the same classes",
+            listed(&origin.classes),
+            listed(&data.summary().classes)
+        );
+        return Err(RunError::Data { reason });
+    }
+    Ok(())
 }
 
 /// Reads back tensors of one number each.

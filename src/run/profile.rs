@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
+use super::RunError;
 use super::trial::Trial;
 use crate::config::RunConfig;
 use crate::data::PictureKind;
 use crate::device::{DeviceError, Launches, OpenDevice};
+use crate::features::Pretrained;
 use crate::ops::{Convolution, Convolutions};
 use crate::platform::Instant;
 use crate::random::{Random, Stream};
@@ -33,22 +35,24 @@ impl Profile {
     }
 }
 
-/// Times a first step and then `steps` more on random pictures of this kind, with networks that compute with `convolutions`. No other work may run on graphics devices
-/// meanwhile, because its launches would be counted.
+/// Times a first step and then `steps` more on random pictures of this kind, with networks that compute with
+/// `convolutions`. `backbone` has the weights of [`files_needed`](crate::features::files_needed). No other work may run on
+/// graphics devices meanwhile, because its launches would be counted.
 ///
 /// # Errors
-/// [`DeviceError`] if the device failed.
+/// [`RunError::Device`] if the device failed, [`RunError::Features`] if `backbone` is not what the settings need.
 ///
 /// # Panics
 /// Where `steps` is 0.
 pub async fn profile(
     config: &RunConfig,
     kind: PictureKind,
+    backbone: Option<&Pretrained>,
     device: &OpenDevice,
     steps: usize,
     convolutions: Convolutions,
-) -> Result<Profile, DeviceError> {
-    let mut trial = convolutions.build(|| Trial::new(config, kind, &device.device));
+) -> Result<Profile, RunError> {
+    let mut trial = convolutions.build(|| Trial::new(config, kind, backbone, &device.device))?;
     let started = Instant::now();
     trial.step().await?;
     let first_step_secs = started.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::{DataConfig, RunConfig};
-use crate::data::{DataSummary, Grid, Report};
+use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
 
@@ -29,6 +29,8 @@ pub enum Request {
         source: DataSource,
         /// How they are prepared.
         data: DataConfig,
+        /// Whether the resolution follows the pictures and the device instead of `data`: see [`PictureSize::of`].
+        by_pictures: bool,
     },
     /// Give up a `LoadData`; the data set before it stays. Answered by `DataCancelled`.
     CancelData {
@@ -61,14 +63,28 @@ pub enum Request {
     Start {
         /// The settings.
         config: Box<RunConfig>,
-        /// Continue from the open checkpoint, as far as [`RunConfig::resumed`] allows the settings.
-        resume: bool,
+        /// What the networks begin with.
+        from: StartFrom,
     },
     /// Send a command to the run.
     Run {
         /// The command.
         command: Command,
     },
+}
+
+/// What the networks of a run begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartFrom {
+    /// Random weights.
+    Nothing,
+    /// The run that saved the open checkpoint goes on, as far as [`RunConfig::resumed`] allows the settings.
+    Run,
+    /// The networks of the open checkpoint, in a new run, as far as [`RunConfig::warm_started`] allows the settings.
+    Checkpoint,
+    /// The networks of the starter, in a new run. Its settings are the starter's [`RunConfig::for_run`] of those asked for.
+    Starter,
 }
 
 /// From the session to the front end.
@@ -118,6 +134,8 @@ pub enum Reply {
         report: Box<Report>,
         /// Some of the pictures.
         preview: Grid,
+        /// The resolution that suits them and the device, and why.
+        size: PictureSize,
     },
     /// The `LoadData` was given up.
     DataCancelled {
@@ -267,8 +285,13 @@ mod tests {
     fn messages_survive_their_json() {
         let requests = [
             Request::Hello { device: DevicePreference::Cpu { reason: Some("x".to_owned()) }, measure: true },
-            Request::LoadData { id: 3, source: DataSource::BuiltinDogs, data: DataConfig::default() },
-            Request::Start { config: Box::default(), resume: true },
+            Request::LoadData {
+                id: 3,
+                source: DataSource::BuiltinDogs,
+                data: DataConfig::default(),
+                by_pictures: true,
+            },
+            Request::Start { config: Box::default(), from: StartFrom::Starter },
             Request::Run { command: Command::Stop },
         ];
         for request in requests {

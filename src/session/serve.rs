@@ -9,10 +9,12 @@ use async_channel::{Receiver, Sender};
 use super::opened::Opened;
 use super::suggest::{self, Suggestion};
 use super::transport::{Incoming, Transport, Watch};
-use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, starter};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Preparation};
-use crate::device::{DeviceError, OpenDevice};
+use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
+use crate::device::OpenDevice;
+use crate::features::{self, Pretrained};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::run::{Run, RunError};
 use crate::sample::Draw;
@@ -29,10 +31,13 @@ struct Session<T> {
     device: RefCell<Option<OpenDevice>>,
     /// The device, until it has been measured how large a network it trains well.
     unmeasured: RefCell<Option<DeviceInfo>>,
+    speed: Cell<Speed>,
     data: RefCell<Option<Arc<Dataset>>>,
     opened: RefCell<Option<Rc<Opened>>>,
     /// Sends commands to the run, while there is one.
     commands: RefCell<Option<Sender<Command>>>,
+    /// Weights of frozen networks, with the files that they were in.
+    backbone: RefCell<Vec<(&'static [&'static str], Rc<Pretrained>)>>,
     /// The newest request to read pictures. An older one that is still reading gives up.
     loading: Cell<Option<u32>>,
 }
@@ -43,9 +48,11 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         transport,
         device: RefCell::default(),
         unmeasured: RefCell::default(),
+        speed: Cell::default(),
         data: RefCell::default(),
         opened: RefCell::default(),
         commands: RefCell::default(),
+        backbone: RefCell::default(),
         loading: Cell::default(),
     });
     while let Ok(incoming) = requests.recv().await {
@@ -73,9 +80,12 @@ impl<T: Transport> Session<T> {
     async fn answer(self: &Rc<Self>, Incoming { request, bytes, files }: Incoming<T::Files>) {
         match request {
             Request::Hello { device, measure } => self.hello(device, measure).await,
-            Request::LoadData { id, source, data } => {
+            Request::LoadData { id, source, data, by_pictures } => {
                 self.loading.set(Some(id));
-                self.transport.spawn(self.clone().load_data(id, source, files, Preparation::from(&data)));
+                let preparation = Preparation::from(&data);
+                let is_builtin = source == DataSource::BuiltinDogs;
+                let sizing = by_pictures.then(|| Sizing::new(preparation, is_builtin, self.speed.get()));
+                self.transport.spawn(self.clone().load_data(id, source, files, preparation, sizing));
             }
             Request::CancelData { id } => {
                 if self.loading.get() == Some(id) {
@@ -92,8 +102,8 @@ impl<T: Transport> Session<T> {
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
             Request::DrawStarter => self.transport.spawn(self.clone().draw_starter()),
-            Request::Start { config, resume } => {
-                if let Err(problem) = self.start(*config, resume) {
+            Request::Start { config, from } => {
+                if let Err(problem) = self.start(*config, from).await {
                     self.fail(About::Run, problem);
                 }
             }
@@ -116,7 +126,8 @@ impl<T: Transport> Session<T> {
         self.post(Reply::Failed { about, problem });
     }
 
-    fn ready(&self, device: DeviceInfo, Suggestion { config, reason }: Suggestion) {
+    fn ready(&self, device: DeviceInfo, Suggestion { config, reason, speed }: Suggestion) {
+        self.speed.set(speed);
         self.post(Reply::Ready { device, suggested: Box::new(config), reason });
     }
 
@@ -149,18 +160,34 @@ impl<T: Transport> Session<T> {
     async fn measure(&self) {
         let (info, device) = (self.unmeasured.take(), self.device.borrow().clone());
         let (Some(info), Some(device)) = (info, device) else { return };
-        let measured = suggest::measured(&device).await;
-        match measured.and_then(|suggestion| self.transport.take_fault().map_or(Ok(suggestion), Err)) {
+        let backbone = match self.backbone(&suggest::unmeasured(false).config).await {
+            Ok(backbone) => backbone,
+            Err(problem) => return self.fail(About::Device, problem),
+        };
+        let measured = suggest::measured(backbone.as_deref(), &device).await;
+        let fault = || self.transport.take_fault().map(RunError::from);
+        match measured.and_then(|suggestion| fault().map_or(Ok(suggestion), Err)) {
             Ok(suggestion) => self.ready(info, suggestion),
-            Err(error) => self.fail(About::Device, failed_device(&error)),
+            Err(error) => self.fail(About::Device, failed(error.kind(), error.to_string())),
         }
     }
 
     // Pictures.
 
-    async fn load_data(self: Rc<Self>, id: u32, source: DataSource, files: T::Files, preparation: Preparation) {
+    /// Reads pictures as `preparation` says, or at the resolution that `sizing` finds.
+    async fn load_data(
+        self: Rc<Self>,
+        id: u32,
+        source: DataSource,
+        files: T::Files,
+        preparation: Preparation,
+        sizing: Option<Sizing>,
+    ) {
         let watch = LoadWatch { session: self.clone(), id };
-        let loaded = self.transport.read_pictures(source, files, preparation, &watch).await;
+        let loaded = match sizing {
+            Some(sizing) => self.read_sized(source, files, sizing, &watch).await,
+            None => self.transport.read_pictures(source, files, preparation, &watch).await,
+        };
         // If it was cancelled or replaced by a newer request, the front end does not expect these pictures any more.
         if watch.is_cancelled() {
             self.post(Reply::DataCancelled { id });
@@ -172,14 +199,32 @@ impl<T: Transport> Session<T> {
         self.measure().await;
     }
 
+    async fn read_sized(
+        &self,
+        source: DataSource,
+        files: T::Files,
+        mut sizing: Sizing,
+        watch: &LoadWatch<T>,
+    ) -> Result<Option<Dataset>, String> {
+        loop {
+            let preparation = sizing.preparation();
+            let read = self.transport.read_pictures(source.clone(), files.clone(), preparation, watch).await?;
+            let Some(data) = read else { return Ok(None) };
+            if let Some((data, _)) = sizing.settle(data) {
+                return Ok(Some(data));
+            }
+        }
+    }
+
     fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
         match loaded {
             Ok(Some(dataset)) => {
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
                 let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
+                let size = PictureSize::of(&report, self.speed.get());
                 *self.data.borrow_mut() = Some(Arc::new(dataset));
-                self.transport.post(&Reply::Data { id, summary, report, preview }, Some(pixels));
+                self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
             }
             Ok(None) => self.post(Reply::DataCancelled { id }),
             Err(message) => self.fail(About::Data, failed(FailureKind::Input, message)),
@@ -256,23 +301,64 @@ impl<T: Transport> Session<T> {
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);
                 self.post_event(Event::Samples { step, nimg, seed: what.seed, grid, epoch: None, path: None });
             }
-            Err(error) => self.fail(About::Device, failed_device(&error)),
+            Err(error) => self.fail(About::Device, failed(error.kind(), error.to_string())),
         }
+    }
+
+    // The frozen network.
+
+    /// The weights that a run with these settings needs beside its own. They are fetched once.
+    async fn backbone(&self, config: &RunConfig) -> Result<Option<Rc<Pretrained>>, Problem> {
+        let names = features::files_needed(config);
+        if let Some((_, backbone)) = self.backbone.borrow().iter().find(|(of, _)| *of == names) {
+            return Ok(Some(backbone.clone()));
+        }
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let file = self.transport.fetch(name).await;
+            files.push(file.map_err(|reason| failed(FailureKind::Input, reason))?);
+        }
+        let backbone = features::backbone(&files).map_err(|error| failed(FailureKind::Input, error.to_string()))?;
+        let backbone = backbone.map(Rc::new);
+        if let Some(backbone) = &backbone {
+            self.backbone.borrow_mut().push((names, backbone.clone()));
+        }
+        Ok(backbone)
     }
 
     // The run.
 
-    fn start(self: &Rc<Self>, config: RunConfig, resume: bool) -> Result<(), Problem> {
+    async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
         if self.commands.borrow().is_some() {
             return Err(Problem::RunUnderWay);
         }
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
-        let made = if resume {
-            let opened = self.opened.borrow().clone().ok_or(Problem::NoCheckpoint)?;
-            resumed(&opened, &config, data, device)
-        } else {
-            config.validate().map_err(RunError::from).and_then(|config| Run::new(config, data, device))
+        let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
+        let made = match from {
+            StartFrom::Nothing => {
+                let backbone = self.backbone(&config).await?;
+                let config = config.validate().map_err(RunError::from);
+                config.and_then(|config| Run::new(config, data, device, backbone.as_deref()))
+            }
+            StartFrom::Run => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                resumed(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
+            StartFrom::Checkpoint => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
+            StartFrom::Starter => {
+                let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
+                let bytes = self.transport.fetch(starter::FILE).await.map_err(missing)?;
+                let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
+                let backbone = self.backbone(&starter.meta.config).await?;
+                let config = starter.meta.config.for_run(&config);
+                warm_started(&starter, &config, data, device, backbone.as_deref())
+            }
         };
         let (run, commands) = made.map_err(|error| failed(error.kind(), error.to_string()))?;
         *self.commands.borrow_mut() = Some(commands);
@@ -319,19 +405,27 @@ impl<T: Transport> Session<T> {
 }
 
 fn resumed(
-    opened: &Opened,
+    checkpoint: &Checkpoint,
     asked: &RunConfig,
     data: Arc<Dataset>,
     device: OpenDevice,
+    backbone: Option<&Pretrained>,
 ) -> Result<(Run, Sender<Command>), RunError> {
-    let config = opened.checkpoint.meta.config.resumed(asked)?.validate()?;
-    Run::resume(&opened.checkpoint, config, data, device)
+    let config = checkpoint.meta.config.resumed(asked)?.validate()?;
+    Run::resume(checkpoint, config, data, device, backbone)
+}
+
+fn warm_started(
+    checkpoint: &Checkpoint,
+    asked: &RunConfig,
+    data: Arc<Dataset>,
+    device: OpenDevice,
+    backbone: Option<&Pretrained>,
+) -> Result<(Run, Sender<Command>), RunError> {
+    let config = checkpoint.meta.config.warm_started(asked)?.validate()?;
+    Run::warm_start(checkpoint, config, data, device, backbone)
 }
 
 fn failed(failure: FailureKind, message: String) -> Problem {
     Problem::Failed { failure, message }
-}
-
-fn failed_device(error: &DeviceError) -> Problem {
-    failed(error.kind(), error.to_string())
 }

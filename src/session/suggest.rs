@@ -1,11 +1,12 @@
 //! Settings that suit a device, before anyone chooses.
 
 use crate::config::{Length, OutputConfig, RunConfig};
-use crate::data::PictureKind;
-use crate::device::{DeviceError, OpenDevice};
+use crate::data::{PictureKind, Speed};
+use crate::device::OpenDevice;
+use crate::features::Pretrained;
 use crate::recipes;
 use crate::recipes::r3gan::{SIZES, Size};
-use crate::run::{Calibration, calibrate};
+use crate::run::{Calibration, RunError, calibrate};
 
 /// The kind of pictures that is assumed until there are some: RGB, no classes.
 const KIND: PictureKind = PictureKind { channels: 3, classes: 0 };
@@ -18,27 +19,29 @@ const CHECKPOINT_SECS: f64 = 60.0;
 pub struct Suggestion {
     pub config: RunConfig,
     pub reason: Option<String>,
+    /// How fast the device is.
+    pub speed: Speed,
 }
 
 /// The smallest networks for a slow device, the recipe's own for any other.
 pub fn unmeasured(is_slow: bool) -> Suggestion {
     if !is_slow {
-        return Suggestion { config: config(None), reason: None };
+        return Suggestion { config: config(None), reason: None, speed: Speed::Unknown };
     }
     let size = SIZES[0];
     let Size { width, batch } = size;
     let reason =
         format!("Picked the smallest size, width {width} and batch size {batch}, because this device is slow.");
-    Suggestion { config: config(Some(size)), reason: Some(reason) }
+    Suggestion { config: config(Some(size)), reason: Some(reason), speed: Speed::Slow }
 }
 
 /// The largest networks that the device trains fast enough. Measures that on the device.
 ///
 /// # Errors
 /// Those of [`calibrate`].
-pub async fn measured(device: &OpenDevice) -> Result<Suggestion, DeviceError> {
-    let Calibration { size, reason, .. } = calibrate(&config(None), KIND, device).await?;
-    Ok(Suggestion { config: config(Some(size)), reason: Some(sentence(&reason)) })
+pub async fn measured(backbone: Option<&Pretrained>, device: &OpenDevice) -> Result<Suggestion, RunError> {
+    let Calibration { size, reason, speed, .. } = calibrate(&config(None), KIND, backbone, device).await?;
+    Ok(Suggestion { config: config(Some(size)), reason: Some(sentence(&reason)), speed })
 }
 
 /// The default recipe in this size, without an end.
@@ -77,6 +80,7 @@ mod tests {
         let fast = unmeasured(false);
         assert_eq!(fast.config.model, recipes::DEFAULT.config().model);
         assert_eq!(fast.reason, None);
+        assert_eq!((slow.speed, fast.speed), (Speed::Slow, Speed::Unknown));
         fast.config.validate().unwrap();
     }
 

@@ -10,7 +10,7 @@ use futures_lite::future::block_on;
 
 use super::*;
 use crate::config::{DataConfig, Length, RunConfig};
-use crate::data::{Dataset, DatasetBuilder, Preparation};
+use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
@@ -19,12 +19,14 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Told = (Reply, Option<Vec<u8>>);
 
 /// Files of a request, as this transport has them.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 enum Files {
     #[default]
     None,
     /// This many pictures.
     Pictures(usize),
+    /// Eight pictures with sides of this many pixels.
+    OfSide(usize),
     /// A folder that takes for ever to read.
     Endless,
 }
@@ -67,12 +69,13 @@ impl Transport for Channels {
         preparation: Preparation,
         watch: &impl Watch,
     ) -> Result<Option<Dataset>, String> {
-        let count = match files {
+        let (count, side) = match files {
             Files::None => return Err("There are no pictures".to_owned()),
-            Files::Pictures(count) => count,
-            Files::Endless => usize::MAX,
+            Files::Pictures(count) => (count, 500),
+            Files::OfSide(side) => (8, side),
+            Files::Endless => (usize::MAX, 500),
         };
-        let mut builder = DatasetBuilder::new("test pictures", preparation.resolution);
+        let mut builder = DatasetBuilder::new("test pictures", preparation.resolution).of_side(side);
         for index in 0..count {
             watch.progress(index, count, 0);
             yield_now().await;
@@ -125,8 +128,8 @@ impl Client {
         self.send(request, Vec::new(), Files::None);
     }
 
-    fn start(&self, config: &RunConfig, resume: bool) {
-        self.ask(Request::Start { config: Box::new(config.clone()), resume });
+    fn start(&self, config: &RunConfig, from: StartFrom) {
+        self.ask(Request::Start { config: Box::new(config.clone()), from });
     }
 
     fn command(&self, command: Command) {
@@ -172,7 +175,7 @@ impl Client {
 
     fn load(&self, id: u32, files: Files) {
         let source = DataSource::Files { name: "test pictures".to_owned() };
-        self.send(Request::LoadData { id, source, data: DataConfig::default() }, Vec::new(), files);
+        self.send(Request::LoadData { id, source, data: DataConfig::default(), by_pictures: false }, Vec::new(), files);
     }
 
     async fn loaded(&self, wanted: u32) -> usize {
@@ -267,7 +270,7 @@ fn a_session_trains_pauses_saves_and_continues_from_what_it_saved() {
         client.load(1, Files::Pictures(8));
         assert_eq!(client.loaded(1).await, 8);
 
-        client.start(&tiny(1000), false);
+        client.start(&tiny(1000), StartFrom::Nothing);
         assert_eq!(client.started().await.1, 0);
         client.command(Command::Pause);
         let paused = |event, _| match event {
@@ -299,7 +302,7 @@ fn a_session_trains_pauses_saves_and_continues_from_what_it_saved() {
         let mut asked = tiny(paused + 3);
         asked.train.generator_lr = 1e-4;
         asked.data.horizontal_flip = true;
-        client.start(&asked, true);
+        client.start(&asked, StartFrom::Run);
         let (config, step) = client.started().await;
         assert_eq!((*config, step), (asked, paused));
         assert_eq!(client.finished().await, (FinishReason::Completed, paused + 3));
@@ -312,18 +315,18 @@ fn a_resumed_run_keeps_what_is_fixed_and_says_so() {
         client.hello().await;
         client.load(1, Files::Pictures(4));
         client.loaded(1).await;
-        client.start(&tiny(1), false);
+        client.start(&tiny(1), StartFrom::Nothing);
         client.finished().await;
         let mut asked = tiny(2);
         asked.model.latent = 16;
-        client.start(&asked, true);
+        client.start(&asked, StartFrom::Run);
         let (about, problem) = client.problem().await;
         let refusal = tiny(1).resumed(&asked).unwrap_err();
         assert_eq!(about, About::Run);
         assert_eq!(problem, Problem::Failed { failure: FailureKind::Input, message: refusal.to_string() });
         assert!(problem.to_string().contains("model.latent is 16, but the checkpoint has 8"), "{problem}");
         // The checkpoint is still open.
-        client.start(&tiny(2), true);
+        client.start(&tiny(2), StartFrom::Run);
         assert_eq!(client.finished().await, (FinishReason::Completed, 2));
     });
 }
@@ -332,16 +335,16 @@ fn a_resumed_run_keeps_what_is_fixed_and_says_so() {
 fn what_is_not_ready_is_named() {
     play(async |client| {
         let draw = || Request::Generate { count: 4, seed: 1, class: None, truncation_psi: 1.0 };
-        client.start(&tiny(1), false);
+        client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.problem().await, (About::Run, Problem::NoDevice));
         client.send(Request::OpenCheckpoint { name: "x".to_owned() }, vec![1, 2, 3], Files::None);
         assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoDevice));
         client.hello().await;
-        client.start(&tiny(1), false);
+        client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.problem().await, (About::Run, Problem::NoPictures));
         client.load(1, Files::Pictures(4));
         client.loaded(1).await;
-        client.start(&tiny(1), true);
+        client.start(&tiny(1), StartFrom::Run);
         assert_eq!(client.problem().await, (About::Run, Problem::NoCheckpoint));
         client.ask(draw());
         assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoNetwork));
@@ -356,7 +359,7 @@ fn what_is_not_ready_is_named() {
         );
         let mut wrong = tiny(1);
         wrong.train.batch = 0;
-        client.start(&wrong, false);
+        client.start(&wrong, StartFrom::Nothing);
         let (_, problem) = client.problem().await;
         assert_eq!(problem.to_string(), "train.batch is 0; it accepts a whole number from 2 to 4096");
     });
@@ -368,9 +371,9 @@ fn there_is_at_most_one_run() {
         client.hello().await;
         client.load(1, Files::Pictures(4));
         client.loaded(1).await;
-        client.start(&tiny(1000), false);
+        client.start(&tiny(1000), StartFrom::Nothing);
         client.started().await;
-        client.start(&tiny(1000), false);
+        client.start(&tiny(1000), StartFrom::Nothing);
         assert_eq!(client.problem().await, (About::Run, Problem::RunUnderWay));
         // The first one is not disturbed.
         client.command(Command::Stop);
@@ -404,8 +407,86 @@ fn reading_can_be_cancelled_and_replaced_and_what_was_read_before_stays() {
         client.load(5, Files::None);
         let (about, problem) = client.problem().await;
         assert_eq!((about, problem.to_string().as_str()), (About::Data, "There are no pictures"));
-        client.start(&tiny(1), false);
+        client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+/// Resolution and reason of pictures that are read at the size that suits them.
+async fn sized(client: &Client, id: u32, files: Files) -> PictureSize {
+    let source = DataSource::Files { name: "test pictures".to_owned() };
+    client.send(Request::LoadData { id, source, data: DataConfig::default(), by_pictures: true }, Vec::new(), files);
+    let pick = |reply, _| match reply {
+        Reply::Data { id: of, summary, size, .. } if of == id => {
+            assert_eq!(summary.resolution, size.resolution);
+            Some(size)
+        }
+        _ => None,
+    };
+    client.next(pick).await
+}
+
+#[test]
+fn the_size_follows_the_pictures_and_the_device_and_says_why() {
+    play(async |client| {
+        client.hello().await;
+        let large = sized(&client, 1, Files::OfSide(500)).await;
+        assert_eq!(large.reason, "64 pixels, because 128 would take this device four times as long.");
+        let small = sized(&client, 2, Files::OfSide(48)).await;
+        assert_eq!(small.reason, "32 pixels, because most of the pictures are too small for 64.");
+        // They can be trained on as they are.
+        let mut config = tiny(1);
+        config.set_resolution(small.resolution);
+        client.start(&config, StartFrom::Nothing);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+#[test]
+fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.ask(Request::DrawStarter);
+        let starter = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Starter { grid, .. } => Some((grid, payload.unwrap())),
+            _ => None,
+        };
+        let (grid, starters) = client.next(starter).await;
+        // The form's own networks are others; what counts is seed, pictures, length and output.
+        let mut form = tiny(1);
+        form.train.batch = 8;
+        form.output.grid = grid.count;
+        client.start(&form, StartFrom::Starter);
+        let (config, step) = client.started().await;
+        assert_eq!((step, config.train.length, config.output.grid), (0, Length::Steps(1), 64));
+        assert_eq!(config.model.architecture, crate::config::Architecture::R3gan);
+        let warning = |event, _| match event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        };
+        assert!(client.event(warning).await.contains("has no discriminator"));
+        assert_eq!(client.drawn(form.seed).await, starters, "before the first step");
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+
+        // Its last checkpoint is open now. A new run begins with it, at twice the resolution.
+        let mut asked = *config.clone();
+        asked.set_resolution(64);
+        let source = DataSource::Files { name: "test pictures".to_owned() };
+        let data = asked.data.clone();
+        client.send(Request::LoadData { id: 2, source, data, by_pictures: false }, Vec::new(), Files::Pictures(8));
+        client.loaded(2).await;
+        client.start(&asked, StartFrom::Checkpoint);
+        let (larger, step) = client.started().await;
+        assert_eq!((step, larger.data.resolution), (0, 64));
+        assert_eq!(larger.model.narrow_stages, config.model.narrow_stages + 1);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+
+        asked.model.latent += 1;
+        client.start(&asked, StartFrom::Checkpoint);
+        let (_, problem) = client.problem().await;
+        assert!(problem.to_string().contains("model.latent is"), "{problem}");
     });
 }
 
@@ -445,7 +526,7 @@ fn a_logged_fault_of_the_device_ends_the_run_and_is_told_by_its_kind() {
         client.hello().await;
         client.load(1, Files::Pictures(4));
         client.loaded(1).await;
-        client.start(&tiny(1000), false);
+        client.start(&tiny(1000), StartFrom::Nothing);
         client.started().await;
         *client.fault.borrow_mut() = Some(DeviceError::from_report("the wgpu device was lost".to_owned()));
         let failed = |event, _| match event {
@@ -456,7 +537,7 @@ fn a_logged_fault_of_the_device_ends_the_run_and_is_told_by_its_kind() {
         assert_eq!(kind, FailureKind::DeviceLost);
         assert!(message.contains("the device was lost"), "{message}");
         // There is room for another run.
-        client.start(&tiny(1), false);
+        client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
     });
 }

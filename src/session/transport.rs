@@ -27,8 +27,8 @@ pub trait Watch {
 
 /// What a session needs of the program that it runs in. All of it happens on one thread.
 pub trait Transport: 'static {
-    /// Files that come beside a request: `File` objects in the page.
-    type Files: 'static;
+    /// Files that come beside a request: `File` objects in the page. They may be read twice.
+    type Files: Clone + 'static;
 
     /// Sends a reply. `payload` goes beside its JSON.
     fn post(&self, reply: &Reply, payload: Option<Vec<u8>>);

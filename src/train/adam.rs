@@ -78,13 +78,25 @@ impl Adam {
     ///
     /// With `clip_norm` all gradients together are first scaled down to that length if they are longer (Pascanu et al.
     /// 2013, arXiv:1211.5063, algorithm 1; PyTorch's `clip_grad_norm_`).
-    pub fn step<M: Module>(&mut self, module: M, mut gradients: Gradients, clip_norm: Option<f64>) -> M {
+    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, clip_norm: Option<f64>) -> M {
+        self.step_except(module, gradients, clip_norm, |_| false)
+    }
+
+    /// The same, except that parameters whose path `is_frozen` keep their values. Their moments follow their gradients, so that
+    /// a run that continues can train them from its first step on.
+    pub fn step_except<M: Module>(
+        &mut self,
+        module: M,
+        mut gradients: Gradients,
+        clip_norm: Option<f64>,
+        is_frozen: impl Fn(&str) -> bool,
+    ) -> M {
         self.time += 1;
         let mut gradients = weights::take_gradients(&module, &mut gradients);
         if let Some(limit) = clip_norm {
             clip(&mut gradients, limit);
         }
-        module.map(&mut Update { adam: self, gradients, path: Path::default() })
+        module.map(&mut Update { adam: self, gradients, is_frozen, path: Path::default() })
     }
 
     /// The new value of one parameter, row-major. Its moments are made at its first update.
@@ -119,13 +131,14 @@ fn clip(gradients: &mut BTreeMap<String, Tensor<1>>, limit: f64) {
     }
 }
 
-struct Update<'a> {
+struct Update<'a, F> {
     adam: &'a mut Adam,
     gradients: BTreeMap<String, Tensor<1>>,
+    is_frozen: F,
     path: Path,
 }
 
-impl ModuleMapper for Update<'_> {
+impl<F: Fn(&str) -> bool> ModuleMapper for Update<'_, F> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -139,8 +152,9 @@ impl ModuleMapper for Update<'_> {
         let Some(gradient) = self.gradients.remove(&name) else { return param };
         param.map(|tensor| {
             let dims = tensor.dims();
-            let value = tensor.without_autodiff().reshape([gradient.dims()[0]]);
-            self.adam.update(&name, &dims, value, gradient).reshape(dims).autodiff().require_grad()
+            let value = tensor.clone().without_autodiff().reshape([gradient.dims()[0]]);
+            let updated = self.adam.update(&name, &dims, value, gradient);
+            if (self.is_frozen)(&name) { tensor } else { updated.reshape(dims).autodiff().require_grad() }
         })
     }
 }

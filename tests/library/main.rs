@@ -20,3 +20,4 @@ mod run;
 mod support;
 mod tanh;
 mod training;
+mod warm_start;

@@ -1,13 +1,14 @@
 //! Training: networks of every family learn by every loss, and go on bit for bit where they stopped.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Architecture, Loss, Norm, RunConfig, ScheduleConfig};
-use whelp::data::Dataset;
-use whelp::device::read_values;
+use whelp::data::{Dataset, PictureKind};
+use whelp::device::{OpenDevice, read_values};
 use whelp::protocol::Event;
+use whelp::random::{Random, Stream};
 use whelp::run::Run;
 use whelp::sample::{Draw, Sampler};
 use whelp::series::{LOSS_D, LOSS_G};
@@ -54,7 +55,7 @@ fn train(run: (Run, async_channel::Sender<whelp::protocol::Command>)) -> (Vec<u8
 }
 
 fn start(config: RunConfig) -> (Vec<u8>, Vec<[f32; 2]>) {
-    train(Run::new(config.validate().unwrap(), pictures(10), cpu()).unwrap())
+    train(Run::new(config.validate().unwrap(), pictures(10), cpu(), None).unwrap())
 }
 
 fn tensors(file: &[u8]) -> Vec<HostTensor> {
@@ -94,12 +95,49 @@ fn each_network_of_every_family_learns_by_every_loss() {
         };
 
         (config.train.generator_lr, config.train.discriminator_lr) = (0.0, lr);
-        let mut trainer = Trainer::new(&config, data.summary().kind(), &cpu().device);
+        let mut trainer = Trainer::new(&config, data.summary().kind(), None, &cpu().device).unwrap();
         fall("the discriminator", &losses(&mut trainer, &batch, |stats| stats.loss_d));
 
         (config.train.generator_lr, config.train.discriminator_lr) = (lr, 0.0);
         let mut trainer = Trainer::from_networks(trainer.generator, trainer.discriminator, &config);
         fall("the generator", &losses(&mut trainer, &batch, |stats| stats.loss_g));
+    }
+}
+
+/// The largest pictures: networks of every family take a step, the same one on a graphics device.
+#[test]
+fn every_family_trains_at_256_pixels() {
+    let families = [Architecture::Dcgan, Architecture::DenseUpsample, Architecture::Dense, Architecture::R3gan];
+    for architecture in families {
+        let mut config = tiny_config(1);
+        config.model.architecture = architecture;
+        config.model.discriminator_norm = Norm::None;
+        (config.model.generator_width, config.model.discriminator_width) = (2, 2);
+        (config.train.r1_gamma, config.train.r2_gamma) = (0.1, 0.1);
+        config.augment = whelp::recipes::find("r3gan-small").unwrap().config().augment;
+        config.augment.p = 1.0;
+        config.set_resolution(256);
+        let config = config.validate().unwrap();
+        let kind = PictureKind { channels: 3, classes: 0 };
+        let losses = |device: &OpenDevice| {
+            let device = &device.device;
+            let noise = |stream, count| Random::new(7, stream, 0).normals(count);
+            let real = noise(Stream::Data, 2 * 3 * 256 * 256).into_iter().map(|value| (0.3 * value).clamp(-1.0, 1.0));
+            let batch = Batch {
+                real: Tensor::from_data(TensorData::new(real.collect::<Vec<f32>>(), [2, 3, 256, 256]), device),
+                classes: None,
+                z: Tensor::from_data(TensorData::new(noise(Stream::Latents, 2 * 8), [2, 8]), device),
+            };
+            let stats = Trainer::new(&config, kind, device).step(batch);
+            assert_eq!(stats.fake.dims(), [2, 3, 256, 256]);
+            block_on(read_values([stats.loss_d, stats.loss_g])).unwrap().concat()
+        };
+        let want = losses(&cpu());
+        assert!(want.iter().all(|loss| loss.is_finite()), "{architecture:?}: {want:?}");
+        let Some(gpu) = gpu() else { continue };
+        for (got, want) in losses(&gpu).iter().zip(&want) {
+            assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{architecture:?}: {got} instead of {want}");
+        }
     }
 }
 
@@ -121,7 +159,7 @@ fn small_gans_learn_the_colour_of_their_pictures() {
         config.train.ema_half_life_kimg = 0.1;
         config.schedule = ScheduleConfig::default();
         let kind = data.summary().kind();
-        let mut trainer = Trainer::new(&config, kind, &cpu().device);
+        let mut trainer = Trainer::new(&config, kind, None, &cpu().device).unwrap();
         // How far the mean colour of the generated pictures is from that of the real ones, and how much they differ.
         let drawn = |trainer: &Trainer| {
             let sampler = Sampler::new(trainer.generator_ema.module().valid(), &config, kind);
@@ -173,7 +211,7 @@ fn r3gan_resumes_bit_for_bit() {
     let checkpoint = Checkpoint::from_bytes(&half).unwrap();
     assert_eq!(checkpoint.meta.adaptive.as_ref().unwrap().mean_signs.len(), 2);
     let config = r3gan(10).validate().unwrap();
-    let (resumed, _) = train(Run::resume(&checkpoint, config, pictures(10), cpu()).unwrap());
+    let (resumed, _) = train(Run::resume(&checkpoint, config, pictures(10), cpu(), None).unwrap());
     assert_eq!(tensors(&resumed), tensors(&straight));
     let adaptive = |file: &[u8]| Checkpoint::from_bytes(file).unwrap().meta.adaptive.unwrap();
     assert_eq!(adaptive(&resumed), adaptive(&straight));
@@ -184,7 +222,7 @@ fn r3gan_resumes_bit_for_bit() {
 fn r3gan_takes_the_same_steps_on_a_gpu() {
     let Some(gpu) = gpu() else { return };
     let (_, want) = start(r3gan(3));
-    let (_, got) = train(Run::new(r3gan(3).validate().unwrap(), pictures(10), gpu).unwrap());
+    let (_, got) = train(Run::new(r3gan(3).validate().unwrap(), pictures(10), gpu, None).unwrap());
     for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
         assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{got} instead of {want}");
     }
@@ -219,11 +257,11 @@ fn what_does_not_go_together_is_refused() {
     assert_eq!(refused(&|c| c.model.dropout = 0.5), "model.dropout is 0.5; model.architecture=r3gan needs 0");
     assert!(refused(&|c| c.model.generator_width = 20).contains("a multiple of 8"));
     let resolution = refused(&|c| c.data.resolution = 28);
-    assert_eq!(resolution, "data.resolution is 28; model.architecture=r3gan needs 32, 64 or 128");
+    assert_eq!(resolution, "data.resolution is 28; model.architecture=r3gan needs 32, 64, 128 or 256");
     let norm = refused(&|c| c.model.architecture = Architecture::Dcgan);
     assert_eq!(norm, "train.r1_gamma needs model.discriminator_norm=none");
     let mut config = r3gan(1);
     config.model.conditional = true;
-    let error = Run::new(config.validate().unwrap(), pictures(4), cpu()).unwrap_err().to_string();
+    let error = Run::new(config.validate().unwrap(), pictures(4), cpu(), None).unwrap_err().to_string();
     assert!(error.starts_with("model.conditional needs pictures with classes"), "{error}");
 }

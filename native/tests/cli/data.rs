@@ -164,6 +164,63 @@ fn the_report_reads_well_and_a_contact_sheet_is_drawn() {
     assert!(sheet.width() > 32 && sheet.width().is_multiple_of(32), "{}", sheet.width());
 }
 
+/// A folder of `count` pictures of `side` pixels.
+fn of_side(place: &TempDir, side: u32, count: u8) -> PathBuf {
+    let folder = place.path().join(format!("of {side}"));
+    fs::create_dir_all(&folder).unwrap();
+    for index in 0..count {
+        let pixel = |x: u32, y: u32| image::Rgb([(x * 2) as u8, (y * 2) as u8, index * 25]);
+        image::RgbImage::from_fn(side, side, pixel).save(folder.join(format!("{index}.png"))).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn the_size_follows_the_pictures_and_says_why() {
+    let place = TempDir::new().unwrap();
+    let check = |folder: &Path, arguments: &[&str]| {
+        let output = succeed(whelp(place.path()).args(["data", "check", "--json"]).args(arguments).arg(folder));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report["resolution"].as_u64().unwrap(), report["reason"].as_str().unwrap().to_owned())
+    };
+    let large = "64 pixels, because 128 take four times the work; a fast graphics device gets 128.";
+    assert_eq!(check(&of_side(&place, 150, 4), &[]), (64, large.to_owned()));
+    let small = of_side(&place, 48, 4);
+    let too_small = "32 pixels, because most of the pictures are too small for 64.";
+    assert_eq!(check(&small, &[]), (32, too_small.to_owned()));
+    for chosen in [["--resolution", "256"], ["--set", "data.resolution=256"]] {
+        assert_eq!(check(&small, &chosen), (256, "256 pixels, as you chose.".to_owned()));
+    }
+    assert_eq!(check(&small, &["--exclude-flagged"]), (32, too_small.to_owned()), "none is too small for 32");
+    let said = text(&succeed(whelp(place.path()).args(["data", "check"]).arg(&small)).stdout);
+    assert!(said.contains(&format!("Size for training\n  {too_small}")), "{said}");
+}
+
+#[test]
+fn a_training_follows_the_size_of_its_pictures_unless_an_option_or_the_recipe_sets_it() {
+    let place = TempDir::new().unwrap();
+    let (large, small) = (of_side(&place, 70, 6), of_side(&place, 40, 6));
+    let train = |folder: &Path, arguments: &[&str]| {
+        let mut command = whelp(place.path());
+        command.args(["train", "--steps", "1", "--data"]).arg(folder).args(super::TINY).args(arguments).arg("--json");
+        let output = succeed(&mut command);
+        let started = text(&output.stdout).lines().next().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let config = started.unwrap()["config"].clone();
+        let number = |pointer: &str| config.pointer(pointer).and_then(Value::as_f64).unwrap();
+        let said = text(&output.stderr).contains("resolution  ");
+        ([number("/data/resolution"), number("/train/r1_gamma"), number("/schedule/r1_gamma")], said)
+    };
+    let small_recipe = ["--recipe", "r3gan-small"];
+    assert_eq!(train(&large, &small_recipe), ([64.0, 2.0, 0.2], true));
+    assert_eq!(train(&small, &small_recipe), ([32.0, 0.05, 0.005], true));
+    let chosen = [&small_recipe[..], &["--resolution", "64", "--set", "train.r1_gamma=0.5"]].concat();
+    assert_eq!(train(&small, &chosen), ([64.0, 0.5, 0.2], false));
+    let set = [&small_recipe[..], &["--set", "data.resolution=64"]].concat();
+    assert_eq!(train(&small, &set), ([64.0, 2.0, 0.2], false));
+    let (found, said) = train(&small, &["--recipe", "stanford-dogs", "--set", "schedule.r1_gamma=1"]);
+    assert_eq!((found[0], said), (64.0, false), "the recipe has 64 pixels");
+}
+
 #[test]
 fn nonsense_is_refused_with_a_sentence() {
     let place = TempDir::new().unwrap();

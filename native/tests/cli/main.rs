@@ -195,6 +195,48 @@ fn an_exported_checkpoint_draws_the_same_pictures_and_is_not_trained() {
 
 #[cfg(unix)]
 #[test]
+fn a_new_run_starts_from_trained_networks_also_at_twice_the_resolution() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let start = |from: &str, out: &str, arguments: &[&str]| {
+        let mut command = whelp(place.path());
+        command
+            .args(["train", "--device", "cpu", "--batch", "4", "--steps", "1", "--from", from, "--out", out, "--data"]);
+        command.arg(&data).args(arguments);
+        command
+    };
+    let said = text(&succeed(&mut start("starter", "first", &[])).stderr);
+    assert!(
+        said.contains("warning     the checkpoint has no discriminator, so training begins with a new one"),
+        "{said}"
+    );
+    let config = |out: &str| info(&place.path().join(out))["config"].clone();
+    let (first, progress) = (config("first"), info(&place.path().join("first"))["progress"].clone());
+    assert_eq!((&first["data"]["resolution"], &progress["step"]), (&32.into(), &1.into()));
+
+    // The networks of that run, larger, in a new run.
+    let said =
+        text(&succeed(&mut start("first", "second", &["--resolution", "64", "--set", "train.freeze_d=1"])).stderr);
+    assert!(!said.contains("warning"), "{said}");
+    let second = config("second");
+    assert_eq!((&second["data"]["resolution"], &second["train"]["freeze_d"]), (&64.into(), &1.into()));
+    for field in ["latent", "generator_width", "discriminator_width", "blocks"] {
+        assert_eq!(second["model"][field], first["model"][field], "{field}");
+    }
+    let narrow = |config: &Value| config["model"]["narrow_stages"].as_u64().unwrap();
+    assert_eq!(narrow(&second), narrow(&first) + 1);
+
+    let refusal = refused(&mut start("first", "third", &["--set", "model.latent=5"]));
+    assert!(refusal.contains("model.latent is 5, but the checkpoint has"), "{refusal}");
+    let refusal = refused(&mut start("first", "third", &["--resolution", "256"]));
+    assert!(refusal.contains("data.resolution is 256, but the checkpoint has 32: set it to 32"), "{refusal}");
+    let grey = refused(&mut start("first", "third", &["--set", "data.channels=grey"]));
+    assert!(grey.contains("pictures with 3 channels, and these have 1"), "{grey}");
+    assert!(refused(&mut start("nowhere", "third", &[])).contains("nowhere"));
+    assert!(refused(&mut start("starter", "third", &["--recipe", "dcgan32"])).contains("--recipe"));
+}
+
+#[test]
 fn an_interrupt_saves_a_checkpoint_and_ends_with_130() {
     let place = TempDir::new().unwrap();
     let data = pictures(&place);
@@ -242,7 +284,7 @@ fn bad_input_is_a_sentence_that_names_it_and_status_2() {
     let setting = refused(train().args(["--set", "train.bach=4"]));
     assert!(setting.contains("did you mean \"train.batch\""), "{setting}");
     let resolution = refused(train().args(["--resolution", "48"]));
-    assert!(resolution.contains("data.resolution is 48; it accepts 28, 32, 64 or 128"), "{resolution}");
+    assert!(resolution.contains("data.resolution is 48; it accepts 28, 32, 64, 128 or 256"), "{resolution}");
     let device = refused(whelp(place.path()).args(["train", "--device", "gpu"]));
     assert!(device.contains("cuda:INDEX"), "{device}");
     let cuda =

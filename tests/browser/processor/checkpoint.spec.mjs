@@ -128,6 +128,31 @@ test("continuing keeps networks and pictures, and takes the rest from the form",
   await expect(whelp.part("error")).toHaveCount(0);
 });
 
+test("a new training starts from a checkpoint's networks, also at twice their resolution", async ({ whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(8, 8, { recipe: DEFAULT, latent: 8 });
+  await whelp.train();
+  await whelp.waitForStep(PAST_GREY);
+  await whelp.stop();
+  const drawn = await whelp.grid();
+  await whelp.part("size-64").click();
+  await expect(whelp.part("data-summary")).toContainText("64 px");
+  await whelp.part("start-from-checkpoint").click();
+  await expect.poll(async () => (await whelp.grid()).width).toBeGreaterThan(drawn.width);
+  expect((await whelp.grid()).colours, "not the noise of new networks").toBeGreaterThan(drawn.colours / 2);
+  await whelp.waitForStep(1);
+  await whelp.stop();
+  const file = info.outputPath("larger.safetensors");
+  await whelp.download(file);
+  const { config } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(config).toMatchObject({ data: { resolution: 64 }, model: { narrow_stages: 2, latent: 8 } });
+  await expect(whelp.part("error")).toHaveCount(0);
+
+  await whelp.part("size-32").click();
+  await whelp.part("start-from-checkpoint").click();
+  await expect(whelp.part("error")).toContainText("data.resolution is 32, but the checkpoint has 64");
+});
+
 test("networks of the PyTorch tutorial open without conversion and continue training", async ({ whelp }) => {
   await whelp.open();
   await whelp.openCheckpoint(fileURLToPath(new URL("../../fixtures/tutorial_32.safetensors", import.meta.url)));

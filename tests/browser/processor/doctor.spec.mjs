@@ -33,7 +33,7 @@ async function prepared(whelp, file) {
 test("the page and the terminal find the same in messy pictures, and prepare the same bytes", async ({ whelp }, info) => {
   test.skip(!PROGRAM, "there is no terminal program");
   const folder = messy(info.outputPath("messy"));
-  const said = execFileSync(PROGRAM, ["data", "check", "--json", "--resolution", "32", folder], {
+  const said = execFileSync(PROGRAM, ["data", "check", "--json", folder], {
     env: { ...process.env, WHELP_DATA_CACHE: "" },
   });
   const report = JSON.parse(said);
@@ -95,7 +95,7 @@ function kept(page) {
 test("prepared pictures are kept for the next visit, prepared again if damaged, and removed on request", async ({ page, whelp }, info) => {
   const folder = info.outputPath("pets");
   mkdirSync(folder);
-  for (let seed = 0; seed < 6; seed++) writeFileSync(path.join(folder, `${seed}.png`), png(48, seed));
+  for (let seed = 0; seed < 6; seed++) writeFileSync(path.join(folder, `${seed}.png`), png(80, seed));
   const pick = async () => {
     await whelp.open();
     await whelp.part("pick-folder").setInputFiles(folder);

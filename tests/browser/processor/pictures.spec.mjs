@@ -185,6 +185,46 @@ test("MNIST's files are read with their labels and trained on in grey", async ({
   expect(data).toMatchObject({ count: 20, channels: 1 });
 });
 
+test("the size follows the pictures, and one click changes it", async ({ whelp }, info) => {
+  const folder = (side) => writeFolder(info.outputPath(`of ${side}`), [0, 1, 2, 3].map((seed) => [`${seed}.png`, png(side, seed)]));
+  const size = whelp.part("picture-size");
+  await whelp.open();
+  await expect(size).toHaveText("32 pixels, because most of the pictures are too small for 64.");
+  await whelp.part("pick-folder").setInputFiles(folder(150));
+  await expect(whelp.part("data-summary")).toHaveText("of 150 · 4 pictures · 64 px");
+  await expect(size).toHaveText("64 pixels, because 128 would take this device four times as long.");
+  await expect(whelp.part("size-64")).toHaveAttribute("aria-pressed", "true");
+
+  await whelp.part("size-128").click();
+  await expect(whelp.part("data-summary")).toHaveText("of 150 · 4 pictures · 128 px");
+  await expect(size).toHaveText("128 pixels, as you chose.");
+  // A choice stays, also for other pictures.
+  await whelp.part("pick-folder").setInputFiles(folder(48));
+  await expect(whelp.part("data-summary")).toHaveText("of 48 · 4 pictures · 128 px");
+
+  await whelp.part("setting-recipe").selectOption("dcgan64");
+  await expect(size).toHaveText("64 pixels, as the recipe dcgan64 has them.");
+  await whelp.part("size-32").click();
+  await expect(whelp.part("data-summary")).toHaveText("of 48 · 4 pictures · 32 px");
+});
+
+test("a training on one's own pictures starts from the dogs", async ({ page, whelp }, info) => {
+  const folder = writeFolder(info.outputPath("pets"), [0, 1, 2, 3].map((seed) => [`${seed}.png`, png(80, seed)]));
+  await whelp.open();
+  await expect(whelp.part("start-from-starter")).toHaveCount(0);
+  await whelp.part("pick-folder").setInputFiles(folder);
+  await expect(whelp.part("data-summary")).toHaveText("pets · 4 pictures · 64 px");
+  await whelp.part("start-from-starter").click();
+  await whelp.firstLosses();
+  await expect(whelp.part("status")).toContainText("Pictures begin as the networks drew them before");
+  await expect(page.getByText("the checkpoint has no discriminator, so training begins with a new one")).toBeVisible();
+  await whelp.stop();
+  const file = info.outputPath("pets.safetensors");
+  await whelp.download(file);
+  const { config } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(config).toMatchObject({ data: { resolution: 64 }, model: { architecture: "r3gan", narrow_stages: 2 } });
+});
+
 test("annotations of Stanford Dogs are not taken for pictures", async ({ page, whelp }, info) => {
   const breeds = ["n02085620-Chihuahua", "n02106662-German_shepherd"];
   const folder = writeFolder(info.outputPath("Stanford Dogs"), [

@@ -9,7 +9,7 @@ use web_sys::Blob;
 use whelp::config::{ConfigError, DataConfig, RunConfig};
 use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
-use whelp::session::{DataSource, DevicePreference, Request};
+use whelp::session::{DataSource, DevicePreference, Request, StartFrom};
 
 use super::complaint::complaint;
 use super::files::{self, Dropped, PathAndFile};
@@ -43,7 +43,12 @@ impl Store {
         }
         let measure = self.suggested.with_untracked(Option::is_none);
         self.post(&Request::Hello { device, measure }, None, None);
-        self.load(self.source.get_value());
+        // A worker that replaces another one reads the pictures as they were.
+        if measure {
+            self.load_new(self.source.get_value())
+        } else {
+            self.load(self.source.get_value())
+        }
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
 
@@ -74,6 +79,16 @@ impl Store {
     /// Continues from the opened checkpoint, or else from the latest.
     pub fn continue_training(self) {
         self.intend(Intent::Continue);
+    }
+
+    /// Trains new networks that begin with those of the opened checkpoint, or else of the latest.
+    pub fn start_from_checkpoint(self) {
+        self.intend(Intent::FromCheckpoint);
+    }
+
+    /// Trains new networks that begin with the starter's, which draw dogs.
+    pub fn start_from_starter(self) {
+        self.intend(Intent::FromStarter);
     }
 
     fn intend(self, intent: Intent) {
@@ -119,30 +134,39 @@ impl Store {
         if intent == Intent::Nothing || waits || !matches!(self.device.get_untracked(), Device::Ready(_)) {
             return;
         }
-        let opened = if intent == Intent::Continue { self.opened.get_untracked() } else { None };
-        if intent == Intent::Continue && opened.is_none() {
+        let opened = if intent.needs_checkpoint() { self.opened.get_untracked() } else { None };
+        if intent.needs_checkpoint() && opened.is_none() {
             return match self.rescue_untracked() {
                 Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob),
                 None => self.intent.set(Intent::Nothing),
             };
         }
-        let config = match self.config_for(opened.as_ref()) {
+        let config = match self.config_for(intent, opened.as_ref()) {
             Ok(config) => config,
             Err(error) => {
                 self.intent.set(Intent::Nothing);
-                return self.notices.show(Tone::Error, format!("{error}."), &[Remedy::UseCheckpointSettings]);
+                let continues = intent == Intent::Continue;
+                let remedies: &[Remedy] = if continues { &[Remedy::UseCheckpointSettings] } else { &[] };
+                return self.notices.show(Tone::Error, format!("{error}."), remedies);
             }
         };
         let wanted = Preparation::from(&config.data);
         let has_pictures =
             self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
-        if has_pictures { self.start(config, opened) } else { self.load_as(self.source.get_value(), config.data) }
+        if has_pictures {
+            self.start(config, intent, opened)
+        } else {
+            self.load_as(self.source.get_value(), config.data, false)
+        }
     }
 
     /// The form's settings, as far as the checkpoint allows them. A run that was complete continues without an end.
-    fn config_for(self, opened: Option<&Opened>) -> Result<RunConfig, ConfigError> {
+    fn config_for(self, intent: Intent, opened: Option<&Opened>) -> Result<RunConfig, ConfigError> {
         let asked = self.config.get_untracked();
         let Some(Opened { config: checkpoint, progress, .. }) = opened else { return Ok(asked) };
+        if intent == Intent::FromCheckpoint {
+            return checkpoint.warm_started(&asked);
+        }
         let config = continued(checkpoint, progress, &asked)?;
         if config.train.length != asked.train.length {
             let text = "This training had reached its length. It now continues until you stop it.";
@@ -151,21 +175,31 @@ impl Store {
         Ok(config)
     }
 
-    fn start(self, config: RunConfig, opened: Option<Opened>) {
+    fn start(self, config: RunConfig, intent: Intent, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
         if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
             let text = format!("These settings don't work: {error}. Change them under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);
         }
-        match &opened {
+        let continued = opened.filter(|_| intent == Intent::Continue);
+        match &continued {
             None => self.begin_lineage(None),
             Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
             Some(_) => {}
         }
+        if continued.is_none() {
+            self.is_warm.set(matches!(intent, Intent::FromCheckpoint | Intent::FromStarter));
+        }
+        let from = match intent {
+            Intent::Nothing | Intent::Train => StartFrom::Nothing,
+            Intent::Continue => StartFrom::Run,
+            Intent::FromCheckpoint => StartFrom::Checkpoint,
+            Intent::FromStarter => StartFrom::Starter,
+        };
         self.show_settings(config.clone());
         self.running.set_value(Some(config.clone()));
         self.phase.set(Phase::Starting);
-        self.post(&Request::Start { config: Box::new(config), resume: opened.is_some() }, None, None);
+        self.post(&Request::Start { config: Box::new(config), from }, None, None);
     }
 
     /// From now on other networks are trained than before. The earlier training's checkpoint can still be downloaded until
@@ -191,7 +225,13 @@ impl Store {
     // Pictures.
 
     pub fn use_builtin(self) {
-        self.load(Source::BuiltinDogs);
+        self.load_new(Source::BuiltinDogs);
+    }
+
+    /// Sets the resolution and prepares the pictures again.
+    pub fn choose_resolution(self, resolution: usize) {
+        self.set_resolution(resolution);
+        self.load(self.source.get_value());
     }
 
     /// Reads the same pictures again, with or without those that the data doctor flags.
@@ -211,7 +251,7 @@ impl Store {
             self.open_checkpoint(name, file.into());
         }
         if !pictures.is_empty() {
-            self.load(Source::Files { name: files::name_for(&pictures), files: pictures });
+            self.load_new(Source::Files { name: files::name_for(&pictures), files: pictures });
         }
     }
 
@@ -248,12 +288,19 @@ impl Store {
         });
     }
 
-    fn load(self, source: Source) {
+    /// Reads other pictures than before, at the resolution that suits them unless another one was chosen.
+    fn load_new(self, source: Source) {
         let data = self.config.with_untracked(|config| config.data.clone());
-        self.load_as(source, data);
+        self.load_as(source, data, self.follows_pictures());
     }
 
-    fn load_as(self, source: Source, data: DataConfig) {
+    /// Reads pictures as the form says.
+    fn load(self, source: Source) {
+        let data = self.config.with_untracked(|config| config.data.clone());
+        self.load_as(source, data, false);
+    }
+
+    fn load_as(self, source: Source, data: DataConfig, by_pictures: bool) {
         let id = self.begin_loading(source.name(), LoadStage::Reading { done: 0, total: 0, skipped: 0 });
         let (wanted, files) = match &source {
             Source::BuiltinDogs => (DataSource::BuiltinDogs, None),
@@ -261,7 +308,7 @@ impl Store {
         };
         self.loading_source.set_value(source);
         self.loading_preparation.set_value(Preparation::from(&data));
-        self.post(&Request::LoadData { id, source: wanted, data }, None, files.as_ref());
+        self.post(&Request::LoadData { id, source: wanted, data, by_pictures }, None, files.as_ref());
     }
 
     fn begin_loading(self, name: String, stage: LoadStage) -> u32 {

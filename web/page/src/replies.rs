@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
-use whelp::data::Grid;
+use whelp::data::{Grid, Preparation};
 use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
 use whelp::session::{About, DeviceInfo, DevicePreference, Problem, Reply, Request};
@@ -37,7 +37,7 @@ impl Store {
                     loading.stage = LoadStage::Reading { done, total, skipped };
                 }
             }),
-            Reply::Data { id, summary, report, preview } if self.is_loading(id) => {
+            Reply::Data { id, summary, report, preview, size } if self.is_loading(id) => {
                 let source = self.loading_source.get_value();
                 let is_builtin = matches!(source, Source::BuiltinDogs);
                 self.source.set_value(source);
@@ -45,14 +45,17 @@ impl Store {
                 for note in &summary.notes {
                     self.notices.show(Tone::Info, note, &[]);
                 }
-                let preparation = self.loading_preparation.get_value();
+                let preparation =
+                    Preparation { resolution: summary.resolution, ..self.loading_preparation.get_value() };
                 self.data.set(Some(Data {
                     summary,
                     report,
                     preview: with_pixels(preview, bytes),
                     is_builtin,
                     preparation,
+                    size,
                 }));
+                self.follow_pictures();
             }
             Reply::Kept { kept } => self.kept.set(kept),
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
@@ -95,12 +98,16 @@ impl Store {
     fn ready(self, device: DeviceInfo, suggested: Suggested) {
         let is_first = self.suggested.with_untracked(Option::is_none);
         // After a restart of the worker the form keeps the visitor's changes, and it keeps a checkpoint's settings.
-        if is_first && self.opened.with_untracked(Option::is_none) {
+        let is_shown = is_first && self.opened.with_untracked(Option::is_none);
+        if is_shown {
             self.show_settings(suggested.config.clone());
         }
         // A worker that replaced another one has not measured again.
         if is_first || device.is_slow {
             self.suggested.set(Some(suggested));
+        }
+        if is_shown {
+            self.follow_pictures();
         }
         self.device.set(Device::Ready(device));
     }
@@ -109,8 +116,9 @@ impl Store {
         self.opening.set(false);
         let Some(blob) = self.opening_blob.get_value() else { return };
         // Continuing after a stop or a failure keeps the form. Opening a file shows the file's settings and losses.
-        if self.intent.get_untracked() != Intent::Continue {
+        if !self.intent.get_untracked().needs_checkpoint() {
             self.show_settings(config.clone());
+            self.resolution_chosen.set(true);
             self.losses.update(|losses| {
                 losses.truncate_after(0);
                 losses.extend(history);

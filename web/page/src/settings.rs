@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use whelp::config::{Architecture, ConfigError, Length, RunConfig};
 use whelp::fields::Field;
 use whelp::protocol::Progress;
-use whelp::recipes::Recipe;
+use whelp::recipes::{self, Recipe};
 
 use super::store::{Device, Store, Suggested};
 
@@ -19,7 +19,8 @@ impl Store {
         self.config.set(config);
     }
 
-    /// Fills in a recipe, in a size that suits the device. Seed and length stay as the visitor chose them.
+    /// Fills in a recipe, in a size that suits the device. Seed and length stay as the visitor chose them, and so does the
+    /// resolution unless the recipe is made for one.
     pub fn choose_recipe(self, recipe: &Recipe) {
         let is_slow = self.device.with_untracked(|device| matches!(device, Device::Ready(device) if device.is_slow));
         let mut chosen = suited(recipe, self.suggested.get_untracked(), is_slow);
@@ -27,7 +28,41 @@ impl Store {
             chosen.seed = config.seed;
             chosen.train.length = config.train.length;
         });
+        let keeps = self.resolution_chosen.get_untracked() && !recipe.fixes_resolution();
+        let resolution = self.config.with_untracked(|config| config.data.resolution);
         self.show_settings(chosen);
+        if keeps {
+            self.set_resolution(resolution);
+        } else {
+            self.resolution_chosen.set(false);
+            self.follow_pictures();
+        }
+    }
+
+    /// Whether the resolution follows the pictures: not if the visitor chose one, nor if the recipe is made for one.
+    pub fn follows_pictures(self) -> bool {
+        let fixes = |config: &RunConfig| recipes::find(&config.recipe).is_ok_and(Recipe::fixes_resolution);
+        !self.resolution_chosen.get_untracked() && !self.config.with_untracked(fixes)
+    }
+
+    /// Takes over the resolution that suits the pictures, where it follows them.
+    pub(super) fn follow_pictures(self) {
+        let size = self.data.with_untracked(|data| data.as_ref().map(|data| data.size.clone()));
+        if let Some(size) = size.filter(|_| self.follows_pictures()) {
+            self.move_to(size.resolution);
+        }
+    }
+
+    /// Sets the resolution as the visitor chose it.
+    pub(super) fn set_resolution(self, resolution: usize) {
+        self.resolution_chosen.set(true);
+        self.move_to(resolution);
+    }
+
+    fn move_to(self, resolution: usize) {
+        let config = self.config.get_untracked();
+        let moved = self.suggested.with_untracked(|suggested| at_resolution(config, suggested.as_ref(), resolution));
+        self.config.set(moved);
     }
 
     /// Sets one field to a JSON value, or remembers that the field refused it.
@@ -38,6 +73,9 @@ impl Store {
                 self.refused.update(|refused| {
                     refused.remove(field.path);
                 });
+                if field.path == "data.resolution" {
+                    return self.set_resolution(config.data.resolution);
+                }
                 self.config.set(config);
             }
             Err(error) => self.refuse(field, error),
@@ -71,6 +109,28 @@ pub(super) fn continued(
     Ok(config)
 }
 
+/// The form's settings at another resolution. R3GAN's penalties follow it; networks that still have the suggested size get the
+/// one that suits the resolution.
+fn at_resolution(mut config: RunConfig, suggested: Option<&Suggested>, resolution: usize) -> RunConfig {
+    let suggested = suggested.filter(|suggested| suggested.config.recipe == config.recipe).map(|suggested| {
+        let at = |resolution| {
+            let mut config = suggested.config.clone();
+            config.set_resolution_and_size(resolution);
+            config
+        };
+        (at(config.data.resolution), at(resolution))
+    });
+    if let Some((now, then)) = suggested
+        && (&now.model, now.train.batch) == (&config.model, config.train.batch)
+    {
+        config.model = then.model;
+        config.train.batch = then.train.batch;
+        config.train.ema_half_life_kimg = then.train.ema_half_life_kimg;
+    }
+    config.set_resolution(resolution);
+    config
+}
+
 /// A recipe in a size that suits the device.
 fn suited(recipe: &Recipe, suggested: Option<Suggested>, is_slow: bool) -> RunConfig {
     let Some(Suggested { config: suggested, .. }) = suggested else { return recipe.config() };
@@ -100,7 +160,6 @@ fn shrink(config: &mut RunConfig) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use whelp::recipes;
 
     fn suggested() -> Suggested {
         let mut config = recipes::DEFAULT.config();
@@ -125,6 +184,20 @@ mod tests {
     #[test]
     fn the_suggested_recipe_comes_in_the_size_that_was_picked() {
         assert_eq!(suited(&recipes::DEFAULT, Some(suggested()), false), suggested().config);
+    }
+
+    #[test]
+    fn networks_of_the_suggested_size_and_the_penalties_follow_the_resolution() {
+        let mut suggested = suggested();
+        (suggested.config.model.generator_width, suggested.config.model.discriminator_width) = (64, 64);
+        suggested.config.train.batch = 64;
+        let at_64 = at_resolution(suggested.config.clone(), Some(&suggested), 64);
+        assert_eq!((at_64.model.generator_width, at_64.train.r1_gamma, at_64.data.resolution), (32, 2.0, 64));
+        assert_eq!(at_resolution(at_64.clone(), Some(&suggested), 32), suggested.config, "and back");
+        let mut own = at_64;
+        own.model.generator_width = 24;
+        let at_128 = at_resolution(own, Some(&suggested), 128);
+        assert_eq!((at_128.model.generator_width, at_128.train.r1_gamma), (24, 8.0), "the visitor's width stays");
     }
 
     #[test]

@@ -31,12 +31,16 @@ pub enum Outlook {
     Colours,
     Shapes,
     Details,
+    /// The networks could draw before this training.
+    Adapting,
 }
 
 impl Outlook {
-    pub fn after(nimg: u64) -> Self {
+    /// `is_warm`: whether the training began with trained networks.
+    pub fn after(nimg: u64, is_warm: bool) -> Self {
         match nimg {
             0 => Outlook::BeforeFirstTick,
+            1..200_000 if is_warm => Outlook::Adapting,
             1..5_000 => Outlook::Noise,
             5_000..30_000 => Outlook::Colours,
             30_000..200_000 => Outlook::Shapes,
@@ -52,6 +56,10 @@ impl Outlook {
             }
             Outlook::Colours => "Rough shapes usually appear after tens of thousands of pictures.",
             Outlook::Shapes => "Shapes usually get sharper over hundreds of thousands of pictures.",
+            Outlook::Adapting => {
+                "Pictures begin as the networks drew them before. They usually become like yours over tens of thousands of \
+                 pictures."
+            }
             Outlook::Details => "Details improve slowly now. Download a checkpoint when you like what you see.",
         }
     }
@@ -122,7 +130,7 @@ mod tests {
             loading: None,
             data: Some("the built-in dogs".to_owned()),
             opened: None,
-            outlook: Outlook::after(0),
+            outlook: Outlook::after(0, false),
             seen: "12.4 k".to_owned(),
             can_continue: false,
         }

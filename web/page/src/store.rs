@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use std::collections::VecDeque;
 use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
-use whelp::data::{DataSummary, Grid, Preparation, Report};
+use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
 use whelp::session::{DeviceInfo, Kept};
@@ -24,6 +24,8 @@ pub struct Store {
     pub config: RwSignal<RunConfig>,
     /// What is typed into the form but is not a value of its field. Such a field keeps its last value.
     pub refused: RwSignal<Refused>,
+    /// Whether the visitor chose the resolution. Otherwise it follows the pictures, where the recipe lets it.
+    pub resolution_chosen: RwSignal<bool>,
     /// Why the form's settings can't be trained with.
     pub complaint: Memo<Option<ConfigError>>,
     /// Settings that the worker suggests for its device.
@@ -31,6 +33,8 @@ pub struct Store {
     pub phase: RwSignal<Phase>,
     /// A start that waits until everything for it is ready.
     pub intent: RwSignal<Intent>,
+    /// Whether the current training began with trained networks.
+    pub is_warm: RwSignal<bool>,
     pub progress: RwSignal<Progress>,
     /// Seconds since `progress` came, by a clock that ticks only while a run does.
     pub since_progress: RwSignal<f64>,
@@ -131,6 +135,17 @@ pub enum Intent {
     Train,
     /// Continue from the opened checkpoint, or else from the latest.
     Continue,
+    /// Train networks that begin with those of the opened checkpoint, or else of the latest.
+    FromCheckpoint,
+    /// Train networks that begin with the starter's.
+    FromStarter,
+}
+
+impl Intent {
+    /// Whether a checkpoint has to be open for it.
+    pub fn needs_checkpoint(self) -> bool {
+        matches!(self, Intent::Continue | Intent::FromCheckpoint)
+    }
 }
 
 /// Generated pictures on show.
@@ -187,6 +202,8 @@ pub struct Data {
     pub is_builtin: bool,
     /// How they were prepared.
     pub preparation: Preparation,
+    /// The resolution that suits them and the device, and why.
+    pub size: PictureSize,
 }
 
 impl Data {
@@ -266,10 +283,12 @@ impl Store {
             device: RwSignal::new(Device::Looking),
             config,
             refused,
+            resolution_chosen: RwSignal::new(false),
             complaint: Memo::new(move |_| config.with(|config| refused.with(|refused| complaint(config, refused)))),
             suggested: RwSignal::new(None),
             phase: RwSignal::new(Phase::Idle),
             intent: RwSignal::new(Intent::Nothing),
+            is_warm: RwSignal::new(false),
             progress: RwSignal::new(Progress::default()),
             since_progress: RwSignal::new(0.0),
             losses: RwSignal::new(LossSeries::default()),

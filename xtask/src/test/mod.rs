@@ -140,10 +140,14 @@ const REQUIRE_GPU_VARIABLE: &str = "WHELP_REQUIRE_GPU";
 /// The same of FashionMNIST.
 const REQUIRE_FASHION_MNIST_VARIABLE: &str = "WHELP_REQUIRE_FASHION_MNIST";
 
+/// And of the frozen network's weights.
+const REQUIRE_LITE0_VARIABLE: &str = "WHELP_REQUIRE_LITE0";
+
 /// In the release profile, because burn without optimisation is too slow to test. This compiles the terminal program too.
 fn native_tests(paths: &Paths, count: &mut Count) -> Result<()> {
     native(&["test", "--no-fail-fast"], paths, |command| {
-        command.envs([REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE].map(|name| (name, "1")));
+        let required = [REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE, REQUIRE_LITE0_VARIABLE];
+        command.envs(required.map(|name| (name, "1")));
         let succeeded = run_watched(command, |line| *count += Count::from_cargo_line(line))?;
         ensure!(succeeded && count.failed == 0, "the tests did not compile, or {} of them failed", count.failed);
         Ok(())

@@ -13,6 +13,7 @@ pub fn Checkpoint() -> impl IntoView {
     let can_download = move || store.phase.get().is_active() || store.latest.with(Option::is_some);
     let is_saving = move || store.wants_download.get();
     let can_generate = Memo::new(move |_| store.can_generate());
+    let can_start = Memo::new(move |_| store.can_continue() && !store.is_busy());
     let text = move || {
         store.opened.with(|opened| match opened {
             Some(opened) => describe(opened),
@@ -53,6 +54,19 @@ pub fn Checkpoint() -> impl IntoView {
                     on_pick=open
                 />
             </div>
+            <Show when=move || can_start.get()>
+                <p class="hint">"A new training can begin with its networks, with pictures of your own."</p>
+                <div class="buttons">
+                    <button
+                        type="button"
+                        class="button"
+                        data-testid="start-from-checkpoint"
+                        on:click=move |_| store.start_from_checkpoint()
+                    >
+                        "Start from this checkpoint"
+                    </button>
+                </div>
+            </Show>
             <Show when=move || can_generate.get()>
                 <FreshPictures />
             </Show>

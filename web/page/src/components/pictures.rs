@@ -1,7 +1,8 @@
 //! The pictures to train on: the built-in dogs, or the visitor's own.
 
 use leptos::prelude::*;
-use whelp::data::held_out;
+use whelp::config::RunConfig;
+use whelp::data::{PictureSize, held_out};
 
 use super::check::Check;
 use super::file_picker::{FilePicker, Pick};
@@ -22,6 +23,7 @@ pub fn Pictures() -> impl IntoView {
         store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, share())))
     };
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
+    let can_start = Memo::new(move |_| !store.is_busy());
     let is_loading = Memo::new(move |_| store.loading.with(Option::is_some));
     let invitation = move || {
         if store.phase.get().is_active() {
@@ -39,6 +41,7 @@ pub fn Pictures() -> impl IntoView {
                     <LoadProgress />
                 </Show>
             </div>
+            <Sizes />
             <Strip />
             <Problems />
             <Check />
@@ -59,6 +62,17 @@ pub fn Pictures() -> impl IntoView {
                     pick=Pick::Folder
                     on_pick=move |files| store.take_files(files)
                 />
+                <Show when=move || is_own() && can_start.get()>
+                    <button
+                        type="button"
+                        class="button"
+                        data-testid="start-from-starter"
+                        title="Trains networks that draw dogs already. That takes less time and fewer pictures."
+                        on:click=move |_| store.start_from_starter()
+                    >
+                        "Start from the dogs"
+                    </button>
+                </Show>
                 <Show when=is_own>
                     <button
                         type="button"
@@ -71,6 +85,58 @@ pub fn Pictures() -> impl IntoView {
                 </Show>
             </div>
         </section>
+    }
+}
+
+/// The resolutions to choose from with one click, in pixels. 28 is for idx files alone and stays with the settings.
+const SIZES: [usize; 4] = [32, 64, 128, 256];
+
+/// Why the pictures have their size, and buttons for the others.
+#[component]
+fn Sizes() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let chosen = Memo::new(move |_| store.config.with(|config| config.data.resolution));
+    let reason = move || {
+        store.data.with(|data| {
+            let size = data.as_ref().map(|data| &data.size);
+            let is_opened = store
+                .opened
+                .with(|opened| opened.as_ref().is_some_and(|opened| opened.config.data.resolution == chosen.get()));
+            let by = if is_opened { Some("the checkpoint has them") } else { None };
+            let by = by.or_else(|| store.resolution_chosen.get().then_some("you chose"));
+            store.config.with(|config| why(config, size, by))
+        })
+    };
+    let button = move |size: usize| {
+        view! {
+            <button
+                type="button"
+                class="button"
+                data-testid=format!("size-{size}")
+                aria-pressed=move || (chosen.get() == size).to_string()
+                disabled=move || store.is_busy()
+                on:click=move |_| store.choose_resolution(size)
+            >
+                {size}
+            </button>
+        }
+    };
+    view! {
+        <p class="hint" data-testid="picture-size">{reason}</p>
+        <div class="buttons sizes" role="group" aria-label="Size of the pictures in pixels">
+            {SIZES.map(button)}
+        </div>
+    }
+}
+
+/// The resolution of the form and why it is that, in a sentence. `by` ends "64 pixels, as …" if something else than the pictures
+/// and the recipe decides.
+fn why(config: &RunConfig, suited: Option<&PictureSize>, by: Option<&str>) -> String {
+    let resolution = config.data.resolution;
+    match (by, suited.filter(|size| size.resolution == resolution)) {
+        (Some(by), _) => PictureSize::set(resolution, by).reason,
+        (None, Some(size)) => size.reason.clone(),
+        (None, None) => PictureSize::set(resolution, &format!("the recipe {} has them", config.recipe)).reason,
     }
 }
 
@@ -143,5 +209,24 @@ fn share(loading: &Loading) -> Option<f64> {
     match loading.stage {
         LoadStage::Finding { .. } | LoadStage::Reading { total: 0, .. } => None,
         LoadStage::Reading { done, total, .. } => Some(done as f64 / total as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use whelp::recipes;
+
+    #[test]
+    fn the_size_of_the_pictures_has_a_reason() {
+        let mut config = recipes::DEFAULT.config();
+        let suited = PictureSize { resolution: 64, reason: "64 pixels, because I say so.".to_owned() };
+        let of_recipe = format!("32 pixels, as the recipe {} has them.", recipes::DEFAULT.name);
+        assert_eq!(why(&config, Some(&suited), None), of_recipe);
+        config.set_resolution(64);
+        assert_eq!(why(&config, Some(&suited), None), suited.reason);
+        for suited in [Some(&suited), None] {
+            assert_eq!(why(&config, suited, Some("you chose")), "64 pixels, as you chose.");
+        }
     }
 }

@@ -1,0 +1,105 @@
+//! A warm start: a new run whose networks begin with those of a checkpoint.
+
+use burn::module::Module;
+use burn::tensor::Device;
+
+use super::state::{find, to_device};
+use super::{Checkpoint, CheckpointError};
+use crate::data::PictureKind;
+use crate::features::Pretrained;
+use crate::models::growth::{in_smaller_discriminator, in_smaller_generator};
+use crate::models::layers::halvings;
+use crate::train::{Ema, NETWORKS, Trainer};
+use crate::validate::ValidConfig;
+use crate::weights;
+
+/// A trainer at step 0 whose networks are a checkpoint's.
+#[derive(Debug)]
+pub struct WarmStart {
+    /// With new optimizers.
+    pub trainer: Trainer,
+    /// Whether the checkpoint has the mixing of a projected discriminator.
+    pub has_mixing: bool,
+    /// What of the checkpoint could not be used, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Begins training with the networks of a checkpoint, on other pictures perhaps, and perhaps at a larger resolution.
+///
+/// `config` is what [`RunConfig::warm_started`](crate::config::RunConfig::warm_started) allows. Blocks of new stages begin as the
+/// identity, so a larger generator draws the pictures of the smaller one, upsampled. Tensors of the discriminator that do not
+/// fit begin anew, and the notes say so. A checkpoint that was made for drawing has only the average: the generator begins with
+/// it.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] and [`CheckpointError::Shape`] if the generator's tensors differ.
+pub fn warm_start(
+    checkpoint: &Checkpoint,
+    config: &ValidConfig,
+    kind: PictureKind,
+    backbone: Option<&Pretrained>,
+    device: &Device,
+) -> Result<WarmStart, CheckpointError> {
+    let mut trainer = Trainer::new(config, kind, backbone, device)?;
+    let inner = device.clone().inner();
+    let stages = halvings(checkpoint.meta.config.data.resolution) + 1;
+    let new_stages = (halvings(config.data.resolution) + 1).saturating_sub(stages);
+    let [generator, discriminator, generator_ema] = NETWORKS;
+    let learnt = if checkpoint.is_for_drawing() { generator_ema } else { generator };
+    trainer.generator = fill(trainer.generator, learnt, stages, checkpoint, &inner)?;
+    let average = fill(trainer.generator_ema.module().valid(), generator_ema, stages, checkpoint, &inner)?;
+    trainer.generator_ema = Ema::new(&average);
+    let mut notes = Vec::new();
+    if checkpoint.is_for_drawing() {
+        notes.push("the checkpoint has no discriminator, so training begins with a new one".to_owned());
+    } else {
+        let mut anew = Vec::new();
+        trainer.discriminator = weights::replace(trainer.discriminator, |name, shape, _| {
+            let name = in_smaller_discriminator(name, new_stages)?;
+            let found = find(&checkpoint.tensors, &format!("{discriminator}.{name}"), shape);
+            if found.is_err() {
+                anew.push(name);
+            }
+            found.ok().map(|tensor| to_device(tensor, &inner))
+        });
+        notes.extend(note(&anew));
+    }
+    let has_mixing = checkpoint.tensors.keys().any(|name| name.starts_with("discriminator.mixing."));
+    Ok(WarmStart { trainer, has_mixing, notes })
+}
+
+/// Puts the tensors `prefix.*` of a checkpoint whose generator has so many stages into a generator. Tensors of further stages
+/// stay as they are.
+fn fill<M: Module>(
+    module: M,
+    prefix: &str,
+    stages: usize,
+    checkpoint: &Checkpoint,
+    device: &Device,
+) -> Result<M, CheckpointError> {
+    let mut fault = None;
+    let module = weights::replace(module, |name, shape, _| {
+        let name = in_smaller_generator(name, stages)?;
+        match find(&checkpoint.tensors, &format!("{prefix}.{name}"), shape) {
+            Ok(tensor) => Some(to_device(tensor, device)),
+            Err(error) => {
+                fault.get_or_insert(error);
+                None
+            }
+        }
+    });
+    fault.map_or(Ok(module), Err)
+}
+
+/// Names the tensors of a discriminator that begin anew, if there are any.
+fn note(anew: &[String]) -> Option<String> {
+    const NAMED: usize = 3;
+    let more = match anew.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = anew.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    (!anew.is_empty()).then(|| {
+        format!("these tensors of the checkpoint's discriminator don't fit, so they begin anew: {named}{more}")
+    })
+}

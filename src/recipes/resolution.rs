@@ -1,0 +1,114 @@
+//! What follows the resolution of the pictures: R3GAN's penalties, and the width of networks that were measured.
+
+use super::Recipe;
+use super::r3gan::{SIZES, Size};
+use crate::config::{Architecture, RunConfig};
+
+impl Recipe {
+    /// Whether the recipe is made for one resolution. The others follow the pictures.
+    pub fn fixes_resolution(&self) -> bool {
+        matches!(
+            self.config().model.architecture,
+            Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense
+        )
+    }
+}
+
+/// Weight of R3GAN's penalties at the beginning and at the end of the schedule.
+///
+/// 0.05 and 0.005 up to 32 pixels, 2 and 0.2 at 64 (the paper's values for CIFAR-10 and FFHQ-64: Huang et al. 2024,
+/// arXiv:2501.05441). Beyond that they grow with the number of pixels, as StyleGAN2-ADA's rule `γ = 0.0002 N / batch` has it
+/// (Karras et al. 2020, arXiv:2006.06676). The paper's 1 and 0.1 for ImageNet-64 are for a thousand classes; a folder of one's
+/// own is more like FFHQ.
+pub fn gamma(resolution: usize) -> [f64; 2] {
+    let start = if resolution < 64 { 0.05 } else { 2.0 * (resolution as f64 / 64.0).powi(2) };
+    [start, start / 10.0]
+}
+
+impl RunConfig {
+    /// Sets the resolution of the pictures. R3GAN's penalties follow it, unless they have other values than [`gamma`] gives at
+    /// the resolution before.
+    pub fn set_resolution(&mut self, resolution: usize) {
+        let before = std::mem::replace(&mut self.data.resolution, resolution);
+        let (train, schedule) = (&mut self.train, &mut self.schedule);
+        let [start, end] = gamma(before);
+        let follows =
+            [train.r1_gamma, train.r2_gamma] == [start; 2] && [schedule.r1_gamma, schedule.r2_gamma] == [Some(end); 2];
+        if follows && self.model.architecture == Architecture::R3gan {
+            let [start, end] = gamma(resolution);
+            [train.r1_gamma, train.r2_gamma] = [start; 2];
+            [schedule.r1_gamma, schedule.r2_gamma] = [Some(end); 2];
+        }
+    }
+
+    /// The same with networks of one of [`SIZES`], which was measured at this configuration's resolution: at the other one it
+    /// is the largest whose steps take no longer, or the smallest.
+    pub fn set_resolution_and_size(&mut self, resolution: usize) {
+        // The work of a step grows with the square of both.
+        let work = |size: &Size, resolution: usize| size.width * resolution;
+        let now = SIZES.iter().find(|size| {
+            (size.width, size.width, size.batch)
+                == (self.model.generator_width, self.model.discriminator_width, self.train.batch)
+        });
+        let fits = |now: &Size| {
+            let most = work(now, self.data.resolution);
+            SIZES.into_iter().rfind(|size| work(size, resolution) <= most).unwrap_or(SIZES[0])
+        };
+        if let Some(size) = now.map(fits) {
+            size.apply(self);
+        }
+        self.set_resolution(resolution);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipes::{self, DEFAULT};
+
+    #[test]
+    fn penalties_follow_the_resolution_unless_they_were_set() {
+        let mut config = recipes::find("r3gan-small").unwrap().config();
+        let gammas = |config: &RunConfig| {
+            let RunConfig { train, schedule, .. } = config;
+            assert_eq!((train.r2_gamma, schedule.r2_gamma), (train.r1_gamma, schedule.r1_gamma));
+            [train.r1_gamma, schedule.r1_gamma.unwrap()]
+        };
+        assert_eq!(gammas(&config), [0.05, 0.005], "the recipe has the rule's values");
+        for (resolution, expected) in [(64, [2.0, 0.2]), (128, [8.0, 0.8]), (256, [32.0, 3.2]), (32, [0.05, 0.005])] {
+            config.set_resolution(resolution);
+            assert_eq!((config.data.resolution, gammas(&config)), (resolution, expected));
+            config.clone().validate().unwrap();
+        }
+        config.train.r1_gamma = 0.5;
+        config.set_resolution(64);
+        assert_eq!((config.train.r1_gamma, config.train.r2_gamma, config.data.resolution), (0.5, 0.05, 64));
+        let mut dcgan = recipes::find("dcgan32").unwrap().config();
+        dcgan.set_resolution(64);
+        assert_eq!(dcgan.train, recipes::find("dcgan32").unwrap().config().train);
+    }
+
+    #[test]
+    fn measured_networks_get_narrower_so_that_a_step_takes_no_longer() {
+        let sized = |width: usize, resolution: usize| {
+            let mut config = DEFAULT.config();
+            SIZES.into_iter().find(|size| size.width == width).unwrap().apply(&mut config);
+            config.set_resolution_and_size(resolution);
+            (config.model.generator_width, config.train.batch)
+        };
+        assert_eq!(sized(64, 128), (16, 32));
+        assert_eq!(sized(128, 64), (64, 64));
+        assert_eq!(sized(8, 64), (8, 16), "there is none that is smaller");
+        assert_eq!(sized(48, 32), (48, 64));
+        let mut other = DEFAULT.config();
+        (other.model.generator_width, other.train.batch) = (24, 7);
+        other.set_resolution_and_size(64);
+        assert_eq!((other.model.generator_width, other.train.batch), (24, 7), "nobody measured it");
+    }
+
+    #[test]
+    fn recipes_of_one_resolution_keep_it() {
+        let follow: Vec<&str> = recipes::ALL.iter().filter(|r| !r.fixes_resolution()).map(|r| r.name).collect();
+        assert!(follow.contains(&DEFAULT.name) && follow.iter().all(|name| !name.starts_with("dcgan")), "{follow:?}");
+    }
+}
