@@ -14,6 +14,7 @@ mod dual;
 mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
+mod inverted_residual;
 mod layers;
 #[cfg(feature = "flex")]
 mod parallel;
@@ -33,6 +34,7 @@ pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
+pub use inverted_residual::{InvertedResidual, InvertedResidualSizes};
 pub use layers::{Conv, ConvTranspose, Linear};
 #[cfg(feature = "flex")]
 pub(crate) use parallel::threads;

@@ -15,15 +15,33 @@ pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
 
+#[cfg(feature = "threads")]
+thread_local! {
+    /// Whether this thread computes a part of a loop.
+    static IS_PART: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.
+/// Loops inside of `work` stay on its thread, so that what they share stays in its cache.
 #[cfg(feature = "threads")]
 pub fn for_each_chunk<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     use rayon::prelude::*;
-    // Waking a thread takes longer than most work on a single part.
-    if values.len() <= size {
-        return values.chunks_mut(size).for_each(|chunk| work(0, chunk));
+    /// Ends a part, also when its work panics.
+    struct Part;
+    impl Drop for Part {
+        fn drop(&mut self) {
+            IS_PART.set(false);
+        }
     }
-    values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    // Waking a thread takes longer than most work on a single part.
+    if values.len() <= size || IS_PART.get() {
+        return values.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    }
+    values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| {
+        IS_PART.set(true);
+        let _part = Part;
+        work(index, chunk);
+    });
 }
 
 /// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.

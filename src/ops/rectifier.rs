@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 /// The largest value of a ReLU6.
-const CEILING: f32 = 6.0;
+pub(super) const CEILING: f32 = 6.0;
 
 /// `y = x + bias` where that is positive, else `slope (x + bias)`.
 ///

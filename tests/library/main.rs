@@ -10,6 +10,7 @@ mod convolution;
 mod data;
 mod golden;
 mod import;
+mod inverted_residual;
 mod pixels;
 mod platform;
 mod projected;

@@ -127,6 +127,17 @@ impl Geometry {
         })
     }
 
+    /// Whether every pixel is multiplied by itself: a 1x1 kernel that visits all of them.
+    #[cfg(feature = "flex")]
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.padding == [0, 0] && self.stride == 1 && self.output == self.input
+    }
+
+    /// Whether every channel has a kernel of its own.
+    pub fn is_depthwise(&self) -> bool {
+        self.group_channels() == [1, 1]
+    }
+
     /// Channels in and out of each group.
     pub fn group_channels(&self) -> [usize; 2] {
         self.channels.map(|channels| channels / self.groups)
@@ -147,24 +158,6 @@ impl Geometry {
 
     pub fn weight_shape(&self) -> [usize; 4] {
         [self.channels[1], self.group_channels()[0], self.kernel[0], self.kernel[1]]
-    }
-
-    /// The convolution, if it has as many zeros on each side.
-    #[cfg(feature = "flex")]
-    pub fn convolution(&self) -> Option<Convolution> {
-        let Self { stride, padding, groups, .. } = *self;
-        let convolution = Convolution { stride, padding: padding[0], groups };
-        let is_even = padding[0] == padding[1]
-            && self.output == Self::forward(self.input_shape(), self.weight_shape(), convolution).output;
-        is_even.then_some(convolution)
-    }
-
-    /// Rows and columns at the end of the padded input that the kernel never reaches.
-    #[cfg(feature = "flex")]
-    pub fn remainder(&self) -> [usize; 2] {
-        [0, 1].map(|axis| {
-            self.input[axis] + 2 * self.padding[axis] - (self.output[axis] - 1) * self.stride - self.kernel[axis]
-        })
     }
 }
 

@@ -21,7 +21,10 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 pub use choice::Convolutions;
-use geometry::{Geometry, same_padding};
+#[cfg(feature = "flex")]
+pub(super) use cpu::Prepared;
+pub(super) use geometry::Geometry;
+use geometry::same_padding;
 
 /// How a kernel moves over its input. Stride and padding are the same along both axes; there is no dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
