@@ -272,7 +272,7 @@ fn frozen_stages_of_the_discriminator_keep_every_bit_and_the_others_learn() {
         let found = unchanged(config.clone(), 2);
         let is_frozen = |name: &String| frozen.iter().any(|part| name.starts_with(part));
         assert!(found.iter().all(is_frozen), "{architecture:?}: {found:?}");
-        let trainer = Trainer::new(&config, RGB, &cpu().device);
+        let trainer = Trainer::new(&config, RGB, None, &cpu().device).unwrap();
         let all = weights::collect(&trainer.discriminator).into_iter().filter(|tensor| !tensor.is_buffer);
         assert_eq!(found.len(), all.filter(|tensor| is_frozen(&tensor.name)).count(), "{architecture:?}: {found:?}");
     }
