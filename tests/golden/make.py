@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
-from goldens import augment, layers, losses, optimizers, penalties, resize, training
+from goldens import augment, layers, losses, metrics, optimizers, penalties, resize, training
 from goldens.file import check, make, print_versions
 
 HERE = Path(__file__).parent
-CASES = [case for kind in (layers, training, optimizers, penalties, losses, augment, resize) for case in kind.CASES]
+KINDS = (layers, training, optimizers, penalties, losses, augment, resize, metrics)
+CASES = [case for kind in KINDS for case in kind.CASES]
 
 
 def main():

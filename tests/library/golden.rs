@@ -8,6 +8,7 @@ mod batch_norm;
 pub mod checks;
 mod file;
 mod losses;
+mod metrics;
 mod optimizers;
 mod resize;
 mod training;
