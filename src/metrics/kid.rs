@@ -7,8 +7,8 @@ use crate::random::{Random, Stream};
 /// Subsets that the standard error is estimated from, as many as torch-fidelity and clean-fid average over.
 const SUBSETS: u64 = 100;
 
-/// Pictures of each set in a subset, unless that is more than half of a set. Theirs have 1,000, which are to be a small part of
-/// 50,000.
+/// Pictures of each set in a subset, unless that is more than half of a set. Those programs take 1,000 out of 50,000; sets here
+/// have about 1,000.
 const SUBSET_SIZE: usize = 100;
 
 /// A kernel distance and how sure it is.

@@ -8,7 +8,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// `y = x + bias` where that is positive, else `slope (x + bias)`.
+/// `y = x + bias` where that is positive, else `slope (x + bias)`. Slope 0 makes it a ReLU.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
@@ -16,9 +16,9 @@ use burn::tensor::Tensor;
 /// - returns: the shape of `x`
 ///
 /// # Panics
-/// If `slope` is not positive: the gradient is found from the sign of y, which must be that of `x + bias`.
+/// If `slope` is negative: the gradient is found from whether y is positive, which must say whether `x + bias` is.
 pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
-    assert!(slope > 0.0, "a LeakyReLU with slope {slope}; it must be positive");
+    assert!(slope >= 0.0, "a LeakyReLU with slope {slope}; it must not be negative");
     Tensor::from_dispatch(Dispatch::leaky_relu_of_sum(x.into_dispatch(), bias.into_dispatch(), slope))
 }
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from goldens import augment, layers, losses, metrics, optimizers, penalties, resize, training
+from goldens import augment, features, layers, losses, metrics, optimizers, penalties, resize, training
 from goldens.file import check, make, print_versions
 
 HERE = Path(__file__).parent
-KINDS = (layers, training, optimizers, penalties, losses, augment, resize, metrics)
+KINDS = (layers, training, optimizers, penalties, losses, augment, resize, metrics, features)
 CASES = [case for kind in KINDS for case in kind.CASES]
 
 

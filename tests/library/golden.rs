@@ -6,6 +6,7 @@
 mod augment;
 mod batch_norm;
 pub mod checks;
+mod features;
 mod file;
 mod losses;
 mod metrics;

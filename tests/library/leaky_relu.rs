@@ -11,13 +11,14 @@ on_devices! {
     agrees => bias_and_leaky_relu_agree_with_burns_on_the_cpu, bias_and_leaky_relu_agree_with_burns_on_a_gpu;
 }
 
-const SLOPE: f32 = 0.2;
+/// The second makes it a ReLU.
+const SLOPES: [f32; 2] = [0.2, 0.0];
 /// More values than one thread takes at once, and maps whose size no vector divides.
 const SHAPES: [[usize; 4]; 3] = [[3, 5, 7, 9], [8, 48, 16, 16], [2, 3, 1, 1]];
 
 fn agrees(device: &Device) {
     let device = device.clone().autodiff();
-    for shape in SHAPES {
+    for (shape, slope) in SHAPES.into_iter().flat_map(|shape| SLOPES.map(|slope| (shape, slope))) {
         let bias_of = || normals([shape[1]], 1, &device).require_grad();
         let input = || normals(shape, 0, &device).require_grad();
         let upstream = || normals(shape, 2, &device);
@@ -26,10 +27,10 @@ fn agrees(device: &Device) {
             [data(output), data(x.grad(&gradients).unwrap()), data(bias.grad(&gradients).unwrap())]
         };
         let (x, bias) = (input(), bias_of());
-        let ours = parts(leaky_relu(x.clone(), bias.clone(), SLOPE), x, bias);
+        let ours = parts(leaky_relu(x.clone(), bias.clone(), slope), x, bias);
         let (x, bias) = (input(), bias_of());
         let sum = x.clone() + bias.clone().reshape([1, shape[1], 1, 1]);
-        let burns = parts(activation::leaky_relu(sum, SLOPE.into()), x, bias);
+        let burns = parts(activation::leaky_relu(sum, slope.into()), x, bias);
         for (part, (ours, burns)) in ["output", "gradient", "bias gradient"].iter().zip(ours.iter().zip(&burns)) {
             assert_close(&format!("{part} of {shape:?}"), ours, burns, 1e-5, 0.0);
         }
@@ -37,9 +38,9 @@ fn agrees(device: &Device) {
         // A change, and the gradient that flows back through it, are multiplied by the slope at y.
         let (t, y) = (normals(shape, 3, &device).require_grad(), normals(shape, 4, &device).require_grad());
         let slopes = |values: Vec<f32>| -> Vec<f32> {
-            values.iter().zip(data(y.clone())).map(|(v, y)| if y > 0.0 { *v } else { SLOPE * v }).collect()
+            values.iter().zip(data(y.clone())).map(|(v, y)| if y > 0.0 { *v } else { slope * v }).collect()
         };
-        let output = leaky_relu_tangent(t.clone(), y.clone(), SLOPE);
+        let output = leaky_relu_tangent(t.clone(), y.clone(), slope);
         assert_close("tangent", &data(output.clone()), &slopes(data(t.clone())), 1e-6, 0.0);
         let gradients = (output * upstream()).sum().backward();
         assert_close("its gradient", &data(t.grad(&gradients).unwrap()), &slopes(data(upstream())), 1e-6, 0.0);

@@ -7,6 +7,7 @@ mod batch_norm;
 mod checkpoint;
 mod convolution;
 mod data;
+mod features;
 mod golden;
 mod import;
 mod leaky_relu;
