@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use whelp::checkpoint::DataOrigin;
 use whelp::config::RunConfig;
-use whelp::data::{Count, Dataset, Preparation, Report};
+use whelp::data::{Count, DOGS_NAME, Dataset, Preparation, Report};
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
 use crate::cache;
@@ -27,6 +28,23 @@ pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failur
     });
     bar.finish_and_clear();
     loaded.map_err(Failure::input)
+}
+
+/// Refuses to take the built-in dogs for what a checkpoint was trained on if that was anything else.
+pub fn expect_builtin(origin: &DataOrigin) -> Result<(), Failure> {
+    if origin.is_unknown() {
+        return Err(Failure::Input(format!(
+            "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \
+             --data PATH or --data {BUILTIN_DOGS}"
+        )));
+    }
+    if origin.name != DOGS_NAME {
+        return Err(Failure::Input(format!(
+            "the checkpoint was trained on {:?}; name those pictures with --data PATH",
+            origin.name
+        )));
+    }
+    Ok(())
 }
 
 /// The most pictures on a contact sheet.

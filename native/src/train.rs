@@ -14,9 +14,9 @@ use whelp::recipes;
 use whelp::run::{Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::assets::builtin_dogs;
 use crate::cli::TrainArguments;
-use crate::data::read_data;
+use crate::data::{expect_builtin, read_data};
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
 use crate::progress::RunDisplay;
@@ -183,22 +183,7 @@ fn load_data(
 ) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
         // A resumed run must not continue with other pictures by accident.
-        if let Some(origin) = checkpoint.map(|checkpoint| &checkpoint.meta.data) {
-            if origin.is_unknown() {
-                return Err(Failure::Input(format!(
-                    "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \
-                     --data PATH or --data {BUILTIN_DOGS}"
-                )));
-            }
-            let dogs = builtin_dogs(preparation)?;
-            if dogs.summary().name != origin.name {
-                return Err(Failure::Input(format!(
-                    "the checkpoint was trained on {:?}; name those pictures with --data PATH",
-                    origin.name
-                )));
-            }
-            return Ok(dogs);
-        }
+        checkpoint.map_or(Ok(()), |checkpoint| expect_builtin(&checkpoint.meta.data))?;
         return builtin_dogs(preparation);
     };
     read_data(data, preparation)
