@@ -18,6 +18,7 @@ pub mod features;
 pub mod fields;
 #[cfg(feature = "engine")]
 pub mod losses;
+pub mod metrics;
 #[cfg(feature = "engine")]
 pub mod models;
 pub mod nearest;

@@ -25,6 +25,8 @@ pub enum Stream {
     Dropout = 8,
     /// The choice of held-out pictures; position: 0.
     Validation = 9,
+    /// Which pictures a score is computed from; position: number of the draw.
+    Scores = 12,
 }
 
 /// The random numbers of one stream at one position.

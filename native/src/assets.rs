@@ -26,7 +26,16 @@ pub fn starter() -> Result<Checkpoint, Failure> {
 
 /// The 5,000 built-in dogs.
 pub fn builtin_dogs(preparation: Preparation) -> Result<Dataset, Failure> {
-    let path = cache_folder().map(|folder| folder.join("assets/dogs32.png"));
+    mosaic("dogs32.png", preparation)
+}
+
+/// The 1,000 built-in dogs that nobody trains on, to compare with.
+pub fn builtin_test_dogs(preparation: Preparation) -> Result<Dataset, Failure> {
+    mosaic("dogs32-test.png", preparation)
+}
+
+fn mosaic(file: &str, preparation: Preparation) -> Result<Dataset, Failure> {
+    let path = cache_folder().map(|folder| folder.join("assets").join(file));
     let path = path.ok_or_else(|| {
         Failure::input(
             "the built-in dogs can't be found, because neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is set; name pictures \

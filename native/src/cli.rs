@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser};
 use whelp::device::DeviceChoice;
+use whelp::features::NetworkChoice;
 
 /// Trains a GAN that draws dogs, or pictures like those in a folder of yours.
 #[derive(Debug, Parser)]
@@ -20,6 +22,8 @@ pub enum Subcommand {
     Train(TrainArguments),
     /// Draw pictures with a checkpoint
     Generate(GenerateArguments),
+    /// Compare a checkpoint's pictures, or any, with real ones
+    Evaluate(EvaluateArguments),
     /// Convert networks saved by PyTorch into a checkpoint
     Import(ImportArguments),
     /// Make a small checkpoint to share, which can draw but not train
@@ -149,6 +153,34 @@ pub struct GenerateArguments {
     /// Device to draw on
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
+}
+
+#[derive(Args, Debug)]
+pub struct EvaluateArguments {
+    /// What to evaluate: a checkpoint or run folder, whose averaged generator draws; or a folder or archive of pictures
+    #[arg(value_name = "CHECKPOINT|FOLDER|ZIP")]
+    pub subject: String,
+    /// Real pictures to compare with [default: builtin:dogs; required if a checkpoint was trained on anything else]
+    #[arg(long, value_name = "PATH|builtin:dogs")]
+    pub data: Option<String>,
+    /// Network whose features are compared
+    #[arg(long, value_name = "cifar10", default_value_t)]
+    pub network: NetworkChoice,
+    /// Number of pictures to draw, or to take of a folder; only scores of as many pictures can be compared
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub count: u32,
+    /// Seed of the latents, as for `whelp generate`, and of what is chosen
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Resolution at which the pictures of a folder and real ones are prepared [default: 32, or the checkpoint's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024).map(|side| side as usize))]
+    pub resolution: Option<usize>,
+    /// Device to compute on
+    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

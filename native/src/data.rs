@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use whelp::checkpoint::DataOrigin;
 use whelp::config::RunConfig;
-use whelp::data::{Count, Dataset, PictureSize, Preparation, Report, Sizing, Speed};
+use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed};
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs};
 use crate::cache;
@@ -43,6 +44,23 @@ pub fn read_sized(data: &str, preparation: Preparation, speed: Speed) -> Result<
 /// Whether one of the `--set` options sets this field.
 pub fn is_set(assignments: &[String], field: &str) -> bool {
     assignments.iter().any(|assignment| assignment.split_once('=').is_some_and(|(key, _)| key.trim() == field))
+}
+
+/// Refuses to take the built-in dogs for what a checkpoint was trained on if that was anything else.
+pub fn expect_builtin(origin: &DataOrigin) -> Result<(), Failure> {
+    if origin.is_unknown() {
+        return Err(Failure::Input(format!(
+            "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \
+             --data PATH or --data {BUILTIN_DOGS}"
+        )));
+    }
+    if origin.name != DOGS_NAME {
+        return Err(Failure::Input(format!(
+            "the checkpoint was trained on {:?}; name those pictures with --data PATH",
+            origin.name
+        )));
+    }
+    Ok(())
 }
 
 /// The most pictures on a contact sheet.

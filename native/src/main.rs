@@ -4,6 +4,7 @@ mod assets;
 mod cache;
 mod cli;
 mod data;
+mod evaluate;
 mod export;
 mod failure;
 mod folder;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let result = std::panic::catch_unwind(move || match cli.command {
         Subcommand::Train(arguments) => train::train(&arguments),
         Subcommand::Generate(arguments) => generate::generate(&arguments),
+        Subcommand::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Subcommand::Import(arguments) => import::import(&arguments),
         Subcommand::Export(arguments) => export::export(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),

@@ -16,7 +16,7 @@ use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
-use crate::data::{is_set, read_data, read_sized};
+use crate::data::{expect_builtin, is_set, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
 use crate::progress::RunDisplay;
@@ -295,21 +295,7 @@ fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation
     let Some(data) = &arguments.data else {
         // A resumed run must not continue with other pictures by accident.
         if let Begin::Resume(checkpoint) = begin {
-            let origin = &checkpoint.meta.data;
-            if origin.is_unknown() {
-                return Err(Failure::Input(format!(
-                    "the checkpoint was imported, so it is not known what its networks were trained on; name pictures with \
-                     --data PATH or --data {BUILTIN_DOGS}"
-                )));
-            }
-            let dogs = builtin_dogs(preparation)?;
-            if dogs.summary().name != origin.name {
-                return Err(Failure::Input(format!(
-                    "the checkpoint was trained on {:?}; name those pictures with --data PATH",
-                    origin.name
-                )));
-            }
-            return Ok(dogs);
+            expect_builtin(&checkpoint.meta.data)?;
         }
         return builtin_dogs(preparation);
     };

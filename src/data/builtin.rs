@@ -6,6 +6,9 @@ use crate::config::Crop;
 /// Side of a tile in pixels: the size of CIFAR-10's pictures.
 pub const TILE: usize = 32;
 
+/// What their data set is called.
+pub const DOGS_NAME: &str = "Built-in dogs";
+
 /// Cuts a mosaic of 32 x 32 tiles, row by row, into a data set.
 ///
 /// At other resolutions than 32 every tile is resized by itself with Lanczos-3. There are no boxes to crop to.
@@ -26,7 +29,7 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
     let cut = preparation.cut(Color::Rgb);
     let target = cut.target;
     let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
-    let mut builder = DatasetBuilder::for_cut("Built-in dogs", cut).of_side(TILE);
+    let mut builder = DatasetBuilder::for_cut(DOGS_NAME, cut).of_side(TILE);
     if preparation.crop != Crop::Whole {
         builder =
             builder.note("The built-in dogs have no boxes to crop to, so the pictures are used whole.".to_owned());
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn tiles_are_pictures_in_reading_order() {
         let data = dogs(&mosaic(3, 2), at(TILE)).unwrap();
-        assert_eq!((data.len(), data.summary().name.as_str()), (6, "Built-in dogs"));
+        assert_eq!((data.len(), data.summary().name.as_str()), (6, DOGS_NAME));
         for k in 0..6 {
             let pixels = data.pixels(k);
             let plane = TILE * TILE;

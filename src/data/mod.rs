@@ -41,7 +41,7 @@ mod summary;
 pub use annotation::{AnnotationError, MAX_ANNOTATION_BYTES, read_annotation};
 pub use archive::Archive;
 pub use builder::DatasetBuilder;
-pub use builtin::{TILE, dogs};
+pub use builtin::{DOGS_NAME, TILE, dogs};
 pub use color::Color;
 pub use cut::{Cut, Preparation, Target};
 pub use dataset::Dataset;

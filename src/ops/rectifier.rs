@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 /// The largest value of a ReLU6.
 pub(super) const CEILING: f32 = 6.0;
 
-/// `y = x + bias` where that is positive, else `slope (x + bias)`.
+/// `y = x + bias` where that is positive, else `slope (x + bias)`. Slope 0 makes it a ReLU.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
@@ -19,9 +19,9 @@ pub(super) const CEILING: f32 = 6.0;
 /// - returns: the shape of `x`
 ///
 /// # Panics
-/// If `slope` is not positive: the gradient is found from the sign of y, which must be that of `x + bias`.
+/// If `slope` is negative: the gradient is found from whether y is positive, which must say whether `x + bias` is.
 pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
-    assert!(slope > 0.0, "a LeakyReLU with slope {slope}; it must be positive");
+    assert!(slope >= 0.0, "a LeakyReLU with slope {slope}; it must not be negative");
     of_sum(x, bias, Rectifier::LeakyRelu { slope })
 }
 

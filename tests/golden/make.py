@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
-from goldens import augment, layers, losses, optimizers, penalties, projected, resize, training
+from goldens import augment, features, layers, losses, metrics, optimizers, penalties, projected, resize, training
 from goldens.file import check, make, print_versions
 
 HERE = Path(__file__).parent
-CASES = [case for kind in (layers, training, projected, optimizers, penalties, losses, augment, resize) for case in kind.CASES]
+KINDS = (layers, training, projected, optimizers, penalties, losses, augment, resize, metrics, features)
+CASES = [case for kind in KINDS for case in kind.CASES]
 
 
 def main():

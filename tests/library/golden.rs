@@ -6,8 +6,10 @@
 mod augment;
 mod batch_norm;
 pub mod checks;
+mod features;
 mod file;
 mod losses;
+mod metrics;
 mod optimizers;
 mod resize;
 mod training;

@@ -14,21 +14,24 @@ on_devices! {
     layers_end_with_relu6 => layers_end_with_relu6_on_the_cpu, layers_end_with_relu6_on_a_gpu;
 }
 
-const SLOPE: f32 = 0.2;
+/// The second makes it a ReLU.
+const SLOPES: [f32; 2] = [0.2, 0.0];
 /// More values than one thread takes at once, and maps whose size no vector divides.
 const SHAPES: [[usize; 4]; 3] = [[3, 5, 7, 9], [8, 48, 16, 16], [2, 3, 1, 1]];
 
 fn leaky_relu_agrees(device: &Device) {
-    agree(device, 1.0, |x, bias| leaky_relu(x, bias, SLOPE), |sum| activation::leaky_relu(sum, SLOPE.into()));
+    for slope in SLOPES {
+        agree(device, 1.0, |x, bias| leaky_relu(x, bias, slope), |sum| activation::leaky_relu(sum, slope.into()));
+    }
     let device = device.clone().autodiff();
-    for shape in SHAPES {
+    for (shape, slope) in SHAPES.into_iter().flat_map(|shape| SLOPES.map(|slope| (shape, slope))) {
         // A change, and the gradient that flows back through it, are multiplied by the slope at y.
         let (t, y) = (normals(shape, 3, &device).require_grad(), normals(shape, 4, &device).require_grad());
         let upstream = normals(shape, 2, &device);
         let slopes = |values: Vec<f32>| -> Vec<f32> {
-            values.iter().zip(data(y.clone())).map(|(v, y)| if y > 0.0 { *v } else { SLOPE * v }).collect()
+            values.iter().zip(data(y.clone())).map(|(v, y)| if y > 0.0 { *v } else { slope * v }).collect()
         };
-        let output = leaky_relu_tangent(t.clone(), y.clone(), SLOPE);
+        let output = leaky_relu_tangent(t.clone(), y.clone(), slope);
         assert_close("tangent", &data(output.clone()), &slopes(data(t.clone())), 1e-6, 0.0);
         let gradients = (output * upstream.clone()).sum().backward();
         assert_close("its gradient", &data(t.grad(&gradients).unwrap()), &slopes(data(upstream)), 1e-6, 0.0);

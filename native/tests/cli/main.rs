@@ -1,6 +1,7 @@
 //! The binary as people use it: real files, real processes, real signals.
 
 mod data;
+mod evaluate;
 mod fashion;
 mod memory;
 mod profile;

@@ -1,0 +1,233 @@
+//! Pictures in, features out, whichever network looks at them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::{Device, Tensor};
+
+use super::Cifar10;
+use crate::data::{Dataset, Filter, Resizer};
+use crate::device::{DeviceError, read_values};
+use crate::metrics::Matrix;
+use crate::ops::from_pixels;
+use crate::sample::Pictures;
+
+/// Which network looks at the pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkChoice {
+    /// The classifier of CIFAR-10 that was trained for this.
+    #[default]
+    Cifar10,
+}
+
+impl FromStr for NetworkChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cifar10" => Ok(Self::Cifar10),
+            _ => Err(format!("there is no network {text:?} to look at pictures; choose cifar10")),
+        }
+    }
+}
+
+impl fmt::Display for NetworkChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cifar10 => f.write_str("cifar10"),
+        }
+    }
+}
+
+/// A network whose features scores are computed on.
+#[derive(Clone, Debug)]
+pub enum FeatureNetwork {
+    /// See [`Cifar10`].
+    Cifar10(Cifar10),
+}
+
+/// What a network saw in some pictures.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Of each picture.
+    features: Vec<Vec<f32>>,
+    /// The most probable class of each picture; empty if the network tells none.
+    classes: Vec<usize>,
+}
+
+impl FeatureNetwork {
+    /// Its name in words.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cifar10(_) => "CIFAR-10 classifier",
+        }
+    }
+
+    /// What scores on its features have behind their name: `FD-C10`. They are never called FID, which is on Inception's.
+    pub fn suffix(&self) -> &'static str {
+        match self {
+            Self::Cifar10(_) => "C10",
+        }
+    }
+
+    /// Identifies its weights.
+    pub fn hash(&self) -> &str {
+        match self {
+            Self::Cifar10(network) => network.hash(),
+        }
+    }
+
+    /// How many features a picture has.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Cifar10(_) => Cifar10::FEATURES,
+        }
+    }
+
+    /// The class of dogs, if it tells classes.
+    pub fn dog(&self) -> Option<usize> {
+        match self {
+            Self::Cifar10(_) => Some(Cifar10::DOG),
+        }
+    }
+
+    /// Looks at pictures of any size, in colour or grey: a few at a time, as all are on the device at once. They are resized to
+    /// what the network takes as the data pipeline resizes pictures.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if the device failed.
+    pub async fn look_at(&self, pictures: &Pictures, device: &Device) -> Result<Seen, DeviceError> {
+        let device = device.clone().inner();
+        let count = pictures.iter().len();
+        match self {
+            Self::Cifar10(network) => {
+                let pixels = rgb_planes(pictures, Cifar10::SIDE);
+                let pictures = from_pixels(&pixels, [count, 3, Cifar10::SIDE, Cifar10::SIDE], &device);
+                let features = network.features(pictures);
+                let probabilities = network.probabilities(features.clone());
+                let [features, probabilities] = read([features, probabilities]).await?;
+                let features = features.chunks_exact(Cifar10::FEATURES).map(<[f32]>::to_vec).collect();
+                let classes = probabilities.chunks_exact(Cifar10::CLASSES.len()).map(most_probable).collect();
+                Ok(Seen { features, classes })
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// Adds what was seen in further pictures by the same network.
+    pub fn append(&mut self, mut others: Self) {
+        self.features.append(&mut others.features);
+        self.classes.append(&mut others.classes);
+    }
+
+    /// What was seen in the pictures with these numbers.
+    ///
+    /// # Panics
+    /// If there are not that many.
+    #[must_use]
+    pub fn select(&self, pictures: &[u32]) -> Self {
+        let features = pictures.iter().map(|index| self.features[*index as usize].clone()).collect();
+        let classes = if self.classes.is_empty() {
+            Vec::new()
+        } else {
+            pictures.iter().map(|index| self.classes[*index as usize]).collect()
+        };
+        Self { features, classes }
+    }
+
+    /// A row of features for each picture.
+    ///
+    /// # Panics
+    /// If there are no pictures.
+    pub fn matrix(&self) -> Matrix {
+        Matrix::from_f32(self.features[0].len(), &self.features.concat())
+    }
+
+    /// The share of the pictures whose most probable class is `class`; none if the network tells no classes.
+    pub fn rate(&self, class: usize) -> Option<f64> {
+        let count = self.classes.iter().filter(|seen| **seen == class).count();
+        (!self.classes.is_empty()).then(|| count as f64 / self.classes.len() as f64)
+    }
+}
+
+impl Pictures {
+    /// Some pictures of a data set.
+    ///
+    /// # Panics
+    /// If there are not that many.
+    pub fn from_dataset(data: &Dataset, indices: &[u32]) -> Self {
+        let (resolution, channels) = (data.resolution(), data.channels());
+        let plane = resolution * resolution;
+        let mut pixels = Vec::with_capacity(indices.len() * plane * channels);
+        for index in indices {
+            let planes = data.pixels(*index as usize);
+            pixels.extend((0..plane).flat_map(|at| planes[at..].iter().step_by(plane)));
+        }
+        Self { resolution, channels, pixels }
+    }
+}
+
+/// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
+fn rgb_planes(pictures: &Pictures, side: usize) -> Vec<u8> {
+    let channels = pictures.channels;
+    let resizer = Resizer::new(pictures.resolution, side, Filter::Lanczos);
+    let mut planes = Vec::with_capacity(pictures.iter().len() * 3 * side * side);
+    for picture in pictures.iter() {
+        let resized = if channels == 1 { resizer.resize::<1>(picture) } else { resizer.resize::<3>(picture) };
+        for channel in 0..3 {
+            planes.extend(resized.iter().skip(channel % channels).step_by(channels));
+        }
+    }
+    planes
+}
+
+async fn read<const N: usize>(tensors: [Tensor<2>; N]) -> Result<[Vec<f32>; N], DeviceError> {
+    let flat = tensors.map(|tensor| {
+        let count = tensor.shape().num_elements();
+        tensor.reshape([count])
+    });
+    let read = read_values(flat).await?;
+    Ok(read.try_into().expect("as many as were asked for"))
+}
+
+fn most_probable(probabilities: &[f32]) -> usize {
+    let best = probabilities.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    best.map_or(0, |(class, _)| class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DatasetBuilder;
+
+    #[test]
+    fn a_data_set_and_drawn_pictures_look_the_same() {
+        let mut builder = DatasetBuilder::new("two", 2);
+        builder.push("a", Ok(vec![0; 12]));
+        builder.push("b", Ok((1..=12).collect()));
+        let data = builder.finish().unwrap();
+        let pictures = Pictures::from_dataset(&data, &[1]);
+        assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
+        assert_eq!(rgb_planes(&pictures, 2), data.pixels(1), "and back");
+    }
+
+    #[test]
+    fn grey_is_repeated_and_a_flat_picture_stays_flat_at_another_size() {
+        let grey = Pictures { resolution: 2, channels: 1, pixels: vec![1, 2, 3, 4] };
+        assert_eq!(rgb_planes(&grey, 2), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
+        let flat = Pictures { resolution: 64, channels: 3, pixels: [10, 20, 30].repeat(64 * 64) };
+        assert_eq!(rgb_planes(&flat, 32), [[10; 1024], [20; 1024], [30; 1024]].concat());
+    }
+
+    #[test]
+    fn the_rate_of_a_class_counts_the_most_probable() {
+        assert_eq!(most_probable(&[0.2, 0.5, 0.3]), 1);
+        let mut seen = Seen { features: vec![vec![0.0; 3], vec![1.0; 3]], classes: vec![5, 3] };
+        seen.append(Seen { features: vec![vec![2.0; 3]; 2], classes: vec![5, 5] });
+        assert_eq!((seen.rate(5), seen.matrix().rows(), seen.matrix().columns()), (Some(0.75), 4, 3));
+        let some = seen.select(&[1, 2]);
+        assert_eq!((some.rate(5), some.matrix().row(1)), (Some(0.5), &[2.0; 3][..]));
+        assert_eq!(Seen::default().rate(5), None);
+    }
+}

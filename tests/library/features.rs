@@ -1,0 +1,67 @@
+//! The network that judges pictures, on the pictures that it is for.
+
+use std::path::Path;
+
+use futures_lite::future::block_on;
+use safetensors::SafeTensors;
+use whelp::data::{Dataset, Preparation, dogs};
+use whelp::features::{Cifar10, FeatureNetwork, Seen};
+use whelp::sample::Pictures;
+
+use crate::support::cpu;
+
+pub const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../src/features/cifar10.safetensors");
+
+/// How many of the 1,000 built-in dogs for comparison PyTorch takes for dogs, with the same weights in float32.
+const DOGS_BY_PYTORCH: usize = 829;
+
+/// The built-in dogs for comparison, where `cargo xtask setup` puts them.
+fn test_dogs(resolution: usize) -> Dataset {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/assets/generated/dogs32-test.png");
+    let png = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask setup", path.display()));
+    dogs(&png, Preparation::plain(resolution)).unwrap()
+}
+
+fn look_at(data: &Dataset, count: usize) -> Seen {
+    let device = cpu().device;
+    let network = FeatureNetwork::Cifar10(Cifar10::new(CIFAR10_WEIGHTS, &device).unwrap());
+    let indices: Vec<u32> = (0..count as u32).collect();
+    let mut seen = Seen::default();
+    for chunk in indices.chunks(100) {
+        seen.append(block_on(network.look_at(&Pictures::from_dataset(data, chunk), &device)).unwrap());
+    }
+    seen
+}
+
+#[test]
+fn its_weights_say_how_good_it_is() {
+    let (_, header) = SafeTensors::read_metadata(CIFAR10_WEIGHTS).unwrap();
+    let accuracy: f64 = header.metadata().as_ref().unwrap()["accuracy"].parse().unwrap();
+    assert!(accuracy >= 0.85, "{accuracy} of CIFAR-10's test pictures");
+    assert!(CIFAR10_WEIGHTS.len() <= 1_500_000, "{} bytes", CIFAR10_WEIGHTS.len());
+}
+
+#[test]
+fn it_takes_as_many_dogs_for_dogs_as_pytorch_does() {
+    let seen = look_at(&test_dogs(32), 1000);
+    let found = (seen.rate(Cifar10::DOG).unwrap() * 1000.0).round() as usize;
+    assert!(found.abs_diff(DOGS_BY_PYTORCH) <= 2, "{found} dogs, PyTorch finds {DOGS_BY_PYTORCH}");
+}
+
+/// Prepared at twice the resolution they are still dogs: what is resized to 32 pixels again differs little.
+#[test]
+fn larger_pictures_are_seen_alike() {
+    let rate = |resolution| look_at(&test_dogs(resolution), 200).rate(Cifar10::DOG).unwrap();
+    let (as_is, larger) = (rate(32), rate(64));
+    assert!((as_is - larger).abs() < 0.05, "{as_is} at 32 pixels, {larger} at 64");
+}
+
+#[test]
+fn other_weights_are_refused() {
+    let device = cpu().device;
+    let refused = |bytes: &[u8]| Cifar10::new(bytes, &device).unwrap_err().to_string();
+    let cut = refused(&CIFAR10_WEIGHTS[..1000]);
+    assert!(cut.starts_with("the weights of the CIFAR-10 classifier can't be read: "), "{cut}");
+    let empty = safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap();
+    assert_eq!(refused(&empty), "the weights of the CIFAR-10 classifier lack the tensor stem.weight");
+}
