@@ -61,8 +61,10 @@ impl Store {
 
     fn move_to(self, resolution: usize) {
         let config = self.config.get_untracked();
-        let moved = self.suggested.with_untracked(|suggested| at_resolution(config, suggested.as_ref(), resolution));
-        self.config.set(moved);
+        // A training that starts from a checkpoint needs networks of its width.
+        let has_networks = untrack(move || self.can_continue());
+        let suggested = self.suggested.get_untracked().filter(|_| !has_networks);
+        self.config.set(at_resolution(config, suggested.as_ref(), resolution));
     }
 
     /// Sets one field to a JSON value, or remembers that the field refused it.
