@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn a_warm_start_keeps_what_shapes_the_networks_and_may_change_the_rest() {
         let own = recipes::find("r3gan-small").unwrap().config();
-        let shaping: Vec<&str> = FIELDS.iter().filter(|field| field.shapes_networks()).map(|field| field.path).collect();
+        let shaping: Vec<&str> =
+            FIELDS.iter().filter(|field| field.shapes_networks()).map(|field| field.path).collect();
         let listed = ["architecture", "latent", "generator_width", "discriminator_width", "blocks", "narrow_stages"];
         assert!(listed.iter().all(|name| shaping.contains(&format!("model.{name}").as_str())), "{shaping:?}");
         assert!(!shaping.contains(&"model.dropout"));

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn own_pictures_get_what_they_and_the_device_allow_with_the_reason() {
-        let too_small = |size: usize| format!("{size} pixels, because most of the pictures are too small for {}.", 2 * size);
+        let too_small =
+            |size: usize| format!("{size} pixels, because most of the pictures are too small for {}.", 2 * size);
         for speed in [Speed::Unknown, Speed::Slow, Speed::Fast] {
             assert_eq!(of(32, speed), (32, too_small(32)));
             assert_eq!(of(64, speed), (64, too_small(64)));

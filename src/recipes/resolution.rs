@@ -32,8 +32,8 @@ impl RunConfig {
         let before = std::mem::replace(&mut self.data.resolution, resolution);
         let (train, schedule) = (&mut self.train, &mut self.schedule);
         let [start, end] = gamma(before);
-        let follows = [train.r1_gamma, train.r2_gamma] == [start; 2]
-            && [schedule.r1_gamma, schedule.r2_gamma] == [Some(end); 2];
+        let follows =
+            [train.r1_gamma, train.r2_gamma] == [start; 2] && [schedule.r1_gamma, schedule.r2_gamma] == [Some(end); 2];
         if follows && self.model.architecture == Architecture::R3gan {
             let [start, end] = gamma(resolution);
             [train.r1_gamma, train.r2_gamma] = [start; 2];

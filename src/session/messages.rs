@@ -285,7 +285,12 @@ mod tests {
     fn messages_survive_their_json() {
         let requests = [
             Request::Hello { device: DevicePreference::Cpu { reason: Some("x".to_owned()) }, measure: true },
-            Request::LoadData { id: 3, source: DataSource::BuiltinDogs, data: DataConfig::default(), by_pictures: true },
+            Request::LoadData {
+                id: 3,
+                source: DataSource::BuiltinDogs,
+                data: DataConfig::default(),
+                by_pictures: true,
+            },
             Request::Start { config: Box::default(), from: StartFrom::Starter },
             Request::Run { command: Command::Stop },
         ];

@@ -129,9 +129,7 @@ fn larger_networks_begin_as_the_smaller_ones_with_pictures_resampled() {
     let twice = |pictures: [Tensor<4>; 2]| pictures.map(blur_up);
     let small_pictures = both(&small.trainer);
     assert!(values(small_pictures[0].clone()).iter().any(|value| value.abs() > 1e-3));
-    for (resolution, expected) in
-        [(64, twice(small_pictures.clone())), (128, twice(twice(small_pictures.clone())))]
-    {
+    for (resolution, expected) in [(64, twice(small_pictures.clone())), (128, twice(twice(small_pictures.clone())))] {
         let large = begun(&checkpoint, resolution);
         assert!(large.notes.is_empty(), "{:?}", large.notes);
         for (got, want) in both(&large.trainer).into_iter().zip(expected) {
@@ -217,7 +215,10 @@ fn what_does_not_fit_is_an_error_that_names_it() {
     let mut plain = DatasetBuilder::new("plain", 32);
     plain.push("x", picture());
     let error = run(&grey, &config, plain);
-    assert!(matches!(error, RunError::Data { .. }) && error.to_string().contains("pictures with 1 channels"), "{error}");
+    assert!(
+        matches!(error, RunError::Data { .. }) && error.to_string().contains("pictures with 1 channels"),
+        "{error}"
+    );
     let (mut conditional, mut classes) = (config.clone().into_inner(), checkpoint.clone());
     conditional.model.conditional = true;
     classes.meta.data.classes = vec!["cat".to_owned(), "dog".to_owned()];

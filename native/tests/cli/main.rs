@@ -200,18 +200,23 @@ fn a_new_run_starts_from_trained_networks_also_at_twice_the_resolution() {
     let data = pictures(&place);
     let start = |from: &str, out: &str, arguments: &[&str]| {
         let mut command = whelp(place.path());
-        command.args(["train", "--device", "cpu", "--batch", "4", "--steps", "1", "--from", from, "--out", out, "--data"]);
+        command
+            .args(["train", "--device", "cpu", "--batch", "4", "--steps", "1", "--from", from, "--out", out, "--data"]);
         command.arg(&data).args(arguments);
         command
     };
     let said = text(&succeed(&mut start("starter", "first", &[])).stderr);
-    assert!(said.contains("warning     the checkpoint has no discriminator, so training begins with a new one"), "{said}");
+    assert!(
+        said.contains("warning     the checkpoint has no discriminator, so training begins with a new one"),
+        "{said}"
+    );
     let config = |out: &str| info(&place.path().join(out))["config"].clone();
     let (first, progress) = (config("first"), info(&place.path().join("first"))["progress"].clone());
     assert_eq!((&first["data"]["resolution"], &progress["step"]), (&32.into(), &1.into()));
 
     // The networks of that run, larger, in a new run.
-    let said = text(&succeed(&mut start("first", "second", &["--resolution", "64", "--set", "train.freeze_d=1"])).stderr);
+    let said =
+        text(&succeed(&mut start("first", "second", &["--resolution", "64", "--set", "train.freeze_d=1"])).stderr);
     assert!(!said.contains("warning"), "{said}");
     let second = config("second");
     assert_eq!((&second["data"]["resolution"], &second["train"]["freeze_d"]), (&64.into(), &1.into()));

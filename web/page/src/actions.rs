@@ -44,7 +44,11 @@ impl Store {
         let measure = self.suggested.with_untracked(Option::is_none);
         self.post(&Request::Hello { device, measure }, None, None);
         // A worker that replaces another one reads the pictures as they were.
-        if measure { self.load_new(self.source.get_value()) } else { self.load(self.source.get_value()) }
+        if measure {
+            self.load_new(self.source.get_value())
+        } else {
+            self.load(self.source.get_value())
+        }
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
 
@@ -149,7 +153,11 @@ impl Store {
         let wanted = Preparation::from(&config.data);
         let has_pictures =
             self.data.with_untracked(|data| data.as_ref().is_some_and(|data| data.preparation == wanted));
-        if has_pictures { self.start(config, intent, opened) } else { self.load_as(self.source.get_value(), config.data, false) }
+        if has_pictures {
+            self.start(config, intent, opened)
+        } else {
+            self.load_as(self.source.get_value(), config.data, false)
+        }
     }
 
     /// The form's settings, as far as the checkpoint allows them. A run that was complete continues without an end.

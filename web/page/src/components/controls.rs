@@ -25,7 +25,9 @@ impl Primary {
             Phase::Resuming => Primary::Wait("Resuming…"),
             Phase::Stopping => Primary::Wait("Stopping…"),
             Phase::Idle | Phase::Finished(_) | Phase::Broken => match store.intent.get() {
-                Intent::Train | Intent::Continue | Intent::FromCheckpoint | Intent::FromStarter => Primary::Wait("Getting ready…"),
+                Intent::Train | Intent::Continue | Intent::FromCheckpoint | Intent::FromStarter => {
+                    Primary::Wait("Getting ready…")
+                }
                 Intent::Nothing if store.can_continue() => Primary::Continue,
                 Intent::Nothing => Primary::Train,
             },

@@ -99,9 +99,9 @@ fn Sizes() -> impl IntoView {
     let reason = move || {
         store.data.with(|data| {
             let size = data.as_ref().map(|data| &data.size);
-            let is_opened = store.opened.with(|opened| {
-                opened.as_ref().is_some_and(|opened| opened.config.data.resolution == chosen.get())
-            });
+            let is_opened = store
+                .opened
+                .with(|opened| opened.as_ref().is_some_and(|opened| opened.config.data.resolution == chosen.get()));
             let by = if is_opened { Some("the checkpoint has them") } else { None };
             let by = by.or_else(|| store.resolution_chosen.get().then_some("you chose"));
             store.config.with(|config| why(config, size, by))

@@ -15,7 +15,8 @@ pub fn StatusLine() -> impl IntoView {
         Phase::Finished(_) => store.progress.with(|progress| format::short(progress.nimg)),
         _ => String::new(),
     });
-    let outlook = Memo::new(move |_| store.progress.with(|progress| Outlook::after(progress.nimg, store.is_warm.get())));
+    let outlook =
+        Memo::new(move |_| store.progress.with(|progress| Outlook::after(progress.nimg, store.is_warm.get())));
     let loading = Memo::new(move |_| store.loading.with(|l| l.as_ref().map(|loading| loading.name.clone())));
     let status = Memo::new(move |_| {
         sentence(&Situation {
