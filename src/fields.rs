@@ -292,8 +292,9 @@ pub const FIELDS: &[Field] = &[
             ("dense-upsample", "Dense with upsampling"),
             ("dense", "Dense"),
             ("r3gan", "R3GAN"),
+            ("projected", "Projected"),
         ]),
-        "The family of both networks. R3GAN is the newest.",
+        "The family of both networks. Projected judges with a network that knows pictures already, so it learns fastest.",
     ),
     fixed(
         "model.latent",
@@ -348,6 +349,24 @@ pub const FIELDS: &[Field] = &[
         "Class conditioning",
         Accepts::Flag,
         "Tells both networks each picture's class, so you can ask for one later. Needs R3GAN and data with classes.",
+    ),
+    fixed(
+        "model.taps",
+        "Depth of the frozen network",
+        Accepts::Choice(&[("early", "Textures and parts"), ("deep", "Whole things too")]),
+        "Projected only. Deeper needs a larger download, and knows better what a dog is.",
+    ),
+    fixed(
+        "model.network_side",
+        "Pixels for the frozen network",
+        Accepts::OptionalWhole,
+        "Projected only. Side in which the frozen network sees pictures. Larger is slower. Empty: twice the resolution.",
+    ),
+    fixed(
+        "model.pixel_head",
+        "Judge pixels too",
+        Accepts::Flag,
+        "Projected only. One more head sees the pixels themselves, which keeps colours and variety.",
     ),
     free(
         "train.batch",
@@ -499,8 +518,20 @@ pub const FIELDS: &[Field] = &[
         "Thousands of pictures in which the chance can rise from 0 to 1.",
     ),
     free("augment.color", "Colour jitter", Accepts::Flag, "Changes brightness, saturation and contrast."),
+    free(
+        "augment.color_share",
+        "Colour jitter share",
+        Accepts::Real(Range::closed(0.0, 1.0)),
+        "Share of the changed pictures whose colours change too. Less keeps colours closer to those of your pictures.",
+    ),
     free("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
-    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square of half the side."),
+    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square."),
+    free(
+        "augment.cutout_size",
+        "Cutout size",
+        Accepts::Real(Range::closed(0.0, 1.0)),
+        "Side of the blank square, as a share of the picture's side.",
+    ),
     free("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
     free(
         "augment.shear",

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde_json::Value;
 
-use crate::config::{Architecture, ConfigError, RunConfig};
+use crate::config::{Architecture, ConfigError, Loss, RunConfig};
 use crate::fields::{self, FIELDS, pointer};
 use crate::nearest::nearest;
 use crate::recipes;
@@ -52,24 +52,41 @@ impl RunConfig {
     fn check_combinations(&self) -> Result<(), ConfigError> {
         let (data, model, train) = (&self.data, &self.model, &self.train);
         let is_r3gan = model.architecture == Architecture::R3gan;
+        let is_projected = model.architecture == Architecture::Projected;
+        let is_residual = model.architecture.has_residual_generator();
+        let name = model.architecture.name();
         let check = |ok: bool, field: &'static str, conflict: &dyn Fn() -> String| {
             if ok { Ok(()) } else { Err(ConfigError::Combination { field, conflict: conflict() }) }
         };
-        let needs_powers = matches!(model.architecture, Architecture::Dcgan | Architecture::R3gan);
+        let needs_powers = is_residual || model.architecture == Architecture::Dcgan;
         check(!needs_powers || data.resolution.is_power_of_two(), "data.resolution", &|| {
-            let architecture = if is_r3gan { "r3gan" } else { "dcgan" };
-            format!("is {}; model.architecture={architecture} needs 32, 64, 128 or 256", data.resolution)
+            format!("is {}; model.architecture={name} needs 32, 64, 128 or 256", data.resolution)
         })?;
         for (field, width) in
             [("model.generator_width", model.generator_width), ("model.discriminator_width", model.discriminator_width)]
         {
             // The 3x3 convolutions of R3GAN work on groups of 16 of twice the width.
-            check(!is_r3gan || width < 16 || width.is_multiple_of(8), field, &|| {
-                format!("is {width}; model.architecture=r3gan needs a width below 16, or a multiple of 8")
+            check(!is_residual || width < 16 || width.is_multiple_of(8), field, &|| {
+                format!("is {width}; model.architecture={name} needs a width below 16, or a multiple of 8")
             })?;
         }
-        check(!is_r3gan || model.dropout == 0.0, "model.dropout", &|| {
-            format!("is {}; model.architecture=r3gan needs 0", model.dropout)
+        check(!is_residual || model.dropout == 0.0, "model.dropout", &|| {
+            format!("is {}; model.architecture={name} needs 0", model.dropout)
+        })?;
+        let is_even = model.discriminator_width.is_multiple_of(2);
+        check(!is_projected || is_even, "model.discriminator_width", &|| {
+            format!("is {}; model.architecture=projected needs an even width", model.discriminator_width)
+        })?;
+        let side = model.network_side(data.resolution);
+        check(!is_projected || (32..=512).contains(&side), "model.network_side", &|| {
+            format!("is {side}; model.architecture=projected needs 32 to 512")
+        })?;
+        check(!is_projected || !model.minibatch_stddev, "model.minibatch_stddev", &|| {
+            "is on; model.architecture=projected needs it off".to_owned()
+        })?;
+        let is_comparing = matches!(train.loss, Loss::Relativistic | Loss::RelativisticAvg);
+        check(!is_projected || !is_comparing, "train.loss", &|| {
+            "compares pictures in pairs; model.architecture=projected needs hinge, bce, lsgan or wasserstein".to_owned()
         })?;
         check(is_r3gan || !model.conditional, "model.conditional", &|| "needs model.architecture=r3gan".to_owned())?;
         // As often as the side can be halved down to 4 pixels; what comes after that has to learn.
@@ -81,6 +98,9 @@ impl RunConfig {
             // With batch norm a logit depends on the whole batch, so no picture has a gradient of its own.
             check(gamma == 0.0 || !model.has_discriminator_norm(), field, &|| {
                 "needs model.discriminator_norm=none".to_owned()
+            })?;
+            check(gamma == 0.0 || !is_projected, field, &|| {
+                format!("is {gamma}; model.architecture=projected needs 0")
             })?;
         }
         Ok(())

@@ -4,7 +4,9 @@ use std::env;
 use std::path::PathBuf;
 
 use whelp::checkpoint::Checkpoint;
+use whelp::config::RunConfig;
 use whelp::data::{self, DataError, Dataset, Preparation};
+use whelp::features::{self, Pretrained};
 
 use crate::failure::Failure;
 
@@ -40,6 +42,30 @@ pub fn builtin_dogs(preparation: Preparation) -> Result<Dataset, Failure> {
     data::dogs(&bytes, preparation).map_err(|error| match error {
         DataError::BuiltIn { .. } => Failure::Input(format!("{error} Run `cargo xtask setup` again")),
         other => Failure::input(other),
+    })
+}
+
+/// The weights that a run with these settings needs beside its own.
+pub fn backbone(config: &RunConfig) -> Result<Option<Pretrained>, Failure> {
+    let read = |name: &&str| {
+        let path = cache_folder().map(|folder| folder.join("assets").join(name));
+        let path = path.ok_or_else(|| {
+            Failure::input(format!(
+                "{name}, weights that the discriminator needs, can't be found, because neither WHELP_CACHE, XDG_CACHE_HOME \
+                 nor HOME is set"
+            ))
+        })?;
+        std::fs::read(&path).map_err(|error| {
+            Failure::Input(format!(
+                "{}, weights that the discriminator needs, can't be read ({error}). Run `cargo xtask setup` once, or choose \
+                 another --recipe",
+                path.display()
+            ))
+        })
+    };
+    let files: Vec<Vec<u8>> = features::files_needed(config).iter().map(read).collect::<Result<_, _>>()?;
+    features::backbone(&files).map_err(|error| {
+        Failure::Input(format!("{error}. Run `cargo xtask setup` again: it fetches the file anew if it is deleted"))
     })
 }
 

@@ -168,10 +168,11 @@ pub struct ProfileArguments {
     /// Set any field of the configuration, e.g. model.generator_width=32
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Measure the single convolutions of DCGAN at 64 pixels instead, at the recipe's width and batch size
+    /// Measure single convolutions instead: those of DCGAN at 64 pixels, at the recipe's width, and depthwise ones of
+    /// EfficientNet-Lite0; at the recipe's batch size
     #[arg(long)]
     pub convolutions: bool,
-    /// Use burn's convolution kernels on a graphics device, for comparison
+    /// Use burn's convolution kernels, for comparison: on a graphics device, or with --convolutions anywhere
     #[arg(long)]
     pub burn_convolutions: bool,
     /// Print the measurements as JSON

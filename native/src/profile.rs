@@ -10,6 +10,7 @@ use whelp::ops::Convolutions;
 use whelp::recipes;
 use whelp::run::{self, ConvolutionSpeed, Profile};
 
+use crate::assets::backbone;
 use crate::cli::ProfileArguments;
 use crate::failure::{Failure, Outcome};
 use crate::train::assign;
@@ -35,17 +36,18 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     let config = config.validate().map_err(Failure::input)?;
     let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
     let kernels = if arguments.burn_convolutions { Convolutions::BURN } else { Convolutions::WHELP };
-    if arguments.burn_convolutions && device.device == device::cpu() {
-        return Err(Failure::input(
-            "--burn-convolutions compares kernels of graphics devices, but this is the CPU. \
-             Use --device wgpu, or leave the option out",
-        ));
-    }
     if arguments.convolutions {
         return convolutions(&config, &device, kernels, arguments.json);
     }
-    let profile = run::profile(&config, RGB, &device, arguments.steps as usize, kernels);
-    let profile = block_on(profile).map_err(Failure::device)?;
+    if arguments.burn_convolutions && device.device == device::cpu() {
+        return Err(Failure::input(
+            "--burn-convolutions compares whole steps on graphics devices, but this is the CPU. \
+             Use --device wgpu, add --convolutions to compare single convolutions, or leave the option out",
+        ));
+    }
+    let backbone = backbone(&config)?;
+    let profile = run::profile(&config, RGB, backbone.as_ref(), &device, arguments.steps as usize, kernels);
+    let profile = block_on(profile).map_err(Failure::start)?;
     let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
         println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
@@ -94,13 +96,17 @@ fn convolutions(
     }
     println!("GFLOP/s on {}", device.description);
     println!(
-        "{:>18}  {:>16}  {:>8}  {:>14}  {:>15}",
-        "input", "weight", "forward", "input gradient", "weight gradient"
+        "{:>18}  {:>16}  {:>6}  {:>9}  {:>8}  {:>14}  {:>15}",
+        "input", "weight", "stride", "FLOP/byte", "forward", "input gradient", "weight gradient"
     );
     let shape = |shape: [usize; 4]| shape.map(|length| length.to_string()).join("x");
-    for ConvolutionSpeed { input, weight, forward, input_gradient, weight_gradient } in speeds {
-        let (input, weight) = (shape(input), shape(weight));
-        println!("{input:>18}  {weight:>16}  {forward:>8.1}  {input_gradient:>14.1}  {weight_gradient:>15.1}");
+    for speed in speeds {
+        let ConvolutionSpeed { stride, flop_per_byte, forward, input_gradient, weight_gradient, .. } = speed;
+        let (input, weight) = (shape(speed.input), shape(speed.weight));
+        println!(
+            "{input:>18}  {weight:>16}  {stride:>6}  {flop_per_byte:>9.1}  {forward:>8.1}  {input_gradient:>14.1}  \
+             {weight_gradient:>15.1}"
+        );
     }
     Ok(Outcome::Done)
 }

@@ -14,7 +14,7 @@ use whelp::recipes;
 use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, STARTER, builtin_dogs, starter};
+use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
 use crate::data::{is_set, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
@@ -48,11 +48,13 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     if is_sized_by_device(arguments, &config) {
         config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
     }
+    let backbone = backbone(&config)?;
+    let backbone = backbone.as_ref();
     let (root, data) = (folder.unwrap_or_else(|| RunFolder::next_free(&config)), Arc::new(data));
     let (run, commands) = match &begin {
-        Begin::New => Run::new(config, data, device),
-        Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device),
-        Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device),
+        Begin::New => Run::new(config, data, device, backbone),
+        Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device, backbone),
+        Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device, backbone),
     }
     .map_err(Failure::start)?;
     let folder = RunFolder::open(&root)?;
@@ -187,7 +189,8 @@ fn sized_by_pictures(
 /// Times steps of networks of several sizes.
 fn measure(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Measured, Failure> {
     eprintln!("measuring   how large a network suits this device");
-    let calibration = block_on(calibrate(config, kind, device)).map_err(Failure::device)?;
+    let backbone = backbone(config)?;
+    let calibration = block_on(calibrate(config, kind, backbone.as_ref(), device)).map_err(Failure::start)?;
     Ok(Measured { resolution: config.data.resolution, calibration })
 }
 

@@ -3,6 +3,7 @@ use thiserror::Error;
 use super::ImportError;
 use crate::config::ConfigError;
 use crate::device::DeviceError;
+use crate::features::FeatureError;
 
 /// Why a file was refused. Nothing of a run under way is touched.
 #[derive(Debug, Error)]
@@ -84,6 +85,20 @@ pub enum CheckpointError {
     /// Another program's file that was to become a checkpoint cannot.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Its frozen network has other weights than those that were given.
+    #[error(
+        "this checkpoint was trained with other weights of the frozen network ({expected}) than these ({found}). Go on with \
+         the release of Whelp that it was trained with"
+    )]
+    Backbone {
+        /// Hash of the weights that it was trained with.
+        expected: String,
+        /// Hash of the weights that were given.
+        found: String,
+    },
+    /// The weights of its frozen network can't be used.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The device failed while tensors were read from it.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -53,6 +53,9 @@ pub struct Meta {
     /// Augmentation that follows the discriminator, where it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<AdaptiveState>,
+    /// Hash of the weights of the discriminator's frozen network, where it has one: they are not in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<String>,
 }
 
 /// State of adaptive augmentation.

@@ -206,9 +206,11 @@ pub async fn import(
         data: DataOrigin::unknown(sizes.channels),
         history: StepSeries::default(),
         adaptive: None,
+        backbone: None,
     };
     // New networks of these sizes say which tensors there have to be.
-    let mut checkpoint = capture(&Trainer::new(&config, meta.data.kind(), device), meta).await?;
+    let trainer = Trainer::new(&config, meta.data.kind(), None, device)?;
+    let mut checkpoint = capture(&trainer, meta).await?;
     let [own_generator, own_discriminator, own_average] = NETWORKS;
     generator.clone().fill(&mut checkpoint, own_average)?;
     generator.fill(&mut checkpoint, own_generator)?;

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{AdaptiveState, Checkpoint, CheckpointError, Meta};
+use crate::features::Pretrained;
 use crate::models::Generator;
 use crate::sample::Sampler;
 use crate::train::{Adam, Adaptive, Ema, NETWORKS, Trainer};
@@ -41,20 +42,28 @@ pub async fn capture(trainer: &Trainer, meta: Meta) -> Result<Checkpoint, Checkp
 
 /// A trainer that goes on exactly where the checkpoint was made, on any device.
 ///
-/// `config` is the checkpoint's, perhaps with other training settings; its networks must be the checkpoint's.
+/// `config` is the checkpoint's, perhaps with other training settings; its networks must be the checkpoint's. `backbone`
+/// has the weights of its frozen network, if it has one.
 ///
 /// # Errors
-/// [`CheckpointError::ForDrawing`] if the networks that learn were left out; [`CheckpointError::Missing`] and
+/// [`CheckpointError::Backbone`] and [`CheckpointError::Features`] if these are others; [`CheckpointError::ForDrawing`] if the networks that learn were left out; [`CheckpointError::Missing`] and
 /// [`CheckpointError::Shape`] if they differ.
 pub fn restore_trainer(
     checkpoint: &Checkpoint,
     config: &ValidConfig,
+    backbone: Option<&Pretrained>,
     device: &Device,
 ) -> Result<Trainer, CheckpointError> {
     if checkpoint.is_for_drawing() {
         return Err(CheckpointError::ForDrawing);
     }
-    let mut trainer = Trainer::new(config, checkpoint.meta.data.kind(), device);
+    if let (Some(expected), Some(backbone)) = (&checkpoint.meta.backbone, backbone)
+        && expected != backbone.hash()
+    {
+        let (expected, found) = (expected.clone(), backbone.hash().to_owned());
+        return Err(CheckpointError::Backbone { expected, found });
+    }
+    let mut trainer = Trainer::new(config, checkpoint.meta.data.kind(), backbone, device)?;
     let inner = device.clone().inner();
     let [generator, discriminator, generator_ema] = NETWORKS;
     trainer.generator = fill(trainer.generator, generator, checkpoint, &inner)?;

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use super::state::{find, to_device};
 use super::{Checkpoint, CheckpointError};
 use crate::data::PictureKind;
+use crate::features::Pretrained;
 use crate::models::growth::{in_smaller_discriminator, in_smaller_generator};
 use crate::models::layers::halvings;
 use crate::train::{Ema, NETWORKS, Trainer};
@@ -17,6 +18,8 @@ use crate::weights;
 pub struct WarmStart {
     /// With new optimizers.
     pub trainer: Trainer,
+    /// Whether the checkpoint has the mixing of a projected discriminator.
+    pub has_mixing: bool,
     /// What of the checkpoint could not be used, in sentences.
     pub notes: Vec<String>,
 }
@@ -34,9 +37,10 @@ pub fn warm_start(
     checkpoint: &Checkpoint,
     config: &ValidConfig,
     kind: PictureKind,
+    backbone: Option<&Pretrained>,
     device: &Device,
 ) -> Result<WarmStart, CheckpointError> {
-    let mut trainer = Trainer::new(config, kind, device);
+    let mut trainer = Trainer::new(config, kind, backbone, device)?;
     let inner = device.clone().inner();
     let stages = halvings(checkpoint.meta.config.data.resolution) + 1;
     let new_stages = (halvings(config.data.resolution) + 1).saturating_sub(stages);
@@ -60,7 +64,8 @@ pub fn warm_start(
         });
         notes.extend(note(&anew));
     }
-    Ok(WarmStart { trainer, notes })
+    let has_mixing = checkpoint.tensors.keys().any(|name| name.starts_with("discriminator.mixing."));
+    Ok(WarmStart { trainer, has_mixing, notes })
 }
 
 /// Puts the tensors `prefix.*` of a checkpoint whose generator has so many stages into a generator. Tensors of further stages

@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, AugmentConfig, Background, Channels, Crop, DataConfig, Frames, Framing, Length, Loss, ModelConfig,
-    Norm, OutputConfig, RunConfig, ScheduleConfig, TrainConfig,
+    Norm, OutputConfig, RunConfig, ScheduleConfig, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -51,6 +51,9 @@ impl Default for ModelConfig {
             dropout: 0.0,
             minibatch_stddev: false,
             conditional: false,
+            taps: Taps::Early,
+            network_side: None,
+            pixel_head: true,
         }
     }
 }
@@ -103,8 +106,10 @@ impl Default for AugmentConfig {
             target: 0.6,
             adaptive_kimg: 500.0,
             color: false,
+            color_share: 1.0,
             translation: false,
             cutout: false,
+            cutout_size: 0.5,
             flip: false,
             shear: 0.0,
             zoom: 0.0,

@@ -158,6 +158,13 @@ pub struct ModelConfig {
     pub minibatch_stddev: bool,
     /// Give both networks the class of each picture (needs R3GAN, and data with classes).
     pub conditional: bool,
+    /// How deep the discriminator looks into its frozen network (projected only).
+    pub taps: Taps,
+    /// Height and width, in pixels, in which the frozen network sees a picture (projected only). `None`: twice the
+    /// resolution, at most 224.
+    pub network_side: Option<usize>,
+    /// Whether one more head of the discriminator judges the pixels themselves (projected only).
+    pub pixel_head: bool,
 }
 
 impl ModelConfig {
@@ -165,6 +172,23 @@ impl ModelConfig {
     pub fn has_discriminator_norm(&self) -> bool {
         self.architecture == Architecture::Dcgan && self.discriminator_norm != Norm::None
     }
+
+    /// Height and width in which the frozen network sees pictures of `resolution` pixels.
+    pub fn network_side(&self, resolution: usize) -> usize {
+        // ImageNet's networks know pictures of 224 pixels.
+        self.network_side.unwrap_or_else(|| (2 * resolution).min(224))
+    }
+}
+
+/// How deep a projected discriminator looks into its frozen network, EfficientNet-Lite0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taps {
+    /// Outputs of blocks 2, 4 and 10: textures and parts. 1.4 MB of weights.
+    #[default]
+    Early,
+    /// Of block 15 too, which knows things as a whole. 5.9 MB of weights.
+    Deep,
 }
 
 /// Family of generator and discriminator.
@@ -180,6 +204,26 @@ pub enum Architecture {
     Dense,
     /// Residual blocks of grouped convolutions without any normalisation (Huang et al. 2024, arXiv:2501.05441).
     R3gan,
+    /// R3GAN's generator against small heads on the features of a frozen network (Sauer et al. 2021, arXiv:2111.01007).
+    Projected,
+}
+
+impl Architecture {
+    /// Whether the generator is R3GAN's.
+    pub fn has_residual_generator(self) -> bool {
+        matches!(self, Self::R3gan | Self::Projected)
+    }
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dcgan => "dcgan",
+            Self::DenseUpsample => "dense-upsample",
+            Self::Dense => "dense",
+            Self::R3gan => "r3gan",
+            Self::Projected => "projected",
+        }
+    }
 }
 
 /// Normalisation in a network.
@@ -290,10 +334,14 @@ pub struct AugmentConfig {
     pub adaptive_kimg: f64,
     /// Brightness, saturation and contrast (DiffAugment: Zhao et al. 2020, arXiv:2006.10738).
     pub color: bool,
+    /// Share of those pictures whose colours change, in [0, 1]: the chance is `p` times this.
+    pub color_share: f64,
     /// Translation by up to an eighth of the side (DiffAugment).
     pub translation: bool,
-    /// Cutout: blanks a square of half the side (DiffAugment).
+    /// Cutout: blanks a square (DiffAugment).
     pub cutout: bool,
+    /// Side of that square, as a share of the picture's, in [0, 1].
+    pub cutout_size: f64,
     /// Horizontal flip.
     pub flip: bool,
     /// Largest shear, in horizontal pixels per vertical pixel. 0: off.

@@ -1,5 +1,29 @@
 //! Networks that know pictures already: what they see in a picture judges generated ones. None of them is trained here.
 
+pub mod lite0;
 mod pretrained;
 
+pub use lite0::Lite0;
 pub use pretrained::{FeatureError, Pretrained};
+
+use crate::config::{Architecture, RunConfig};
+
+/// The files with the weights that a run with these settings needs beside its own; none for most.
+pub fn files_needed(config: &RunConfig) -> &'static [&'static str] {
+    match config.model.architecture {
+        Architecture::Projected => lite0::files_of(config.model.taps),
+        Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense | Architecture::R3gan => &[],
+    }
+}
+
+/// The weights in the contents of [`files_needed`]; none if there are no files.
+///
+/// # Errors
+/// Those of [`Pretrained::read`].
+pub fn backbone(files: &[Vec<u8>]) -> Result<Option<Pretrained>, FeatureError> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    Pretrained::read(lite0::NAME, &files).map(Some)
+}

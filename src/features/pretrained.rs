@@ -14,6 +14,9 @@ use crate::weights::HostTensor;
 /// Why a pretrained network can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FeatureError {
+    /// The settings ask for a frozen network, and its weights were not given.
+    #[error("the discriminator needs the weights of a frozen network, and they are not there")]
+    NotGiven,
     /// The file is no safetensors file, or is cut off.
     #[error("the weights of {network} can't be read: {reason}")]
     Unreadable {

@@ -30,7 +30,7 @@ impl Scheme {
         match architecture {
             Architecture::Dcgan => Self::Dcgan,
             Architecture::DenseUpsample | Architecture::Dense => Self::LeakyRelu,
-            Architecture::R3gan => Self::Residual { blocks },
+            Architecture::R3gan | Architecture::Projected => Self::Residual { blocks },
         }
     }
 
@@ -55,6 +55,10 @@ impl Scheme {
                 Some((0.0, (gain / fan_in.sqrt()) as f32))
             }
             (Self::Residual { .. }, "basis") => Some((0.0, 1.0)),
+            // Both are scaled before they are used: see SpectralConv::settle and Mix::calibrate.
+            (Self::Residual { .. }, "u" | "v" | "ccm") => Some((0.0, 1.0)),
+            // A square matrix, so a row has as many values as there are rows.
+            (Self::Residual { .. }, "csm") => Some((0.0, (shape[0] as f64).powf(-0.25) as f32)),
             (Self::Residual { .. }, "depthwise") => Some((0.0, (1.0 / fan_in.sqrt()) as f32)),
             // Biases, shifts and running statistics.
             _ => None,

@@ -5,6 +5,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 
 use super::BatchNorm;
+use super::projected::SpectralConv;
 use crate::ops::{Conv, ConvTranspose, Linear};
 
 /// Channels, rows and columns of what a layer takes or gives for one picture. A vector has one row and one column.
@@ -75,6 +76,20 @@ pub enum Kind {
     Depthwise,
     /// Adds what the residual block began with.
     Add,
+    /// A [`SpectralConv`].
+    SpectralConv(ConvKind),
+    /// A frozen network, by what it leaves in memory for the gradient by the picture. What follows begins at one of its
+    /// maps, so the layer before is not its input.
+    Features,
+    /// A [`Mix`](super::projected::Mix) of a map of the frozen network, of so many channels.
+    Mix {
+        /// Channels of the map.
+        channels: usize,
+    },
+    /// The picture again: what follows begins there.
+    Pixels,
+    /// The mean over all logits of all heads.
+    MeanLogit,
     /// Appends a vector that is learnt for each class to the input.
     AppendClass {
         /// Number of classes.
@@ -126,7 +141,7 @@ impl Layer {
             let name = if field.is_empty() { self.name.clone() } else { format!("{}.{field}", self.name) };
             LayerTensor { name, shape: shape.to_vec(), is_buffer: false }
         };
-        let buffer = |field: &str| LayerTensor { is_buffer: true, ..tensor(field, &[channels_out]) };
+        let buffer = |field: &str, count: usize| LayerTensor { is_buffer: true, ..tensor(field, &[count]) };
         let with_bias = |weight: LayerTensor, has_bias: bool| {
             let outputs = weight.shape[0];
             [weight].into_iter().chain(has_bias.then(|| tensor("bias", &[outputs]))).collect()
@@ -141,8 +156,19 @@ impl Layer {
             }
             Kind::BatchNorm => {
                 let parameter = |field| tensor(field, &[channels_out]);
-                vec![parameter("gamma"), parameter("beta"), buffer("running_mean"), buffer("running_var")]
+                let running = |field| buffer(field, channels_out);
+                vec![parameter("gamma"), parameter("beta"), running("running_mean"), running("running_var")]
             }
+            Kind::SpectralConv(ConvKind { kernel, .. }) => {
+                let columns = channels_in * kernel * kernel;
+                let weight = tensor("weight", &[channels_out, channels_in, kernel, kernel]);
+                vec![weight, tensor("bias", &[channels_out]), buffer("u", channels_out), buffer("v", columns)]
+            }
+            Kind::Mix { channels } => vec![
+                buffer("ccm", channels_out * channels),
+                buffer("ccm_bias", channels_out),
+                buffer("csm", channels_out * channels_out),
+            ],
             Kind::Basis => vec![tensor("", &[channels_out, rows, columns])],
             Kind::Depthwise => vec![tensor("", &self.input)],
             Kind::AppendClass { classes } => vec![tensor("weight", &[classes, channels_out - channels_in])],
@@ -154,13 +180,16 @@ impl Layer {
             | Kind::BlurUp
             | Kind::BlurDown
             | Kind::MinibatchStddev
+            | Kind::Features
+            | Kind::Pixels
+            | Kind::MeanLogit
             | Kind::Add => Vec::new(),
         }
     }
 
     /// Whether it multiplies its input with learnt weights: the layers that take the most time, and memory at once.
     pub fn is_product(&self) -> bool {
-        matches!(self.kind, Kind::Conv(_) | Kind::ConvTranspose { .. } | Kind::Linear { .. })
+        matches!(self.kind, Kind::Conv(_) | Kind::SpectralConv(_) | Kind::ConvTranspose { .. } | Kind::Linear { .. })
     }
 }
 
@@ -188,6 +217,11 @@ impl Layers {
         Self { list: Vec::new(), size: input }
     }
 
+    /// Size of what the last layer gives.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// All layers.
     pub fn finish(self) -> Vec<Layer> {
         self.list
@@ -195,10 +229,21 @@ impl Layers {
 
     /// A convolution to so many channels.
     pub fn conv(&mut self, name: impl Into<String>, channels: usize, kind: ConvKind) -> &mut Self {
+        let output = self.convolved(channels, kind);
+        self.add(name, Kind::Conv(kind), output, 1)
+    }
+
+    /// A convolution with spectral normalisation, to so many channels.
+    pub fn spectral_conv(&mut self, name: impl Into<String>, channels: usize, kind: ConvKind) -> &mut Self {
+        let output = self.convolved(channels, kind);
+        self.add(name, Kind::SpectralConv(kind), output, 1)
+    }
+
+    fn convolved(&self, channels: usize, kind: ConvKind) -> Size {
         let [_, rows, columns] = self.size;
         let ConvKind { kernel, stride, padding, .. } = kind;
         let [rows, columns] = [rows, columns].map(|side| (side + 2 * padding - kernel) / stride + 1);
-        self.add(name, Kind::Conv(kind), [channels, rows, columns], 1)
+        [channels, rows, columns]
     }
 
     /// A transposed convolution to so many channels.
@@ -320,6 +365,19 @@ impl<'a> Builder<'a> {
         if has_bias { conv.with_bias() } else { conv }
     }
 
+    pub fn spectral_conv(&self) -> SpectralConv {
+        let Layer { kind, input, output, .. } = self.layer();
+        let Kind::SpectralConv(kind) = *kind else { self.disagree() };
+        SpectralConv::new([input[0], output[0]], kind, self.device)
+    }
+
+    /// Zeros for the tensors of a layer whose tensors are all buffers.
+    pub fn buffers<const N: usize>(&self) -> [Tensor<1>; N] {
+        let zeros = |tensor: LayerTensor| Tensor::zeros([tensor.shape.iter().product::<usize>()], self.device);
+        let buffers: Vec<Tensor<1>> = self.layer().tensors().into_iter().map(zeros).collect();
+        buffers.try_into().unwrap_or_else(|_| self.disagree())
+    }
+
     pub fn conv_transpose(&self) -> ConvTranspose {
         let Layer { kind, input, output, .. } = self.layer();
         let Kind::ConvTranspose { kernel, stride, padding } = *kind else { self.disagree() };
@@ -368,7 +426,7 @@ mod tests {
         let device = crate::device::cpu();
         let lists = network_layers(config, kind);
         let generator = Generator::new(config, kind, &device);
-        let discriminator = Discriminator::new(config, kind, &device);
+        let discriminator = Discriminator::new(config, kind, None, &device).unwrap();
         let picture = [kind.channels, config.data.resolution, config.data.resolution];
         assert_eq!(lists[0].last().unwrap().output, picture);
         assert_eq!((lists[1][0].input, lists[1].last().unwrap().output), (picture, [1, 1, 1]));

@@ -9,6 +9,7 @@ pub(crate) mod growth;
 mod init;
 pub mod layers;
 mod network;
+pub mod projected;
 pub mod r3gan;
 
 pub use batch_norm::BatchNorm;

@@ -9,9 +9,11 @@ use super::dense::{
     dense_generator_layers, upsample_discriminator_layers, upsample_generator_layers,
 };
 use super::layers::{Builder, Layer};
+use super::projected::{ProjectedConfig, ProjectedDiscriminator};
 use super::r3gan::{R3ganConfig, R3ganDiscriminator, R3ganGenerator};
 use crate::config::{Architecture, RunConfig};
 use crate::data::PictureKind;
+use crate::features::{FeatureError, Pretrained};
 use crate::ops::{Dropout, Dual};
 
 /// Layers of the generator and of the discriminator that the settings describe.
@@ -27,7 +29,7 @@ fn generator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
         Architecture::Dcgan => dcgan::GeneratorConfig { latent, width, channels, resolution }.layers(),
         Architecture::DenseUpsample => upsample_generator_layers(latent, width, picture),
         Architecture::Dense => dense_generator_layers(latent, width, picture),
-        Architecture::R3gan => r3gan(config, kind, width).generator_layers(),
+        Architecture::R3gan | Architecture::Projected => r3gan(config, kind, width).generator_layers(),
     }
 }
 
@@ -43,6 +45,7 @@ fn discriminator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
         Architecture::DenseUpsample => upsample_discriminator_layers(width, picture, minibatch_stddev),
         Architecture::Dense => dense_discriminator_layers(width, picture),
         Architecture::R3gan => r3gan(config, kind, width).discriminator_layers(),
+        Architecture::Projected => projected(config, kind).layers(),
     }
 }
 
@@ -55,7 +58,7 @@ pub enum Generator {
     DenseUpsample(UpsampleGenerator),
     /// [`Architecture::Dense`]
     Dense(DenseGenerator),
-    /// [`Architecture::R3gan`]
+    /// [`Architecture::R3gan`] and [`Architecture::Projected`]
     R3gan(R3ganGenerator),
 }
 
@@ -71,6 +74,8 @@ pub enum Discriminator {
     Dense(DenseDiscriminator),
     /// [`Architecture::R3gan`]
     R3gan(R3ganDiscriminator),
+    /// [`Architecture::Projected`]
+    Projected(ProjectedDiscriminator),
 }
 
 impl Generator {
@@ -82,7 +87,7 @@ impl Generator {
             Architecture::Dcgan => Self::Dcgan(dcgan::Generator::new(&builder)),
             Architecture::DenseUpsample => Self::DenseUpsample(UpsampleGenerator::new(&builder)),
             Architecture::Dense => Self::Dense(DenseGenerator::new(&builder)),
-            Architecture::R3gan => Self::R3gan(R3ganGenerator::new(&builder)),
+            Architecture::R3gan | Architecture::Projected => Self::R3gan(R3ganGenerator::new(&builder)),
         }
     }
 
@@ -105,16 +110,30 @@ impl Generator {
 }
 
 impl Discriminator {
-    /// The discriminator that the settings describe, all zero: see [`initialize`](super::initialize).
-    pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
+    /// The discriminator that the settings describe, all zero but for what is frozen in it: see
+    /// [`initialize`](super::initialize). `backbone` has the weights of [`files_needed`](crate::features::files_needed).
+    ///
+    /// # Errors
+    /// [`FeatureError`] if it needs a frozen network, and `backbone` is not that.
+    pub fn new(
+        config: &RunConfig,
+        kind: PictureKind,
+        backbone: Option<&Pretrained>,
+        device: &Device,
+    ) -> Result<Self, FeatureError> {
         let layers = discriminator_layers(config, kind);
         let builder = Builder::new(&layers, device);
-        match config.model.architecture {
+        Ok(match config.model.architecture {
             Architecture::Dcgan => Self::Dcgan(dcgan::Discriminator::new(&builder, config.model.discriminator_norm)),
             Architecture::DenseUpsample => Self::DenseUpsample(UpsampleDiscriminator::new(&builder)),
             Architecture::Dense => Self::Dense(DenseDiscriminator::new(&builder)),
             Architecture::R3gan => Self::R3gan(R3ganDiscriminator::new(&builder)),
-        }
+            Architecture::Projected => {
+                let backbone = backbone.ok_or(FeatureError::NotGiven)?;
+                let config = projected(config, kind);
+                Self::Projected(ProjectedDiscriminator::new(&builder, &config, backbone, device)?)
+            }
+        })
     }
 
     /// Scores pictures: the larger the logit, the more likely a picture is real. Tangents of the pictures give tangents of the
@@ -130,6 +149,7 @@ impl Discriminator {
             Self::DenseUpsample(network) => network.forward(image, dropout),
             Self::Dense(network) => network.forward(image, dropout),
             Self::R3gan(network) => network.forward(image, classes),
+            Self::Projected(network) => network.forward(image),
         };
         logits.linear(|logits| logits.squeeze_dim(1))
     }
@@ -144,8 +164,28 @@ impl Discriminator {
         match self {
             Self::Dcgan(_) | Self::DenseUpsample(_) => is_in("blocks."),
             Self::Dense(_) => is_in("layers."),
+            // The first layers of every head; what they look through is frozen anyway.
+            Self::Projected(_) => {
+                name.strip_prefix("heads.").and_then(|rest| rest.split_once('.')).is_some_and(|(_, rest)| {
+                    let index =
+                        rest.strip_prefix("layers.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+                    index.is_some_and(|index| index < stages)
+                })
+            }
             Self::R3gan(_) => is_in("stages.") || stages > 0 && name.starts_with("stem."),
         }
+    }
+}
+
+fn projected(config: &RunConfig, kind: PictureKind) -> ProjectedConfig {
+    let (model, resolution) = (&config.model, config.data.resolution);
+    ProjectedConfig {
+        channels: kind.channels,
+        resolution,
+        network_side: model.network_side(resolution),
+        taps: model.taps,
+        width: model.discriminator_width,
+        pixel_head: model.pixel_head,
     }
 }
 

@@ -31,7 +31,7 @@ mod cpu {
 
     use super::BlurBackend;
     use crate::ops::flex;
-    use crate::ops::parallel::{CHUNK, collect_chunks};
+    use crate::ops::parallel::map_by_map;
 
     impl BlurBackend for Flex {
         fn blur_down(x: FloatTensor<Self>, scale: f32) -> FloatTensor<Self> {
@@ -90,30 +90,6 @@ mod cpu {
             // SAFETY: every pair of pixels of every row has its two sums.
             let target = unsafe { map_by_map(source, height * width, rows * columns, width + 1, maps) };
             flex::tensor(target, [batch, channels, rows, columns])
-        }
-    }
-
-    /// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the
-    /// first map, and for each later one what `work` left there.
-    ///
-    /// # Safety
-    /// `work` writes every value of its map.
-    unsafe fn map_by_map(
-        source: &[f32],
-        from: usize,
-        to: usize,
-        scratch: usize,
-        work: impl Fn(&[f32], &mut [MaybeUninit<f32>], &mut [f32]) + Send + Sync,
-    ) -> Vec<f32> {
-        let maps = (CHUNK / to.max(from)).max(1);
-        // SAFETY: passed on.
-        unsafe {
-            collect_chunks(source.len() / from * to, maps * to, |index, target| {
-                let mut scratch = vec![0.0; scratch];
-                for (source, target) in source[index * maps * from..].chunks(from).zip(target.chunks_mut(to)) {
-                    work(source, target, &mut scratch);
-                }
-            })
         }
     }
 }

@@ -3,9 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent};
+use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent, relu6};
 
-/// A convolution with square kernels and zero padding, without dilation.
+/// A convolution with square kernels and padding with zeros, without dilation.
 #[derive(Module, Debug)]
 pub struct Conv {
     /// `[channels_out, channels_in / groups, kernel, kernel]`
@@ -13,10 +13,20 @@ pub struct Conv {
     /// `[channels_out]`
     pub bias: Option<Param<Tensor<1>>>,
     stride: usize,
-    padding: usize,
+    #[module(skip)]
+    padding: Padding,
     groups: usize,
     #[module(skip)]
     convolutions: Convolutions,
+}
+
+/// The zeros around an input.
+#[derive(Clone, Copy, Debug)]
+enum Padding {
+    /// As many on each side.
+    Even(usize),
+    /// As for [`conv2d_same`](super::conv2d_same).
+    Same,
 }
 
 impl Conv {
@@ -27,7 +37,7 @@ impl Conv {
             weight: parameter([channels_out, channels_in, kernel, kernel], device),
             bias: None,
             stride: 1,
-            padding: kernel / 2,
+            padding: Padding::Even(kernel / 2),
             groups: 1,
             convolutions: Convolutions::for_new_layers(),
         }
@@ -42,7 +52,13 @@ impl Conv {
 
     /// Sets the stride, and how many zeros are added on each side of the input.
     pub fn with_stride(mut self, stride: usize, padding: usize) -> Self {
-        (self.stride, self.padding) = (stride, padding);
+        (self.stride, self.padding) = (stride, Padding::Even(padding));
+        self
+    }
+
+    /// Sets the stride, and TensorFlow's padding "SAME": see [`conv2d_same`](super::conv2d_same).
+    pub fn with_same_padding(mut self, stride: usize) -> Self {
+        (self.stride, self.padding) = (stride, Padding::Same);
         self
     }
 
@@ -57,7 +73,8 @@ impl Conv {
 
     /// # Shapes
     /// - `input`: `[batch, channels_in, height, width]`
-    /// - returns: `[batch, channels_out, (height + 2 padding - kernel) / stride + 1, …]`
+    /// - returns: `[batch, channels_out, (height + 2 padding - kernel) / stride + 1, …]`, or with the padding "SAME"
+    ///   `[batch, channels_out, ceil(height / stride), …]`
     pub fn forward(&self, input: Dual<4>) -> Dual<4> {
         let bias = self.bias.as_ref().map(Param::val);
         Dual { value: self.convolve(input.value, bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
@@ -78,9 +95,29 @@ impl Conv {
         Dual { value, tangent }
     }
 
+    /// The convolution, then a ReLU6: `min(max(x, 0), 6)`. Bias and ReLU6 share one pass over memory. Without a tangent:
+    /// a ReLU6 is only in frozen networks, which have none.
+    ///
+    /// # Shapes
+    /// As for [`Conv::forward`].
+    pub fn forward_relu6(&self, input: Tensor<4>) -> Tensor<4> {
+        let [channels_out, _, _, _] = self.weight.dims();
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([channels_out], &input.device()),
+        };
+        relu6(self.convolve(input, None), bias)
+    }
+
     fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         let Self { stride, padding, groups, .. } = *self;
-        (self.convolutions.conv2d)(input, self.weight.val(), bias, Convolution { stride, padding, groups })
+        let weight = self.weight.val();
+        match padding {
+            Padding::Even(padding) => {
+                (self.convolutions.conv2d)(input, weight, bias, Convolution { stride, padding, groups })
+            }
+            Padding::Same => (self.convolutions.conv2d_same)(input, weight, bias, stride, groups),
+        }
     }
 }
 

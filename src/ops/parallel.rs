@@ -15,15 +15,33 @@ pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
 
+#[cfg(feature = "threads")]
+thread_local! {
+    /// Whether this thread computes a part of a loop.
+    static IS_PART: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.
+/// Loops inside of `work` stay on its thread, so that what they share stays in its cache.
 #[cfg(feature = "threads")]
 pub fn for_each_chunk<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     use rayon::prelude::*;
-    // Waking a thread takes longer than most work on a single part.
-    if values.len() <= size {
-        return values.chunks_mut(size).for_each(|chunk| work(0, chunk));
+    /// Ends a part, also when its work panics.
+    struct Part;
+    impl Drop for Part {
+        fn drop(&mut self) {
+            IS_PART.set(false);
+        }
     }
-    values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    // Waking a thread takes longer than most work on a single part.
+    if values.len() <= size || IS_PART.get() {
+        return values.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    }
+    values.par_chunks_mut(size).enumerate().for_each(|(index, chunk)| {
+        IS_PART.set(true);
+        let _part = Part;
+        work(index, chunk);
+    });
 }
 
 /// Runs `work` with the number of each part and the part itself. Parts are `size` long; the last one may be shorter.
@@ -46,6 +64,30 @@ pub unsafe fn collect_chunks(
     // SAFETY: the vector has room for them, and the caller guarantees that all are written.
     unsafe { values.set_len(length) };
     values
+}
+
+/// Makes a map of `to` values from each map of `from` values. `work` is also given `scratch` values: zeros for the
+/// first map, and for each later one what `work` left there.
+///
+/// # Safety
+/// `work` writes every value of its map.
+pub unsafe fn map_by_map(
+    source: &[f32],
+    from: usize,
+    to: usize,
+    scratch: usize,
+    work: impl Fn(&[f32], &mut [MaybeUninit<f32>], &mut [f32]) + Send + Sync,
+) -> Vec<f32> {
+    let maps = (CHUNK / to.max(from)).max(1);
+    // SAFETY: passed on.
+    unsafe {
+        collect_chunks(source.len() / from * to, maps * to, |index, target| {
+            let mut scratch = vec![0.0; scratch];
+            for (source, target) in source[index * maps * from..].chunks(from).zip(target.chunks_mut(to)) {
+                work(source, target, &mut scratch);
+            }
+        })
+    }
 }
 
 /// `f` of the values at each place of slices of one length.

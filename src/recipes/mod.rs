@@ -2,6 +2,7 @@
 
 mod classics;
 mod dcgan;
+mod projected;
 pub mod r3gan;
 mod resolution;
 
@@ -28,11 +29,12 @@ impl Recipe {
 }
 
 /// Every recipe. The first one is the default.
-pub const ALL: [Recipe; 10] = [
+pub const ALL: [Recipe; 11] = [
     r3gan::R3GAN,
     r3gan::R3GAN_SMALL,
     r3gan::R3GAN_BASE,
     r3gan::R3GAN_LARGE,
+    projected::PROJECTED,
     dcgan::DCGAN32,
     dcgan::DCGAN64,
     classics::KERAS_DOGS,

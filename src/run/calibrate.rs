@@ -1,9 +1,11 @@
 //! How large a network this device trains in reasonable time: measured, not guessed from its name.
 
+use super::RunError;
 use super::trial::Trial;
 use crate::config::RunConfig;
 use crate::data::{PictureKind, Speed};
-use crate::device::{DeviceError, OpenDevice};
+use crate::device::OpenDevice;
+use crate::features::Pretrained;
 use crate::platform::Instant;
 use crate::recipes::r3gan::{SIZES, Size};
 
@@ -37,17 +39,23 @@ pub struct Calibration {
 const FAST: usize = SIZES[1].width * 128;
 
 /// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
-/// at 50 images per second, or the smallest if none does.
+/// at 50 images per second, or the smallest if none does. `backbone` has the weights of
+/// [`files_needed`](crate::features::files_needed).
 ///
 /// # Errors
-/// [`DeviceError`] if the device failed.
-pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Calibration, DeviceError> {
+/// [`RunError::Device`] if the device failed, [`RunError::Features`] if `backbone` is not what the settings need.
+pub async fn calibrate(
+    config: &RunConfig,
+    kind: PictureKind,
+    backbone: Option<&Pretrained>,
+    device: &OpenDevice,
+) -> Result<Calibration, RunError> {
     let started = Instant::now();
     let mut picked: Option<(Size, f64)> = None;
     let mut out_of_time = false;
     for size in SIZES {
         let before = started.elapsed().as_secs_f64();
-        let speed = speed(config, kind, size, device).await?;
+        let speed = speed(config, kind, size, backbone, device).await?;
         if speed < IMAGES_PER_SEC && picked.is_some() {
             break;
         }
@@ -78,10 +86,16 @@ pub async fn calibrate(config: &RunConfig, kind: PictureKind, device: &OpenDevic
 }
 
 /// Images per second.
-async fn speed(config: &RunConfig, kind: PictureKind, size: Size, device: &OpenDevice) -> Result<f64, DeviceError> {
+async fn speed(
+    config: &RunConfig,
+    kind: PictureKind,
+    size: Size,
+    backbone: Option<&Pretrained>,
+    device: &OpenDevice,
+) -> Result<f64, RunError> {
     let mut config = config.clone();
     size.apply(&mut config);
-    let mut trial = Trial::new(&config, kind, &device.device);
+    let mut trial = Trial::new(&config, kind, backbone, &device.device)?;
     trial.step().await?;
     let started = Instant::now();
     for _ in 0..STEPS {

@@ -14,6 +14,7 @@ use crate::checkpoint::{
 use crate::config::ConfigError;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
+use crate::features::{FeatureError, Pretrained};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
@@ -21,6 +22,11 @@ use crate::series::{self, StepSeries};
 use crate::train::{Batches, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights;
+
+/// Pictures that the mixing of a projected discriminator is scaled by, if the frozen network sees them in
+/// [`CALIBRATION_SIDE`]; fewer if it sees larger ones, so that they need no more memory.
+const CALIBRATION_PICTURES: usize = 256;
+const CALIBRATION_SIDE: usize = 64;
 
 /// Why a run cannot start, or why it failed.
 #[derive(Debug, Error)]
@@ -37,6 +43,9 @@ pub enum RunError {
     /// The checkpoint does not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The weights of the frozen network can't be used.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -57,7 +66,7 @@ impl RunError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
-            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) => FailureKind::Input,
+            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => FailureKind::Input,
             Self::Diverged { .. } => FailureKind::Diverged,
         }
     }
@@ -82,6 +91,8 @@ pub struct Run {
     /// Steps whose values have not been read back from the device.
     unread: Vec<UnreadStep>,
     history: StepSeries,
+    /// Hash of the weights of the frozen network, if there is one.
+    backbone: Option<String>,
     last_sample: Mark,
     last_checkpoint: Mark,
 }
@@ -110,17 +121,23 @@ struct Mark {
 }
 
 impl Run {
-    /// A new run.
+    /// A new run. `backbone` has the weights of [`files_needed`](crate::features::files_needed).
     ///
     /// # Errors
-    /// [`RunError::Data`] if the data set has another resolution than the configuration.
+    /// [`RunError::Data`] if the data set has another resolution than the configuration, [`RunError::Features`] if
+    /// `backbone` is not what the configuration needs.
     pub fn new(
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
+        backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
-        let trainer = Trainer::new(&config, data.summary().kind(), &device.device);
-        Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())
+        let trainer = Trainer::new(&config, data.summary().kind(), backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
+        let (mut run, commands) =
+            Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
+        run.calibrate();
+        Ok((run, commands))
     }
 
     /// Continues from `checkpoint`. `config` is what [`RunConfig::resumed`](crate::config::RunConfig::resumed) allows.
@@ -132,13 +149,15 @@ impl Run {
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
+        backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
         let origin = &checkpoint.meta.data;
         check_pictures(origin, &config, &data)?;
-        let trainer = checkpoint::restore_trainer(checkpoint, &config, &device.device)?;
+        let trainer = checkpoint::restore_trainer(checkpoint, &config, backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
-        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, elapsed_secs, history)?;
+        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, hash, (elapsed_secs, history))?;
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
@@ -162,13 +181,30 @@ impl Run {
         config: ValidConfig,
         data: Arc<Dataset>,
         device: OpenDevice,
+        backbone: Option<&Pretrained>,
     ) -> Result<(Self, Sender<Command>), RunError> {
         check_pictures(&checkpoint.meta.data, &config, &data)?;
-        let WarmStart { trainer, notes } =
-            checkpoint::warm_start(checkpoint, &config, data.summary().kind(), &device.device)?;
-        let (mut run, commands) = Self::with_trainer(config, data, device, trainer, 0.0, StepSeries::default())?;
+        let kind = data.summary().kind();
+        let WarmStart { trainer, has_mixing, notes } =
+            checkpoint::warm_start(checkpoint, &config, kind, backbone, &device.device)?;
+        let hash = backbone.map(|backbone| backbone.hash().to_owned());
+        let (mut run, commands) =
+            Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
+        // The heads have learnt on the maps as the checkpoint mixes them.
+        if has_mixing {
+            run.trainer.settle();
+        } else {
+            run.calibrate();
+        }
         run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
         Ok((run, commands))
+    }
+
+    /// Scales the mixing of a new projected discriminator by the first pictures.
+    fn calibrate(&mut self) {
+        let side = self.config.model.network_side(self.config.data.resolution);
+        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / (side * side)).max(32);
+        self.trainer.calibrate(self.batches.first(count, &self.device.device));
     }
 
     fn with_trainer(
@@ -176,8 +212,8 @@ impl Run {
         data: Arc<Dataset>,
         device: OpenDevice,
         trainer: Trainer,
-        elapsed_secs: f64,
-        history: StepSeries,
+        backbone: Option<String>,
+        (elapsed_secs, history): (f64, StepSeries),
     ) -> Result<(Self, Sender<Command>), RunError> {
         let (of, found) = (config.data.resolution, data.resolution());
         if of != found {
@@ -206,6 +242,7 @@ impl Run {
             phase: Phase::New,
             unread: Vec::new(),
             history,
+            backbone,
             last_sample: mark,
             last_checkpoint: mark,
         };
@@ -425,6 +462,7 @@ impl Run {
             data: DataOrigin::from(self.data.summary()),
             history: self.history.clone(),
             adaptive: self.adaptive_state().await?,
+            backbone: self.backbone.clone(),
         };
         let checkpoint = checkpoint::capture(&self.trainer, meta).await?;
         // Losses are taken before a step's updates, so they don't tell whether the last ones left numbers.

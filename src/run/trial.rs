@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::config::RunConfig;
 use crate::data::PictureKind;
 use crate::device::{DeviceError, read_values};
+use crate::features::{FeatureError, Pretrained};
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
 
@@ -21,10 +22,18 @@ pub struct Trial {
 
 impl Trial {
     /// New networks for pictures of this kind.
-    pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
-        let trainer = Trainer::new(config, kind, device);
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`].
+    pub fn new(
+        config: &RunConfig,
+        kind: PictureKind,
+        backbone: Option<&Pretrained>,
+        device: &Device,
+    ) -> Result<Self, FeatureError> {
+        let trainer = Trainer::new(config, kind, backbone, device)?;
         let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pow(2));
-        Self { trainer, config: config.clone(), kind, device: device.clone(), real }
+        Ok(Self { trainer, config: config.clone(), kind, device: device.clone(), real })
     }
 
     /// One step. Waits for the device.

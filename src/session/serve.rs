@@ -13,7 +13,8 @@ use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Req
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
-use crate::device::{DeviceError, OpenDevice};
+use crate::device::OpenDevice;
+use crate::features::{self, Pretrained};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::run::{Run, RunError};
 use crate::sample::Draw;
@@ -35,6 +36,8 @@ struct Session<T> {
     opened: RefCell<Option<Rc<Opened>>>,
     /// Sends commands to the run, while there is one.
     commands: RefCell<Option<Sender<Command>>>,
+    /// Weights of frozen networks, with the files that they were in.
+    backbone: RefCell<Vec<(&'static [&'static str], Rc<Pretrained>)>>,
     /// The newest request to read pictures. An older one that is still reading gives up.
     loading: Cell<Option<u32>>,
 }
@@ -49,6 +52,7 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         data: RefCell::default(),
         opened: RefCell::default(),
         commands: RefCell::default(),
+        backbone: RefCell::default(),
         loading: Cell::default(),
     });
     while let Ok(incoming) = requests.recv().await {
@@ -156,10 +160,15 @@ impl<T: Transport> Session<T> {
     async fn measure(&self) {
         let (info, device) = (self.unmeasured.take(), self.device.borrow().clone());
         let (Some(info), Some(device)) = (info, device) else { return };
-        let measured = suggest::measured(&device).await;
-        match measured.and_then(|suggestion| self.transport.take_fault().map_or(Ok(suggestion), Err)) {
+        let backbone = match self.backbone(&suggest::unmeasured(false).config).await {
+            Ok(backbone) => backbone,
+            Err(problem) => return self.fail(About::Device, problem),
+        };
+        let measured = suggest::measured(backbone.as_deref(), &device).await;
+        let fault = || self.transport.take_fault().map(RunError::from);
+        match measured.and_then(|suggestion| fault().map_or(Ok(suggestion), Err)) {
             Ok(suggestion) => self.ready(info, suggestion),
-            Err(error) => self.fail(About::Device, failed_device(&error)),
+            Err(error) => self.fail(About::Device, failed(error.kind(), error.to_string())),
         }
     }
 
@@ -292,8 +301,29 @@ impl<T: Transport> Session<T> {
                 let (step, nimg) = (meta.progress.step, meta.progress.nimg);
                 self.post_event(Event::Samples { step, nimg, seed: what.seed, grid, epoch: None, path: None });
             }
-            Err(error) => self.fail(About::Device, failed_device(&error)),
+            Err(error) => self.fail(About::Device, failed(error.kind(), error.to_string())),
         }
+    }
+
+    // The frozen network.
+
+    /// The weights that a run with these settings needs beside its own. They are fetched once.
+    async fn backbone(&self, config: &RunConfig) -> Result<Option<Rc<Pretrained>>, Problem> {
+        let names = features::files_needed(config);
+        if let Some((_, backbone)) = self.backbone.borrow().iter().find(|(of, _)| *of == names) {
+            return Ok(Some(backbone.clone()));
+        }
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let file = self.transport.fetch(name).await;
+            files.push(file.map_err(|reason| failed(FailureKind::Input, reason))?);
+        }
+        let backbone = features::backbone(&files).map_err(|error| failed(FailureKind::Input, error.to_string()))?;
+        let backbone = backbone.map(Rc::new);
+        if let Some(backbone) = &backbone {
+            self.backbone.borrow_mut().push((names, backbone.clone()));
+        }
+        Ok(backbone)
     }
 
     // The run.
@@ -307,15 +337,27 @@ impl<T: Transport> Session<T> {
         let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
         let made = match from {
             StartFrom::Nothing => {
-                config.validate().map_err(RunError::from).and_then(|config| Run::new(config, data, device))
+                let backbone = self.backbone(&config).await?;
+                let config = config.validate().map_err(RunError::from);
+                config.and_then(|config| Run::new(config, data, device, backbone.as_deref()))
             }
-            StartFrom::Run => resumed(&opened()?.checkpoint, &config, data, device),
-            StartFrom::Checkpoint => warm_started(&opened()?.checkpoint, &config, data, device),
+            StartFrom::Run => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                resumed(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
+            StartFrom::Checkpoint => {
+                let opened = opened()?;
+                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
+            }
             StartFrom::Starter => {
                 let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
                 let bytes = self.transport.fetch(starter::FILE).await.map_err(missing)?;
                 let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
-                warm_started(&starter, &starter.meta.config.for_run(&config), data, device)
+                let backbone = self.backbone(&starter.meta.config).await?;
+                let config = starter.meta.config.for_run(&config);
+                warm_started(&starter, &config, data, device, backbone.as_deref())
             }
         };
         let (run, commands) = made.map_err(|error| failed(error.kind(), error.to_string()))?;
@@ -367,9 +409,10 @@ fn resumed(
     asked: &RunConfig,
     data: Arc<Dataset>,
     device: OpenDevice,
+    backbone: Option<&Pretrained>,
 ) -> Result<(Run, Sender<Command>), RunError> {
     let config = checkpoint.meta.config.resumed(asked)?.validate()?;
-    Run::resume(checkpoint, config, data, device)
+    Run::resume(checkpoint, config, data, device, backbone)
 }
 
 fn warm_started(
@@ -377,15 +420,12 @@ fn warm_started(
     asked: &RunConfig,
     data: Arc<Dataset>,
     device: OpenDevice,
+    backbone: Option<&Pretrained>,
 ) -> Result<(Run, Sender<Command>), RunError> {
     let config = checkpoint.meta.config.warm_started(asked)?.validate()?;
-    Run::warm_start(checkpoint, config, data, device)
+    Run::warm_start(checkpoint, config, data, device, backbone)
 }
 
 fn failed(failure: FailureKind, message: String) -> Problem {
     Problem::Failed { failure, message }
-}
-
-fn failed_device(error: &DeviceError) -> Problem {
-    failed(error.kind(), error.to_string())
 }

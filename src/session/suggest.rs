@@ -2,10 +2,11 @@
 
 use crate::config::{Length, OutputConfig, RunConfig};
 use crate::data::{PictureKind, Speed};
-use crate::device::{DeviceError, OpenDevice};
+use crate::device::OpenDevice;
+use crate::features::Pretrained;
 use crate::recipes;
 use crate::recipes::r3gan::{SIZES, Size};
-use crate::run::{Calibration, calibrate};
+use crate::run::{Calibration, RunError, calibrate};
 
 /// The kind of pictures that is assumed until there are some: RGB, no classes.
 const KIND: PictureKind = PictureKind { channels: 3, classes: 0 };
@@ -38,8 +39,8 @@ pub fn unmeasured(is_slow: bool) -> Suggestion {
 ///
 /// # Errors
 /// Those of [`calibrate`].
-pub async fn measured(device: &OpenDevice) -> Result<Suggestion, DeviceError> {
-    let Calibration { size, reason, speed, .. } = calibrate(&config(None), KIND, device).await?;
+pub async fn measured(backbone: Option<&Pretrained>, device: &OpenDevice) -> Result<Suggestion, RunError> {
+    let Calibration { size, reason, speed, .. } = calibrate(&config(None), KIND, backbone, device).await?;
     Ok(Suggestion { config: config(Some(size)), reason: Some(sentence(&reason)), speed })
 }
 

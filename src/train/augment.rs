@@ -14,9 +14,6 @@ use crate::random::Random;
 /// Largest shift, as a share of the side.
 const SHIFT: f64 = 0.125;
 
-/// Side of the blanked square, as a share of the side.
-const CUTOUT: f32 = 0.5;
-
 /// How the pictures of one batch are altered, on their device.
 #[derive(Clone, Debug, Default)]
 pub struct Factors {
@@ -36,7 +33,7 @@ impl Factors {
         side: usize,
         device: &Device,
     ) -> Self {
-        let mut factors = |neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
+        let mut factors_with = |p: f64, neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
             // Drawn whether they are used or not, so that a picture's alterations do not depend on those of others.
             let mut one = || {
                 let (is_altered, factor) = (random.uniform() < p, draw(random));
@@ -47,12 +44,14 @@ impl Factors {
         let uniform = |low: f64, high: f64| move |random: &mut Random| low + (high - low) * random.uniform();
         let mut drawn = Self::default();
         if config.color {
-            let brightness = factors(0.0, &mut uniform(-0.5, 0.5));
-            let saturation = factors(1.0, &mut uniform(0.0, 2.0));
-            let contrast = factors(1.0, &mut uniform(0.5, 1.5));
+            let p = p * config.color_share;
+            let brightness = factors_with(p, 0.0, &mut uniform(-0.5, 0.5));
+            let saturation = factors_with(p, 1.0, &mut uniform(0.0, 2.0));
+            let contrast = factors_with(p, 1.0, &mut uniform(0.5, 1.5));
             let colors = (0..batch).map(|at| [brightness[at], saturation[at], contrast[at]]);
             drawn.colors = Some(on_device(&colors.collect::<Vec<_>>(), device));
         }
+        let mut factors = |neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| factors_with(p, neutral, draw);
         let mut warps = vec![Warp::NONE; batch];
         let is_moved = config.translation || config.flip || config.shear > 0.0 || config.zoom > 0.0;
         if is_moved {
@@ -74,7 +73,7 @@ impl Factors {
             }
         }
         if config.cutout {
-            let half = (side as f32 * CUTOUT / 2.0).round();
+            let half = (side as f64 * config.cutout_size / 2.0).round() as f32;
             // The centre of a square that lies outside the picture.
             let away = -(side as f64);
             let [rows, columns] =

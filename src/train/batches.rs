@@ -52,6 +52,20 @@ impl Batches {
             .collect()
     }
 
+    /// The first `count` pictures of the training, or as many as there are, unaltered: `[count, channels, resolution,
+    /// resolution]` in [-1, 1].
+    pub fn first(&self, count: usize, device: &Device) -> Tensor<4> {
+        let (channels, resolution) = (self.data.channels(), self.data.resolution());
+        let size = channels * resolution * resolution;
+        let order = Random::new(self.seed, Stream::Data, 0).permutation(self.training.len());
+        let count = count.min(order.len());
+        let mut pixels = vec![0; count * size];
+        for (place, image) in order.iter().zip(pixels.chunks_exact_mut(size)) {
+            self.data.copy_pixels(self.training[*place as usize] as usize, false, image);
+        }
+        from_pixels(&pixels, [count, channels, resolution, resolution], device)
+    }
+
     /// The batch of the step after `nimg` images, on `device`; `latent` is the length of z.
     pub fn next(&mut self, nimg: u64, latent: usize, device: &Device) -> Batch {
         let (channels, resolution) = (self.data.channels(), self.data.resolution());

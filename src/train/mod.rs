@@ -5,6 +5,7 @@ pub mod augment;
 mod batches;
 mod ema;
 mod memory;
+mod projected;
 mod schedule;
 mod trainer;
 

@@ -7,6 +7,7 @@ use super::augment::{Factors, adapted};
 use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
 use crate::config::RunConfig;
 use crate::data::PictureKind;
+use crate::features::{FeatureError, Pretrained};
 use crate::losses::{
     discriminator_loss, generator_loss, generator_loss_needs_real, input_gradient, penalty, squared_norms,
 };
@@ -35,7 +36,7 @@ pub struct Trainer {
     pub nimg: u64,
     /// Augmentation that follows the discriminator.
     pub adaptive: Adaptive,
-    config: RunConfig,
+    pub(super) config: RunConfig,
 }
 
 /// Names of the three networks in a checkpoint.
@@ -90,17 +91,17 @@ impl StepStats {
 }
 
 /// What the discriminator's phase adds to [`StepStats`].
-struct DiscriminatorStats {
-    logits_real: Tensor<1>,
-    logits_fake: Tensor<1>,
-    loss_d: Tensor<1>,
-    penalties: [Option<Tensor<1>>; 2],
+pub(super) struct DiscriminatorStats {
+    pub logits_real: Tensor<1>,
+    pub logits_fake: Tensor<1>,
+    pub loss_d: Tensor<1>,
+    pub penalties: [Option<Tensor<1>>; 2],
 }
 
 /// What the generator's phase adds to [`StepStats`].
-struct GeneratorStats {
-    logits_fake_after: Tensor<1>,
-    loss_g: Tensor<1>,
+pub(super) struct GeneratorStats {
+    pub logits_fake_after: Tensor<1>,
+    pub loss_g: Tensor<1>,
 }
 
 /// The discriminator's opinion of some pictures.
@@ -135,16 +136,25 @@ impl Scores {
 }
 
 impl Trainer {
-    /// New networks from the config's seed, on `device` (without autodiff; the trainer adds it).
-    pub fn new(config: &RunConfig, kind: PictureKind, device: &Device) -> Self {
+    /// New networks from the config's seed, on `device` (without autodiff; the trainer adds it). `backbone`: see
+    /// [`Discriminator::new`].
+    ///
+    /// # Errors
+    /// [`FeatureError`] if the discriminator needs a frozen network, and `backbone` is not that.
+    pub fn new(
+        config: &RunConfig,
+        kind: PictureKind,
+        backbone: Option<&Pretrained>,
+        device: &Device,
+    ) -> Result<Self, FeatureError> {
         let device = device.clone().autodiff();
         let [layers, _] = network_layers(config, kind);
         let residual_blocks = layers.iter().filter(|layer| layer.kind == Kind::Add).count();
         let scheme = Scheme::of(config.model.architecture, residual_blocks);
         let (generator, position) = initialize(Generator::new(config, kind, &device), scheme, config.seed, 0);
-        let discriminator = Discriminator::new(config, kind, &device);
+        let discriminator = Discriminator::new(config, kind, backbone, &device)?;
         let (discriminator, _) = initialize(discriminator, scheme, config.seed, position);
-        Self::from_networks(generator, discriminator, config)
+        Ok(Self::from_networks(generator, discriminator, config))
     }
 
     /// Starts training given networks (on an autodiff device).
@@ -178,15 +188,32 @@ impl Trainer {
         let classes = classes.map(Tensor::autodiff);
         self.configure_optimizers();
         let fake = self.generator.forward(z.autodiff(), classes.clone());
-        let DiscriminatorStats { logits_real, logits_fake, loss_d, penalties } =
-            self.discriminator_phase(real.clone(), fake.clone().detach().without_autodiff(), classes.clone());
-        let GeneratorStats { logits_fake_after, loss_g } = self.generator_phase(real, fake.clone(), classes);
+        let phases = match &self.discriminator {
+            Discriminator::Projected(network) => self.projected_phases(&network.clone(), real, fake.clone()),
+            _ => self.phases(real, fake.clone(), classes),
+        };
+        let (
+            DiscriminatorStats { logits_real, logits_fake, loss_d, penalties },
+            GeneratorStats { logits_fake_after, loss_g },
+        ) = phases;
         self.watch(&logits_real);
         self.step += 1;
         self.nimg += count as u64;
         self.average_generator(count);
         let fake = fake.without_autodiff();
         StepStats { loss_d, penalties, loss_g, logits_real, logits_fake, logits_fake_after, fake }
+    }
+
+    /// Both updates, with the pictures altered anew for the generator's.
+    fn phases(
+        &mut self,
+        real: Tensor<4>,
+        fake: Tensor<4>,
+        classes: Option<Tensor<1, Int>>,
+    ) -> (DiscriminatorStats, GeneratorStats) {
+        let constant = fake.clone().detach().without_autodiff();
+        let discriminator = self.discriminator_phase(real.clone(), constant, classes.clone());
+        (discriminator, self.generator_phase(real, fake, classes))
     }
 
     /// Learning rates and the second moment's decay follow the schedule.
@@ -232,11 +259,7 @@ impl Trainer {
             loss_d = loss_d.clone() + value.clone();
             Some(value)
         });
-        let gradients = total.backward();
-        let discriminator = self.discriminator.clone();
-        let is_frozen = |name: &str| self.discriminator.is_among_first(train.freeze_d, name);
-        let step = self.discriminator_adam.step_except(discriminator, gradients, train.clip_norm, is_frozen);
-        self.discriminator = step;
+        self.update_discriminator(total);
         let (logits_real, logits_fake) = (real.logits.without_autodiff(), fake.logits.without_autodiff());
         DiscriminatorStats { logits_real, logits_fake, loss_d, penalties }
     }
@@ -316,14 +339,27 @@ impl Trainer {
         };
         let loss = generator_loss(loss, logits_real, logits_fake.clone());
         let loss_g = loss.clone().without_autodiff();
-        let gradients = loss.backward();
-        let clip_norm = self.config.train.clip_norm;
-        self.generator = self.generator_adam.step(self.generator.clone(), gradients, clip_norm);
+        self.update_generator(loss);
         GeneratorStats { logits_fake_after: logits_fake.without_autodiff(), loss_g }
     }
 
+    /// Adam's step of the discriminator along the gradient of `loss`.
+    pub(super) fn update_discriminator(&mut self, loss: Tensor<1>) {
+        let train = &self.config.train;
+        let is_frozen = |name: &str| self.discriminator.is_among_first(train.freeze_d, name);
+        let (discriminator, gradients) = (self.discriminator.clone(), loss.backward());
+        let step = self.discriminator_adam.step_except(discriminator, gradients, train.clip_norm, is_frozen);
+        self.discriminator = step;
+    }
+
+    /// Adam's step of the generator along the gradient of `loss`.
+    pub(super) fn update_generator(&mut self, loss: Tensor<1>) {
+        let clip_norm = self.config.train.clip_norm;
+        self.generator = self.generator_adam.step(self.generator.clone(), loss.backward(), clip_norm);
+    }
+
     /// Random alterations for a batch like `images`.
-    fn factors(&self, images: &Tensor<4>, random: &mut Random) -> Factors {
+    pub(super) fn factors(&self, images: &Tensor<4>, random: &mut Random) -> Factors {
         let augment = &self.config.augment;
         if !augment.is_active() {
             return Factors::default();
@@ -369,7 +405,7 @@ impl Trainer {
         Dropout::new(self.random(Stream::Dropout, 4 * self.nimg + pass), self.config.model.dropout)
     }
 
-    fn random(&self, stream: Stream, position: u64) -> Random {
+    pub(super) fn random(&self, stream: Stream, position: u64) -> Random {
         Random::new(self.config.seed, stream, position)
     }
 }
@@ -388,7 +424,8 @@ mod tests {
         let mut config = crate::recipes::find("r3gan-small").unwrap().config();
         (config.model.generator_width, config.model.discriminator_width) = (4, 4);
         config.augment = AugmentConfig::default();
-        let trainer = Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, &crate::device::cpu());
+        let trainer =
+            Trainer::new(&config, PictureKind { channels: 3, classes: 0 }, None, &crate::device::cpu()).unwrap();
         assert!(trainer.can_share_a_pass([true, true]) && !trainer.can_share_a_pass([true, false]));
         let pictures = |kind| {
             let values = Random::new(2, Stream::Data, kind).normals(3 * 3 * 32 * 32);

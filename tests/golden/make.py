@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from goldens import augment, layers, losses, optimizers, penalties, resize, training
+from goldens import augment, layers, losses, optimizers, penalties, projected, resize, training
 from goldens.file import check, make, print_versions
 
 HERE = Path(__file__).parent
-CASES = [case for kind in (layers, training, optimizers, penalties, losses, augment, resize) for case in kind.CASES]
+CASES = [case for kind in (layers, training, projected, optimizers, penalties, losses, augment, resize) for case in kind.CASES]
 
 
 def main():

@@ -28,14 +28,14 @@ fn train(mut run: Run) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn new_run(config: RunConfig, device: OpenDevice) -> Run {
-    Run::new(config.validate().unwrap(), pictures(10), device).unwrap().0
+    Run::new(config.validate().unwrap(), pictures(10), device, None).unwrap().0
 }
 
 fn resumed_run(file: &[u8], steps: u64, device: OpenDevice) -> Run {
     let checkpoint = Checkpoint::from_bytes(file).unwrap();
     let mut config = checkpoint.meta.config.clone();
     config.train.length = Length::Steps(steps);
-    Run::resume(&checkpoint, config.validate().unwrap(), pictures(10), device).unwrap().0
+    Run::resume(&checkpoint, config.validate().unwrap(), pictures(10), device, None).unwrap().0
 }
 
 fn tensors(file: &[u8]) -> BTreeMap<String, Vec<u32>> {
@@ -188,7 +188,7 @@ fn mismatched_networks_are_refused_with_the_tensor_and_both_shapes() {
     let checkpoint = Checkpoint::from_bytes(&file).unwrap();
     let mut wider = checkpoint.meta.config.clone();
     wider.model.generator_width = 8;
-    let error = restore_trainer(&checkpoint, &wider.validate().unwrap(), &cpu().device).unwrap_err();
+    let error = restore_trainer(&checkpoint, &wider.validate().unwrap(), None, &cpu().device).unwrap_err();
     let CheckpointError::Shape { name, expected, found } = &error else { panic!("{error:?}") };
     assert_eq!(name, "generator.blocks.0.conv.weight");
     assert_eq!((expected[..].to_vec(), found[..].to_vec()), (vec![8, 32, 4, 4], vec![8, 16, 4, 4]));
@@ -196,7 +196,7 @@ fn mismatched_networks_are_refused_with_the_tensor_and_both_shapes() {
     let mut short = checkpoint.clone();
     short.tensors.remove("optimizer.generator.v.blocks.2.norm.beta");
     let config = checkpoint.meta.config.clone().validate().unwrap();
-    let error = restore_trainer(&short, &config, &cpu().device).unwrap_err();
+    let error = restore_trainer(&short, &config, None, &cpu().device).unwrap_err();
     assert!(matches!(&error, CheckpointError::Missing { name } if name == "optimizer.generator.v.blocks.2.norm.beta"));
 }
 
@@ -205,7 +205,7 @@ fn other_pictures_are_a_warning_not_a_refusal() {
     let (file, _) = train(new_run(config(1), cpu()));
     let checkpoint = Checkpoint::from_bytes(&file).unwrap();
     let config = checkpoint.meta.config.clone().validate().unwrap();
-    let (mut run, _commands) = Run::resume(&checkpoint, config, pictures(11), cpu()).unwrap();
+    let (mut run, _commands) = Run::resume(&checkpoint, config, pictures(11), cpu(), None).unwrap();
     let mut warned = false;
     while let Some(event) = block_on(run.next()) {
         warned |= matches!(&event, Event::Warning { message } if message.contains("other pictures"));

@@ -31,7 +31,7 @@ macro_rules! on_devices {
 pub(crate) use on_devices;
 
 use burn::tensor::Device;
-use checks::{convolutions, penalties, r3gan};
+use checks::{convolutions, penalties, projected, r3gan};
 use file::Golden;
 use futures_lite::future::block_on;
 
@@ -41,6 +41,10 @@ on_devices! {
     r1_r2_matches => golden_r1_r2_on_the_cpu, golden_r1_r2_on_a_gpu;
     r1_dcgan_nobn_matches => golden_r1_dcgan_nobn_on_the_cpu, golden_r1_dcgan_nobn_on_a_gpu;
     r3gan_steps_match => golden_r3gan_steps_on_the_cpu, golden_r3gan_steps_on_a_gpu;
+    lite0_taps_match => golden_lite0_taps_on_the_cpu, golden_lite0_taps_on_a_gpu;
+    projected_mix_matches => golden_projected_mix_on_the_cpu, golden_projected_mix_on_a_gpu;
+    projected_steps_match => golden_projected_steps_on_the_cpu, golden_projected_steps_on_a_gpu;
+    projected_heads_match => golden_projected_heads_on_the_cpu, golden_projected_heads_on_a_gpu;
 }
 
 fn conv2d_matches(device: &Device) {
@@ -58,6 +62,28 @@ fn r1_r2_matches(device: &Device) {
 
 fn r1_dcgan_nobn_matches(device: &Device) {
     Golden::load_all("r1_dcgan_nobn").iter().for_each(|golden| block_on(penalties::r1_dcgan_nobn(golden, device)));
+}
+
+fn lite0_taps_match(device: &Device) {
+    let Some(weights) = crate::support::lite0() else { return };
+    let goldens = Golden::load_all_if_known("lite0_taps");
+    goldens.iter().for_each(|golden| block_on(projected::taps(golden, &weights, device)));
+}
+
+fn projected_steps_match(device: &Device) {
+    let Some(weights) = crate::support::lite0() else { return };
+    let goldens = Golden::load_all_if_known("projected_step");
+    goldens.iter().for_each(|golden| block_on(projected::steps(golden, &weights, device)));
+}
+
+fn projected_mix_matches(device: &Device) {
+    let goldens = Golden::load_all_if_known("projected_mix");
+    goldens.iter().for_each(|golden| block_on(projected::mixing(golden, device)));
+}
+
+fn projected_heads_match(device: &Device) {
+    let goldens = Golden::load_all_if_known("projected_heads");
+    goldens.iter().for_each(|golden| block_on(projected::heads(golden, device)));
 }
 
 fn r3gan_steps_match(device: &Device) {

@@ -58,7 +58,7 @@ fn imported_networks_compute_what_pytorchs_do() {
     let checkpoint = Checkpoint::from_bytes(&checkpoint.to_bytes()).unwrap();
     let device = cpu().device;
     let z = Tensor::<2>::from_data(TensorData::new(expected("z"), [1, 4]), &device);
-    let trainer = restore_trainer(&checkpoint, &config.validate().unwrap(), &device).unwrap();
+    let trainer = restore_trainer(&checkpoint, &config.validate().unwrap(), None, &device).unwrap();
     let images = trainer.generator_ema.module().forward(z, None);
     assert_eq!(images.dims(), [1, 3, 32, 32]);
     // Two orders of summation of a few hundred float32 products.
@@ -77,7 +77,7 @@ fn an_imported_checkpoint_trains_on_any_pictures_without_a_warning() {
     config.train.length = Length::Steps(3);
     config.train.batch = 4;
     config.output.grid = 4;
-    let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), pictures(10), cpu()).unwrap();
+    let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), pictures(10), cpu(), None).unwrap();
     let mut last = None;
     while let Some(event) = block_on(run.next()) {
         match event {

@@ -4,15 +4,18 @@
 
 mod augment;
 mod batch_norm;
+mod bilinear;
 mod checkpoint;
 mod convolution;
 mod data;
 mod golden;
 mod import;
-mod leaky_relu;
+mod inverted_residual;
 mod pixels;
 mod platform;
+mod projected;
 mod properties;
+mod rectifier;
 mod resample;
 mod run;
 mod support;

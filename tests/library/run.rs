@@ -14,7 +14,7 @@ use crate::support::{cpu, gpu, pictures, tiny_config};
 
 /// Every event until the end; the closure may send commands on the way.
 fn play(config: RunConfig, mut on_event: impl FnMut(&Event, &async_channel::Sender<Command>)) -> Vec<Event> {
-    let (mut run, commands) = Run::new(config.validate().unwrap(), pictures(10), cpu()).unwrap();
+    let (mut run, commands) = Run::new(config.validate().unwrap(), pictures(10), cpu(), None).unwrap();
     let mut events = Vec::new();
     while let Some(event) = block_on(run.next()) {
         on_event(&event, &commands);
@@ -253,7 +253,7 @@ fn each_command_is_answered() {
 
 #[test]
 fn a_paused_run_stops_when_nobody_is_left_to_resume_it() {
-    let (mut run, commands) = Run::new(tiny_config(1000).validate().unwrap(), pictures(10), cpu()).unwrap();
+    let (mut run, commands) = Run::new(tiny_config(1000).validate().unwrap(), pictures(10), cpu(), None).unwrap();
     commands.try_send(Command::Pause).unwrap();
     drop(commands);
     let mut events = Vec::new();
@@ -349,7 +349,7 @@ fn each_network_learns_against_the_other() {
     (config.train.generator_lr, config.train.discriminator_lr) = (5e-3, STILL);
     config.train.length = Length::Steps(120);
     let config = config.validate().unwrap();
-    let (mut run, _commands) = Run::resume(&checkpoint.unwrap(), config, pictures(10), cpu()).unwrap();
+    let (mut run, _commands) = Run::resume(&checkpoint.unwrap(), config, pictures(10), cpu(), None).unwrap();
     let events: Vec<_> = std::iter::from_fn(|| block_on(run.next())).collect();
     let losses: Vec<f32> = series(&events).get(LOSS_G).skip(60).map(|(_, loss)| loss).collect();
     // A generator that draws the discriminator's idea of real pictures loses less than ln 2 = 0.693.
@@ -360,7 +360,7 @@ fn each_network_learns_against_the_other() {
 fn the_same_seed_trains_the_same_on_a_gpu_within_rounding() {
     let Some(gpu) = gpu() else { return };
     let losses = |device| {
-        let (mut run, _commands) = Run::new(tiny_config(4).validate().unwrap(), pictures(10), device).unwrap();
+        let (mut run, _commands) = Run::new(tiny_config(4).validate().unwrap(), pictures(10), device, None).unwrap();
         let events: Vec<_> = std::iter::from_fn(|| block_on(run.next())).collect();
         let series = series(&events);
         [LOSS_D, LOSS_G].iter().flat_map(|name| series.get(name).map(|(_, loss)| loss)).collect::<Vec<_>>()

@@ -1,11 +1,13 @@
 //! What every test here shares: devices, tolerances, and a small data set.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use futures_lite::future::block_on;
-use whelp::config::{Length, RunConfig};
+use whelp::config::{Length, RunConfig, Taps};
 use whelp::data::{Dataset, DatasetBuilder};
 use whelp::device::{self, DeviceChoice, OpenDevice};
+use whelp::features::{self, Pretrained};
 use whelp::random::{Random, Stream};
 
 /// burn's flex.
@@ -76,4 +78,33 @@ pub fn tiny_config(steps: u64) -> RunConfig {
     config.output.sample_steps = None;
     config.output.checkpoint_steps = None;
     config
+}
+
+/// The weights of EfficientNet-Lite0 before they were rounded to float16, as the set-up put them into the cache.
+///
+/// `cargo xtask test` installs them and sets `WHELP_REQUIRE_LITE0`, so that there nothing is skipped.
+pub fn lite0() -> Option<Vec<u8>> {
+    asset("lite0.safetensors")
+}
+
+/// The weights that a projected discriminator with early taps needs.
+pub fn backbone() -> Option<Pretrained> {
+    let files = features::lite0::files_of(Taps::Early).iter().map(|name| asset(name)).collect::<Option<Vec<_>>>()?;
+    features::backbone(&files).unwrap()
+}
+
+fn asset(name: &str) -> Option<Vec<u8>> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("WHELP_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("whelp")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/whelp")));
+    let path = cache.expect("a home folder").join("assets").join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if std::env::var_os("WHELP_REQUIRE_LITE0").is_some() => panic!("{}: {error}", path.display()),
+        Err(error) => {
+            eprintln!("not tested: {}: {error}; run `cargo xtask setup`", path.display());
+            None
+        }
+    }
 }

@@ -55,7 +55,7 @@ fn train(run: (Run, async_channel::Sender<whelp::protocol::Command>)) -> (Vec<u8
 }
 
 fn start(config: RunConfig) -> (Vec<u8>, Vec<[f32; 2]>) {
-    train(Run::new(config.validate().unwrap(), pictures(10), cpu()).unwrap())
+    train(Run::new(config.validate().unwrap(), pictures(10), cpu(), None).unwrap())
 }
 
 fn tensors(file: &[u8]) -> Vec<HostTensor> {
@@ -95,7 +95,7 @@ fn each_network_of_every_family_learns_by_every_loss() {
         };
 
         (config.train.generator_lr, config.train.discriminator_lr) = (0.0, lr);
-        let mut trainer = Trainer::new(&config, data.summary().kind(), &cpu().device);
+        let mut trainer = Trainer::new(&config, data.summary().kind(), None, &cpu().device).unwrap();
         fall("the discriminator", &losses(&mut trainer, &batch, |stats| stats.loss_d));
 
         (config.train.generator_lr, config.train.discriminator_lr) = (lr, 0.0);
@@ -128,7 +128,7 @@ fn every_family_trains_at_256_pixels() {
                 classes: None,
                 z: Tensor::from_data(TensorData::new(noise(Stream::Latents, 2 * 8), [2, 8]), device),
             };
-            let stats = Trainer::new(&config, kind, device).step(batch);
+            let stats = Trainer::new(&config, kind, None, device).unwrap().step(batch);
             assert_eq!(stats.fake.dims(), [2, 3, 256, 256]);
             block_on(read_values([stats.loss_d, stats.loss_g])).unwrap().concat()
         };
@@ -159,7 +159,7 @@ fn small_gans_learn_the_colour_of_their_pictures() {
         config.train.ema_half_life_kimg = 0.1;
         config.schedule = ScheduleConfig::default();
         let kind = data.summary().kind();
-        let mut trainer = Trainer::new(&config, kind, &cpu().device);
+        let mut trainer = Trainer::new(&config, kind, None, &cpu().device).unwrap();
         // How far the mean colour of the generated pictures is from that of the real ones, and how much they differ.
         let drawn = |trainer: &Trainer| {
             let sampler = Sampler::new(trainer.generator_ema.module().valid(), &config, kind);
@@ -211,7 +211,7 @@ fn r3gan_resumes_bit_for_bit() {
     let checkpoint = Checkpoint::from_bytes(&half).unwrap();
     assert_eq!(checkpoint.meta.adaptive.as_ref().unwrap().mean_signs.len(), 2);
     let config = r3gan(10).validate().unwrap();
-    let (resumed, _) = train(Run::resume(&checkpoint, config, pictures(10), cpu()).unwrap());
+    let (resumed, _) = train(Run::resume(&checkpoint, config, pictures(10), cpu(), None).unwrap());
     assert_eq!(tensors(&resumed), tensors(&straight));
     let adaptive = |file: &[u8]| Checkpoint::from_bytes(file).unwrap().meta.adaptive.unwrap();
     assert_eq!(adaptive(&resumed), adaptive(&straight));
@@ -222,7 +222,7 @@ fn r3gan_resumes_bit_for_bit() {
 fn r3gan_takes_the_same_steps_on_a_gpu() {
     let Some(gpu) = gpu() else { return };
     let (_, want) = start(r3gan(3));
-    let (_, got) = train(Run::new(r3gan(3).validate().unwrap(), pictures(10), gpu).unwrap());
+    let (_, got) = train(Run::new(r3gan(3).validate().unwrap(), pictures(10), gpu, None).unwrap());
     for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
         assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{got} instead of {want}");
     }
@@ -262,6 +262,6 @@ fn what_does_not_go_together_is_refused() {
     assert_eq!(norm, "train.r1_gamma needs model.discriminator_norm=none");
     let mut config = r3gan(1);
     config.model.conditional = true;
-    let error = Run::new(config.validate().unwrap(), pictures(4), cpu()).unwrap_err().to_string();
+    let error = Run::new(config.validate().unwrap(), pictures(4), cpu(), None).unwrap_err().to_string();
     assert!(error.starts_with("model.conditional needs pictures with classes"), "{error}");
 }

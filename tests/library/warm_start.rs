@@ -57,7 +57,7 @@ fn last_checkpoint(events: &[Event]) -> Checkpoint {
 }
 
 fn trained(config: RunConfig) -> Checkpoint {
-    last_checkpoint(&events(Run::new(config.validate().unwrap(), pictures(10), cpu()).unwrap().0))
+    last_checkpoint(&events(Run::new(config.validate().unwrap(), pictures(10), cpu(), None).unwrap().0))
 }
 
 /// What a warm start at `resolution` gives.
@@ -67,7 +67,7 @@ fn begun(checkpoint: &Checkpoint, resolution: usize) -> WarmStart {
     asked.set_resolution(resolution);
     asked.seed = 5;
     let config = own.warm_started(&asked).unwrap().validate().unwrap();
-    warm_start(checkpoint, &config, RGB, &cpu().device).unwrap()
+    warm_start(checkpoint, &config, RGB, None, &cpu().device).unwrap()
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -97,7 +97,7 @@ fn logits(trainer: &Trainer, pictures: Tensor<4>) -> Vec<f32> {
 #[test]
 fn a_warm_start_draws_the_checkpoints_pictures_with_new_optimizers_at_step_0() {
     let checkpoint = trained(r3gan(3));
-    let WarmStart { trainer, notes } = begun(&checkpoint, 32);
+    let WarmStart { trainer, notes, .. } = begun(&checkpoint, 32);
     assert!(notes.is_empty(), "{notes:?}");
     assert_eq!((trainer.step, trainer.nimg), (0, 0));
     for adam in [&trainer.generator_adam, &trainer.discriminator_adam] {
@@ -155,7 +155,7 @@ fn a_larger_network_trains_and_grows_again() {
     let mut asked = own.clone();
     asked.set_resolution(64);
     let config = own.warm_started(&asked).unwrap().validate().unwrap();
-    let (run, _commands) = Run::warm_start(&checkpoint, config.clone(), data.clone(), cpu()).unwrap();
+    let (run, _commands) = Run::warm_start(&checkpoint, config.clone(), data.clone(), cpu(), None).unwrap();
     let events = events(run);
     let started = events.iter().find_map(|event| match event {
         Event::Started { progress, .. } => Some(progress.step),
@@ -164,7 +164,7 @@ fn a_larger_network_trains_and_grows_again() {
     assert_eq!(started, Some(0));
     let larger = last_checkpoint(&events);
     assert_eq!((larger.meta.progress.step, larger.meta.config.model.narrow_stages), (2, 2));
-    Run::resume(&larger, config, data, cpu()).unwrap();
+    Run::resume(&larger, config, data, cpu(), None).unwrap();
     assert_eq!(begun(&larger, 128).notes, [""; 0]);
 }
 
@@ -172,12 +172,12 @@ fn a_larger_network_trains_and_grows_again() {
 fn a_checkpoint_for_drawing_begins_with_a_new_discriminator_and_says_so() {
     let checkpoint = trained(r3gan(3));
     let config = checkpoint.meta.config.clone().validate().unwrap();
-    let WarmStart { trainer, notes } =
-        warm_start(&checkpoint.clone().for_drawing(), &config, RGB, &cpu().device).unwrap();
+    let WarmStart { trainer, notes, .. } =
+        warm_start(&checkpoint.clone().for_drawing(), &config, RGB, None, &cpu().device).unwrap();
     assert_eq!(notes, ["the checkpoint has no discriminator, so training begins with a new one"]);
     let [learnt, average] = both(&trainer).map(values);
     assert_eq!(learnt, average, "both begin with the average");
-    let (run, _commands) = Run::warm_start(&checkpoint.for_drawing(), config, pictures(10), cpu()).unwrap();
+    let (run, _commands) = Run::warm_start(&checkpoint.for_drawing(), config, pictures(10), cpu(), None).unwrap();
     assert!(events(run).iter().any(|event| matches!(event, Event::Warning { message } if *message == notes[0])));
 }
 
@@ -196,7 +196,7 @@ fn tensors_of_the_discriminator_that_do_not_fit_begin_anew_and_are_named() {
 fn what_does_not_fit_is_an_error_that_names_it() {
     let checkpoint = trained(r3gan(1));
     let config = checkpoint.meta.config.clone().validate().unwrap();
-    let start = |checkpoint: &Checkpoint| warm_start(checkpoint, &config, RGB, &cpu().device).unwrap_err();
+    let start = |checkpoint: &Checkpoint| warm_start(checkpoint, &config, RGB, None, &cpu().device).unwrap_err();
     let mut damaged = checkpoint.clone();
     damaged.tensors.remove("generator.basis");
     assert!(matches!(start(&damaged), CheckpointError::Missing { name } if name == "generator.basis"));
@@ -207,7 +207,7 @@ fn what_does_not_fit_is_an_error_that_names_it() {
 
     let run = |checkpoint: &Checkpoint, config: &RunConfig, data: DatasetBuilder| {
         let data = Arc::new(data.finish().unwrap());
-        Run::warm_start(checkpoint, config.clone().validate().unwrap(), data, cpu()).map(drop).unwrap_err()
+        Run::warm_start(checkpoint, config.clone().validate().unwrap(), data, cpu(), None).map(drop).unwrap_err()
     };
     let mut grey = checkpoint.clone();
     grey.meta.data.channels = 1;
@@ -232,7 +232,7 @@ fn what_does_not_fit_is_an_error_that_names_it() {
 fn unchanged(mut config: RunConfig, count: usize) -> Vec<String> {
     config.train.freeze_d = count;
     let data = pictures(10);
-    let mut trainer = Trainer::new(&config, data.summary().kind(), &cpu().device);
+    let mut trainer = Trainer::new(&config, data.summary().kind(), None, &cpu().device).unwrap();
     let bits = |trainer: &Trainer| {
         let tensors = weights::collect(&trainer.discriminator).into_iter().filter(|tensor| !tensor.is_buffer);
         let (names, tensors): (Vec<_>, Vec<_>) = tensors.map(|tensor| (tensor.name, tensor.values)).unzip();
@@ -272,7 +272,7 @@ fn frozen_stages_of_the_discriminator_keep_every_bit_and_the_others_learn() {
         let found = unchanged(config.clone(), 2);
         let is_frozen = |name: &String| frozen.iter().any(|part| name.starts_with(part));
         assert!(found.iter().all(is_frozen), "{architecture:?}: {found:?}");
-        let trainer = Trainer::new(&config, RGB, &cpu().device);
+        let trainer = Trainer::new(&config, RGB, None, &cpu().device).unwrap();
         let all = weights::collect(&trainer.discriminator).into_iter().filter(|tensor| !tensor.is_buffer);
         assert_eq!(found.len(), all.filter(|tensor| is_frozen(&tensor.name)).count(), "{architecture:?}: {found:?}");
     }

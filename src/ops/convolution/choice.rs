@@ -6,8 +6,9 @@ use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
 use burn::tensor::Tensor;
 use burn::tensor::module as burn_convolutions;
+use burn::tensor::ops::PadMode;
 
-use super::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
+use super::{Convolution, conv_transpose2d, conv2d, conv2d_same, conv2d_weight_gradient, same_padding};
 
 /// The functions that layers convolve with.
 ///
@@ -17,6 +18,8 @@ use super::{Convolution, conv_transpose2d, conv2d, conv2d_weight_gradient};
 pub struct Convolutions {
     /// As [`conv2d`].
     pub conv2d: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, Convolution) -> Tensor<4>,
+    /// As [`conv2d_same`].
+    pub conv2d_same: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, usize, usize) -> Tensor<4>,
     /// As [`conv_transpose2d`].
     pub conv_transpose2d: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, Convolution, usize) -> Tensor<4>,
     /// As [`conv2d_weight_gradient`].
@@ -30,11 +33,15 @@ thread_local! {
 
 impl Convolutions {
     /// Whelp's own. Layers have these unless they are built by [`Self::build`].
-    pub const WHELP: Self = Self { conv2d, conv_transpose2d, weight_gradient: conv2d_weight_gradient };
+    pub const WHELP: Self = Self { conv2d, conv2d_same, conv_transpose2d, weight_gradient: conv2d_weight_gradient };
 
     /// burn's, on every device.
-    pub const BURN: Self =
-        Self { conv2d: burn_conv2d, conv_transpose2d: burn_conv_transpose2d, weight_gradient: burn_weight_gradient };
+    pub const BURN: Self = Self {
+        conv2d: burn_conv2d,
+        conv2d_same: burn_conv2d_same,
+        conv_transpose2d: burn_conv_transpose2d,
+        weight_gradient: burn_weight_gradient,
+    };
 
     /// Runs `build`, and has all layers that it builds on this thread compute with these functions for as long as they
     /// live.
@@ -58,6 +65,21 @@ impl Convolutions {
 
 fn burn_conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, convolution: Convolution) -> Tensor<4> {
     burn_convolutions::conv2d(input, weight, bias, convolution.to_burn())
+}
+
+/// burn pads both sides alike, so the zeros are added beforehand.
+fn burn_conv2d_same(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    groups: usize,
+) -> Tensor<4> {
+    let [[_, _, height, width], [_, _, kernel_height, kernel_width]] = [input.dims(), weight.dims()];
+    let [above, below] = same_padding(height, kernel_height, stride);
+    let [left, right] = same_padding(width, kernel_width, stride);
+    let padded = input.pad((left, right, above, below), PadMode::Constant(0.0));
+    burn_conv2d(padded, weight, bias, Convolution { stride, padding: 0, groups })
 }
 
 fn burn_conv_transpose2d(

@@ -21,7 +21,10 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 pub use choice::Convolutions;
-use geometry::Geometry;
+#[cfg(feature = "flex")]
+pub(super) use cpu::Prepared;
+pub(super) use geometry::Geometry;
+use geometry::same_padding;
 
 /// How a kernel moves over its input. Stride and padding are the same along both axes; there is no dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,29 @@ impl Convolution {
 /// If the shapes do not fit each other, or the kernel is larger than the padded input.
 pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, convolution: Convolution) -> Tensor<4> {
     let geometry = Geometry::forward(input.dims(), weight.dims(), convolution);
+    let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), geometry);
+    with_bias(Tensor::from_dispatch(output), bias)
+}
+
+/// Cross-correlation with TensorFlow's padding "SAME": of the zeros that an output of `ceil(length / stride)` needs, half
+/// are before the input, and the other half behind it, with one more if their number is odd.
+///
+/// # Shapes
+/// - `input`: `[batch, channels_in, height, width]`
+/// - `weight`: `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+/// - `bias`: `[channels_out]`
+/// - returns: `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`
+///
+/// # Panics
+/// If the shapes do not fit each other.
+pub fn conv2d_same(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    groups: usize,
+) -> Tensor<4> {
+    let geometry = Geometry::same(input.dims(), weight.dims(), stride, groups);
     let output = Dispatch::convolve(input.into_dispatch(), weight.into_dispatch(), geometry);
     with_bias(Tensor::from_dispatch(output), bias)
 }

@@ -77,7 +77,7 @@ fn trainer(golden: &Golden, device: &Device) -> Trainer {
     config.train.adam_eps = golden.number("/optimizer/eps");
     let kind = PictureKind { channels, classes: 0 };
     let generator = load(Generator::new(&config, kind, &autodiff), "g", golden, device);
-    let discriminator = load(Discriminator::new(&config, kind, &autodiff), "d", golden, device);
+    let discriminator = load(Discriminator::new(&config, kind, None, &autodiff).unwrap(), "d", golden, device);
     Trainer::from_networks(generator, discriminator, &config)
 }
 

@@ -134,7 +134,7 @@ fn launches(paths: &Paths) -> Result<Vec<Measurement>> {
     Ok(vec![count("dcgan64", &format!(" (limit {LAUNCH_LIMIT})"))?, count("r3gan-small", "")?])
 }
 
-/// How fast each of DCGAN's convolutions is: on the processor, on the graphics device there is, and on the browser's
+/// How fast single convolutions are, those of DCGAN and depthwise ones of EfficientNet-Lite0: on the processor, on the graphics device there is, and on the browser's
 /// software for machines without one.
 fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
     let swiftshader = browser::find_swiftshader().context("the browser brings no SwiftShader")?;
@@ -148,7 +148,10 @@ fn convolutions(paths: &Paths) -> Result<Vec<Measurement>> {
             let (forward, input) = (number(speeds, "forward")?, number(speeds, "input_gradient")?);
             let weight = number(speeds, "weight_gradient")?;
             measurements.push(Measurement {
-                name: format!("convolution of {} by {}, stride 2, {name}", speeds["input"], speeds["weight"]),
+                name: format!(
+                    "convolution of {} by {}, stride {}, {name}",
+                    speeds["input"], speeds["weight"], speeds["stride"]
+                ),
                 value: format!("forward {forward:.1}, input gradient {input:.1}, weight gradient {weight:.1} GFLOP/s"),
             });
         }

@@ -11,6 +11,7 @@ pub mod browser;
 mod cargo_tool;
 mod dogs;
 mod fashion;
+pub mod lite0;
 mod mosaic;
 mod npm;
 mod vulkan;
@@ -55,6 +56,7 @@ pub fn bundling_parts(paths: &Paths) -> Result<Parts> {
     Ok(vec![
         Box::new(npm::NpmPackages),
         Box::new(dogs::BuiltInDogs),
+        Box::new(lite0::Lite0),
         Box::new(CargoTool::trunk()),
         Box::new(CargoTool::wasm_bindgen(paths)?),
     ])
@@ -62,7 +64,12 @@ pub fn bundling_parts(paths: &Paths) -> Result<Parts> {
 
 /// What only the tests need.
 pub fn test_parts() -> Parts {
-    vec![Box::new(vulkan::SoftwareVulkan), Box::new(fashion::FashionMnist), Box::new(browser::Chromium)]
+    vec![
+        Box::new(vulkan::SoftwareVulkan),
+        Box::new(fashion::FashionMnist),
+        Box::new(lite0::Lite0),
+        Box::new(browser::Chromium),
+    ]
 }
 
 /// Puts everything in its place; the first thing that cannot be had ends it. The tools are shared by all checkouts, so one

@@ -11,7 +11,7 @@ use crate::files::{copy_different, write_if_different};
 use crate::paths::Paths;
 use crate::process::{run_watched, tool, with_log};
 use crate::programs::{self, Device, GOLDEN, TRAINER};
-use crate::setup::{self, browser};
+use crate::setup::{self, browser, lite0};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail, ensure};
@@ -140,10 +140,14 @@ const REQUIRE_GPU_VARIABLE: &str = "WHELP_REQUIRE_GPU";
 /// The same of FashionMNIST.
 const REQUIRE_FASHION_MNIST_VARIABLE: &str = "WHELP_REQUIRE_FASHION_MNIST";
 
+/// And of the frozen network's weights.
+const REQUIRE_LITE0_VARIABLE: &str = "WHELP_REQUIRE_LITE0";
+
 /// In the release profile, because burn without optimisation is too slow to test. This compiles the terminal program too.
 fn native_tests(paths: &Paths, count: &mut Count) -> Result<()> {
     native(&["test", "--no-fail-fast"], paths, |command| {
-        command.envs([REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE].map(|name| (name, "1")));
+        let required = [REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE, REQUIRE_LITE0_VARIABLE];
+        command.envs(required.map(|name| (name, "1")));
         let succeeded = run_watched(command, |line| *count += Count::from_cargo_line(line))?;
         ensure!(succeeded && count.failed == 0, "the tests did not compile, or {} of them failed", count.failed);
         Ok(())
@@ -163,7 +167,8 @@ fn browser_tests(paths: &Paths, count: &mut Count) -> Result<()> {
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report)
         .env(browser::BROWSER_VARIABLE, chromium)
         .env(build::PROGRAM_VARIABLE, build::program(paths))
-        .env(GOLDEN_PROGRAM_VARIABLE, golden_program(paths));
+        .env(GOLDEN_PROGRAM_VARIABLE, golden_program(paths))
+        .env(lite0::WHOLE_FILE_VARIABLE, lite0::whole_file(paths));
     let succeeded = run_watched(&mut command, |_| ())?;
     let text = std::fs::read_to_string(&report).context("Playwright ended without a report")?;
     *count += Count::from_playwright_report(&text)?;

@@ -1,20 +1,22 @@
 //! The three sums on flex, burn's CPU backend.
 //!
-//! There are two implementations: [`planar`], whose vectors hold neighbouring pixels, where stride and width allow it,
-//! and [`blocked`], whose vectors hold channels, for all others. Depthwise convolutions stay burn's.
+//! There are four implementations: [`depthwise`] where every channel has a kernel of its own, [`planar`], whose vectors
+//! hold neighbouring pixels, where stride and width allow it, [`planar::Pointwise`] for 1x1 kernels over small maps, and
+//! [`blocked`], whose vectors hold channels, for all others.
 
 mod blocked;
+mod depthwise;
+mod layout;
+mod phases;
 mod planar;
+mod prepared;
 mod vectors;
-mod with_burn;
 
 use burn::backend::Flex;
-use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::DType;
 
-use blocked::{Pass, weight_gradient};
 use planar::Planar;
+pub use prepared::Prepared;
 
 use super::ConvolutionBackend;
 use super::geometry::Geometry;
@@ -22,46 +24,29 @@ use crate::ops::flex::{tensor, values};
 
 impl ConvolutionBackend for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::convolve(x, weight, geometry);
-        }
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let (x, weight) = (values(&x), values(&weight));
-        let y = match Planar::forward(&geometry) {
-            Some(planar) => planar.convolve(&geometry, weight, x),
-            None => Pass::forward(&geometry, weight).run(x),
-        };
+        let y = Prepared::forward(&geometry, weight).run(x);
         tensor(y, geometry.output_shape())
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&y, &geometry) {
-            return with_burn::convolve_transposed(y, weight, geometry);
-        }
         let (y, weight) = (y.to_contiguous(), weight.to_contiguous());
         let (y, weight) = (values(&y), values(&weight));
-        let x = match Planar::transposed(&geometry) {
-            Some(planar) => planar.convolve_transposed(&geometry, weight, y),
-            None => Pass::transposed(&geometry, weight).run(y),
-        };
+        let x = Prepared::transposed(&geometry, weight).run(y);
         tensor(x, geometry.input_shape())
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if is_for_burn(&x, &geometry) {
-            return with_burn::correlate(x, y, geometry);
-        }
         let (x, y) = (x.to_contiguous(), y.to_contiguous());
         let (x, y) = (values(&x), values(&y));
-        let gradient = match Planar::forward(&geometry) {
-            Some(planar) => planar.correlate(&geometry, x, y),
-            None => weight_gradient(&geometry, x, y),
+        let gradient = if geometry.is_depthwise() {
+            depthwise::weight_gradient(&geometry, x, y)
+        } else if let Some(planar) = Planar::forward(&geometry) {
+            planar.correlate(&geometry, x, y)
+        } else {
+            blocked::weight_gradient(&geometry, x, y)
         };
         tensor(gradient, geometry.weight_shape())
     }
-}
-
-/// Depthwise convolutions would leave all lanes of a block empty but one.
-fn is_for_burn(tensor: &FlexTensor, geometry: &Geometry) -> bool {
-    tensor.dtype() != DType::F32 || geometry.group_channels() == [1, 1]
 }

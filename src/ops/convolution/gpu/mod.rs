@@ -1,5 +1,6 @@
 //! The three sums on graphics devices.
 
+mod depthwise;
 mod kernels;
 mod product;
 #[cfg(test)]
@@ -38,6 +39,9 @@ impl ConvolutionBackend for Cube {
 }
 
 fn convolve(x: CubeTensor, weight: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if geometry.is_depthwise() {
+        return depthwise::convolve(x, weight, &geometry);
+    }
     if let Some(halves) = geometry.halves(most) {
         let part = |(images, half): (Range<usize>, _)| convolve(narrow(&x, images), weight.clone(), half, most);
         return Cube::float_cat(halves.map(part).into(), 0);
@@ -48,6 +52,9 @@ fn convolve(x: CubeTensor, weight: CubeTensor, geometry: Geometry, most: usize) 
 }
 
 fn convolve_transposed(y: CubeTensor, weight: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if geometry.is_depthwise() {
+        return depthwise::convolve_transposed(y, weight, &geometry);
+    }
     if let Some(halves) = geometry.halves(most) {
         let part =
             |(images, half): (Range<usize>, _)| convolve_transposed(narrow(&y, images), weight.clone(), half, most);
@@ -59,6 +66,9 @@ fn convolve_transposed(y: CubeTensor, weight: CubeTensor, geometry: Geometry, mo
 }
 
 fn correlate(x: CubeTensor, y: CubeTensor, geometry: Geometry, most: usize) -> CubeTensor {
+    if geometry.is_depthwise() {
+        return depthwise::correlate(x, y, &geometry);
+    }
     if let Some(halves) = geometry.halves(most) {
         let part =
             |(images, half): (Range<usize>, _)| correlate(narrow(&x, images.clone()), narrow(&y, images), half, most);

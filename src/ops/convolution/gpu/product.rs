@@ -8,7 +8,6 @@ use super::kernels::{
     product_in_shared_memory, reduce_splits,
 };
 use super::tile::Tile;
-use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
 
@@ -56,8 +55,7 @@ fn whole(length: usize, values: usize) -> SplitK {
 impl Product {
     /// Rows are channels of the output and columns its pixels. k is a value of the kernel.
     pub fn forward(geometry: &Geometry) -> Self {
-        let Geometry { convolution: Convolution { stride, padding, .. }, batch, channels, kernel, input, output } =
-            *geometry;
+        let Geometry { stride, padding, batch, channels, kernel, input, output, .. } = *geometry;
         let [depth, outputs] = geometry.group_channels();
         let length = depth * geometry.area();
         let values = geometry.output_shape().iter().product();
@@ -78,7 +76,8 @@ impl Product {
                 k_outer: number(area(input)),
                 column_step: number(stride),
                 column_outer: number(channels[0] * area(input)),
-                origin: number(padding).wrapping_neg(),
+                top: number(padding[0]).wrapping_neg(),
+                left: number(padding[1]).wrapping_neg(),
                 map: Extent::new(input),
                 group: number(depth * area(input)),
             },
@@ -95,7 +94,7 @@ impl Product {
     /// Rows are channels of the input and columns pixels of one of its phases. k is a value of the kernel that meets
     /// them.
     pub fn transposed(geometry: &Geometry) -> Self {
-        let Geometry { convolution: Convolution { stride, .. }, batch, channels, kernel, input, output } = *geometry;
+        let Geometry { stride, batch, channels, kernel, input, output, .. } = *geometry;
         let [depth, outputs] = geometry.group_channels();
         // The largest phase: others may have a row or a column less.
         let phase = input.map(|length| length.div_ceil(stride));
@@ -117,7 +116,8 @@ impl Product {
                 k_outer: number(area(output)),
                 column_step: 1,
                 column_outer: number(channels[1] * area(output)),
-                origin: 0,
+                top: 0,
+                left: 0,
                 map: Extent::new(output),
                 group: number(outputs * area(output)),
             },
@@ -133,8 +133,7 @@ impl Product {
 
     /// Rows are channels of the output and columns values of the kernel. k is a pixel of the output.
     pub fn weight_gradient(geometry: &Geometry) -> Self {
-        let Geometry { convolution: Convolution { stride, padding, .. }, batch, channels, kernel, input, output } =
-            *geometry;
+        let Geometry { stride, padding, batch, channels, kernel, input, output, .. } = *geometry;
         let [depth, outputs] = geometry.group_channels();
         let columns = depth * geometry.area();
         let length = batch * area(output);
@@ -156,7 +155,8 @@ impl Product {
                 k_outer: number(channels[0] * area(input)),
                 column_step: 1,
                 column_outer: number(area(input)),
-                origin: number(padding).wrapping_neg(),
+                top: number(padding[0]).wrapping_neg(),
+                left: number(padding[1]).wrapping_neg(),
                 map: Extent::new(input),
                 group: number(depth * area(input)),
             },
@@ -213,9 +213,7 @@ impl Product {
 
     /// With the kernel for software devices whose planes have `software` units, or with the one for hardware.
     pub fn launch_for(&self, software: Option<usize>, matrix: CubeTensor, maps: CubeTensor, target: &CubeTensor) {
-        let Geometry {
-            convolution: Convolution { stride, groups, .. }, kernel, input: map_in, output: map_out, ..
-        } = self.geometry;
+        let Geometry { stride, groups, kernel, input: map_in, output: map_out, .. } = self.geometry;
         let client = target.client.clone();
         let (tile, busy) = match software {
             None => {
@@ -261,10 +259,10 @@ impl Product {
 }
 
 fn phases(geometry: &Geometry, target: [usize; 2]) -> Phases {
-    let Convolution { stride, padding, .. } = geometry.convolution;
     Phases {
-        stride: number(stride),
-        padding: number(padding),
+        stride: number(geometry.stride),
+        top: number(geometry.padding[0]),
+        left: number(geometry.padding[1]),
         kernel: Extent::new(geometry.kernel),
         target: Extent::new(target),
     }

@@ -6,7 +6,7 @@ mod checks;
 use std::cell::RefCell;
 
 use checks::file::Golden;
-use checks::{convolutions, penalties, r3gan};
+use checks::{convolutions, penalties, projected, r3gan};
 use wasm_bindgen::prelude::*;
 use whelp::device::{self, DeviceChoice, DeviceError, OpenDevice};
 
@@ -46,11 +46,12 @@ async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
 }
 
 /// Computes a golden file's outputs on a device (`wgpu` or `cpu`) and compares them; returns the device's description.
+/// `weights` are those of EfficientNet-Lite0 as float32, for the files that need it.
 ///
 /// # Panics
 /// At the first number that is off.
 #[wasm_bindgen]
-pub async fn check(device: String, name: String, bytes: Vec<u8>) -> Result<String, JsError> {
+pub async fn check(device: String, name: String, bytes: Vec<u8>, weights: Vec<u8>) -> Result<String, JsError> {
     let opened = open(device.parse()?).await?;
     let golden = Golden::new(&name, bytes);
     let device = &opened.device;
@@ -60,6 +61,10 @@ pub async fn check(device: String, name: String, bytes: Vec<u8>) -> Result<Strin
         name if name.starts_with("r1_r2") => penalties::r1_r2(&golden, device).await,
         name if name.starts_with("r1_dcgan_nobn") => penalties::r1_dcgan_nobn(&golden, device).await,
         name if name.starts_with("r3gan_step") => r3gan::steps(&golden, device).await,
+        name if name.starts_with("lite0_taps") => projected::taps(&golden, &weights, device).await,
+        name if name.starts_with("projected_mix") => projected::mixing(&golden, device).await,
+        name if name.starts_with("projected_heads") => projected::heads(&golden, device).await,
+        name if name.starts_with("projected_step") => projected::steps(&golden, &weights, device).await,
         other => return Err(JsError::new(&format!("{other}: nothing checks this golden file here"))),
     }
     Ok(opened.description)

@@ -4,4 +4,5 @@
 pub mod convolutions;
 pub mod file;
 pub mod penalties;
+pub mod projected;
 pub mod r3gan;

@@ -2,16 +2,15 @@
 //! while they are in the cache, and copied back.
 
 mod kernel;
-mod layout;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use kernel::{Products, Sum};
-use layout::Frame;
 
+use super::layout::{self, Frame};
+use super::phases::{Phase, Phases};
 use super::vectors::LANES;
-use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk, threads};
 
@@ -24,121 +23,54 @@ thread_local! {
     static SCRATCH: Cell<[Vec<f32>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
-/// The padded input that the kernel moves over.
-fn frame(geometry: &Geometry) -> Frame {
-    let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
-    let padded = [0, 1].map(|axis| (output[axis] - 1) * stride + kernel[axis]);
-    Frame { size: input, before: [padding; 2], padded }
-}
-
 /// A convolution or a transposed one: a sum over taps and channels for every pixel of the result.
 pub struct Pass {
-    batch: usize,
     groups: usize,
     /// Channels of one group, in and out.
     channels: [usize; 2],
-    source: Frame,
-    /// Height and width of the result.
-    target: [usize; 2],
-    /// Pixels of the source from one pixel of a phase to the next.
-    stride: usize,
-    /// Pixels of the result from one pixel of a phase to the next.
-    spread: usize,
-    phases: Vec<Phase>,
+    phases: Phases,
+    /// One for each phase.
+    packed: Vec<Packed>,
 }
 
-/// The pixels of the result whose sums have the same taps. A convolution has one phase, a transposed one `stride²`.
-struct Phase {
+/// What the sums of a phase are made with.
+struct Packed {
+    /// The place of each tap's input.
     taps: Vec<usize>,
-    /// Row and column of the first pixel.
-    origin: [usize; 2],
-    /// Rows and columns of the phase.
-    size: [usize; 2],
     /// `[group][block out][block in][tap][channel in][LANES]`
     weights: Vec<f32>,
-}
-
-/// One phase of a transposed convolution along one axis, and the kernel's positions that meet it.
-struct AxisPhase {
-    /// The first position; the others follow `stride` apart.
-    kernel: usize,
-    count: usize,
-    /// Where the first position's input is, in pixels from the phase's own.
-    shift: usize,
-    /// Pixels of the phase.
-    length: usize,
 }
 
 impl Pass {
     /// For a convolution.
     pub fn forward(geometry: &Geometry, weight: &[f32]) -> Self {
-        let Geometry { convolution: Convolution { stride, groups, .. }, kernel, output, .. } = *geometry;
         let channels @ [depth, _] = geometry.group_channels();
-        let source = frame(geometry);
-        let positions = (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| [y, x]));
-        let phase = Phase {
-            taps: positions.map(|[y, x]| (y * source.padded[1] + x) * LANES).collect(),
-            origin: [0, 0],
-            size: output,
-            weights: pack(weight, groups, channels, 0..geometry.area(), |out, channel| {
-                (out * depth + channel) * geometry.area()
-            }),
-        };
-        Self { batch: geometry.batch, groups, channels, source, target: output, stride, spread: 1, phases: vec![phase] }
+        let at = |out, channel| (out * depth + channel) * geometry.area();
+        Self::new(geometry, channels, Phases::forward(geometry), weight, at)
     }
 
-    /// For the gradient of a convolution's input. Each of the `stride²` phases of the result is a convolution of stride
-    /// 1 with some of the kernel's positions.
+    /// For the gradient of a convolution's input.
     pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Self {
-        let Geometry { convolution: Convolution { stride, padding, groups }, kernel, input, output, .. } = *geometry;
         let [depth, channels_out] = geometry.group_channels();
-        // input i + padding = output o · stride + kernel k
-        let axis = |axis: usize| -> Vec<AxisPhase> {
-            let phase = |first: usize| {
-                let first_kernel = (first + padding) % stride;
-                AxisPhase {
-                    kernel: first_kernel,
-                    count: kernel[axis].saturating_sub(first_kernel).div_ceil(stride),
-                    shift: (first + padding) / stride,
-                    length: input[axis].saturating_sub(first).div_ceil(stride),
-                }
-            };
-            (0..stride).map(phase).collect()
-        };
-        let axes = [axis(0), axis(1)];
-        let most = |axis: usize, of: fn(&AxisPhase) -> usize| axes[axis].iter().map(of).max().unwrap_or(0);
-        let before = [0, 1].map(|axis| most(axis, |phase| phase.count.saturating_sub(1 + phase.shift)));
-        let padded = [0, 1].map(|axis| before[axis] + most(axis, |phase| phase.length + phase.shift));
+        let at = |out, channel| (channel * depth + out) * geometry.area();
+        Self::new(geometry, [channels_out, depth], Phases::transposed(geometry), weight, at)
+    }
 
-        let mut phases = Vec::new();
-        for (first_row, rows) in axes[0].iter().enumerate() {
-            for (first_column, columns) in axes[1].iter().enumerate() {
-                let pairs = (0..rows.count).flat_map(|y| (0..columns.count).map(move |x| [y, x]));
-                let place = |[y, x]: [usize; 2]| {
-                    ((rows.shift + before[0] - y) * padded[1] + columns.shift + before[1] - x) * LANES
-                };
-                let position =
-                    |[y, x]: [usize; 2]| (rows.kernel + stride * y) * kernel[1] + columns.kernel + stride * x;
-                phases.push(Phase {
-                    taps: pairs.clone().map(place).collect(),
-                    origin: [first_row, first_column],
-                    size: [rows.length, columns.length],
-                    weights: pack(weight, groups, [channels_out, depth], pairs.map(position), |out, channel| {
-                        (channel * depth + out) * geometry.area()
-                    }),
-                });
-            }
-        }
-        Self {
-            batch: geometry.batch,
-            groups,
-            channels: [channels_out, depth],
-            source: Frame { size: output, before, padded },
-            target: input,
-            stride: 1,
-            spread: stride,
-            phases,
-        }
+    /// `at` as for [`pack`].
+    fn new(
+        geometry: &Geometry,
+        channels: [usize; 2],
+        phases: Phases,
+        weight: &[f32],
+        at: impl Fn(usize, usize) -> usize + Send + Sync,
+    ) -> Self {
+        let groups = geometry.groups;
+        let packed = |phase: &Phase| Packed {
+            taps: phase.taps.iter().map(|tap| phases.source.place(tap.at)).collect(),
+            weights: pack(weight, groups, channels, phase.taps.iter().map(|tap| tap.position), &at),
+        };
+        let packed = phases.phases.iter().map(packed).collect();
+        Self { groups, channels, phases, packed }
     }
 
     /// Computes the result.
@@ -148,18 +80,21 @@ impl Pass {
     /// - returns: `[batch, groups · channels out, height, width]`, with the size of the result
     pub fn run(&self, source: &[f32]) -> Vec<f32> {
         let [channels_in, channels_out] = self.channels;
-        let plane = self.source.plane() * layout::count(channels_in);
-        let image = self.groups * channels_out * self.target[0] * self.target[1];
+        let frame = self.phases.source;
+        let area = self.phases.target[0] * self.phases.target[1];
+        let plane = frame.plane() * layout::count(channels_in);
+        let image = self.groups * channels_out * area;
+        let source_image = self.groups * channels_in * frame.size[0] * frame.size[1];
+        let batch = source.len() / source_image;
         // Several small images share a pass over the weights.
-        let images = (CACHED / plane.max(1)).clamp(1, self.batch.div_ceil(threads()));
-        let source_image = source.len() / self.batch;
+        let images = (CACHED / plane.max(1)).clamp(1, batch.div_ceil(threads()));
         let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
             let count = target.len() / image;
             let source = &source[index * images * source_image..][..count * source_image];
             let [mut planes, mut sums] = SCRATCH.take();
             planes.resize(plane * count, 0.0);
-            sums.resize(self.target[0] * self.target[1] * LANES, 0.0);
-            if !self.source.is_bare() || !channels_in.is_multiple_of(LANES) {
+            sums.resize(area * LANES, 0.0);
+            if !frame.is_bare() || !channels_in.is_multiple_of(LANES) {
                 planes.fill(0.0);
             }
             for group in 0..self.groups {
@@ -175,36 +110,38 @@ impl Pass {
             SCRATCH.set([planes, sums]);
         };
         // SAFETY: every block of every group of every image is copied out.
-        unsafe { collect_chunks(self.batch * image, image * images, part) }
+        unsafe { collect_chunks(batch * image, image * images, part) }
     }
 
     /// Copies the channels of one group of one image into blocks.
     fn copy_in(&self, group: usize, image: &[f32], planes: &mut [f32]) {
         let [channels, _] = self.channels;
-        let area = self.source.size[0] * self.source.size[1];
+        let frame = self.phases.source;
+        let area = frame.size[0] * frame.size[1];
         let maps = &image[group * channels * area..][..channels * area];
-        for (maps, plane) in maps.chunks(LANES * area).zip(planes.chunks_mut(self.source.plane())) {
-            self.source.copy_in(maps, plane);
+        for (maps, plane) in maps.chunks(LANES * area).zip(planes.chunks_mut(frame.plane())) {
+            frame.copy_in(maps, plane);
         }
     }
 
     /// Computes one block of channels of the result of one image.
     fn sum(&self, group: usize, block: usize, planes: &[f32], sums: &mut [f32], image: &mut [MaybeUninit<f32>]) {
         let [depth, channels_out] = self.channels;
-        let area = self.target[0] * self.target[1];
-        for phase in &self.phases {
-            let size = depth * phase.taps.len() * LANES;
+        let Phases { source, target: [height, width], stride, spread, ref phases } = self.phases;
+        let area = height * width;
+        for (phase, Packed { taps, weights }) in phases.iter().zip(&self.packed) {
+            let size = depth * taps.len() * LANES;
             let sum = Sum {
                 size: phase.size,
                 depth,
-                plane: self.source.plane(),
-                taps: &phase.taps,
-                weights: &phase.weights[(group * layout::count(channels_out) + block) * size..][..size],
-                row: self.stride * self.source.padded[1] * LANES,
-                stride: self.stride,
-                step: [self.spread * self.target[1] * LANES, self.spread * LANES],
+                plane: source.plane(),
+                taps,
+                weights: &weights[(group * layout::count(channels_out) + block) * size..][..size],
+                row: stride * source.padded[1] * LANES,
+                stride,
+                step: [spread * width * LANES, spread * LANES],
             };
-            let origin = (phase.origin[0] * self.target[1] + phase.origin[1]) * LANES;
+            let origin = (phase.origin[0] * width + phase.origin[1]) * LANES;
             sum.run(planes, sums.get_mut(origin..).unwrap_or_default());
         }
         let lanes = LANES.min(channels_out - block * LANES);
@@ -252,10 +189,10 @@ fn pack(
 /// - `y`: `[batch, channels out, height, width]`, with the size of the output
 /// - returns: `[channels out, channels in / groups, kernel height, kernel width]`
 pub fn weight_gradient(geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
-    let Geometry { convolution: Convolution { stride, groups, .. }, batch, kernel, output, .. } = *geometry;
+    let Geometry { stride, groups, batch, kernel, output, .. } = *geometry;
     let [channels_in, channels_out] = geometry.group_channels();
     let [blocks_in, blocks_out] = [channels_in, channels_out].map(layout::count);
-    let frame = frame(geometry);
+    let frame = Phases::forward(geometry).source;
     let bare = Frame::bare(output);
     let (x, y) = (in_blocks(x, channels_in, frame), in_blocks(y, channels_out, bare));
 

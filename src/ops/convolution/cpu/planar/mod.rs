@@ -1,15 +1,18 @@
 //! Convolutions over maps that are wide enough to fill vectors with neighbouring pixels. Values keep their order in
 //! memory, except that a stride splits the columns; a 1x1 convolution reads its input without a copy.
 
+mod frame;
 mod kernel;
+mod pointwise;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
+pub use frame::Frame;
 use kernel::{Rows, TILE};
+pub use pointwise::Pointwise;
 
 use super::vectors::LANES;
-use crate::ops::convolution::Convolution;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::parallel::{collect_chunks, for_each_chunk};
 
@@ -20,79 +23,6 @@ const IMAGES: usize = 4;
 thread_local! {
     /// The padded maps of the last convolution, kept because new memory would have to be cleared.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
-/// A map inside a plane that pads it with zeros. With a stride, the plane has `stride²` parts, and a part holds every
-/// `stride`-th pixel along both axes. All pixels that one tap meets are then neighbours in one part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Frame {
-    /// Height and width of a map.
-    size: [usize; 2],
-    /// Zeros above and on the left.
-    before: [usize; 2],
-    stride: usize,
-    /// Height and width of one part. A map that does not fit is cut off.
-    part: [usize; 2],
-}
-
-impl Frame {
-    fn area(&self) -> usize {
-        self.size[0] * self.size[1]
-    }
-
-    fn plane(&self) -> usize {
-        self.stride * self.stride * self.part[0] * self.part[1]
-    }
-
-    /// The place of a tap's input for the first output pixel.
-    fn place(&self, [y, x]: [usize; 2]) -> usize {
-        let part = y % self.stride * self.stride + x % self.stride;
-        (part * self.part[0] + y / self.stride) * self.part[1] + x / self.stride
-    }
-
-    /// The maps themselves, if they need no padding. Else padded copies in `planes`.
-    fn pad<'a>(&self, maps: &'a [f32], planes: &'a mut Vec<f32>) -> &'a [f32] {
-        if self.part == self.size && self.before == [0, 0] && self.stride == 1 {
-            return maps;
-        }
-        planes.resize(maps.len() / self.area() * self.plane(), 0.0);
-        for (map, plane) in maps.chunks(self.area()).zip(planes.chunks_mut(self.plane())) {
-            self.copy(map, plane);
-        }
-        planes
-    }
-
-    fn copy(&self, map: &[f32], plane: &mut [f32]) {
-        for (index, part) in plane.chunks_mut(self.part[0] * self.part[1]).enumerate() {
-            let (first_row, first_column) = (index / self.stride, index % self.stride);
-            for (y, row) in part.chunks_mut(self.part[1]).enumerate() {
-                let y = (y * self.stride + first_row).checked_sub(self.before[0]);
-                match y.filter(|y| *y < self.size[0]) {
-                    Some(y) => self.copy_row(&map[y * self.size[1]..][..self.size[1]], first_column, row),
-                    None => row.fill(0.0),
-                }
-            }
-        }
-    }
-
-    fn copy_row(&self, source: &[f32], first_column: usize, row: &mut [f32]) {
-        // The first place of the row that has a pixel of the source, and that pixel.
-        let start = self.before[1].saturating_sub(first_column).div_ceil(self.stride).min(row.len());
-        let (zeros, values) = row.split_at_mut(start);
-        zeros.fill(0.0);
-        let first = (start * self.stride + first_column).saturating_sub(self.before[1]);
-        let source = source.get(first..).unwrap_or_default();
-        let count = source.len().div_ceil(self.stride).min(values.len());
-        let (values, zeros) = values.split_at_mut(count);
-        if self.stride == 1 {
-            values.copy_from_slice(&source[..count]);
-        } else {
-            for (value, pixel) in values.iter_mut().zip(source.iter().step_by(self.stride)) {
-                *value = *pixel;
-            }
-        }
-        zeros.fill(0.0);
-    }
 }
 
 /// A convolution or a transposed one with stride 1, group by group.
@@ -112,21 +42,21 @@ pub struct Planar {
 impl Planar {
     /// For a convolution, or `None` if [`blocked`](super::blocked) is faster or its width does not fill vectors.
     pub fn forward(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
+        let Geometry { stride, padding, kernel, input, output, .. } = *geometry;
         let [channels, _] = geometry.group_channels();
         // Splitting columns costs more than lanes of a block that stay empty, unless most of them do.
         if stride > 1 && 2 * channels > LANES {
             return None;
         }
         let part = [0, 1].map(|axis| output[axis] + kernel[axis].div_ceil(stride) - 1);
-        let frame = Frame { size: input, before: [padding; 2], stride, part };
+        let frame = Frame { size: input, before: padding, stride, part };
         Self::new(geometry, channels, frame, output, |position| position)
     }
 
     /// For the gradient of a convolution's input, likewise: a convolution with the kernel rotated by 180°.
     pub fn transposed(geometry: &Geometry) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, input, output, .. } = *geometry;
-        let before = kernel.map(|kernel| kernel.checked_sub(1 + padding));
+        let Geometry { stride, padding, kernel, input, output, .. } = *geometry;
+        let before = [0, 1].map(|axis| kernel[axis].checked_sub(1 + padding[axis]));
         let ([Some(above), Some(left)], 1) = (before, stride) else {
             return None;
         };
@@ -143,9 +73,8 @@ impl Planar {
         size: [usize; 2],
         position: impl Fn([usize; 2]) -> [usize; 2],
     ) -> Option<Self> {
-        let Geometry { convolution: Convolution { stride, padding, .. }, kernel, .. } = *geometry;
-        let is_pointwise = kernel == [1, 1] && padding == 0 && stride == 1;
-        let size = if is_pointwise { [1, size[0] * size[1]] } else { size };
+        let kernel = geometry.kernel;
+        let size = if geometry.is_pointwise() { [1, size[0] * size[1]] } else { size };
         if !size[1].is_multiple_of(LANES) || size.contains(&0) {
             return None;
         }
@@ -166,60 +95,12 @@ impl Planar {
         self.size[0] * self.size[1]
     }
 
-    /// Computes the result.
-    ///
-    /// # Shapes
-    /// - `weights`: `[groups, channels out / TILE, rows, TILE]`, rounded up to whole tiles
-    /// - `source`: `[batch, groups, channels in, height, width]`
-    /// - returns: `[batch, groups, channels out, height, width]`
-    fn run(&self, weights: &[f32], source: &[f32], [groups, channels_out]: [usize; 2]) -> Vec<f32> {
-        let maps = self.channels * self.source.area();
-        let result = channels_out * self.area();
-        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
-            let mut planes = SCRATCH.take();
-            let source = source[index * groups * maps..].chunks(maps);
-            let weights = weights.chunks(weights.len() / groups);
-            for ((maps, weights), target) in source.zip(weights).zip(target.chunks_mut(result)) {
-                self.rows().multiply(weights, self.source.pad(maps, &mut planes), target);
-            }
-            SCRATCH.set(planes);
-        };
-        // SAFETY: all runs of all channels of all groups are written.
-        unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
-    }
-
-    /// `y = w * x`, for [`Planar::forward`].
-    ///
-    /// # Shapes
-    /// Those of the geometry.
-    pub fn convolve(&self, geometry: &Geometry, weight: &[f32], x: &[f32]) -> Vec<f32> {
-        let [_, channels_out] = geometry.group_channels();
-        let count = self.places.len();
-        let weights = pack(geometry, [count, channels_out], |group, row, channel| {
-            weight[(group * channels_out + channel) * count + row]
-        });
-        self.run(&weights, x, [geometry.convolution.groups, channels_out])
-    }
-
-    /// `∂⟨y, w * x⟩ / ∂x`, for [`Planar::transposed`].
-    ///
-    /// # Shapes
-    /// Those of the geometry.
-    pub fn convolve_transposed(&self, geometry: &Geometry, weight: &[f32], y: &[f32]) -> Vec<f32> {
-        let [depth, channels_out] = geometry.group_channels();
-        let area = geometry.area();
-        let weights = pack(geometry, [self.places.len(), depth], |group, row, channel| {
-            weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
-        });
-        self.run(&weights, y, [geometry.convolution.groups, depth])
-    }
-
     /// `∂⟨y, w * x⟩ / ∂w`, for [`Planar::forward`].
     ///
     /// # Shapes
     /// Those of the geometry.
     pub fn correlate(&self, geometry: &Geometry, x: &[f32], y: &[f32]) -> Vec<f32> {
-        let groups = geometry.convolution.groups;
+        let groups = geometry.groups;
         let [_, channels_out] = geometry.group_channels();
         let [maps, gradient] = [self.channels * self.source.area(), channels_out * self.area()];
         let sums = channels_out * self.places.len();
@@ -247,9 +128,65 @@ impl Planar {
     }
 }
 
+/// A convolution or a transposed one, with its weights.
+pub struct Pass {
+    planar: Planar,
+    groups: usize,
+    /// Channels out of one group.
+    channels_out: usize,
+    /// `[groups, channels out / TILE, rows, TILE]`, rounded up to whole tiles.
+    weights: Vec<f32>,
+}
+
+impl Pass {
+    /// `y = w * x`, or `None` as for [`Planar::forward`].
+    pub fn forward(geometry: &Geometry, weight: &[f32]) -> Option<Self> {
+        let planar = Planar::forward(geometry)?;
+        let [_, channels_out] = geometry.group_channels();
+        let count = planar.places.len();
+        let weights = pack(geometry, [count, channels_out], |group, row, channel| {
+            weight[(group * channels_out + channel) * count + row]
+        });
+        Some(Self { planar, groups: geometry.groups, channels_out, weights })
+    }
+
+    /// `∂⟨y, w * x⟩ / ∂x`, or `None` as for [`Planar::transposed`].
+    pub fn transposed(geometry: &Geometry, weight: &[f32]) -> Option<Self> {
+        let planar = Planar::transposed(geometry)?;
+        let [depth, channels_out] = geometry.group_channels();
+        let area = geometry.area();
+        let weights = pack(geometry, [planar.places.len(), depth], |group, row, channel| {
+            weight[((group * channels_out + row / area) * depth + channel) * area + row % area]
+        });
+        Some(Self { planar, groups: geometry.groups, channels_out: depth, weights })
+    }
+
+    /// Computes the result.
+    ///
+    /// # Shapes
+    /// - `source`: `[batch, groups, channels in, height, width]`
+    /// - returns: `[batch, groups, channels out, height, width]`
+    pub fn run(&self, source: &[f32]) -> Vec<f32> {
+        let Self { planar, groups, channels_out, weights } = self;
+        let maps = planar.channels * planar.source.area();
+        let result = channels_out * planar.area();
+        let part = |index: usize, target: &mut [MaybeUninit<f32>]| {
+            let mut planes = SCRATCH.take();
+            let source = source[index * groups * maps..].chunks(maps);
+            let weights = weights.chunks(weights.len() / groups);
+            for ((maps, weights), target) in source.zip(weights).zip(target.chunks_mut(result)) {
+                planar.rows().multiply(weights, planar.source.pad(maps, &mut planes), target);
+            }
+            SCRATCH.set(planes);
+        };
+        // SAFETY: all runs of all channels of all groups are written.
+        unsafe { collect_chunks(source.len() / maps * result, groups * result, part) }
+    }
+}
+
 /// The weights of all groups in the order in which they are used, with zeros where the last tile has no channel.
 fn pack(geometry: &Geometry, [rows, channels]: [usize; 2], weight: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
-    let groups = geometry.convolution.groups;
+    let groups = geometry.groups;
     let tiles = channels.div_ceil(TILE);
     let mut packed = Vec::with_capacity(groups * tiles * rows * TILE);
     for group in 0..groups {

@@ -76,8 +76,9 @@ pub struct Patches {
     pub column_step: u32,
     /// Stride of a column's outer axis.
     pub column_outer: u32,
-    /// Where the patch of the first column begins, in pixels along x and y alike. May be negative: it wraps around.
-    pub origin: u32,
+    /// Row and column where the patch of the first column begins. May be negative: they wrap around.
+    pub top: u32,
+    pub left: u32,
     /// Size of a map. What lies outside is 0.
     pub map: Extent,
     /// Stride from one group of channels to the next.
@@ -89,7 +90,9 @@ pub struct Patches {
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub struct Phases {
     pub stride: u32,
-    pub padding: u32,
+    /// Zeros above the target's maps and on their left.
+    pub top: u32,
+    pub left: u32,
     /// Size of the whole kernel.
     pub kernel: Extent,
     /// Size of the target's maps.
@@ -112,7 +115,8 @@ impl ImplicitProduct {
             target: target.to_launch(),
             phases: PhasesLaunch {
                 stride: phases.stride,
-                padding: phases.padding,
+                top: phases.top,
+                left: phases.left,
                 kernel: phases.kernel.to_launch(),
                 target: phases.target.to_launch(),
             },
@@ -140,7 +144,7 @@ impl Operand {
 
 impl Patches {
     fn to_launch(self) -> PatchesLaunch {
-        let Self { k_step, k_outer, column_step, column_outer, origin, map, group } = self;
-        PatchesLaunch { k_step, k_outer, column_step, column_outer, origin, map: map.to_launch(), group }
+        let Self { k_step, k_outer, column_step, column_outer, top, left, map, group } = self;
+        PatchesLaunch { k_step, k_outer, column_step, column_outer, top, left, map: map.to_launch(), group }
     }
 }

@@ -32,8 +32,8 @@ pub fn phase_of(at: &ImplicitProduct, cube: u32, #[comptime] has_phases: bool) -
         let row = cube % phases / at.phases.stride;
         let column = cube % phases % at.phases.stride;
         // The first row and column of the kernel that meet this phase; the others follow `stride` apart.
-        let kernel_row = (row + at.phases.padding) % at.phases.stride;
-        let kernel_column = (column + at.phases.padding) % at.phases.stride;
+        let kernel_row = (row + at.phases.top) % at.phases.stride;
+        let kernel_column = (column + at.phases.left) % at.phases.stride;
         let k_height = (at.phases.kernel.height + at.phases.stride - 1u32 - kernel_row) / at.phases.stride;
         let k_width = (at.phases.kernel.width + at.phases.stride - 1u32 - kernel_column) / at.phases.stride;
         Phase {
@@ -44,8 +44,8 @@ pub fn phase_of(at: &ImplicitProduct, cube: u32, #[comptime] has_phases: bool) -
             k_height,
             length: at.length * k_height * k_width,
             matrix: group * at.matrix.group + kernel_row * at.phases.kernel.width + kernel_column,
-            top: (row + at.phases.padding) / at.phases.stride,
-            left: (column + at.phases.padding) / at.phases.stride,
+            top: (row + at.phases.top) / at.phases.stride,
+            left: (column + at.phases.left) / at.phases.stride,
         }
     } else {
         Phase {
@@ -56,8 +56,8 @@ pub fn phase_of(at: &ImplicitProduct, cube: u32, #[comptime] has_phases: bool) -
             k_height: at.k.height,
             length: at.length,
             matrix: cube * at.matrix.group,
-            top: at.patches.origin,
-            left: at.patches.origin,
+            top: at.patches.top,
+            left: at.patches.left,
         }
     }
 }

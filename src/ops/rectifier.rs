@@ -1,4 +1,4 @@
-//! Bias and LeakyReLU in one pass over memory. On a processor the passes are what both cost.
+//! Bias and LeakyReLU, or bias and ReLU6, in one pass over memory. On a processor the passes are what both cost.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -7,6 +7,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
+
+/// The largest value of a ReLU6.
+pub(super) const CEILING: f32 = 6.0;
 
 /// `y = x + bias` where that is positive, else `slope (x + bias)`.
 ///
@@ -19,7 +22,21 @@ use burn::tensor::Tensor;
 /// If `slope` is not positive: the gradient is found from the sign of y, which must be that of `x + bias`.
 pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
     assert!(slope > 0.0, "a LeakyReLU with slope {slope}; it must be positive");
-    Tensor::from_dispatch(Dispatch::leaky_relu_of_sum(x.into_dispatch(), bias.into_dispatch(), slope))
+    of_sum(x, bias, Rectifier::LeakyRelu { slope })
+}
+
+/// `y = min(max(x + bias, 0), 6)`. The gradient passes where 0 < y < 6.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+/// - `bias`: `[channels]`
+/// - returns: the shape of `x`
+pub fn relu6(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    of_sum(x, bias, Rectifier::Relu6)
+}
+
+fn of_sum(x: Tensor<4>, bias: Tensor<1>, rectifier: Rectifier) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::rectifier_of_sum(x.into_dispatch(), bias.into_dispatch(), rectifier))
 }
 
 /// The directional derivative of [`leaky_relu`] along `t`: `t` where the output `y` is positive, else `slope t`. `y` is
@@ -28,21 +45,31 @@ pub fn leaky_relu(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
 /// # Shapes
 /// `t`, `y` and the result have the same shape.
 pub fn leaky_relu_tangent<const D: usize>(t: Tensor<D>, y: Tensor<D>, slope: f32) -> Tensor<D> {
-    Tensor::from_dispatch(Dispatch::leaky_relu_gate(t.into_dispatch(), y.into_dispatch(), slope))
+    let rectifier = Rectifier::LeakyRelu { slope };
+    Tensor::from_dispatch(Dispatch::rectifier_gate(t.into_dispatch(), y.into_dispatch(), rectifier))
 }
 
-/// [`leaky_relu`] on a backend.
+/// A piecewise linear function whose derivative is known from its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rectifier {
+    /// `x` where that is positive, else `slope x`.
+    LeakyRelu { slope: f32 },
+    /// `min(max(x, 0), 6)`
+    Relu6,
+}
+
+/// Rectifiers on a backend.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(any(feature = "wgpu", feature = "cuda")),
     Autodiff,
 )]
-pub trait LeakyReluBackend: Backend {
-    /// See [`leaky_relu`].
-    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+pub trait RectifierBackend: Backend {
+    /// The rectifier's values at `x + bias`. See [`leaky_relu`] and [`relu6`].
+    fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self>;
 
-    /// See [`leaky_relu_tangent`].
-    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+    /// `t` times the rectifier's derivative, where its value is `y`. See [`leaky_relu_tangent`].
+    fn rectifier_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self>;
 
     /// The sum of each channel over the batch and its pixels: `[channels]`. The gradient of the bias.
     fn channel_sums(x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -53,26 +80,36 @@ mod cpu {
     use burn::backend::Flex;
     use burn::backend::tensor::FloatTensor;
 
-    use super::LeakyReluBackend;
+    use super::{CEILING, Rectifier, RectifierBackend};
     use crate::ops::flex::{tensor, values};
     use crate::ops::parallel::{for_each_chunk, sums, zip, zip_maps};
 
-    impl LeakyReluBackend for Flex {
-        fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+    impl RectifierBackend for Flex {
+        fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
             let shape: [usize; 4] = x.layout().shape().dims();
             let [_, channels, height, width] = shape;
             let [x, bias] = [x, bias].map(|tensor| tensor.to_contiguous());
-            let bias = values(&bias);
-            let y = zip_maps([values(&x)], height * width, |map| {
-                let bias = bias[map % channels];
-                move |[x]| (x + bias) * factor(x + bias, slope)
-            });
+            let (x, bias) = (values(&x), values(&bias));
+            let y = match rectifier {
+                Rectifier::LeakyRelu { slope } => zip_maps([x], height * width, |map| {
+                    let bias = bias[map % channels];
+                    move |[x]| (x + bias) * factor(x + bias, slope)
+                }),
+                Rectifier::Relu6 => zip_maps([x], height * width, |map| {
+                    let bias = bias[map % channels];
+                    move |[x]| relu6(x + bias)
+                }),
+            };
             tensor(y, shape)
         }
 
-        fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        fn rectifier_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
             let (t, y) = (t.to_contiguous(), y.to_contiguous());
-            let gated = zip([values(&t), values(&y)], move |[t, y]| t * factor(y, slope));
+            let slices = [values(&t), values(&y)];
+            let gated = match rectifier {
+                Rectifier::LeakyRelu { slope } => zip(slices, move |[t, y]| t * factor(y, slope)),
+                Rectifier::Relu6 => zip(slices, |[t, y]| if (y > 0.0) & (y < CEILING) { t } else { 0.0 }),
+            };
             tensor(gated, t.layout().shape().clone())
         }
 
@@ -95,6 +132,13 @@ mod cpu {
     fn factor(x: f32, slope: f32) -> f32 {
         if x > 0.0 { 1.0 } else { slope }
     }
+
+    /// NaN stays NaN.
+    #[inline(always)]
+    fn relu6(x: f32) -> f32 {
+        let x = if x > CEILING { CEILING } else { x };
+        if x < 0.0 { 0.0 } else { x }
+    }
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -104,27 +148,44 @@ mod gpu {
     use burn_cubecl::cubecl;
     use cubecl::prelude::*;
 
-    use super::LeakyReluBackend;
+    use super::{CEILING, Rectifier, RectifierBackend};
     use crate::ops::gpu::{
         ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, empty_like, input, output,
         place_in_channel, unit_per_value,
     };
 
-    /// A unit for each value.
-    #[cube(launch_unchecked)]
-    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], sizes: ChannelSizes, slope: f32) {
-        if ABSOLUTE_POS < x.len() {
-            let sum = x[ABSOLUTE_POS] + bias[channel_of(ABSOLUTE_POS as u32, &sizes) as usize];
-            y[ABSOLUTE_POS] = select(sum > 0.0f32, sum, sum * slope);
+    /// What a kernel takes for a rectifier: its slope below 0, and whether it is a ReLU6.
+    fn arguments(rectifier: Rectifier) -> (f32, bool) {
+        match rectifier {
+            Rectifier::LeakyRelu { slope } => (slope, false),
+            Rectifier::Relu6 => (0.0, true),
         }
     }
 
     /// A unit for each value.
     #[cube(launch_unchecked)]
-    fn gate(t: &[f32], y: &[f32], gated: &mut [f32], slope: f32) {
+    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], sizes: ChannelSizes, slope: f32, #[comptime] is_relu6: bool) {
+        if ABSOLUTE_POS < x.len() {
+            let sum = x[ABSOLUTE_POS] + bias[channel_of(ABSOLUTE_POS as u32, &sizes) as usize];
+            if comptime!(is_relu6) {
+                let ceiling = comptime!(CEILING);
+                y[ABSOLUTE_POS] = select(sum < 0.0f32, 0.0f32, select(sum > ceiling, ceiling, sum));
+            } else {
+                y[ABSOLUTE_POS] = select(sum > 0.0f32, sum, sum * slope);
+            }
+        }
+    }
+
+    /// A unit for each value.
+    #[cube(launch_unchecked)]
+    fn gate(t: &[f32], y: &[f32], gated: &mut [f32], slope: f32, #[comptime] is_relu6: bool) {
         if ABSOLUTE_POS < t.len() {
-            let t = t[ABSOLUTE_POS];
-            gated[ABSOLUTE_POS] = select(y[ABSOLUTE_POS] > 0.0f32, t, t * slope);
+            let (t, y) = (t[ABSOLUTE_POS], y[ABSOLUTE_POS]);
+            if comptime!(is_relu6) {
+                gated[ABSOLUTE_POS] = select((y > 0.0f32) & (y < comptime!(CEILING)), t, 0.0f32);
+            } else {
+                gated[ABSOLUTE_POS] = select(y > 0.0f32, t, t * slope);
+            }
         }
     }
 
@@ -142,23 +203,25 @@ mod gpu {
         }
     }
 
-    impl LeakyReluBackend for Cube {
-        fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+    impl RectifierBackend for Cube {
+        fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
             let sizes = channel_sizes(&x).to_launch();
+            let (slope, is_relu6) = arguments(rectifier);
             let y = empty_like(&x, x.meta.shape().clone());
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
             let ([x, bias], to) = ([x, bias].map(input), output(&y));
             // SAFETY: the kernel stops at the end of the input.
-            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, sizes, slope) };
+            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, sizes, slope, is_relu6) };
             y
         }
 
-        fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        fn rectifier_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
+            let (slope, is_relu6) = arguments(rectifier);
             let gated = empty_like(&t, t.meta.shape().clone());
             let (client, (cubes, cube)) = (t.client.clone(), unit_per_value(&t));
             let ([t, y], to) = ([t, y].map(input), output(&gated));
             // SAFETY: the kernel stops at the end of the input, and y has its length.
-            unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope) };
+            unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope, is_relu6) };
             gated
         }
 
@@ -175,16 +238,16 @@ mod gpu {
 }
 
 #[derive(Debug)]
-struct LeakyRelu;
+struct OfSum;
 
-impl<B: LeakyReluBackend> Backward<B, 2> for LeakyRelu {
-    /// The output and the slope.
-    type State = (FloatTensor<B>, f32);
+impl<B: RectifierBackend> Backward<B, 2> for OfSum {
+    /// The output and the rectifier.
+    type State = (FloatTensor<B>, Rectifier);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, bias_node] = ops.parents;
-        let (y, slope) = ops.state;
-        let gradient = B::leaky_relu_gate(gradients.consume::<B>(&ops.node), y, slope);
+        let (y, rectifier) = ops.state;
+        let gradient = B::rectifier_gate(gradients.consume::<B>(&ops.node), y, rectifier);
         if let Some(node) = bias_node {
             gradients.register::<B>(node.id, B::channel_sums(gradient.clone()));
         }
@@ -197,38 +260,38 @@ impl<B: LeakyReluBackend> Backward<B, 2> for LeakyRelu {
 #[derive(Debug)]
 struct Gate;
 
-impl<B: LeakyReluBackend> Backward<B, 1> for Gate {
-    type State = (FloatTensor<B>, f32);
+impl<B: RectifierBackend> Backward<B, 1> for Gate {
+    type State = (FloatTensor<B>, Rectifier);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
-        let (y, slope) = ops.state;
+        let (y, rectifier) = ops.state;
         let gradient = gradients.consume::<B>(&ops.node);
         if let Some(node) = node {
-            gradients.register::<B>(node.id, B::leaky_relu_gate(gradient, y, slope));
+            gradients.register::<B>(node.id, B::rectifier_gate(gradient, y, rectifier));
         }
     }
 }
 
-impl<B: LeakyReluBackend, C: CheckpointStrategy> LeakyReluBackend for Autodiff<B, C> {
-    fn leaky_relu_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-        let prep = LeakyRelu.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
-        let y = B::leaky_relu_of_sum(x.into_primitive(), bias.into_primitive(), slope);
+impl<B: RectifierBackend, C: CheckpointStrategy> RectifierBackend for Autodiff<B, C> {
+    fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
+        let prep = OfSum.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
+        let y = B::rectifier_of_sum(x.into_primitive(), bias.into_primitive(), rectifier);
         match prep {
-            OpsKind::Tracked(prep) => prep.finish((y.clone(), slope), y),
+            OpsKind::Tracked(prep) => prep.finish((y.clone(), rectifier), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
 
-    fn leaky_relu_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+    fn rectifier_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
         // y gets no gradient: the factor is constant in x except where it jumps.
         let y = y.into_primitive();
         match Gate.prepare::<C>([t.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let output = B::leaky_relu_gate(t.into_primitive(), y.clone(), slope);
-                prep.finish((y, slope), output)
+                let output = B::rectifier_gate(t.into_primitive(), y.clone(), rectifier);
+                prep.finish((y, rectifier), output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::leaky_relu_gate(t.into_primitive(), y, slope)),
+            OpsKind::UnTracked(prep) => prep.finish(B::rectifier_gate(t.into_primitive(), y, rectifier)),
         }
     }
 

@@ -33,6 +33,11 @@ impl Frame {
         self.padded == self.size && self.before == [0, 0]
     }
 
+    /// Where a pixel of the plane begins.
+    pub fn place(&self, [y, x]: [usize; 2]) -> usize {
+        (y * self.padded[1] + x) * LANES
+    }
+
     /// Values of the plane of one block.
     pub fn plane(&self) -> usize {
         self.padded[0] * self.padded[1] * LANES
@@ -46,15 +51,44 @@ impl Frame {
         if columns == 0 {
             return;
         }
+        let is_whole = [rows, columns] == self.size && channels.len() == LANES * height * width;
+        if is_whole && width < LANES && (height * width).is_multiple_of(FOUR) {
+            return self.copy_narrow_in(channels, plane);
+        }
         for y in 0..rows {
-            let start = ((y + self.before[0]) * self.padded[1] + self.before[1]) * LANES;
+            let start = self.place([y + self.before[0], self.before[1]]);
             let row = &mut plane[start..][..columns * LANES];
             for (index, pixels) in row.chunks_mut(LANES * LANES).enumerate() {
                 transpose_in(&channels[y * width + index * LANES..], height * width, pixels);
             }
         }
     }
+    /// Copies [`LANES`] maps whose rows may be shorter than [`FOUR`] pixels.
+    fn copy_narrow_in(&self, channels: &[f32], plane: &mut [f32]) {
+        let [height, width] = self.size;
+        let area = height * width;
+        let [mut y, mut x] = self.before;
+        for first in (0..area).step_by(FOUR) {
+            let mut pixels = [[0.0; LANES]; FOUR];
+            for lane in (0..LANES).step_by(FOUR) {
+                let part = from_fn(|i| from_fn(|j| channels[(lane + i) * area + first + j]));
+                for (pixel, values) in pixels.iter_mut().zip(transposed(part)) {
+                    pixel[lane..lane + FOUR].copy_from_slice(&values);
+                }
+            }
+            for pixel in pixels {
+                plane[self.place([y, x])..][..LANES].copy_from_slice(&pixel);
+                x += 1;
+                if x == self.before[1] + width {
+                    (y, x) = (y + 1, self.before[1]);
+                }
+            }
+        }
+    }
 }
+
+/// Pixels that are copied at once where there are fewer than [`LANES`].
+const FOUR: usize = 4;
 
 /// Gathers neighbouring pixels of channels whose maps lie `area` values apart.
 fn transpose_in(channels: &[f32], area: usize, pixels: &mut [f32]) {
@@ -84,6 +118,18 @@ pub fn copy_out(plane: &[f32], area: usize, channels: &mut [MaybeUninit<f32>]) {
                 transpose(|x| &pixels[x], &mut rows);
                 for (channel, row) in channels.chunks_mut(area).zip(&rows) {
                     *channel[start..].first_chunk_mut().expect("as many pixels") = row.map(MaybeUninit::new);
+                }
+            }
+            (_, pixels) if lanes == LANES && pixels.len().is_multiple_of(FOUR) => {
+                for (index, four) in pixels.as_chunks::<FOUR>().0.iter().enumerate() {
+                    let start = start + index * FOUR;
+                    for lane in (0..LANES).step_by(FOUR) {
+                        let part = from_fn(|i| from_fn(|j| four[i][lane + j]));
+                        let channels = channels[lane * area..].chunks_mut(area);
+                        for (channel, values) in channels.zip(transposed(part)) {
+                            *channel[start..].first_chunk_mut().expect("as many pixels") = values.map(MaybeUninit::new);
+                        }
+                    }
                 }
             }
             _ => {

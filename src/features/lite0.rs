@@ -1,0 +1,196 @@
+//! EfficientNet-Lite0: a small network for phones, trained on ImageNet.
+//!
+//! Tan & Le 2019, "EfficientNet", arXiv:1905.11946, in the variant without squeeze-and-excite and with ReLU6. Its blocks
+//! are those of MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): a 1x1 convolution to six times as many channels, a
+//! depthwise convolution, a 1x1 convolution back. Batch norm is folded into the convolutions.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::{FeatureError, Pretrained};
+use crate::config::Taps;
+use crate::models::Frozen;
+use crate::ops::{Conv, resize_bilinear};
+
+/// Its name in messages.
+pub const NAME: &str = "EfficientNet-Lite0";
+
+/// The stem and blocks 0 to 10, 1.4 MB.
+pub const EARLY_FILE: &str = "lite0-early.safetensors";
+
+/// Blocks 11 to 15, 4.5 MB.
+pub const LATE_FILE: &str = "lite0-late.safetensors";
+
+/// Repeats, kernel, stride of the first, expansion, channels out: table 1 of the paper.
+const STAGES: [(usize, usize, usize, usize, usize); 7] = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+];
+
+/// Channels of the stem.
+const STEM: usize = 32;
+
+/// A block in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct BlockSizes {
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    expansion: usize,
+    /// Whether its input is added to its result.
+    is_residual: bool,
+}
+
+fn block_sizes() -> Vec<BlockSizes> {
+    let mut channels = STEM;
+    let mut sizes = Vec::with_capacity(16);
+    for (repeats, kernel, stride, expansion, channels_out) in STAGES {
+        for repeat in 0..repeats {
+            let (stride, is_residual) = if repeat == 0 { (stride, false) } else { (1, true) };
+            sizes.push(BlockSizes { channels: [channels, channels_out], kernel, stride, expansion, is_residual });
+            channels = channels_out;
+        }
+    }
+    sizes
+}
+
+/// The blocks whose outputs are looked at, counted from 0.
+pub fn blocks_of(taps: Taps) -> &'static [usize] {
+    match taps {
+        Taps::Early => &[2, 4, 10],
+        Taps::Deep => &[2, 4, 10, 15],
+    }
+}
+
+/// The files with the weights up to the last of these taps.
+pub fn files_of(taps: Taps) -> &'static [&'static str] {
+    match taps {
+        Taps::Early => &[EARLY_FILE],
+        Taps::Deep => &[EARLY_FILE, LATE_FILE],
+    }
+}
+
+/// Channels and side of the map at each tap, for pictures of `side` pixels; the largest first.
+pub fn map_sizes(taps: Taps, side: usize) -> Vec<(usize, usize)> {
+    let mut side = side.div_ceil(2);
+    let sizes = block_sizes();
+    let mut maps = Vec::new();
+    for (block, size) in sizes.iter().enumerate() {
+        side = side.div_ceil(size.stride);
+        if blocks_of(taps).contains(&block) {
+            maps.push((size.channels[1], side));
+        }
+    }
+    maps
+}
+
+/// Numbers that one picture of `side` pixels leaves in memory for the gradient by the picture.
+pub fn kept_values(taps: Taps, side: usize) -> usize {
+    let mut side = side.div_ceil(2);
+    let mut kept = STEM * side * side;
+    let last = blocks_of(taps).last().copied().unwrap_or_default();
+    for size in &block_sizes()[..=last] {
+        let inner = size.channels[0] * size.expansion;
+        let expanded = if size.expansion > 1 { inner * side * side } else { 0 };
+        side = side.div_ceil(size.stride);
+        kept += expanded + inner * side * side;
+    }
+    kept
+}
+
+/// `project(relu6(depthwise(relu6(expand(x)))))`, plus x where the sizes allow it.
+#[derive(Module, Debug)]
+struct Block {
+    expand: Option<Conv>,
+    depthwise: Conv,
+    project: Conv,
+    is_residual: bool,
+}
+
+impl Block {
+    fn new(sizes: BlockSizes, device: &Device) -> Self {
+        let BlockSizes { channels: [channels_in, channels_out], kernel, stride, expansion, is_residual } = sizes;
+        let inner = channels_in * expansion;
+        let point = |channels| Conv::new(channels, 1, device).with_bias();
+        Self {
+            expand: (expansion > 1).then(|| point([channels_in, inner])),
+            depthwise: Conv::new([inner, inner], kernel, device)
+                .with_groups(inner)
+                .with_same_padding(stride)
+                .with_bias(),
+            project: point([inner, channels_out]),
+            is_residual,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = match &self.expand {
+            Some(expand) => expand.forward_relu6(x.clone()),
+            None => x.clone(),
+        };
+        let y = self.project.forward(self.depthwise.forward_relu6(y).into()).value;
+        if self.is_residual { x + y } else { y }
+    }
+}
+
+/// The network up to its last tap.
+#[derive(Module, Debug)]
+pub struct Lite0 {
+    stem: Conv,
+    blocks: Vec<Block>,
+    #[module(skip)]
+    taps: Taps,
+}
+
+impl Lite0 {
+    /// The network with its weights, as far as these taps need it.
+    ///
+    /// # Errors
+    /// [`FeatureError`] if a weight is missing or has another shape.
+    pub fn new(taps: Taps, weights: &Pretrained, device: &Device) -> Result<Frozen<Self>, FeatureError> {
+        let device = device.clone().inner();
+        let last = blocks_of(taps).last().copied().unwrap_or_default();
+        let network = Self {
+            stem: Conv::new([3, STEM], 3, &device).with_same_padding(2).with_bias(),
+            blocks: block_sizes()[..=last].iter().map(|sizes| Block::new(*sizes, &device)).collect(),
+            taps,
+        };
+        weights.freeze(&network, &device)
+    }
+
+    /// Outputs of the blocks at the taps, the largest map first.
+    ///
+    /// # Shapes
+    /// - `pictures`: `[batch, 3, height, width]` in [-1, 1]
+    /// - `side`: height and width that the network sees; pictures of another size are resized (bilinear)
+    /// - returns: `[batch, channels, side, side]` each, see [`map_sizes`]
+    pub fn forward(&self, pictures: Tensor<4>, side: usize) -> Vec<Tensor<4>> {
+        // It was trained on (v - 127) / 128 with v in 0..=255.
+        let input = resize_bilinear(pictures, [side; 2], 127.5 / 128.0, 0.5 / 128.0);
+        let mut x = self.stem.forward_relu6(input);
+        let mut maps = Vec::new();
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(x);
+            if blocks_of(self.taps).contains(&i) {
+                maps.push(x.clone());
+            }
+        }
+        maps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_have_the_sizes_of_the_paper() {
+        assert_eq!(map_sizes(Taps::Deep, 224), [(24, 56), (40, 28), (112, 14), (320, 7)]);
+        assert_eq!(map_sizes(Taps::Early, 64), [(24, 16), (40, 8), (112, 4)]);
+    }
+}
