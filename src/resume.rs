@@ -42,7 +42,11 @@ impl RunConfig {
     /// How often the resolution doubles from this configuration's to `resolution`.
     fn doublings(&self, resolution: usize) -> Result<usize, ConfigError> {
         let own = self.data.resolution;
-        let most = if self.model.architecture == Architecture::R3gan { 2 } else { 0 };
+        let most = match self.model.architecture {
+            // Both have R3GAN's generator.
+            Architecture::R3gan | Architecture::Projected => 2,
+            Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense => 0,
+        };
         (0..=most).find(|doublings| own << doublings == resolution).ok_or_else(|| ConfigError::Combination {
             field: "data.resolution",
             conflict: match most {
@@ -213,6 +217,8 @@ mod tests {
         large.set_resolution(64);
         assert_eq!(at(&large, 128), Ok(2));
         assert!(at(&large, 32).is_err());
+        let projected = recipes::find("projected").unwrap().config();
+        assert_eq!([32, 64, 128].map(|resolution| at(&projected, resolution)), [Ok(1), Ok(2), Ok(3)]);
         let dcgan = recipes::find("dcgan32").unwrap().config();
         assert_eq!(
             at(&dcgan, 64).unwrap_err(),

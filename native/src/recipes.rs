@@ -25,8 +25,9 @@ pub fn recipes() -> Result<Outcome, Failure> {
         println!("{}  {}: {}", line(row, &widths), recipe.summary, recipe.advice);
     }
     println!(
-        "\ngenerator, discriminator: parameters. memory: about what a step needs with colour pictures, without the \
-         pictures themselves and the program."
+        "\npixels: recipes that are not made for one size follow your pictures; their numbers here are for the built-in dogs. \
+         generator, discriminator: parameters. memory: about what a step needs with colour pictures, without the pictures \
+         themselves and the program."
     );
     Ok(Outcome::Done)
 }

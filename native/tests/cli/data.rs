@@ -247,7 +247,7 @@ fn prepared_pictures_are_kept_listed_rebuilt_and_cleared() {
         command
     };
     let check = || {
-        let output = succeed(cached(&["check", "--json"]).arg(&folder));
+        let output = succeed(cached(&["check", "--json", "--resolution", "32"]).arg(&folder));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         (report, text(&output.stderr))
     };

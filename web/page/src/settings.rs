@@ -61,8 +61,10 @@ impl Store {
 
     fn move_to(self, resolution: usize) {
         let config = self.config.get_untracked();
-        let moved = self.suggested.with_untracked(|suggested| at_resolution(config, suggested.as_ref(), resolution));
-        self.config.set(moved);
+        // A training that starts from a checkpoint needs networks of its width.
+        let has_networks = untrack(move || self.can_continue());
+        let suggested = self.suggested.get_untracked().filter(|_| !has_networks);
+        self.config.set(at_resolution(config, suggested.as_ref(), resolution));
     }
 
     /// Sets one field to a JSON value, or remembers that the field refused it.
@@ -189,8 +191,7 @@ mod tests {
     #[test]
     fn networks_of_the_suggested_size_and_the_penalties_follow_the_resolution() {
         let mut suggested = suggested();
-        (suggested.config.model.generator_width, suggested.config.model.discriminator_width) = (64, 64);
-        suggested.config.train.batch = 64;
+        recipes::r3gan::SIZES.into_iter().find(|size| size.width == 64).unwrap().apply(&mut suggested.config);
         let at_64 = at_resolution(suggested.config.clone(), Some(&suggested), 64);
         assert_eq!((at_64.model.generator_width, at_64.train.r1_gamma, at_64.data.resolution), (32, 2.0, 64));
         assert_eq!(at_resolution(at_64.clone(), Some(&suggested), 32), suggested.config, "and back");

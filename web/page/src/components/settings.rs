@@ -92,8 +92,13 @@ fn name(architecture: Architecture) -> &'static str {
     names.iter().find(|(known, _)| id == *known).map_or("", |(_, words)| words)
 }
 
+/// Its name, and its resolution if it is made for one.
 fn label(recipe: &Recipe) -> String {
-    format!("{} · {} pixels", recipe.name, recipe.config().data.resolution)
+    if recipe.fixes_resolution() {
+        format!("{} · {} pixels", recipe.name, recipe.config().data.resolution)
+    } else {
+        recipe.name.to_owned()
+    }
 }
 
 #[cfg(test)]
