@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use super::{FeatureError, Pretrained};
 use crate::config::Taps;
 use crate::models::Frozen;
-use crate::ops::{Conv, resize_bilinear};
+use crate::ops::{Conv, InvertedResidual, InvertedResidualSizes, resize_bilinear};
 
 /// Its name in messages.
 pub const NAME: &str = "EfficientNet-Lite0";
@@ -35,24 +35,15 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
 /// Channels of the stem.
 const STEM: usize = 32;
 
-/// A block in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BlockSizes {
-    channels: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    expansion: usize,
-    /// Whether its input is added to its result.
-    is_residual: bool,
-}
-
-fn block_sizes() -> Vec<BlockSizes> {
+fn block_sizes() -> Vec<InvertedResidualSizes> {
     let mut channels = STEM;
     let mut sizes = Vec::with_capacity(16);
     for (repeats, kernel, stride, expansion, channels_out) in STAGES {
         for repeat in 0..repeats {
             let (stride, is_residual) = if repeat == 0 { (stride, false) } else { (1, true) };
-            sizes.push(BlockSizes { channels: [channels, channels_out], kernel, stride, expansion, is_residual });
+            let channels_between = channels * expansion;
+            let all = [channels, channels_between, channels_out];
+            sizes.push(InvertedResidualSizes { channels: all, kernel, stride, is_residual });
             channels = channels_out;
         }
     }
@@ -83,7 +74,7 @@ pub fn map_sizes(taps: Taps, side: usize) -> Vec<(usize, usize)> {
     for (block, size) in sizes.iter().enumerate() {
         side = side.div_ceil(size.stride);
         if blocks_of(taps).contains(&block) {
-            maps.push((size.channels[1], side));
+            maps.push((size.channels[2], side));
         }
     }
     maps
@@ -95,54 +86,19 @@ pub fn kept_values(taps: Taps, side: usize) -> usize {
     let mut kept = STEM * side * side;
     let last = blocks_of(taps).last().copied().unwrap_or_default();
     for size in &block_sizes()[..=last] {
-        let inner = size.channels[0] * size.expansion;
-        let expanded = if size.expansion > 1 { inner * side * side } else { 0 };
+        let [channels, between, _] = size.channels;
+        let expanded = if between > channels { between * side * side } else { 0 };
         side = side.div_ceil(size.stride);
-        kept += expanded + inner * side * side;
+        kept += expanded + between * side * side;
     }
     kept
-}
-
-/// `project(relu6(depthwise(relu6(expand(x)))))`, plus x where the sizes allow it.
-#[derive(Module, Debug)]
-struct Block {
-    expand: Option<Conv>,
-    depthwise: Conv,
-    project: Conv,
-    is_residual: bool,
-}
-
-impl Block {
-    fn new(sizes: BlockSizes, device: &Device) -> Self {
-        let BlockSizes { channels: [channels_in, channels_out], kernel, stride, expansion, is_residual } = sizes;
-        let inner = channels_in * expansion;
-        let point = |channels| Conv::new(channels, 1, device).with_bias();
-        Self {
-            expand: (expansion > 1).then(|| point([channels_in, inner])),
-            depthwise: Conv::new([inner, inner], kernel, device)
-                .with_groups(inner)
-                .with_same_padding(stride)
-                .with_bias(),
-            project: point([inner, channels_out]),
-            is_residual,
-        }
-    }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = match &self.expand {
-            Some(expand) => expand.forward_relu6(x.clone()),
-            None => x.clone(),
-        };
-        let y = self.project.forward(self.depthwise.forward_relu6(y).into()).value;
-        if self.is_residual { x + y } else { y }
-    }
 }
 
 /// The network up to its last tap.
 #[derive(Module, Debug)]
 pub struct Lite0 {
     stem: Conv,
-    blocks: Vec<Block>,
+    blocks: Vec<InvertedResidual>,
     #[module(skip)]
     taps: Taps,
 }
@@ -157,7 +113,7 @@ impl Lite0 {
         let last = blocks_of(taps).last().copied().unwrap_or_default();
         let network = Self {
             stem: Conv::new([3, STEM], 3, &device).with_same_padding(2).with_bias(),
-            blocks: block_sizes()[..=last].iter().map(|sizes| Block::new(*sizes, &device)).collect(),
+            blocks: block_sizes()[..=last].iter().map(|sizes| InvertedResidual::new(*sizes, &device)).collect(),
             taps,
         };
         weights.freeze(&network, &device)

@@ -29,8 +29,8 @@ struct Entry {
     block: Arc<FrozenBlock>,
 }
 
-/// A network sees pictures of one size, seldom of two.
-const MOST_ENTRIES: usize = 4;
+/// A network sees pictures of one size, seldom of another.
+const MOST_ENTRIES: usize = 2;
 
 impl Entry {
     fn is_for(&self, size: [usize; 2], weights: &[FlexTensor]) -> bool {

@@ -12,7 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::ops::convolution::cpu::vectors::{LANES, load, store};
 
 /// Output channels whose weights lie next to each other.
-pub const TILE: usize = 8;
+pub const TILE: usize = 24;
 
 /// The rows of the im2col matrix.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl WithSimd for Multiply<'_> {
         unsafe {
             match S::F32_LANES {
                 16 => self.all_tiles::<S, 1, 8, 2>(simd),
-                8 => self.all_tiles::<S, 2, 4, 1>(simd),
+                8 => self.all_tiles::<S, 2, 6, 1>(simd),
                 4 => self.all_tiles::<S, 4, 2, 1>(simd),
                 _ => self.all_tiles::<S, LANES, 1, 1>(simd),
             }
@@ -139,6 +139,7 @@ impl Multiply<'_> {
                     }
                     channel += match end - channel {
                         8.. if CHANNELS >= 8 => tile!(8),
+                        6.. if CHANNELS >= 6 => tile!(6),
                         4.. if CHANNELS >= 4 => tile!(4),
                         2.. if CHANNELS >= 2 => tile!(2),
                         _ => tile!(1),
