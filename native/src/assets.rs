@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::RunConfig;
 use whelp::data::{self, DataError, Dataset, Preparation};
-use whelp::features::{self, Pretrained};
+use whelp::device::OpenDevice;
+use whelp::features::{self, FeatureError, PooledLite0, Pretrained};
 
 use crate::failure::Failure;
 
@@ -56,26 +57,39 @@ fn mosaic(file: &str, preparation: Preparation) -> Result<Dataset, Failure> {
 
 /// The weights that a run with these settings needs beside its own.
 pub fn backbone(config: &RunConfig) -> Result<Option<Pretrained>, Failure> {
+    let files = weights(features::files_needed(config), "the discriminator", "choose another --recipe")?;
+    features::backbone(&files).map_err(damaged)
+}
+
+/// EfficientNet-Lite0, to compare pictures by its features.
+pub fn pooled_lite0(device: &OpenDevice) -> Result<PooledLite0, Failure> {
+    let files = weights(&PooledLite0::FILES, "--network lite0", "choose --network cifar10")?;
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    PooledLite0::new(&files, &device.device).map_err(damaged)
+}
+
+/// Contents of files with weights, which `whose` needs; `instead` is what to do without them.
+fn weights(files: &[&str], whose: &str, instead: &str) -> Result<Vec<Vec<u8>>, Failure> {
     let read = |name: &&str| {
         let path = cache_folder().map(|folder| folder.join("assets").join(name));
         let path = path.ok_or_else(|| {
-            Failure::input(format!(
-                "{name}, weights that the discriminator needs, can't be found, because neither WHELP_CACHE, XDG_CACHE_HOME \
-                 nor HOME is set"
+            Failure::Input(format!(
+                "{name}, weights that {whose} needs, can't be found, because neither WHELP_CACHE, XDG_CACHE_HOME nor HOME is \
+                 set"
             ))
         })?;
         std::fs::read(&path).map_err(|error| {
             Failure::Input(format!(
-                "{}, weights that the discriminator needs, can't be read ({error}). Run `cargo xtask setup` once, or choose \
-                 another --recipe",
+                "{}, weights that {whose} needs, can't be read ({error}). Run `cargo xtask setup` once, or {instead}",
                 path.display()
             ))
         })
     };
-    let files: Vec<Vec<u8>> = features::files_needed(config).iter().map(read).collect::<Result<_, _>>()?;
-    features::backbone(&files).map_err(|error| {
-        Failure::Input(format!("{error}. Run `cargo xtask setup` again: it fetches the file anew if it is deleted"))
-    })
+    files.iter().map(read).collect()
+}
+
+fn damaged(error: FeatureError) -> Failure {
+    Failure::Input(format!("{error}. Run `cargo xtask setup` again: it fetches the file anew if it is deleted"))
 }
 
 fn cache_folder() -> Option<PathBuf> {

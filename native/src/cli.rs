@@ -164,7 +164,7 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
     /// Network whose features are compared
-    #[arg(long, value_name = "cifar10", default_value_t)]
+    #[arg(long, value_name = "cifar10|lite0", default_value_t)]
     pub network: NetworkChoice,
     /// Number of pictures to draw, or to take of a folder; only scores of as many pictures can be compared
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=100_000))]

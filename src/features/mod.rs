@@ -3,11 +3,13 @@
 mod cifar10;
 pub mod lite0;
 mod network;
+mod pooled_lite0;
 mod pretrained;
 
 pub use cifar10::Cifar10;
 pub use lite0::Lite0;
 pub use network::{FeatureNetwork, NetworkChoice, Seen};
+pub use pooled_lite0::PooledLite0;
 pub use pretrained::{FeatureError, Pretrained};
 
 use crate::config::{Architecture, RunConfig};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
 
-use super::Cifar10;
+use super::{Cifar10, PooledLite0};
 use crate::data::{Dataset, Filter, Resizer};
 use crate::device::{DeviceError, read_values};
 use crate::metrics::Matrix;
@@ -18,6 +18,8 @@ pub enum NetworkChoice {
     /// The classifier of CIFAR-10 that was trained for this.
     #[default]
     Cifar10,
+    /// EfficientNet-Lite0, which the discriminator of the recipe `projected` looks through.
+    Lite0,
 }
 
 impl FromStr for NetworkChoice {
@@ -26,7 +28,8 @@ impl FromStr for NetworkChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "cifar10" => Ok(Self::Cifar10),
-            _ => Err(format!("there is no network {text:?} to look at pictures; choose cifar10")),
+            "lite0" => Ok(Self::Lite0),
+            _ => Err(format!("there is no network {text:?} to look at pictures; choose cifar10 or lite0")),
         }
     }
 }
@@ -35,15 +38,19 @@ impl fmt::Display for NetworkChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cifar10 => f.write_str("cifar10"),
+            Self::Lite0 => f.write_str("lite0"),
         }
     }
 }
 
 /// A network whose features scores are computed on.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an evaluation has one of them")]
 pub enum FeatureNetwork {
     /// See [`Cifar10`].
     Cifar10(Cifar10),
+    /// See [`PooledLite0`].
+    Lite0(PooledLite0),
 }
 
 /// What a network saw in some pictures.
@@ -60,6 +67,7 @@ impl FeatureNetwork {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cifar10(_) => "CIFAR-10 classifier",
+            Self::Lite0(_) => "EfficientNet-Lite0",
         }
     }
 
@@ -67,6 +75,7 @@ impl FeatureNetwork {
     pub fn suffix(&self) -> &'static str {
         match self {
             Self::Cifar10(_) => "C10",
+            Self::Lite0(_) => "EffLite0",
         }
     }
 
@@ -74,6 +83,7 @@ impl FeatureNetwork {
     pub fn hash(&self) -> &str {
         match self {
             Self::Cifar10(network) => network.hash(),
+            Self::Lite0(network) => network.hash(),
         }
     }
 
@@ -81,6 +91,7 @@ impl FeatureNetwork {
     pub fn features(&self) -> usize {
         match self {
             Self::Cifar10(_) => Cifar10::FEATURES,
+            Self::Lite0(_) => PooledLite0::FEATURES,
         }
     }
 
@@ -88,27 +99,43 @@ impl FeatureNetwork {
     pub fn dog(&self) -> Option<usize> {
         match self {
             Self::Cifar10(_) => Some(Cifar10::DOG),
+            // It tells breeds of dogs, and much else. Its classes aren't read.
+            Self::Lite0(_) => None,
         }
     }
 
-    /// Looks at pictures of any size, in colour or grey: a few at a time, as all are on the device at once. They are resized to
-    /// what the network takes as the data pipeline resizes pictures.
+    /// Pictures to look at together: as many as keep all cores busy without filling the memory.
+    pub fn batch(&self) -> usize {
+        match self {
+            Self::Cifar10(_) => 64,
+            Self::Lite0(_) => 16,
+        }
+    }
+
+    /// Looks at pictures of any size, in colour or grey, at most [`FeatureNetwork::batch`] at a time. Before, they are resized to
+    /// what the network was trained on: in bytes, as the data pipeline does it, generated and real ones alike.
     ///
     /// # Errors
     /// [`DeviceError`] if the device failed.
     pub async fn look_at(&self, pictures: &Pictures, device: &Device) -> Result<Seen, DeviceError> {
         let device = device.clone().inner();
-        let count = pictures.iter().len();
+        let at = |side, filter| {
+            let pixels = rgb_planes(pictures, side, filter);
+            from_pixels(&pixels, [pictures.iter().len(), 3, side, side], &device)
+        };
         match self {
             Self::Cifar10(network) => {
-                let pixels = rgb_planes(pictures, Cifar10::SIDE);
-                let pictures = from_pixels(&pixels, [count, 3, Cifar10::SIDE, Cifar10::SIDE], &device);
-                let features = network.features(pictures);
+                let features = network.features(at(Cifar10::SIDE, Filter::Lanczos));
                 let probabilities = network.probabilities(features.clone());
                 let [features, probabilities] = read([features, probabilities]).await?;
                 let features = features.chunks_exact(Cifar10::FEATURES).map(<[f32]>::to_vec).collect();
                 let classes = probabilities.chunks_exact(Cifar10::CLASSES.len()).map(most_probable).collect();
                 Ok(Seen { features, classes })
+            }
+            Self::Lite0(network) => {
+                let [features] = read([network.features(at(PooledLite0::SIDE, Filter::Bicubic))]).await?;
+                let features = features.chunks_exact(PooledLite0::FEATURES).map(<[f32]>::to_vec).collect();
+                Ok(Seen { features, classes: Vec::new() })
             }
         }
     }
@@ -169,9 +196,9 @@ impl Pictures {
 }
 
 /// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
-fn rgb_planes(pictures: &Pictures, side: usize) -> Vec<u8> {
+fn rgb_planes(pictures: &Pictures, side: usize, filter: Filter) -> Vec<u8> {
     let channels = pictures.channels;
-    let resizer = Resizer::new(pictures.resolution, side, Filter::Lanczos);
+    let resizer = Resizer::new(pictures.resolution, side, filter);
     let mut planes = Vec::with_capacity(pictures.iter().len() * 3 * side * side);
     for picture in pictures.iter() {
         let resized = if channels == 1 { resizer.resize::<1>(picture) } else { resizer.resize::<3>(picture) };
@@ -209,15 +236,15 @@ mod tests {
         let data = builder.finish().unwrap();
         let pictures = Pictures::from_dataset(&data, &[1]);
         assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
-        assert_eq!(rgb_planes(&pictures, 2), data.pixels(1), "and back");
+        assert_eq!(rgb_planes(&pictures, 2, Filter::Lanczos), data.pixels(1), "and back");
     }
 
     #[test]
     fn grey_is_repeated_and_a_flat_picture_stays_flat_at_another_size() {
         let grey = Pictures { resolution: 2, channels: 1, pixels: vec![1, 2, 3, 4] };
-        assert_eq!(rgb_planes(&grey, 2), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
+        assert_eq!(rgb_planes(&grey, 2, Filter::Lanczos), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
         let flat = Pictures { resolution: 64, channels: 3, pixels: [10, 20, 30].repeat(64 * 64) };
-        assert_eq!(rgb_planes(&flat, 32), [[10; 1024], [20; 1024], [30; 1024]].concat());
+        assert_eq!(rgb_planes(&flat, 32, Filter::Lanczos), [[10; 1024], [20; 1024], [30; 1024]].concat());
     }
 
     #[test]

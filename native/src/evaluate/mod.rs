@@ -11,14 +11,12 @@ use whelp::features::{Cifar10, FeatureNetwork, NetworkChoice, Seen};
 use whelp::metrics::Scores;
 use whelp::sample::{Draw, Pictures};
 
+use crate::assets::pooled_lite0;
 use crate::cli::EvaluateArguments;
 use crate::failure::{Failure, Outcome};
 
 use pictures::{Reference, Selection, Source, Subject};
 use report::{Evaluation, Judged, Network};
-
-/// Pictures that are looked at together.
-const CHUNK: usize = 64;
 
 /// What the scores come from, trained by `src/features/cifar10.py`.
 const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../../src/features/cifar10.safetensors");
@@ -58,6 +56,12 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
 fn notes(eye: &Eye, subject: &Subject, reference: &Reference) -> Vec<String> {
     let (features, fewest) = (eye.network.features(), subject.count().min(reference.real.len()));
     let mut notes = reference.notes.clone();
+    if matches!(eye.network, FeatureNetwork::Lite0(_)) && subject.learnt_from_lite0() {
+        notes.push(
+            "These scores don't count: the generator learnt to please the same network. Go by --network cifar10."
+                .to_owned(),
+        );
+    }
     if Scores::is_frechet_biased(subject.count(), reference.real.len(), features) {
         notes.push(format!(
             "{fewest} pictures are too few for {0} on {features} features: their covariance is singular, and {0} far too \
@@ -82,6 +86,7 @@ impl Eye {
                 // They are part of the program: whatever is wrong with them, no user can mend it.
                 FeatureNetwork::Cifar10(Cifar10::new(CIFAR10_WEIGHTS, &device.device).map_err(Failure::fault)?)
             }
+            NetworkChoice::Lite0 => FeatureNetwork::Lite0(pooled_lite0(&device)?),
         };
         Ok(Self { network, device })
     }
@@ -113,8 +118,9 @@ impl Eye {
         mut pictures: impl FnMut(usize, usize) -> Result<Pictures, Failure>,
     ) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
-        for first in (0..count).step_by(CHUNK) {
-            let chunk = CHUNK.min(count - first);
+        let batch = self.network.batch();
+        for first in (0..count).step_by(batch) {
+            let chunk = batch.min(count - first);
             let pictures = pictures(first, chunk)?;
             seen.append(block_on(self.network.look_at(&pictures, &self.device.device)).map_err(Failure::device)?);
             bar.inc(chunk as u64);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use whelp::checkpoint::Checkpoint;
-use whelp::config::Channels;
+use whelp::config::{Architecture, Channels};
 use whelp::data::{Dataset, Preparation, Split};
 use whelp::metrics::Scores;
 use whelp::random::{Random, Stream};
@@ -104,6 +104,11 @@ impl Subject {
             Source::Generator { count, .. } => *count,
             Source::Pictures(selection) => selection.len(),
         }
+    }
+
+    /// Whether its generator's discriminator looked through EfficientNet-Lite0.
+    pub fn learnt_from_lite0(&self) -> bool {
+        self.checkpoint().is_some_and(|it| it.meta.config.model.architecture == Architecture::Projected)
     }
 
     fn checkpoint(&self) -> Option<&Checkpoint> {

@@ -121,3 +121,26 @@ fn what_can_not_be_scored_is_refused_with_a_sentence() {
     let few = evaluate(&["few"]);
     assert!(few.contains("scores need at least 6 pictures to compare; few has 1"), "{few}");
 }
+
+#[test]
+fn the_other_network_has_scores_of_its_own_name_and_says_when_they_are_worth_nothing() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let empty = TempDir::new().unwrap();
+    let mut command = whelp(place.path());
+    command.args(["evaluate", "--device", "cpu", "--network", "lite0", "--data"]).arg(&data).arg(&data);
+    let missing = refused(command.env("WHELP_CACHE", empty.path()));
+    assert!(
+        missing.contains("lite0-early.safetensors, weights that --network lite0 needs, can't be read"),
+        "{missing}"
+    );
+
+    let found = evaluate(&place, &[data.to_str().unwrap(), "--network", "lite0", "--data", data.to_str().unwrap()]);
+    assert_eq!(
+        (&found["network"]["fd"], &found["network"]["features"]),
+        (&"FD-EffLite0".into(), &1280.into()),
+        "{found}"
+    );
+    assert!(found["generated"].get("dog_rate").is_none() && number(&found["generated"], "fd").abs() < 1e-3, "{found}");
+    assert!(found["notes"][0].as_str().unwrap().contains("too few for FD-EffLite0 on 1280 features"), "{found}");
+}

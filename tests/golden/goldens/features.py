@@ -1,13 +1,15 @@
-"""What the network that judges pictures sees, by the code that trained it."""
+"""What networks see in pictures: the one that judges, by the code that trained it, and EfficientNet-Lite0 as a whole."""
 
 import importlib.util
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from .draws import pictures
 from .file import Case, Result
+from .projected import LITE0, lite0
 
 FOLDER = Path(__file__).parents[3] / "src/features"
 
@@ -58,6 +60,31 @@ def draw(random, settings):
     return {"pictures_u8": pictures(random, [6, 3, 32, 32])}
 
 
+def compute_lite0(settings, inputs, dtype):
+    # Pillow's bicubic filter, without rounding to bytes.
+    large = F.interpolate(inputs["images_u8"].float(), (224, 224), mode="bicubic", antialias=True)
+    network_input = (large - 127) / 128
+    weights = {name: tensor.to(dtype) for name, tensor in load_file(LITE0).items()}
+    # It takes pictures in [-1, 1].
+    last = lite0((network_input.to(dtype) * 128 - 0.5) / 127.5, [15], dtype)[0]
+    features = F.relu6(F.conv2d(last, weights["head.weight"], weights["head.bias"])).mean((2, 3))
+    probabilities = F.linear(features, weights["classes.weight"], weights["classes.bias"]).softmax(1)
+    best = probabilities.sort(1, descending=True)
+    outputs = {
+        "network_input_photo0": network_input[0],
+        "network_input_every8": network_input[:, :, ::8, ::8],
+        "features": features,
+        "top5_index": best.indices[:, :5],
+        "top5_prob": best.values[:, :5],
+    }
+    # The order of the classes must not hang on rounding.
+    return Result(outputs, margin=(best.values[:, :5] - best.values[:, 1:6]).min().item())
+
+
+def draw_lite0(random, settings):
+    return {"images_u8": pictures(random, [2, 3, 64, 64])}
+
+
 CASES = [
     Case(
         "cifar10_features",
@@ -67,5 +94,19 @@ CASES = [
         compute,
         {"rel": 1e-5, "abs": 1e-6},
         smallest_margin=1e-3,
-    )
+    ),
+    Case(
+        "effnet_lite0",
+        "EfficientNet-Lite0's pooled features and classes of pictures of 64 pixels, enlarged to 224",
+        {
+            "tolerance_overrides": {
+                "network_input_*": {"abs": 1e-5, "rel": 0},
+                "top5_index": {"abs": 0.5, "rel": 0},
+            }
+        },
+        draw_lite0,
+        compute_lite0,
+        {"rel": 2e-4, "abs": 2e-5},
+        smallest_margin=1e-4,
+    ),
 ]

@@ -1,0 +1,69 @@
+//! EfficientNet-Lite0 as a whole, up to the features that its classes are told by.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::lite0::{EARLY_FILE, LATE_FILE, NAME};
+use super::{FeatureError, Lite0, Pretrained};
+use crate::config::Taps;
+use crate::models::Frozen;
+use crate::ops::Conv;
+
+/// What the last convolution found, averaged over the picture. Scores on these features say little about a generator whose
+/// discriminator looks through the same network.
+#[derive(Clone, Debug)]
+pub struct PooledLite0 {
+    body: Frozen<Lite0>,
+    head: Frozen<Head>,
+    hash: String,
+}
+
+/// Behind the last block.
+#[derive(Module, Debug)]
+struct Head {
+    head: Conv,
+}
+
+impl PooledLite0 {
+    /// Height and width of the pictures that it was trained on, in pixels.
+    pub const SIDE: usize = 224;
+
+    /// Features of a picture.
+    pub const FEATURES: usize = 1280;
+
+    /// The files with its weights, 9.3 MB.
+    pub const FILES: [&'static str; 3] = [EARLY_FILE, LATE_FILE, "lite0-head.safetensors"];
+
+    /// Channels of the last block.
+    const CHANNELS: usize = 320;
+
+    /// The network with the weights in the contents of [`PooledLite0::FILES`].
+    ///
+    /// # Errors
+    /// [`FeatureError`] if a file is damaged or another network's.
+    pub fn new(files: &[&[u8]], device: &Device) -> Result<Self, FeatureError> {
+        let weights = Pretrained::read(NAME, files)?;
+        let head = Head { head: Conv::new([Self::CHANNELS, Self::FEATURES], 1, device).with_bias() };
+        Ok(Self {
+            body: Lite0::new(Taps::Deep, &weights, device)?,
+            head: weights.freeze(&head, device)?,
+            hash: weights.hash().to_owned(),
+        })
+    }
+
+    /// Identifies the weights, as [`Pretrained::hash`].
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// # Shapes
+    /// - `pictures`: `[batch, 3, side, side]` in [-1, 1], of any side: it sees them as they are
+    /// - returns: `[batch, 1280]`
+    pub fn features(&self, pictures: Tensor<4>) -> Tensor<2> {
+        let side = pictures.dims()[2];
+        let last = self.body.forward(pictures, side).pop().expect("there is a tap behind the last block");
+        let map = self.head.head.forward_relu6(last);
+        let [batch, channels, height, width] = map.dims();
+        map.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
+    }
+}
