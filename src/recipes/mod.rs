@@ -30,11 +30,11 @@ impl Recipe {
 
 /// Every recipe. The first one is the default.
 pub const ALL: [Recipe; 11] = [
+    projected::PROJECTED,
     r3gan::R3GAN,
     r3gan::R3GAN_SMALL,
     r3gan::R3GAN_BASE,
     r3gan::R3GAN_LARGE,
-    projected::PROJECTED,
     dcgan::DCGAN32,
     dcgan::DCGAN64,
     classics::KERAS_DOGS,
@@ -44,7 +44,7 @@ pub const ALL: [Recipe; 11] = [
 ];
 
 /// The recipe that is used if none is chosen.
-pub const DEFAULT: Recipe = r3gan::R3GAN;
+pub const DEFAULT: Recipe = projected::PROJECTED;
 
 /// Finds a recipe by its name.
 ///

@@ -6,7 +6,7 @@ use crate::config::{
     Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, RunConfig, ScheduleConfig, TrainConfig,
 };
 
-/// The default. Front ends choose width and batch size by the speed of the device.
+/// Front ends choose width and batch size by the speed of the device.
 pub const R3GAN: Recipe = Recipe {
     name: "r3gan",
     summary: "R3GAN, the modern baseline, in a size that suits the device",
@@ -48,11 +48,15 @@ pub struct Size {
 }
 
 impl Size {
-    /// Sets it in a configuration, together with the half-life of the weight average, which depends on the batch size.
+    /// Sets it in a configuration, together with the half-life of the weight average, which depends on the batch size. A
+    /// projected discriminator keeps its own width and half-life.
     pub fn apply(self, config: &mut RunConfig) {
         config.model.generator_width = self.width;
-        config.model.discriminator_width = self.width;
         config.train.batch = self.batch;
+        if config.model.architecture == Architecture::Projected {
+            return;
+        }
+        config.model.discriminator_width = self.width;
         // StyleGAN2-ADA's rule: batch * 10 / 32 kimg.
         config.train.ema_half_life_kimg = self.batch as f64 * 10.0 / 32.0;
     }
@@ -65,6 +69,19 @@ const LARGE: Size = Size { width: 128, batch: 64 };
 /// The sizes to choose from, smallest first.
 pub const SIZES: [Size; 6] =
     [Size { width: 8, batch: 16 }, SMALL, Size { width: 32, batch: 32 }, BASE, Size { width: 64, batch: 64 }, LARGE];
+
+/// Those for a family. Beside a frozen network a small generator saves little.
+pub fn sizes(architecture: Architecture) -> &'static [Size] {
+    const ALL: &[Size] = &SIZES;
+    if architecture == Architecture::Projected { &ALL[2..] } else { ALL }
+}
+
+/// Whether networks have this size.
+pub fn has_size(config: &RunConfig, size: Size) -> bool {
+    let mut sized = config.clone();
+    size.apply(&mut sized);
+    sized.model == config.model && sized.train.batch == config.train.batch
+}
 
 fn r3gan(name: &str, size: Size) -> RunConfig {
     let resolution = 32;

@@ -1,7 +1,7 @@
 //! What follows the resolution of the pictures: R3GAN's penalties, and the width of networks that were measured.
 
 use super::Recipe;
-use super::r3gan::{SIZES, Size};
+use super::r3gan::{Size, has_size, sizes};
 use crate::config::{Architecture, RunConfig};
 
 impl Recipe {
@@ -41,18 +41,16 @@ impl RunConfig {
         }
     }
 
-    /// The same with networks of one of [`SIZES`], which was measured at this configuration's resolution: at the other one it
+    /// The same with networks of one of [`sizes`], which was measured at this configuration's resolution: at the other one it
     /// is the largest whose steps take no longer, or the smallest.
     pub fn set_resolution_and_size(&mut self, resolution: usize) {
         // The work of a step grows with the square of both.
         let work = |size: &Size, resolution: usize| size.width * resolution;
-        let now = SIZES.iter().find(|size| {
-            (size.width, size.width, size.batch)
-                == (self.model.generator_width, self.model.discriminator_width, self.train.batch)
-        });
+        let sizes = sizes(self.model.architecture);
+        let now = sizes.iter().find(|size| has_size(self, **size));
         let fits = |now: &Size| {
             let most = work(now, self.data.resolution);
-            SIZES.into_iter().rfind(|size| work(size, resolution) <= most).unwrap_or(SIZES[0])
+            *sizes.iter().rfind(|size| work(size, resolution) <= most).unwrap_or(&sizes[0])
         };
         if let Some(size) = now.map(fits) {
             size.apply(self);
@@ -92,7 +90,7 @@ mod tests {
     fn measured_networks_get_narrower_so_that_a_step_takes_no_longer() {
         let sized = |width: usize, resolution: usize| {
             let mut config = DEFAULT.config();
-            SIZES.into_iter().find(|size| size.width == width).unwrap().apply(&mut config);
+            sizes(Architecture::R3gan).iter().find(|size| size.width == width).unwrap().apply(&mut config);
             config.set_resolution_and_size(resolution);
             (config.model.generator_width, config.train.batch)
         };

@@ -7,7 +7,7 @@ use crate::data::{PictureKind, Speed};
 use crate::device::OpenDevice;
 use crate::features::Pretrained;
 use crate::platform::Instant;
-use crate::recipes::r3gan::{SIZES, Size};
+use crate::recipes::r3gan::{Size, sizes};
 
 /// The lowest speed worth waiting for: a million images in less than six hours.
 const IMAGES_PER_SEC: f64 = 50.0;
@@ -34,11 +34,14 @@ pub struct Calibration {
     pub speed: Speed,
 }
 
-/// What a fast device trains at 50 images per second: [`SIZES`]`[1]` at 128 pixels, as width times resolution. The work of a
-/// step grows with the square of that, so the size that was picked at a smaller resolution tells it too.
-const FAST: usize = SIZES[1].width * 128;
+/// What a fast device trains at 50 images per second: networks of the second of the [`sizes`] at 128 pixels, as width times
+/// resolution. The work of a step grows with the square of that, so the size that was picked at a smaller resolution tells it
+/// too.
+fn fast(sizes: &[Size]) -> usize {
+    sizes[1].width * 128
+}
 
-/// Times training steps on random pictures at each of [`SIZES`], from the smallest on, and picks the largest that trains
+/// Times training steps on random pictures at each of the [`sizes`], from the smallest on, and picks the largest that trains
 /// at 50 images per second, or the smallest if none does. `backbone` has the weights of
 /// [`files_needed`](crate::features::files_needed).
 ///
@@ -53,7 +56,8 @@ pub async fn calibrate(
     let started = Instant::now();
     let mut picked: Option<(Size, f64)> = None;
     let mut out_of_time = false;
-    for size in SIZES {
+    let sizes = sizes(config.model.architecture);
+    for size in sizes.iter().copied() {
         let before = started.elapsed().as_secs_f64();
         let speed = speed(config, kind, size, backbone, device).await?;
         if speed < IMAGES_PER_SEC && picked.is_some() {
@@ -70,7 +74,7 @@ pub async fn calibrate(
     let Size { width, batch } = size;
     let why = if images_per_sec < IMAGES_PER_SEC {
         "the smallest, because this device is slow"
-    } else if size == SIZES[SIZES.len() - 1] {
+    } else if sizes.last() == Some(&size) {
         "the largest on offer"
     } else if out_of_time {
         "larger ones would have taken too long to measure"
@@ -80,7 +84,7 @@ pub async fn calibrate(
     let reason = format!(
         "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
     );
-    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= FAST;
+    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= fast(sizes);
     let speed = if is_fast { Speed::Fast } else { Speed::Slow };
     Ok(Calibration { size, images_per_sec, reason, speed })
 }

@@ -253,12 +253,17 @@ pub enum DataSource {
 pub struct DeviceInfo {
     /// The adapter's name, or "this computer's processor" with the number of its threads.
     pub name: String,
-    /// "WebGPU" or "CPU".
+    /// "WebGPU", or [`DeviceInfo::CPU`].
     pub backend: String,
     /// Whether it is a CPU or emulated by one, so that small networks are suggested.
     pub is_slow: bool,
     /// Why the graphics device is not used, in a sentence.
     pub reason: Option<String>,
+}
+
+impl DeviceInfo {
+    /// The backend of a processor.
+    pub const CPU: &str = "CPU";
 }
 
 /// What a failed request was about.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_channel::{Receiver, Sender};
 
 use super::opened::Opened;
-use super::suggest::{self, Suggestion};
+use super::suggest::{self, Pace, Suggestion};
 use super::transport::{Incoming, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
@@ -16,6 +16,7 @@ use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::features::{self, Pretrained};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
+use crate::recipes;
 use crate::run::{Run, RunError};
 use crate::sample::Draw;
 
@@ -101,7 +102,10 @@ impl<T: Transport> Session<T> {
                 let count = count.clamp(1, MOST_DRAWN);
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
-            Request::DrawStarter => self.transport.spawn(self.clone().draw_starter()),
+            Request::DrawStarter => {
+                self.transport.spawn(self.clone().draw_starter());
+                self.transport.spawn(self.clone().prefetch(recipes::DEFAULT.config()));
+            }
             Request::Start { config, from } => {
                 if let Err(problem) = self.start(*config, from).await {
                     self.fail(About::Run, problem);
@@ -124,6 +128,14 @@ impl<T: Transport> Session<T> {
 
     fn fail(&self, about: About, problem: Problem) {
         self.post(Reply::Failed { about, problem });
+    }
+
+    /// Fetches what the suggested settings need, so that a start finds it there.
+    async fn prefetch(self: Rc<Self>, config: RunConfig) {
+        // A start fetches it again, and says then why it can't.
+        if let Err(problem) = self.backbone(&config).await {
+            tracing::debug!("{problem}");
+        }
     }
 
     fn ready(&self, device: DeviceInfo, Suggestion { config, reason, speed }: Suggestion) {
@@ -150,7 +162,7 @@ impl<T: Transport> Session<T> {
             self.post(Reply::Measuring { device: info.clone() });
             *self.unmeasured.borrow_mut() = Some(info);
         } else {
-            let suggestion = suggest::unmeasured(info.is_slow);
+            let suggestion = suggest::unmeasured(Pace::of(&info));
             self.ready(info, suggestion);
         }
     }
@@ -160,9 +172,13 @@ impl<T: Transport> Session<T> {
     async fn measure(&self) {
         let (info, device) = (self.unmeasured.take(), self.device.borrow().clone());
         let (Some(info), Some(device)) = (info, device) else { return };
-        let backbone = match self.backbone(&suggest::unmeasured(false).config).await {
+        let backbone = match self.backbone(&suggest::unmeasured(Pace::Fast).config).await {
             Ok(backbone) => backbone,
-            Err(problem) => return self.fail(About::Device, problem),
+            Err(problem) => {
+                // A start asks for it once more, and says then what is missing.
+                tracing::warn!("the device is not measured: {problem}");
+                return self.ready(info, suggest::unmeasured(Pace::Fast));
+            }
         };
         let measured = suggest::measured(backbone.as_deref(), &device).await;
         let fault = || self.transport.take_fault().map(RunError::from);

@@ -149,7 +149,7 @@ fn suited(recipe: &Recipe, suggested: Option<Suggested>, is_slow: bool) -> RunCo
 /// Makes networks and batches smaller. R3GAN stays as it is because its recipes are sizes to choose from, and dense networks
 /// because they are fast.
 fn shrink(config: &mut RunConfig) {
-    if matches!(config.model.architecture, Architecture::R3gan | Architecture::Dense) {
+    if matches!(config.model.architecture, Architecture::R3gan | Architecture::Projected | Architecture::Dense) {
         return;
     }
     config.model.generator_width = config.model.generator_width.min(SLOW_WIDTH);

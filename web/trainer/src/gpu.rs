@@ -41,7 +41,7 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
         1 => "this computer's processor".to_owned(),
         threads => format!("this computer's processor, {threads} threads"),
     };
-    let info = DeviceInfo { name, backend: "CPU".into(), is_slow: true, reason };
+    let info = DeviceInfo { name, backend: DeviceInfo::CPU.into(), is_slow: true, reason };
     Ok((cpu, info))
 }
 
