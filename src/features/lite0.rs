@@ -21,6 +21,15 @@ pub const EARLY_FILE: &str = "lite0-early.safetensors";
 /// Blocks 11 to 15, 4.5 MB.
 pub const LATE_FILE: &str = "lite0-late.safetensors";
 
+/// Size of one of its files, to show how far a download is.
+pub fn bytes_of(file: &str) -> u64 {
+    match file {
+        EARLY_FILE => 1_391_240,
+        LATE_FILE => 4_495_648,
+        _ => 0,
+    }
+}
+
 /// Repeats, kernel, stride of the first, expansion, channels out: table 1 of the paper.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (1, 3, 1, 1, 16),

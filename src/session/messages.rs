@@ -142,6 +142,13 @@ pub enum Reply {
         /// Of the `LoadData`.
         id: u32,
     },
+    /// Weights that a run needs beside its own are on their way. The last one of them has `done` equal to `total`.
+    Fetching {
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes of all files.
+        total: u64,
+    },
     /// Prepared pictures in storage. Comes after pictures were read, and answers `ClearKept`.
     Kept {
         /// How much there is.

@@ -281,7 +281,7 @@ impl<T: Transport> Session<T> {
     async fn draw_starter(self: Rc<Self>) {
         let is_wanted = || self.commands.borrow().is_none() && self.opened.borrow().is_none();
         let Some(device) = self.device.borrow().clone() else { return };
-        let drawn = match self.transport.fetch(starter::FILE).await {
+        let drawn = match self.transport.fetch(starter::FILE, &|_| ()).await {
             Ok(bytes) => starter::draw(&bytes, &device, is_wanted).await,
             Err(reason) => Err(reason),
         };
@@ -329,10 +329,22 @@ impl<T: Transport> Session<T> {
         if let Some((_, backbone)) = self.backbone.borrow().iter().find(|(of, _)| *of == names) {
             return Ok(Some(backbone.clone()));
         }
-        let mut files = Vec::with_capacity(names.len());
+        let total: u64 = names.iter().map(|name| features::lite0::bytes_of(name)).sum();
+        let mut files: Vec<Vec<u8>> = Vec::with_capacity(names.len());
         for name in names {
-            let file = self.transport.fetch(name).await;
-            files.push(file.map_err(|reason| failed(FailureKind::Input, reason))?);
+            let before: u64 = files.iter().map(|file| file.len() as u64).sum();
+            let progress = |done: u64| self.post(Reply::Fetching { done: (before + done).min(total - 1), total });
+            let file = self.transport.fetch(name, &progress).await;
+            let missing = |reason| {
+                let message =
+                    format!("{name}, weights of the network that judges pictures, can't be fetched: {reason}");
+                self.post(Reply::Fetching { done: total, total });
+                failed(FailureKind::Input, message)
+            };
+            files.push(file.map_err(missing)?);
+        }
+        if !names.is_empty() {
+            self.post(Reply::Fetching { done: total, total });
         }
         let backbone = features::backbone(&files).map_err(|error| failed(FailureKind::Input, error.to_string()))?;
         let backbone = backbone.map(Rc::new);
@@ -369,7 +381,7 @@ impl<T: Transport> Session<T> {
             }
             StartFrom::Starter => {
                 let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
-                let bytes = self.transport.fetch(starter::FILE).await.map_err(missing)?;
+                let bytes = self.transport.fetch(starter::FILE, &|_| ()).await.map_err(missing)?;
                 let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
                 let backbone = self.backbone(&starter.meta.config).await?;
                 let config = starter.meta.config.for_run(&config);

@@ -14,6 +14,7 @@ use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
+use crate::recipes;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Told = (Reply, Option<Vec<u8>>);
@@ -97,7 +98,8 @@ impl Transport for Channels {
         self.kept.set(Kept::default());
     }
 
-    async fn fetch(&self, name: &str) -> Result<Vec<u8>, String> {
+    async fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
+        progress(1000);
         match name {
             "starter.safetensors" => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
             other => Err(format!("there is no {other}")),
@@ -328,6 +330,31 @@ fn a_resumed_run_keeps_what_is_fixed_and_says_so() {
         // The checkpoint is still open.
         client.start(&tiny(2), StartFrom::Run);
         assert_eq!(client.finished().await, (FinishReason::Completed, 2));
+    });
+}
+
+#[test]
+fn weights_that_cannot_be_had_are_named_and_nothing_is_lost() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        let mut config = recipes::find("projected").unwrap().config();
+        config.train.length = Length::Steps(1);
+        client.start(&config, StartFrom::Nothing);
+        let told = client.next(|reply, _| match reply {
+            Reply::Fetching { done, total } => Some((done, total)),
+            _ => None,
+        });
+        assert_eq!(told.await, (1000, 1_391_240), "how far it came");
+        let (about, problem) = client.problem().await;
+        assert_eq!(about, About::Run);
+        let sentence = "lite0-early.safetensors, weights of the network that judges pictures, can't be fetched: there is no \
+                        lite0-early.safetensors";
+        assert_eq!(problem.to_string(), sentence);
+        // Another recipe trains on the same pictures.
+        client.start(&tiny(1), StartFrom::Nothing);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
     });
 }
 

@@ -63,11 +63,11 @@ pub trait Transport: 'static {
     /// Empties the storage of prepared pictures.
     fn clear_kept(&self) -> impl Future<Output = ()>;
 
-    /// Reads a file that comes with the program, by its name.
+    /// Reads a file that comes with the program, by its name. `progress` is told how many bytes are there, now and then.
     ///
     /// # Errors
     /// Why it can't be read.
-    fn fetch(&self, name: &str) -> impl Future<Output = Result<Vec<u8>, String>>;
+    fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> impl Future<Output = Result<Vec<u8>, String>>;
 
     /// The first error that the graphics stack has only logged since the last call, if any.
     ///

@@ -35,6 +35,11 @@ pub fn short(count: u64) -> String {
     }
 }
 
+/// How much of a file is there: `0.4 of 1.4 MB`.
+pub fn part_of(done: u64, total: u64) -> String {
+    format!("{:.1} of {:.1}{NB}MB", done as f64 / 1e6, total as f64 / 1e6)
+}
+
 /// A size on disk: `0.3 MB`, `34 MB`, `1,200 MB`.
 pub fn megabytes(bytes: u64) -> String {
     match bytes {

@@ -21,6 +21,8 @@ pub struct Situation {
     pub seen: String,
     /// Whether there is a checkpoint to continue from.
     pub can_continue: bool,
+    /// How much is there of the weights that are being fetched, in words.
+    pub fetched: Option<String>,
 }
 
 /// What pictures usually look like after so many images. A rule of thumb, not a measurement of this run.
@@ -67,9 +69,14 @@ impl Outlook {
 
 /// The sentence.
 pub fn sentence(situation: &Situation) -> String {
-    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue } = situation;
+    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue, fetched } = situation;
     match phase {
-        Phase::Starting => "Setting up the networks…".to_owned(),
+        Phase::Starting => match fetched {
+            Some(fetched) => {
+                format!("Training starts as soon as the network that judges pictures is here: {fetched}.")
+            }
+            None => "Setting up the networks…".to_owned(),
+        },
         Phase::Training => format!("Training. {}", outlook.sentence()),
         Phase::Pausing => "Pausing after this step…".to_owned(),
         Phase::Paused => "Paused. Nothing is computed, and nothing is lost.".to_owned(),
@@ -133,7 +140,19 @@ mod tests {
             outlook: Outlook::after(0, false),
             seen: "12.4 k".to_owned(),
             can_continue: false,
+            fetched: None,
         }
+    }
+
+    #[test]
+    fn a_start_that_waits_for_weights_says_so() {
+        let starting = Situation { phase: Phase::Starting, ..situation() };
+        assert_eq!(sentence(&starting), "Setting up the networks…");
+        let fetching = Situation { fetched: Some("0.4 of 1.4 MB".to_owned()), ..starting };
+        assert_eq!(
+            sentence(&fetching),
+            "Training starts as soon as the network that judges pictures is here: 0.4 of 1.4 MB."
+        );
     }
 
     #[test]

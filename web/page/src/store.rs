@@ -46,6 +46,8 @@ pub struct Store {
     pub drawing: RwSignal<Drawing>,
     pub data: RwSignal<Option<Data>>,
     pub loading: RwSignal<Option<Loading>>,
+    /// Bytes that are there, and of all, while weights are fetched that a run needs beside its own.
+    pub fetching: RwSignal<Option<(u64, u64)>>,
     /// Prepared pictures that are kept in the browser's private file system.
     pub kept: RwSignal<Kept>,
     /// The checkpoint that the worker holds open. None while it is being trained.
@@ -297,6 +299,7 @@ impl Store {
             drawing: RwSignal::new(Drawing::default()),
             data: RwSignal::new(None),
             loading: RwSignal::new(None),
+            fetching: RwSignal::new(None),
             kept: RwSignal::new(Kept::default()),
             opened: RwSignal::new_local(None),
             opening: RwSignal::new(false),

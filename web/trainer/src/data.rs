@@ -2,10 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use js_sys::Uint8Array;
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, File, FileReaderSync, Response};
+use web_sys::{Blob, File, FileReaderSync, ReadableStreamDefaultReader, Response};
 use whelp::data::{
     self, AnnotationError, DataError, Dataset, DecodeError, InputFile, Preparation, Reading, SourceKey, Step,
     is_ignorable,
@@ -32,7 +32,7 @@ pub async fn load(
     match source {
         DataSource::BuiltinDogs => {
             const ADVICE: &str = "Reload the page, or drop pictures of your own.";
-            let png = fetch("dogs32.png").await;
+            let png = fetch("dogs32.png", &|_| ()).await;
             let png = png.map_err(|reason| format!("The built-in dogs can't be downloaded: {reason}. {ADVICE}"))?;
             let advise = |error| match error {
                 DataError::BuiltIn { .. } => format!("{error} {ADVICE}"),
@@ -173,16 +173,24 @@ async fn blob_bytes(blob: &Blob) -> Result<Vec<u8>, String> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// One of the page's own files; else why not, in a few words.
-pub async fn fetch(path: &str) -> Result<Vec<u8>, String> {
+/// One of the page's own files; else why not, in a few words. `progress` is told how many bytes are there.
+pub async fn fetch(path: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
     let response = JsFuture::from(scope().fetch_with_str(path)).await.map_err(|_| "no answer")?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
         return Err(format!("status {}", response.status()));
     }
-    let buffer = response.array_buffer().map_err(|_| "no content")?;
-    let buffer = JsFuture::from(buffer).await.map_err(|_| "cut off")?;
-    Ok(Uint8Array::new(&buffer).to_vec())
+    let reader: ReadableStreamDefaultReader = response.body().ok_or("no content")?.get_reader().unchecked_into();
+    let mut bytes = Vec::new();
+    loop {
+        let read = JsFuture::from(reader.read()).await.map_err(|_| "cut off")?;
+        let field = |name: &str| Reflect::get(&read, &name.into()).map_err(|_| "cut off");
+        if field("done")?.is_truthy() {
+            return Ok(bytes);
+        }
+        bytes.extend(field("value")?.unchecked_into::<Uint8Array>().to_vec());
+        progress(bytes.len() as u64);
+    }
 }
 
 /// Reads a file piece by piece, so that an archive of gigabytes never lies in memory.

@@ -45,8 +45,8 @@ impl Transport for Worker {
         cache::clear().await;
     }
 
-    async fn fetch(&self, name: &str) -> Result<Vec<u8>, String> {
-        data::fetch(name).await
+    async fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
+        data::fetch(name, progress).await
     }
 
     fn take_fault(&self) -> Option<DeviceError> {

@@ -29,6 +29,7 @@ pub fn StatusLine() -> impl IntoView {
             outlook: outlook.get(),
             seen: seen.get(),
             can_continue: store.can_continue(),
+            fetched: store.fetching.get().map(|(done, total)| format::part_of(done, total)),
         })
     });
     view! { <p class="status" role="status" aria-live="polite" data-testid="status">{status}</p> }
