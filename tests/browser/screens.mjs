@@ -12,7 +12,7 @@ import { chromium } from "@playwright/test";
 import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { indexedPng, png, withClasses, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
-import { DEFAULT, Whelp, endGraphicsProcess } from "./whelp.mjs";
+import { R3GAN, Whelp, endGraphicsProcess } from "./whelp.mjs";
 
 const options = process.argv.slice(2);
 const checkpoint = options.find((option) => !option.startsWith("--"));
@@ -222,7 +222,7 @@ async function settings(whelp, page) {
 
 async function classes(whelp, page) {
   await whelp.open();
-  await whelp.chooseSize(4, 4, { recipe: DEFAULT });
+  await whelp.chooseSize(4, 4, { recipe: R3GAN });
   await whelp.train();
   await whelp.stop();
   const file = path.join(scratch, "two breeds.safetensors");

@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "../fixtures.mjs";
 import { foreignSafetensors, parseSafetensors, withClasses } from "../files.mjs";
-import { DEFAULT, PAST_GREY } from "../whelp.mjs";
+import { R3GAN, PAST_GREY } from "../whelp.mjs";
 
 /** The terminal program. Without it, the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
@@ -130,7 +130,7 @@ test("continuing keeps networks and pictures, and takes the rest from the form",
 
 test("a new training starts from a checkpoint's networks, also at twice their resolution", async ({ whelp }, info) => {
   await whelp.open();
-  await whelp.chooseSize(8, 8, { recipe: DEFAULT, latent: 8 });
+  await whelp.chooseSize(8, 8, { recipe: R3GAN, latent: 8 });
   await whelp.train();
   await whelp.waitForStep(PAST_GREY);
   await whelp.stop();
@@ -166,7 +166,7 @@ test("networks of the PyTorch tutorial open without conversion and continue trai
 test("a generator with classes draws the chosen one", async ({ whelp }, info) => {
   const file = info.outputPath("classes.safetensors");
   await whelp.open();
-  await whelp.chooseSize(4, 4, { recipe: DEFAULT, latent: 8 });
+  await whelp.chooseSize(4, 4, { recipe: R3GAN, latent: 8 });
   await whelp.train();
   await whelp.stop();
   await whelp.download(info.outputPath("plain.safetensors"));

@@ -1,7 +1,7 @@
 // Training on WebGPU, as a visitor sees it.
 
 import { expect, test } from "../fixtures.mjs";
-import { DEFAULT, PAST_GREY, processorUse } from "../whelp.mjs";
+import { DEFAULT, PAST_GREY, R3GAN, processorUse } from "../whelp.mjs";
 
 /** Share of one processor. An idle browser uses a percent or two now and then. */
 const IDLE = 0.05;
@@ -10,6 +10,10 @@ test("training on the built-in dogs shows losses and pictures, pauses and resume
   await whelp.open();
   await expect(whelp.part("device")).toContainText("WebGPU");
   await expect(whelp.part("device-reason")).toHaveCount(0);
+  await expect(whelp.part("setting-recipe")).toHaveValue(R3GAN);
+  await expect(whelp.part("picked-size")).toHaveText(
+    "Picked the recipe r3gan in its smallest size, width 8 and batch size 16, because a processor emulates this graphics device.",
+  );
   await whelp.starter();
   await whelp.chooseSize(8, 8);
   expect(await processorUse(browser, 3), "share of one processor that an idle page takes").toBeLessThan(IDLE);
