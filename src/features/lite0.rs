@@ -119,13 +119,30 @@ impl Lite0 {
     /// [`FeatureError`] if a weight is missing or has another shape.
     pub fn new(taps: Taps, weights: &Pretrained, device: &Device) -> Result<Frozen<Self>, FeatureError> {
         let device = device.clone().inner();
+        weights.freeze(&Self::zero(taps, &device), &device)
+    }
+
+    fn zero(taps: Taps, device: &Device) -> Self {
         let last = blocks_of(taps).last().copied().unwrap_or_default();
-        let network = Self {
-            stem: Conv::new([3, STEM], 3, &device).with_same_padding(2).with_bias(),
-            blocks: block_sizes()[..=last].iter().map(|sizes| InvertedResidual::new(*sizes, &device)).collect(),
+        Self {
+            stem: Conv::new([3, STEM], 3, device).with_same_padding(2).with_bias(),
+            blocks: block_sizes()[..=last].iter().map(|sizes| InvertedResidual::new(*sizes, device)).collect(),
             taps,
-        };
-        weights.freeze(&network, &device)
+        }
+    }
+
+    /// A file with all weights up to these taps, all of them 0.
+    #[cfg(test)]
+    pub(crate) fn zero_file(taps: Taps) -> Vec<u8> {
+        use burn::tensor::f16;
+        use safetensors::tensor::{Dtype, TensorView};
+        let tensors = crate::weights::collect(&Self::zero(taps, &crate::device::cpu()));
+        let bytes: Vec<Vec<u8>> =
+            tensors.iter().map(|tensor| vec![0; tensor.shape.iter().product::<usize>() * size_of::<f16>()]).collect();
+        let view =
+            |tensor: &crate::weights::DeviceTensor, bytes| TensorView::new(Dtype::F16, tensor.shape.clone(), bytes);
+        let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| (&tensor.name, view(tensor, bytes).unwrap()));
+        safetensors::serialize(views, None).unwrap()
     }
 
     /// Outputs of the blocks at the taps, the largest map first.

@@ -414,8 +414,9 @@ impl<'a> Builder<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Architecture, Norm, RunConfig};
+    use crate::config::{Architecture, Norm, RunConfig, Taps};
     use crate::data::PictureKind;
+    use crate::features::{self, Lite0};
     use crate::models::{Discriminator, Generator, network_layers};
     use crate::recipes;
     use crate::weights::{self, DeviceTensor};
@@ -426,7 +427,11 @@ mod tests {
         let device = crate::device::cpu();
         let lists = network_layers(config, kind);
         let generator = Generator::new(config, kind, &device);
-        let discriminator = Discriminator::new(config, kind, None, &device).unwrap();
+        let discriminator = {
+            let weights = Lite0::zero_file(Taps::Deep);
+            let backbone = features::backbone(&[weights]).unwrap();
+            Discriminator::new(config, kind, backbone.as_ref(), &device).unwrap()
+        };
         let picture = [kind.channels, config.data.resolution, config.data.resolution];
         assert_eq!(lists[0].last().unwrap().output, picture);
         assert_eq!((lists[1][0].input, lists[1].last().unwrap().output), (picture, [1, 1, 1]));

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn measured_networks_get_narrower_so_that_a_step_takes_no_longer() {
         let sized = |width: usize, resolution: usize| {
-            let mut config = DEFAULT.config();
+            let mut config = recipes::find("r3gan").unwrap().config();
             sizes(Architecture::R3gan).iter().find(|size| size.width == width).unwrap().apply(&mut config);
             config.set_resolution_and_size(resolution);
             (config.model.generator_width, config.train.batch)
@@ -98,6 +98,11 @@ mod tests {
         assert_eq!(sized(128, 64), (64, 64));
         assert_eq!(sized(8, 64), (8, 16), "there is none that is smaller");
         assert_eq!(sized(48, 32), (48, 64));
+        let mut projected = DEFAULT.config();
+        sizes(Architecture::Projected).last().unwrap().apply(&mut projected);
+        projected.set_resolution_and_size(128);
+        let RunConfig { model, train, .. } = &projected;
+        assert_eq!((model.generator_width, model.discriminator_width, train.batch), (32, 64, 32), "the heads stay");
         let mut other = DEFAULT.config();
         (other.model.generator_width, other.train.batch) = (24, 7);
         other.set_resolution_and_size(64);

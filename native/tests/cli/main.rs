@@ -266,7 +266,7 @@ fn what_was_left_out_is_said_with_its_reason() {
     let output = succeed(whelp(place.path()).arg("train").arg("--data").arg(&data).args(TINY).args(["--steps", "1"]));
     let said = text(&output.stderr);
     assert!(said.contains("12 at 32 pixels") && said.contains("broken.png"), "{said}");
-    assert!(place.path().join("runs/001-r3gan-32px/checkpoints/latest.safetensors").exists(), "{said}");
+    assert!(place.path().join("runs/001-projected-32px/checkpoints/latest.safetensors").exists(), "{said}");
 }
 
 #[test]
@@ -640,7 +640,7 @@ fn without_a_recipe_the_size_suits_the_device() {
     let said = text(&output.stderr);
     assert!(said.contains("picked width") && said.contains("images per second on this device"), "{said}");
     let config: Value = serde_json::from_slice(&fs::read(place.path().join("run/run.json")).unwrap()).unwrap();
-    assert_eq!(config["recipe"], "r3gan");
+    assert_eq!(config["recipe"], "projected");
 }
 
 /// The mean levels of red, green and blue of a picture.

@@ -374,8 +374,12 @@ STEP = {
     },
     "ema_nimg": 8.0,
     "tolerance_overrides": {
-        "after.optimizer.*.m.*": {"rel": 1e-3, "abs": 1e-6},
-        "after.optimizer.*.v.*": {"rel": 1e-3, "abs": 1e-9},
+        # The gradients of the second step. On the way to the generator lie a hundred thousand kinks of the frozen network:
+        # rounding takes some values across theirs, and each changes the gradient a little.
+        "after.optimizer.generator.m.*": {"rel": 1e-2, "abs": 1e-6},
+        "after.optimizer.generator.v.*": {"rel": 2e-2, "abs": 1e-9},
+        "after.optimizer.discriminator.m.*": {"rel": 1e-3, "abs": 1e-6},
+        "after.optimizer.discriminator.v.*": {"rel": 1e-3, "abs": 1e-9},
         "after.discriminator.heads.*.[uv]": {"rel": 2e-3, "abs": 2e-5},
         # It follows the bias before it, whose own value is arbitrary: see BIASES_BEFORE_NORM.
         "after.discriminator.heads.*.running_mean": {"rel": 1e-3, "abs": 2e-4},

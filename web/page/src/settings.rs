@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn networks_of_the_suggested_size_and_the_penalties_follow_the_resolution() {
-        let mut suggested = suggested();
+        let mut suggested = Suggested { config: recipes::find("r3gan").unwrap().config(), reason: None };
         recipes::r3gan::SIZES.into_iter().find(|size| size.width == 64).unwrap().apply(&mut suggested.config);
         let at_64 = at_resolution(suggested.config.clone(), Some(&suggested), 64);
         assert_eq!((at_64.model.generator_width, at_64.train.r1_gamma, at_64.data.resolution), (32, 2.0, 64));
