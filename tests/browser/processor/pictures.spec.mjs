@@ -222,7 +222,7 @@ test("a training on one's own pictures starts from the dogs", async ({ page, whe
   const file = info.outputPath("pets.safetensors");
   await whelp.download(file);
   const { config } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
-  expect(config).toMatchObject({ data: { resolution: 64 }, model: { architecture: "r3gan", narrow_stages: 2 } });
+  expect(config).toMatchObject({ data: { resolution: 64 }, model: { architecture: "projected", narrow_stages: 2 } });
 });
 
 test("annotations of Stanford Dogs are not taken for pictures", async ({ page, whelp }, info) => {
