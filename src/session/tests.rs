@@ -40,6 +40,8 @@ struct Channels {
     kept: Cell<Kept>,
     /// Whether it has a device that is worth measuring.
     is_slow: bool,
+    /// Whether it can fetch the weights of the frozen network.
+    has_weights: bool,
 }
 
 impl Transport for Channels {
@@ -104,7 +106,7 @@ impl Transport for Channels {
         match name {
             "starter.safetensors" => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
             // Weights of the right shapes.
-            name if !self.is_slow && lite0::files_of(Taps::Deep).contains(&name) => {
+            name if self.has_weights && lite0::files_of(Taps::Deep).contains(&name) => {
                 // The second holds the tensors of the first once more, which does no harm.
                 Ok(Lite0::zero_file(if name == lite0::EARLY_FILE { Taps::Early } else { Taps::Deep }))
             }
@@ -232,13 +234,19 @@ impl Client {
 }
 
 /// Plays a front end's part to its end, beside a session.
-fn play_on<R>(is_slow: bool, script: impl AsyncFnOnce(Client) -> R) -> R {
+fn play_on<R>([is_slow, has_weights]: [bool; 2], script: impl AsyncFnOnce(Client) -> R) -> R {
     let (requests, incoming) = bounded(64);
     let (told, replies) = bounded(4096);
     let tasks = Rc::new(RefCell::new(Vec::new()));
     let fault = Rc::new(RefCell::new(None));
-    let transport =
-        Channels { replies: told, tasks: tasks.clone(), fault: fault.clone(), kept: Cell::default(), is_slow };
+    let transport = Channels {
+        replies: told,
+        tasks: tasks.clone(),
+        fault: fault.clone(),
+        kept: Cell::default(),
+        is_slow,
+        has_weights,
+    };
     let mut running: Vec<Task> = vec![Box::pin(serve(transport, incoming))];
     let mut script = pin!(script(Client { requests, replies, fault }));
     block_on(poll_fn(|context| {
@@ -253,7 +261,7 @@ fn play_on<R>(is_slow: bool, script: impl AsyncFnOnce(Client) -> R) -> R {
 }
 
 fn play<R>(script: impl AsyncFnOnce(Client) -> R) -> R {
-    play_on(true, script)
+    play_on([true, false], script)
 }
 
 /// A run that takes a moment: width 4, batch 4, `steps` steps.
@@ -477,7 +485,7 @@ fn the_size_follows_the_pictures_and_the_device_and_says_why() {
 
 #[test]
 fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
-    play_on(false, async |client| {
+    play_on([true, true], async |client| {
         client.hello().await;
         client.load(1, Files::Pictures(8));
         client.loaded(1).await;
@@ -577,7 +585,7 @@ fn a_logged_fault_of_the_device_ends_the_run_and_is_told_by_its_kind() {
 
 #[test]
 fn a_refused_device_says_why_and_a_fast_one_is_measured_after_the_first_pictures() {
-    play_on(false, async |client| {
+    play_on([false, true], async |client| {
         client.ask(Request::Hello { device: DevicePreference::Auto, measure: true });
         let refused = |reply, _| match reply {
             Reply::Refused { reason } => Some(reason),
