@@ -46,6 +46,6 @@ fn recipes_take_about_the_memory_they_tell() {
         let taken = peak(&place, &data, recipe, &["--recipe", recipe, "--set", "output.grid=4"]);
         let ratio = taken.saturating_sub(nothing) as f64 / 1e6 / told(recipe);
         println!("{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
-        assert!((0.8..1.4).contains(&ratio), "{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
+        assert!((0.8..1.5).contains(&ratio), "{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
     }
 }
