@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "../fixtures.mjs";
 import { png, zip } from "../files.mjs";
+import { R3GAN } from "../whelp.mjs";
 
 /** What the Tab key must reach on a page that was just opened. */
 const STOPS = ["theme", "train", "pick-pictures", "pick-folder", "setting-recipe", "download-checkpoint", "open-checkpoint"];
@@ -122,6 +123,7 @@ test("a value that a setting does not accept is refused in a sentence that names
   await expect(complaint).toHaveCount(0);
 
   // Values that are valid alone can be wrong together. Choosing a recipe replaces them all.
+  await whelp.part("setting-recipe").selectOption(R3GAN);
   await whelp.unfold("model");
   await whelp.part("setting-architecture").selectOption({ label: "DCGAN" });
   await expect(complaint).toContainText("train.r1_gamma needs model.discriminator_norm=none");
