@@ -9,7 +9,7 @@ use crate::config::{
 pub const PROJECTED: Recipe = Recipe {
     name: "projected",
     summary: "R3GAN's generator, judged by a network that knows pictures already",
-    advice: "the first choice for photos: it learns about ten times as fast as the others",
+    advice: "the first choice for photos: it learns several times as fast as the others",
     build: projected,
 };
 

@@ -55,7 +55,7 @@ mod tests {
 
     const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
-    /// What a process had in memory lies within a fifth below and a half above (`tests/cli/memory.rs` of the terminal
+    /// What a process had in memory lies within a fifth below and two fifths above (`tests/cli/memory.rs` of the terminal
     /// program): whoever changes a list of layers sees here what that makes of the estimates.
     #[test]
     fn estimates_are_those_that_were_measured() {

@@ -43,9 +43,11 @@ fn recipes_take_about_the_memory_they_tell() {
     };
     let nothing = peak(&place, &data, "tiny", &[&["--recipe", "dcgan32"][..], &TINY[2..]].concat());
     for recipe in ["dcgan32", "dcgan64", "dense-upsample", "r3gan-small"] {
-        let taken = peak(&place, &data, recipe, &["--recipe", recipe, "--set", "output.grid=4"]);
+        // What else the machine does can only add to a peak, so the smaller of two is nearer to what a training needs.
+        let run = |name: &str| peak(&place, &data, name, &["--recipe", recipe, "--set", "output.grid=4"]);
+        let taken = run(recipe).min(run(&format!("{recipe}-again")));
         let ratio = taken.saturating_sub(nothing) as f64 / 1e6 / told(recipe);
         println!("{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
-        assert!((0.8..1.5).contains(&ratio), "{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
+        assert!((0.8..1.4).contains(&ratio), "{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
     }
 }
