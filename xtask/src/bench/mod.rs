@@ -4,6 +4,7 @@
 mod preparing;
 mod python;
 mod pytorch;
+pub mod recipes;
 mod tensorflow;
 
 use crate::build;
@@ -75,7 +76,7 @@ pub fn command() -> Result<ExitCode> {
     })?;
     let table = table(&measurements);
     println!("\n{table}");
-    write_results(&paths.root.join(RESULTS), &table)?;
+    write_results(&paths.root.join(RESULTS), "cargo xtask bench", &table)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -299,7 +300,7 @@ fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
     };
     for (program, brotli, gzip) in totals {
         let (brotli, gzip) = (verdict(brotli, BROTLI_LIMIT_BYTES), verdict(gzip, GZIP_LIMIT_BYTES));
-        let name = format!("page weight with the worker's program `{program}`, pictures and starter aside");
+        let name = format!("page weight with the worker's program `{program}`, pictures and trained networks aside");
         measurements.push(Measurement { name, value: format!("{brotli} brotli, {gzip} gzip") });
     }
     Ok(measurements)
@@ -317,11 +318,13 @@ fn program_of(name: &str) -> Option<&str> {
 const BROTLI: &str = ".br";
 const GZIP: &str = ".gz";
 
-/// The built-in pictures, with or without the hash that trunk may put into the name; and the starter, which comes last and
-/// which training does not wait for.
+/// The built-in pictures, with or without the hash that trunk may put into the name; the starter and its run, which come last
+/// or when one trains on them; and the frozen network's weights, which come while the page is idle.
 fn is_data(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    (file.starts_with("dogs32") && file.ends_with(".png")) || file.starts_with("starter.safetensors")
+    let is_pictures = file.starts_with("dogs32") && file.ends_with(".png");
+    let is_weights = file.contains(".safetensors") || file.starts_with("lite0-LICENSE");
+    is_pictures || is_weights
 }
 
 fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
@@ -378,11 +381,10 @@ fn table(measurements: &[Measurement]) -> String {
     table
 }
 
-fn write_results(path: &Path, table: &str) -> Result<()> {
+fn write_results(path: &Path, command: &str, table: &str) -> Result<()> {
     let folder = path.parent().context("the results have no folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let text =
-        format!("# What `cargo xtask bench` measured\n\nWritten by the command; run it again to renew it.\n\n{table}");
+    let text = format!("# What `{command}` measured\n\nWritten by the command; run it again to renew it.\n\n{table}");
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -396,6 +398,8 @@ mod tests {
         assert!(is_data("assets/dogs32-test.png"));
         assert!(is_data("starter.safetensors"));
         assert!(is_data("starter.safetensors.br"));
+        assert!(is_data("starter-run.safetensors"));
+        assert!(is_data("lite0-early.safetensors.gz"));
         assert!(!is_data("trainer-graphics_bg.wasm"));
     }
 

@@ -109,6 +109,23 @@ class Last(nn.Module):
         return self.linear((x * self.depthwise).sum((2, 3)))
 
 
+def r3gan_generator(width, latent):
+    """Of 32 pixels."""
+    wide = 2 * width
+    return nn.Sequential(
+        Basis(latent, wide),
+        Block(wide),
+        Double(),
+        Block(wide),
+        Double(),
+        Block(wide),
+        nn.Conv2d(wide, width, 1, bias=False),
+        Double(),
+        Block(width),
+        nn.Conv2d(width, 3, 1, bias=False),
+    )
+
+
 def r3gan():
     """R3GAN of 32 pixels; R1 and R2 are differentiated twice."""
     wide, latent, gamma = 2 * width, 64, 0.05
@@ -124,18 +141,7 @@ def r3gan():
         Block(wide),
         Last(wide),
     )
-    generator = nn.Sequential(
-        Basis(latent, wide),
-        Block(wide),
-        Double(),
-        Block(wide),
-        Double(),
-        Block(wide),
-        nn.Conv2d(wide, width, 1, bias=False),
-        Double(),
-        Block(width),
-        nn.Conv2d(width, 3, 1, bias=False),
-    )
+    generator = r3gan_generator(width, latent)
 
     def penalised(pictures):
         pictures = pictures.detach().requires_grad_(True)
@@ -155,7 +161,113 @@ def r3gan():
     return generator, discriminator, judge, draw, (latent, 32)
 
 
-generator, discriminator, judge, draw, (latent, side) = {"dcgan64": dcgan64, "r3gan-small": r3gan}[recipe]()
+# Stages of EfficientNet-Lite0 up to its early taps: blocks, stride of the first, side of the depthwise kernel, channels.
+STAGES = [(1, 1, 3, 16), (2, 2, 3, 24), (2, 2, 5, 40), (3, 2, 3, 80), (3, 1, 5, 112)]
+TAPS = (2, 4, 10)
+MIXED = 32
+
+
+class Same(nn.Conv2d):
+    """Padded as in TensorFlow; with ReLU6 behind it or not."""
+
+    def __init__(self, inputs, outputs, kernel=1, stride=1, groups=1, relu=True):
+        super().__init__(inputs, outputs, kernel, stride, groups=groups)
+        self.relu = relu
+
+    def forward(self, x):
+        stride, kernel = self.stride[0], self.kernel_size[0]
+        total = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
+        x = super().forward(F.pad(x, (total // 2, total - total // 2) * 2))
+        return F.relu6(x) if self.relu else x
+
+
+class Inverted(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride):
+        super().__init__()
+        inner = inputs if outputs == 16 else 6 * inputs
+        expand = [] if inner == inputs else [Same(inputs, inner)]
+        self.skips = stride == 1 and inputs == outputs
+        self.inside = nn.Sequential(
+            *expand, Same(inner, inner, kernel, stride, inner), Same(inner, outputs, relu=False)
+        )
+
+    def forward(self, x):
+        return x + self.inside(x) if self.skips else self.inside(x)
+
+
+class Views(nn.Module):
+    """What the heads of a projected discriminator look at: a frozen EfficientNet-Lite0, mixed. Its weights don't matter here."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.side, self.blocks, channels, inputs = side, nn.ModuleList(), [], 32
+        self.stem = Same(3, 32, 3, 2)
+        for blocks, stride, kernel, outputs in STAGES:
+            for block in range(blocks):
+                if len(self.blocks) in TAPS:
+                    channels.append(outputs)
+                self.blocks.append(Inverted(inputs, outputs, kernel, stride if block == 0 else 1))
+                inputs = outputs
+        self.mix = nn.ModuleList([nn.Conv2d(count, MIXED, 1) for count in channels])
+        self.down = nn.ModuleList([nn.Conv2d(MIXED, MIXED, 1, bias=False) for _ in channels])
+        self.to(memory_format=torch.channels_last).requires_grad_(False)
+
+    def forward(self, pictures):
+        x = F.interpolate(pictures, (self.side, self.side), mode="bilinear").contiguous(memory_format=torch.channels_last)
+        x, maps, above = self.stem(x), [], None
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in TAPS:
+                maps.append(self.mix[len(maps)](x))
+        for i in reversed(range(len(maps))):
+            if above is not None:
+                maps[i] = (maps[i] + F.interpolate(above, size=maps[i].shape[2:], mode="bilinear")) * 0.5**0.5
+            maps[i] = above = self.down[i](maps[i])
+        return [*maps, pictures]
+
+
+def head(inputs, side, width):
+    """One of the heads; that on the pixels begins with a layer without batch norm."""
+    norm = nn.utils.parametrizations.spectral_norm
+    layers = []
+    if inputs == 3:
+        layers += [norm(nn.Conv2d(3, width // 2, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        inputs, side = width // 2, side // 2
+    elif side < 8:
+        layers += [norm(nn.Conv2d(inputs, width, 3, 1, 1)), nn.BatchNorm2d(width), nn.LeakyReLU(0.2)]
+        inputs = width
+    while side >= 8:
+        layers += [norm(nn.Conv2d(inputs, width, 4, 2, 1)), nn.BatchNorm2d(width), nn.LeakyReLU(0.2)]
+        inputs, side = width, side // 2
+    return nn.Sequential(*layers, norm(nn.Conv2d(inputs, 1, 3, 1, 1)))
+
+
+def projected():
+    """R3GAN's generator of 32 pixels, and heads on frozen features. Generated pictures' views are computed once a step."""
+    latent, side = 64, 32
+    views = Views(2 * side)
+    shapes = [view.shape for view in views(torch.zeros(1, 3, side, side))]
+    heads = nn.ModuleList([head(shape[1], shape[2], 2 * width) for shape in shapes])
+    logits = lambda seen: [one(view) for one, view in zip(heads, seen)]
+    drawn = []
+
+    def judge(real, fake):
+        with torch.no_grad():
+            seen = views(real)
+        pairs = zip(logits(seen), logits([view.detach() for view in drawn]))
+        return sum(F.relu(1 - real).mean() + F.relu(1 + fake).mean() for real, fake in pairs) / len(heads)
+
+    def draw(real, fake):
+        return -sum(one.mean() for one in logits(drawn)) / len(heads)
+
+    def see(fake):
+        drawn[:] = views(fake)
+
+    return r3gan_generator(width, latent), heads, judge, draw, (latent, side), see
+
+
+RECIPES = {"dcgan64": dcgan64, "r3gan-small": r3gan, "projected": projected}
+generator, discriminator, judge, draw, (latent, side), *see = RECIPES[recipe]()
 adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (generator, discriminator)]
 real = torch.rand(batch, 3, side, side) * 2 - 1
 average = [parameter.detach().clone() for parameter in generator.parameters()]
@@ -163,6 +275,8 @@ average = [parameter.detach().clone() for parameter in generator.parameters()]
 
 def step():
     fake = generator(torch.randn(batch, latent))
+    for look in see:
+        look(fake)
     adams[1].zero_grad()
     judge(real, fake.detach()).backward()
     adams[1].step()

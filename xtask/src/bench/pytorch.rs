@@ -15,6 +15,7 @@ const SCRIPT: &str = include_str!("pytorch.py");
 struct Case {
     recipe: &'static str,
     width: usize,
+    discriminator_width: usize,
     batch: usize,
     /// How many times PyTorch's time a step may take.
     limit: f64,
@@ -22,17 +23,14 @@ struct Case {
     without: &'static [&'static str],
 }
 
-const CASES: [Case; 3] = [
-    Case { recipe: "dcgan64", width: 32, batch: 16, limit: 1.5, without: &[] },
-    Case { recipe: "dcgan64", width: 64, batch: 32, limit: 1.2, without: &[] },
-    Case {
-        recipe: "r3gan-small",
-        width: 16,
-        batch: 32,
-        limit: 1.2,
-        without: &["augment.color", "augment.translation", "augment.cutout", "augment.flip"],
-    },
+const CASES: [Case; 4] = [
+    Case { recipe: "dcgan64", width: 32, discriminator_width: 32, batch: 16, limit: 1.5, without: &[] },
+    Case { recipe: "dcgan64", width: 64, discriminator_width: 64, batch: 32, limit: 1.2, without: &[] },
+    Case { recipe: "r3gan-small", width: 16, discriminator_width: 16, batch: 32, limit: 1.2, without: AUGMENTATIONS },
+    Case { recipe: "projected", width: 32, discriminator_width: 64, batch: 32, limit: 0.6, without: AUGMENTATIONS },
 ];
+
+const AUGMENTATIONS: &[&str] = &["augment.color", "augment.translation", "augment.cutout", "augment.flip"];
 
 const ROUNDS: usize = 3;
 
@@ -46,11 +44,11 @@ pub fn steps(paths: &Paths) -> Result<Vec<Measurement>> {
     let threads = std::thread::available_parallelism()?.get();
     CASES
         .into_iter()
-        .map(|Case { recipe, width, batch, limit, without }| {
+        .map(|Case { recipe, width, discriminator_width, batch, limit, without }| {
             let sizes = [width, batch, threads, STEPS].map(|size| size.to_string());
             let mut settings = vec![
                 format!("model.generator_width={width}"),
-                format!("model.discriminator_width={width}"),
+                format!("model.discriminator_width={discriminator_width}"),
                 format!("train.batch={batch}"),
             ];
             settings.extend(without.iter().map(|name| format!("{name}=false")));

@@ -62,6 +62,11 @@ pub fn bundling_parts(paths: &Paths) -> Result<Parts> {
     ])
 }
 
+/// What a training on the built-in dogs needs.
+pub fn training_parts() -> Parts {
+    vec![Box::new(dogs::BuiltInDogs), Box::new(lite0::Lite0)]
+}
+
 /// What only the tests need.
 pub fn test_parts() -> Parts {
     vec![
