@@ -7,7 +7,7 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::RunConfig;
 use whelp::data::{self, DataError, Dataset, Preparation};
 use whelp::device::OpenDevice;
-use whelp::features::{self, FeatureError, PooledLite0, Pretrained};
+use whelp::features::{self, FeatureError, PooledLite0, Pretrained, WeightFile, lite0};
 
 use crate::failure::Failure;
 
@@ -17,12 +17,12 @@ pub const BUILTIN_DOGS: &str = "builtin:dogs";
 /// The value of `--from` for the starter.
 pub const STARTER: &str = "starter";
 
-/// The starter's file: the networks that come with Whelp.
-const STARTER_FILE: &[u8] = include_bytes!("../../web/assets/starter.safetensors");
+/// The run of the networks that come with Whelp.
+const STARTER_RUN: &[u8] = include_bytes!("../../web/assets/starter-run.safetensors");
 
-/// The starter.
+/// The last checkpoint of the starter's run.
 pub fn starter() -> Result<Checkpoint, Failure> {
-    Checkpoint::from_bytes(STARTER_FILE).map_err(Failure::fault)
+    Checkpoint::from_bytes(STARTER_RUN).map_err(Failure::fault)
 }
 
 /// The 5,000 built-in dogs.
@@ -63,14 +63,14 @@ pub fn backbone(config: &RunConfig) -> Result<Option<Pretrained>, Failure> {
 
 /// EfficientNet-Lite0, to compare pictures by its features.
 pub fn pooled_lite0(device: &OpenDevice) -> Result<PooledLite0, Failure> {
-    let files = weights(&PooledLite0::FILES, "--network lite0", "choose --network cifar10")?;
+    let files = weights(&lite0::FILES, "--network lite0", "choose --network cifar10")?;
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     PooledLite0::new(&files, &device.device).map_err(damaged)
 }
 
 /// Contents of files with weights, which `whose` needs; `instead` is what to do without them.
-fn weights(files: &[&str], whose: &str, instead: &str) -> Result<Vec<Vec<u8>>, Failure> {
-    let read = |name: &&str| {
+fn weights(files: &[WeightFile], whose: &str, instead: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let read = |WeightFile { name, .. }: &WeightFile| {
         let path = cache_folder().map(|folder| folder.join("assets").join(name));
         let path = path.ok_or_else(|| {
             Failure::Input(format!(
@@ -97,4 +97,18 @@ fn cache_folder() -> Option<PathBuf> {
     variable("WHELP_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("whelp")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/whelp")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_up_makes_the_weights_that_the_page_knows() {
+        let contents = weights(&lite0::FILES, "a test", "run the set-up").unwrap_or_else(|error| panic!("{error:?}"));
+        for (file, content) in lite0::FILES.iter().zip(&contents) {
+            assert!(file.is_whole(content) && file.bytes == content.len() as u64, "{}", file.name);
+            assert!(!file.is_whole(&content[1..]));
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{FeatureError, Pretrained};
 use crate::config::Taps;
@@ -15,20 +16,38 @@ use crate::ops::{Conv, InvertedResidual, InvertedResidualSizes, resize_bilinear}
 /// Its name in messages.
 pub const NAME: &str = "EfficientNet-Lite0";
 
-/// The stem and blocks 0 to 10, 1.4 MB.
-pub const EARLY_FILE: &str = "lite0-early.safetensors";
+/// A file with some of the weights, as the set-up makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightFile {
+    /// Its name.
+    pub name: &'static str,
+    /// Its length.
+    pub bytes: u64,
+    /// xxh3 of its content, 128 bits in hexadecimal digits.
+    pub hash: &'static str,
+}
 
-/// Blocks 11 to 15, 4.5 MB.
-pub const LATE_FILE: &str = "lite0-late.safetensors";
-
-/// Size of one of its files, to show how far a download is.
-pub fn bytes_of(file: &str) -> u64 {
-    match file {
-        EARLY_FILE => 1_391_240,
-        LATE_FILE => 4_495_648,
-        _ => 0,
+impl WeightFile {
+    /// Whether this is its content, to the bit.
+    pub fn is_whole(&self, content: &[u8]) -> bool {
+        format!("{:032x}", xxh3_128(content)) == self.hash
     }
 }
+
+/// The stem and blocks 0 to 10.
+pub const EARLY: WeightFile =
+    WeightFile { name: "lite0-early.safetensors", bytes: 1_391_240, hash: "12524312f805ff697de51bc38bcf077c" };
+
+/// Blocks 11 to 15.
+pub const LATE: WeightFile =
+    WeightFile { name: "lite0-late.safetensors", bytes: 4_495_648, hash: "824685f4b2506a6823d66621946ce684" };
+
+/// The last convolution and the classes.
+pub const HEAD: WeightFile =
+    WeightFile { name: "lite0-head.safetensors", bytes: 3_384_088, hash: "d2f6bec35860491aa92ad80cd23730aa" };
+
+/// All of its files.
+pub const FILES: [WeightFile; 3] = [EARLY, LATE, HEAD];
 
 /// Repeats, kernel, stride of the first, expansion, channels out: table 1 of the paper.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
@@ -68,10 +87,10 @@ pub fn blocks_of(taps: Taps) -> &'static [usize] {
 }
 
 /// The files with the weights up to the last of these taps.
-pub fn files_of(taps: Taps) -> &'static [&'static str] {
+pub fn files_of(taps: Taps) -> &'static [WeightFile] {
     match taps {
-        Taps::Early => &[EARLY_FILE],
-        Taps::Deep => &[EARLY_FILE, LATE_FILE],
+        Taps::Early => &[EARLY],
+        Taps::Deep => &[EARLY, LATE],
     }
 }
 

@@ -7,7 +7,7 @@ mod pooled_lite0;
 mod pretrained;
 
 pub use cifar10::Cifar10;
-pub use lite0::Lite0;
+pub use lite0::{Lite0, WeightFile};
 pub use network::{FeatureNetwork, NetworkChoice, Seen};
 pub use pooled_lite0::PooledLite0;
 pub use pretrained::{FeatureError, Pretrained};
@@ -15,7 +15,7 @@ pub use pretrained::{FeatureError, Pretrained};
 use crate::config::{Architecture, RunConfig};
 
 /// The files with the weights that a run with these settings needs beside its own; none for most.
-pub fn files_needed(config: &RunConfig) -> &'static [&'static str] {
+pub fn files_needed(config: &RunConfig) -> &'static [WeightFile] {
     match config.model.architecture {
         Architecture::Projected => lite0::files_of(config.model.taps),
         Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense | Architecture::R3gan => &[],

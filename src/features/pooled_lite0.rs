@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::lite0::{EARLY_FILE, LATE_FILE, NAME};
+use super::lite0::NAME;
 use super::{FeatureError, Lite0, Pretrained};
 use crate::config::Taps;
 use crate::models::Frozen;
@@ -31,13 +31,10 @@ impl PooledLite0 {
     /// Features of a picture.
     pub const FEATURES: usize = 1280;
 
-    /// The files with its weights, 9.3 MB.
-    pub const FILES: [&'static str; 3] = [EARLY_FILE, LATE_FILE, "lite0-head.safetensors"];
-
     /// Channels of the last block.
     const CHANNELS: usize = 320;
 
-    /// The network with the weights in the contents of [`PooledLite0::FILES`].
+    /// The network with the weights in the contents of [`lite0::FILES`](super::lite0::FILES).
     ///
     /// # Errors
     /// [`FeatureError`] if a file is damaged or another network's.

@@ -14,7 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
-use crate::features::{self, Pretrained};
+use crate::features::{self, Pretrained, WeightFile};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::recipes;
 use crate::run::{Run, RunError};
@@ -38,7 +38,7 @@ struct Session<T> {
     /// Sends commands to the run, while there is one.
     commands: RefCell<Option<Sender<Command>>>,
     /// Weights of frozen networks, with the files that they were in.
-    backbone: RefCell<Vec<(&'static [&'static str], Rc<Pretrained>)>>,
+    backbone: RefCell<Vec<(&'static [WeightFile], Rc<Pretrained>)>>,
     /// The newest request to read pictures. An older one that is still reading gives up.
     loading: Cell<Option<u32>>,
 }
@@ -325,33 +325,37 @@ impl<T: Transport> Session<T> {
 
     /// The weights that a run with these settings needs beside its own. They are fetched once.
     async fn backbone(&self, config: &RunConfig) -> Result<Option<Rc<Pretrained>>, Problem> {
-        let names = features::files_needed(config);
-        if let Some((_, backbone)) = self.backbone.borrow().iter().find(|(of, _)| *of == names) {
+        let files = features::files_needed(config);
+        if let Some((_, backbone)) = self.backbone.borrow().iter().find(|(of, _)| *of == files) {
             return Ok(Some(backbone.clone()));
         }
-        let total: u64 = names.iter().map(|name| features::lite0::bytes_of(name)).sum();
-        let mut files: Vec<Vec<u8>> = Vec::with_capacity(names.len());
-        for name in names {
-            let before: u64 = files.iter().map(|file| file.len() as u64).sum();
-            let progress = |done: u64| self.post(Reply::Fetching { done: (before + done).min(total - 1), total });
-            let file = self.transport.fetch(name, &progress).await;
-            let missing = |reason| {
-                let message =
-                    format!("{name}, weights of the network that judges pictures, can't be fetched: {reason}");
-                self.post(Reply::Fetching { done: total, total });
-                failed(FailureKind::Input, message)
-            };
-            files.push(file.map_err(missing)?);
-        }
-        if !names.is_empty() {
-            self.post(Reply::Fetching { done: total, total });
-        }
-        let backbone = features::backbone(&files).map_err(|error| failed(FailureKind::Input, error.to_string()))?;
+        let sizes = files.iter().map(|file| (file.name, file.bytes));
+        let contents = self.fetch_all(sizes.collect(), "weights of the network that judges pictures").await?;
+        let backbone = features::backbone(&contents).map_err(|error| failed(FailureKind::Input, error.to_string()))?;
         let backbone = backbone.map(Rc::new);
         if let Some(backbone) = &backbone {
-            self.backbone.borrow_mut().push((names, backbone.clone()));
+            self.backbone.borrow_mut().push((files, backbone.clone()));
         }
         Ok(backbone)
+    }
+
+    /// Fetches files of these sizes that come with the program, and tells how far that is. `whose` says what they are.
+    async fn fetch_all(&self, files: Vec<(&str, u64)>, whose: &str) -> Result<Vec<Vec<u8>>, Problem> {
+        let total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
+        let mut contents: Vec<Vec<u8>> = Vec::with_capacity(files.len());
+        for (name, _) in &files {
+            let before: u64 = contents.iter().map(|file| file.len() as u64).sum();
+            let progress = |done: u64| self.post(Reply::Fetching { done: (before + done).min(total - 1), total });
+            let fetched = self.transport.fetch(name, &progress).await;
+            contents.push(fetched.map_err(|reason| {
+                self.post(Reply::Fetching { done: total, total });
+                failed(FailureKind::Input, format!("{name}, {whose}, can't be fetched: {reason}"))
+            })?);
+        }
+        if !files.is_empty() {
+            self.post(Reply::Fetching { done: total, total });
+        }
+        Ok(contents)
     }
 
     // The run.
@@ -380,9 +384,11 @@ impl<T: Transport> Session<T> {
                 warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
             }
             StartFrom::Starter => {
-                let missing = |reason| failed(FailureKind::Input, format!("the starter can't be read: {reason}"));
-                let bytes = self.transport.fetch(starter::FILE, &|_| ()).await.map_err(missing)?;
-                let starter = Checkpoint::from_bytes(&bytes).map_err(|error| missing(error.to_string()))?;
+                let files = vec![(starter::RUN_FILE, starter::RUN_BYTES)];
+                let file = self.fetch_all(files, "the run that the starter is from").await?.concat();
+                let starter = Checkpoint::from_bytes(&file).map_err(RunError::from);
+                let starter = starter
+                    .map_err(|error| failed(error.kind(), format!("{} was not opened: {error}", starter::RUN_FILE)))?;
                 let backbone = self.backbone(&starter.meta.config).await?;
                 let config = starter.meta.config.for_run(&config);
                 warm_started(&starter, &config, data, device, backbone.as_deref())

@@ -6,8 +6,15 @@ use crate::device::OpenDevice;
 use crate::platform::yield_now;
 use crate::sample::{Draw, Pictures};
 
-/// Its file.
+/// Its file: the averaged generator, which is enough to draw.
 pub const FILE: &str = "starter.safetensors";
+
+/// The last checkpoint of the run that it is from: both networks, averages and optimizers. It is ten times as large and only
+/// needed to train on.
+pub const RUN_FILE: &str = "starter-run.safetensors";
+
+/// Length of [`RUN_FILE`].
+pub const RUN_BYTES: u64 = 7_194_488;
 
 /// The first seed: the pictures were not selected.
 const SEED: u64 = 0;

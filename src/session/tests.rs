@@ -9,6 +9,7 @@ use async_channel::{Receiver, Sender, bounded};
 use futures_lite::future::block_on;
 
 use super::*;
+use crate::checkpoint::Checkpoint;
 use crate::config::{DataConfig, Length, RunConfig, Taps};
 use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
@@ -16,6 +17,9 @@ use crate::features::lite0::{self, Lite0};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
+
+/// The run of the starter.
+const STARTER_RUN: &[u8] = include_bytes!("../../web/assets/starter-run.safetensors");
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Told = (Reply, Option<Vec<u8>>);
@@ -104,11 +108,12 @@ impl Transport for Channels {
     async fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
         progress(1000);
         match name {
-            "starter.safetensors" => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
+            starter::FILE => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
+            starter::RUN_FILE => Ok(STARTER_RUN.to_vec()),
             // Weights of the right shapes.
-            name if self.has_weights && lite0::files_of(Taps::Deep).contains(&name) => {
+            name if self.has_weights && lite0::files_of(Taps::Deep).iter().any(|file| file.name == name) => {
                 // The second holds the tensors of the first once more, which does no harm.
-                Ok(Lite0::zero_file(if name == lite0::EARLY_FILE { Taps::Early } else { Taps::Deep }))
+                Ok(Lite0::zero_file(if name == lite0::EARLY.name { Taps::Early } else { Taps::Deep }))
             }
             other => Err(format!("there is no {other}")),
         }
@@ -503,12 +508,12 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
         let (config, step) = client.started().await;
         assert_eq!((step, config.train.length, config.output.grid), (0, Length::Steps(1), 64));
         assert_eq!(config.model.architecture, crate::config::Architecture::Projected);
-        let warning = |event, _| match event {
-            Event::Warning { message } => Some(message),
+        let first = |event, payload: Option<Vec<u8>>| match event {
+            Event::Samples { seed, .. } if seed == form.seed => Some(Ok(payload.unwrap())),
+            Event::Warning { message } => Some(Err(message)),
             _ => None,
         };
-        assert!(client.event(warning).await.contains("has no discriminator"));
-        assert_eq!(client.drawn(form.seed).await, starters, "before the first step");
+        assert_eq!(client.event(first).await, Ok(starters), "before the first step; all of the networks fits");
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
 
         // Its last checkpoint is open now. A new run begins with it, at twice the resolution.
@@ -529,6 +534,19 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
         let (_, problem) = client.problem().await;
         assert!(problem.to_string().contains("model.latent is"), "{problem}");
     });
+}
+
+#[test]
+fn the_starter_draws_what_its_run_drew() {
+    assert_eq!(STARTER_RUN.len() as u64, starter::RUN_BYTES);
+    let [run, starter] = [STARTER_RUN, include_bytes!("../../web/assets/starter.safetensors").as_slice()]
+        .map(|file| Checkpoint::from_bytes(file).unwrap());
+    assert!(starter.is_for_drawing() && !run.is_for_drawing());
+    assert_eq!(starter.meta.progress, run.meta.progress);
+    assert!(!starter.tensors.is_empty());
+    for (name, tensor) in &starter.tensors {
+        assert_eq!(run.tensors.get(name), Some(tensor), "{name}");
+    }
 }
 
 #[test]

@@ -89,7 +89,8 @@ pub fn lite0() -> Option<Vec<u8>> {
 
 /// The weights that a projected discriminator with early taps needs.
 pub fn backbone() -> Option<Pretrained> {
-    let files = features::lite0::files_of(Taps::Early).iter().map(|name| asset(name)).collect::<Option<Vec<_>>>()?;
+    let files =
+        features::lite0::files_of(Taps::Early).iter().map(|file| asset(file.name)).collect::<Option<Vec<_>>>()?;
     features::backbone(&files).unwrap()
 }
 

@@ -10,6 +10,7 @@ mod gpu;
 mod port;
 mod storage;
 mod transport;
+mod weights;
 
 use wasm_bindgen_futures::spawn_local;
 use whelp::platform;

@@ -6,7 +6,7 @@ use whelp::data::{Dataset, Preparation};
 use whelp::device::{DeviceError, OpenDevice};
 use whelp::session::{DataSource, DeviceInfo, DevicePreference, Kept, Reply, Transport, Watch};
 
-use super::{cache, data, faults, gpu, port};
+use super::{cache, data, faults, gpu, port, weights};
 
 /// This worker.
 pub struct Worker;
@@ -46,7 +46,7 @@ impl Transport for Worker {
     }
 
     async fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
-        data::fetch(name, progress).await
+        weights::fetch(name, progress).await
     }
 
     fn take_fault(&self) -> Option<DeviceError> {
