@@ -190,6 +190,16 @@ pub enum DataError {
         /// The pictures' files.
         files: String,
     },
+    /// The data is divided, but not into what was asked for.
+    #[error("{name} has no {wanted} split, only {found}. Set data.splits to what there is, or to all.")]
+    NoSplit {
+        /// The source.
+        name: String,
+        /// The split.
+        wanted: &'static str,
+        /// The splits that are there.
+        found: String,
+    },
     /// The file with the built-in pictures is not the expected one.
     #[error("The built-in dogs can't be used: {reason}.")]
     BuiltIn {

@@ -2,9 +2,10 @@
 
 use std::io::{self, Cursor, Read, Seek};
 
-use super::layout::has_picture_ending;
+use super::layout::{has_picture_ending, idx_candidates};
 use super::{
-    ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, DataError, DecodeError, Entry, IDX_HEAD_BYTES, IdxKind,
+    ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable,
+    IDX_HEAD_BYTES, IdxFile, IdxHead, IdxKind, MAX_TABLES, Table, is_table,
 };
 
 /// A file of a front end: on disk, in a browser, or in memory.
@@ -161,13 +162,21 @@ impl<F: InputFile> Source<F> {
         }
     }
 
-    /// Whether a file is idx, and of what.
-    pub(super) fn idx_kind(&mut self, index: usize) -> Option<IdxKind> {
-        match &self.places[index] {
-            Place::File(file) => idx_kind(&self.files[*file]),
-            Place::Entry { archive, index } => self.archives[*archive].idx_kind(*index),
-            Place::Damaged(_) => None,
-        }
+    /// What those files say whose names suggest that they say something of the others.
+    pub(super) fn clues(&mut self) -> Clues {
+        let candidates: Vec<usize> = idx_candidates(&self.names).collect();
+        let idx = candidates.into_iter().filter_map(|index| {
+            let IdxHead { kind, beginning } = IdxHead::of(&head(&mut self.reader(index).ok()?, IDX_HEAD_BYTES).ok()?)?;
+            Some(IdxFile { index, kind, beginning })
+        });
+        let idx = idx.collect();
+        let tables: Vec<usize> = (0..self.names.len()).filter(|index| is_table(&self.names[*index])).collect();
+        let tables = tables.into_iter().take(MAX_TABLES).filter_map(|index| {
+            let name = self.names[index].clone();
+            Some(FoundTable { index, table: Table::read(&name, self.reader(index).ok()?)? })
+        });
+        let tables = tables.collect();
+        Clues { idx, tables }
     }
 
     /// A file from its beginning.

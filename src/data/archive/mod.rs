@@ -8,10 +8,7 @@ use std::io::{self, Read, Seek};
 use zip::ZipArchive;
 
 use self::tar::Tar;
-use super::{
-    AnnotationError, DataError, DecodeError, IDX_HEAD_BYTES, IdxKind, is_ignorable, read_annotation, read_picture,
-    sanitized,
-};
+use super::{AnnotationError, DataError, DecodeError, is_ignorable, read_annotation, read_picture, sanitized};
 
 /// The most that is unpacked from one archive, in bytes: limits the time that a malicious archive can take.
 const MAX_UNPACKED_BYTES: u64 = 64 << 30;
@@ -157,17 +154,6 @@ impl<R: Read + Seek> Archive<R> {
             }
         };
         reader.map_err(|reason| DataError::Unreadable { name: self.names[index].clone(), reason })
-    }
-
-    /// Whether a file is idx, and of what.
-    ///
-    /// # Panics
-    /// If there are not that many files.
-    pub fn idx_kind(&mut self, index: usize) -> Option<IdxKind> {
-        let mut head = Vec::new();
-        let (entry, _) = self.entry(index).ok()?;
-        entry.take(IDX_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-        IdxKind::of(&head)
     }
 
     /// The order in which files are read fastest: to go back in a packed tar, it is unpacked again from the beginning.

@@ -7,7 +7,8 @@ use std::ops::Range;
 use flate2::read::MultiGzDecoder;
 use tar::Header;
 
-use super::super::annotation::{MAX_ANNOTATION_BYTES, is_annotation_folder};
+use super::super::annotation::MAX_ANNOTATION_BYTES;
+use super::super::layout::is_annotation;
 use super::MAX_UNPACKED_BYTES;
 
 /// Bytes of a header and of a block.
@@ -75,7 +76,7 @@ impl<R: Read + Seek> Tar<R> {
         for entry in archive.entries()? {
             let mut entry = entry?;
             let Some(file) = described(&entry) else { continue };
-            if file.name.split('/').any(is_annotation_folder) && file.size <= MAX_ANNOTATION_BYTES {
+            if is_annotation(&file.name) && file.size <= MAX_ANNOTATION_BYTES {
                 kept_bytes += file.size;
                 if kept_bytes <= MAX_KEPT_BYTES {
                     let mut bytes = Vec::new();

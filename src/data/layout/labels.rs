@@ -1,0 +1,185 @@
+//! Classes out of a table that comes with the pictures.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::super::table::Table;
+use super::levels::FileLevels;
+use super::words::{Split, key, split_of, stem, words};
+use super::{MAX_CLASSES, has_picture_ending};
+
+/// A table among the files.
+#[derive(Clone, Debug)]
+pub struct FoundTable {
+    /// Index of its file.
+    pub index: usize,
+    /// What is in it.
+    pub table: Table,
+}
+
+/// What a table says of the pictures.
+pub enum Says {
+    /// The class of each picture that it names, by the picture's index.
+    Classes(HashMap<usize, String>),
+    /// That there are no classes.
+    NoClasses,
+    /// Nothing of use, and why: the end of a sentence.
+    Nothing(String),
+    /// It is not on the pictures at all.
+    Unrelated,
+}
+
+/// The columns that hold classes, the surest first.
+const CLASS_COLUMNS: [&str; 13] = [
+    "class name",
+    "label name",
+    "category name",
+    "breed name",
+    "breed",
+    "species",
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "category",
+    "categories",
+    "target",
+];
+
+/// Words in the names of other columns that hold classes.
+const CLASS_WORDS: [&str; 6] = ["label", "labels", "class", "breed", "species", "category"];
+
+/// The pictures of a source by their names, to be found by what a table calls them.
+pub struct Finder<'a> {
+    names: &'a [String],
+    levels: &'a [FileLevels],
+    files: HashMap<String, Vec<usize>>,
+    stems: HashMap<String, Vec<usize>>,
+}
+
+impl<'a> Finder<'a> {
+    pub fn new(names: &'a [String], pictures: &[usize], levels: &'a [FileLevels]) -> Self {
+        let (mut files, mut stems) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for index in pictures {
+            files.entry(file(&names[*index]).to_lowercase()).or_default().push(*index);
+            stems.entry(stem(&names[*index]).to_lowercase()).or_default().push(*index);
+        }
+        Self { names, levels, files, stems }
+    }
+
+    /// What a table says; `name` is that of its file.
+    pub fn ask(&self, name: &str, table: &Table) -> Says {
+        // StyleGAN's tool writes this for pictures without classes.
+        if table.rows.is_empty() && file(name).eq_ignore_ascii_case("dataset.json") {
+            return Says::NoClasses;
+        }
+        let split = split_of(stem(name)).map_or(Split::Training, |(split, _)| split);
+        let find = |value: &str| self.find(value, split);
+        let named = |column: &usize| table.rows.iter().filter(|row| find(&row[*column]).is_some()).count();
+        let Some(id) = (0..table.columns.len()).rev().max_by_key(named) else { return Says::Unrelated };
+        let count = named(&id);
+        let pictures: usize = self.files.values().map(Vec::len).sum();
+        if count == 0 || 2 * count < table.rows.len().min(pictures) {
+            return Says::Unrelated;
+        }
+        let (column, is_named) = match class_column(table, id) {
+            Ok(found) => found,
+            Err(reason) => return Says::Nothing(reason),
+        };
+        // Without a header its first line is a picture too.
+        let rows = std::iter::once(&table.columns).filter(|row| find(&row[id]).is_some()).chain(&table.rows);
+        let mut classes = HashMap::new();
+        for row in rows.filter(|row| !row[column].is_empty()) {
+            if let Some(picture) = find(&row[id]) {
+                classes.entry(picture).or_insert_with(|| row[column].clone());
+            }
+        }
+        let distinct = classes.values().collect::<BTreeSet<_>>().len();
+        match distinct {
+            0 | 1 => Says::Nothing("it names fewer than two classes".to_owned()),
+            // What is said of each picture alone is a caption.
+            _ if !is_named && 2 * distinct > classes.len() => {
+                Says::Nothing("none of its columns is known to hold classes".to_owned())
+            }
+            _ if distinct > MAX_CLASSES => Says::Nothing(format!("it names more than {MAX_CLASSES} classes")),
+            _ => Says::Classes(classes),
+        }
+    }
+
+    /// The picture that a table calls `value`: a path, a file's name, or that without its ending. Of several, the one whose
+    /// path agrees furthest, then the one in the table's split.
+    fn find(&self, value: &str, split: Split) -> Option<usize> {
+        let value = value.replace('\\', "/").to_lowercase();
+        let name = file(&value);
+        if name.is_empty() {
+            return None;
+        }
+        let found = self
+            .files
+            .get(name)
+            .or_else(|| self.stems.get(if has_picture_ending(name) { stem(name) } else { name }))?;
+        if let [only] = found[..] {
+            return Some(only);
+        }
+        let folders = |path: &str| path.rsplit('/').skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let wanted = folders(&value);
+        let agrees = |index: usize| {
+            let own = folders(&self.names[index].to_lowercase());
+            own.iter().zip(&wanted).take_while(|(a, b)| a == b).count()
+        };
+        let most = found.iter().map(|index| agrees(*index)).max()?;
+        let best: Vec<usize> = found.iter().copied().filter(|index| agrees(*index) == most).collect();
+        let is_in_split = |index: &&usize| self.levels[**index].split.as_ref().is_some_and(|(own, _)| *own == split);
+        match best[..] {
+            [only] => Some(only),
+            _ => {
+                let mut inside = best.iter().filter(is_in_split);
+                inside.next().copied().filter(|_| inside.next().is_none())
+            }
+        }
+    }
+}
+
+fn file(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// The column of the classes, and whether its name says so; else why there is none.
+fn class_column(table: &Table, id: usize) -> Result<(usize, bool), String> {
+    let others: Vec<usize> = (0..table.columns.len()).filter(|column| *column != id).collect();
+    let is_text =
+        |column: &usize| table.rows.iter().any(|row| row[*column].parse::<f64>().is_err() && !row[*column].is_empty());
+    let rank = |column: &usize| CLASS_COLUMNS.iter().position(|known| key(&table.columns[*column]) == *known);
+    let has_word = |column: &usize| {
+        words(&table.columns[*column]).iter().any(|word| CLASS_WORDS.contains(&word.to_lowercase().as_str()))
+    };
+    // A class's name says more than its number.
+    let known = others.iter().copied().filter(|column| rank(column).is_some());
+    let known = known.min_by_key(|column| (!is_text(column), rank(column)));
+    let worded = || others.iter().copied().filter(has_word).min_by_key(|column| (!is_text(column), *column));
+    match (known.or_else(worded), &others[..]) {
+        (Some(column), _) => Ok((column, true)),
+        (None, [only]) => Ok((*only, false)),
+        (None, []) => Err("it has no column of classes".to_owned()),
+        (None, _) => Err("none of its columns is known to hold classes".to_owned()),
+    }
+}
+
+/// Names of the classes, sorted, numbers by their values, and the index of each.
+pub fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<String, u32>) {
+    let distinct: BTreeSet<&String> = classes.values().collect();
+    let mut names: Vec<String> = distinct.into_iter().cloned().collect();
+    let numbers: Option<Vec<u64>> = names.iter().map(|name| name.parse().ok()).collect();
+    if numbers.is_some() {
+        names.sort_by_key(|name| name.parse::<u64>().ok());
+    }
+    let labels = names.iter().cloned().zip(0..).collect();
+    (names, labels)
+}
+
+/// Whether a table's name says that it is on the pictures' classes.
+pub fn promises_labels(name: &str) -> bool {
+    words(stem(name)).iter().any(|word| {
+        ["label", "labels", "class", "classes", "breed", "breeds", "metadata", "dataset"]
+            .contains(&word.to_lowercase().as_str())
+    })
+}
