@@ -18,6 +18,7 @@ mod decode;
 mod doctor;
 mod error;
 mod facts;
+mod foreign;
 mod grid;
 mod idx;
 mod jpeg;

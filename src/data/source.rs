@@ -357,6 +357,7 @@ mod tests {
 
     #[test]
     fn what_is_no_archive_is_none() {
+        assert_eq!(ArchiveKind::of(&zipped(&[("[Content_Types].xml", b"x")])), None, "an Office document");
         assert_eq!(ArchiveKind::of(b""), None);
         assert_eq!(ArchiveKind::of(&[0; 1024]), None);
         assert_eq!(ArchiveKind::of(&packed(b"\0\0\x08\x03idx")), None);

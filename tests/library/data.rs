@@ -93,7 +93,7 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("one_pixel.png", "The picture has only 1 x 1 pixels"),
         ("thin.png", "The picture has only 500 x 7 pixels. Each side needs at least 8"),
         ("empty.jpg", "The file is empty"),
-        ("text.jpg", "This isn't a picture, despite its name"),
+        ("text.jpg", "This isn't a picture but a text file"),
         ("random.png", "This isn't a picture, despite its name"),
         ("truncated.tiff", damaged),
         ("float.tiff", "This is a picture in an unusual encoding"),

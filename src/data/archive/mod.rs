@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek};
 use zip::ZipArchive;
 
 use self::tar::Tar;
+use super::foreign::document;
 use super::{AnnotationError, DataError, DecodeError, is_ignorable, read_annotation, read_picture, sanitized};
 
 /// The most that is unpacked from one archive, in bytes: limits the time that a malicious archive can take.
@@ -32,7 +33,7 @@ impl ArchiveKind {
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
             // The first entry, or the end of an archive without entries.
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => document(head).is_none().then_some(Self::Zip),
             [0x1f, 0x8b, ..] => tar::is_packed_tar(head).then_some(Self::TarGz),
             _ => tar::is_tar(head).then_some(Self::Tar),
         }
