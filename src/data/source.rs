@@ -1,8 +1,8 @@
 //! The files of a source under one list of names, whether they lie in folders or in archives.
 
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use super::layout::{has_picture_ending, idx_candidates};
+use super::layout::{has_picture_ending, idx_candidates, without_archive_ending};
 use super::{
     ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable,
     IDX_HEAD_BYTES, IdxFile, IdxHead, IdxKind, MAX_TABLES, Table, is_table,
@@ -31,13 +31,43 @@ impl InputFile for Vec<u8> {
 
 /// Files, numbered in the order of their names.
 ///
-/// An archive counts as a folder of its name with the files in it. An archive that was chosen alone is that folder.
+/// An archive counts as a folder of its name with the files in it, and so does an archive in an archive. An archive that was
+/// chosen alone is that folder.
 pub struct Source<F: InputFile> {
     /// Sorted.
     names: Vec<String>,
     places: Vec<Place>,
     files: Vec<F>,
-    archives: Vec<Archive<F::Reader>>,
+    archives: Vec<Archive<Bytes<F::Reader>>>,
+}
+
+/// The most bytes of archives in archives that are held in memory.
+const MAX_INNER_BYTES: u64 = 1 << 30;
+
+/// What an archive is read from.
+enum Bytes<R> {
+    /// A file.
+    Outer(R),
+    /// An archive in another one: what is packed can't be read in any order.
+    Inner(Cursor<Vec<u8>>),
+}
+
+impl<R: Read> Read for Bytes<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Outer(reader) => reader.read(out),
+            Self::Inner(bytes) => bytes.read(out),
+        }
+    }
+}
+
+impl<R: Seek> Seek for Bytes<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Outer(reader) => reader.seek(to),
+            Self::Inner(bytes) => bytes.seek(to),
+        }
+    }
 }
 
 /// Where a file is.
@@ -96,22 +126,23 @@ impl<F: InputFile> Source<F> {
     pub fn new(files: Vec<(String, F)>) -> Result<Self, DataError> {
         let is_alone = files.len() == 1;
         let mut source = Self { names: Vec::new(), places: Vec::new(), files: Vec::new(), archives: Vec::new() };
-        let mut named = Vec::new();
+        let (mut named, mut inner_bytes) = (Vec::new(), MAX_INNER_BYTES);
         for (name, file) in files {
             let reader = if is_alone || !has_picture_ending(&name) { open_archive(&file) } else { None };
-            match reader.map(|reader| Archive::open(&name, reader)) {
+            match reader.map(|reader| Archive::open(&name, Bytes::Outer(reader))) {
                 None => {
                     named.push((name, Place::File(source.files.len())));
                     source.files.push(file);
                 }
-                Some(Ok(archive)) => {
-                    let place = source.archives.len();
+                Some(Ok(mut archive)) => {
                     let folder = if is_alone { String::new() } else { format!("{name}/") };
-                    let names = archive.names().iter().enumerate();
-                    named.extend(
-                        names.map(|(index, name)| (format!("{folder}{name}"), Place::Entry { archive: place, index })),
-                    );
-                    source.archives.push(archive);
+                    let inner = inner_archives(&mut archive, &mut inner_bytes);
+                    source.add_archive(archive, &folder, &mut named);
+                    for (name, archive) in inner {
+                        let name = format!("{folder}{name}");
+                        named.retain(|(other, _)| *other != name);
+                        source.add_archive(archive, &format!("{name}/"), &mut named);
+                    }
                 }
                 Some(Err(error)) if is_alone => return Err(error),
                 Some(Err(error)) => {
@@ -126,6 +157,13 @@ impl<F: InputFile> Source<F> {
         named.sort_unstable();
         (source.names, source.places) = named.into_iter().unzip();
         Ok(source)
+    }
+
+    fn add_archive(&mut self, archive: Archive<Bytes<F::Reader>>, folder: &str, named: &mut Vec<(String, Place)>) {
+        let place = self.archives.len();
+        let names = archive.names().iter().enumerate();
+        named.extend(names.map(|(index, name)| (format!("{folder}{name}"), Place::Entry { archive: place, index })));
+        self.archives.push(archive);
     }
 
     /// Names of all files, sorted.
@@ -222,6 +260,26 @@ impl<F: InputFile> Source<F> {
 /// Whether a file is idx, and of what. None also if it cannot be read.
 pub fn idx_kind(file: &impl InputFile) -> Option<IdxKind> {
     IdxKind::of(&head(&mut file.open().ok()?, IDX_HEAD_BYTES).ok()?)
+}
+
+/// The archives in an archive, with their names in it, as long as `bytes` lasts. What cannot be opened stays a file.
+fn inner_archives<R: Read + Seek>(
+    archive: &mut Archive<Bytes<R>>,
+    bytes: &mut u64,
+) -> Vec<(String, Archive<Bytes<R>>)> {
+    let mut indices: Vec<usize> = (0..archive.names().len()).collect();
+    indices.retain(|index| without_archive_ending(&archive.names()[*index]) != archive.names()[*index]);
+    indices.sort_by_key(|index| archive.place(*index));
+    let open = |index: usize| {
+        let name = archive.names()[index].clone();
+        let content = archive.bytes(index, *bytes)?;
+        ArchiveKind::of(&content[..content.len().min(ARCHIVE_HEAD_BYTES)])?;
+        let size = content.len() as u64;
+        let inner = Archive::open(&name, Bytes::Inner(Cursor::new(content))).ok()?;
+        *bytes -= size;
+        Some((name, inner))
+    };
+    indices.into_iter().filter_map(open).collect()
 }
 
 /// A reader at the beginning of the file, if it is an archive.
@@ -344,6 +402,26 @@ mod tests {
         assert!(read[1].1.as_ref().unwrap_err().contains("The archive's data is damaged or cut short"), "{read:?}");
         assert_eq!(read[2], ("z.png".to_owned(), Ok(b"zed".to_vec())));
         assert!(matches!(super::Source::new(vec![("old.zip".to_owned(), cut)]), Err(DataError::Archive { .. })));
+    }
+
+    #[test]
+    fn an_archive_in_an_archive_is_a_folder_and_one_in_that_is_a_file() {
+        let inner = zipped(&[("a/1.png", b"one")]);
+        let deeper = tarred(&[("b.zip", &inner), ("2.png", b"two")]);
+        let files: [(&str, &[u8]); 4] =
+            [("train.zip", &inner), ("deep.tar", &deeper), ("3.png", b"three"), ("broken.zip", b"PK\x03\x04")];
+        for outer in [zipped(&files), packed(&tarred(&files))] {
+            for (folder, mut source) in [
+                ("", source(&[("all", outer.clone())]).unwrap()),
+                ("all.zip/", source(&[("all.zip", outer.clone()), ("z", Vec::new())]).unwrap()),
+            ] {
+                let read = contents(&mut source);
+                let expected = ["3.png", "broken.zip", "deep.tar/2.png", "deep.tar/b.zip", "train.zip/a/1.png"];
+                let names: Vec<_> = read.iter().map(|(name, _)| name.clone()).filter(|name| name != "z").collect();
+                assert_eq!(names, expected.map(|name| format!("{folder}{name}")));
+                assert_eq!((&read[4].1, &read[2].1), (&Ok(b"one".to_vec()), &Ok(b"two".to_vec())));
+            }
+        }
     }
 
     #[test]

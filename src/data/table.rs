@@ -1,6 +1,6 @@
 //! Tables that come with pictures: CSV, JSON and lines of JSON.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use serde_json::Value;
 
@@ -133,6 +133,8 @@ fn text_of(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn table(name: &str, text: &str) -> Option<(Vec<String>, Vec<Vec<String>>)> {

@@ -106,6 +106,30 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
     }
 }
 
+/// What is cut short is not mended by an end marker, and nothing behind the picture is a fault.
+#[test]
+fn half_a_jpeg_with_an_end_marker_is_damaged_and_a_long_one_is_not() {
+    for name in ["rgb.jpg", "subsampled.jpg", "grey.jpg", "cmyk.jpg", "profile.jpg", "turned_6.jpg", "progressive.jpg"]
+    {
+        let whole = fixture(name);
+        let pixels = prepare(&whole, RGB).unwrap();
+        // Where the coded pixels begin: behind the header of the first scan.
+        let scan = whole.windows(2).rposition(|pair| pair == b"\xff\xda").unwrap();
+        for part in [2, 5, 8] {
+            let cut = if name == "progressive.jpg" { scan } else { scan + 20 + (whole.len() - scan - 20) * part / 10 };
+            // A zero that belongs to a 255 is not cut off.
+            let cut = if whole[cut - 1] == 0xff { cut + 1 } else { cut };
+            let mended = [&whole[..cut], b"\xff\xd9"].concat();
+            let sentence = prepare(&mended, RGB).map(|_| ()).expect_err(name).to_string();
+            assert!(sentence.starts_with("The JPEG data is damaged or cut short ("), "{name}: {sentence}");
+        }
+        let padded = [&whole[..whole.len() - 2], &[0; 240], b"\xff\xd9"].concat();
+        for long in [[&whole[..], &whole].concat(), padded, [&whole[..], b"trailing"].concat()] {
+            assert!(prepare(&long, RGB).as_ref() == Ok(&pixels), "{name}");
+        }
+    }
+}
+
 /// Cut anywhere at all, a file is refused or read; it never brings the program down.
 #[test]
 fn no_cut_and_no_flipped_byte_panics() {

@@ -20,7 +20,7 @@ pub const ARCHIVE_HEAD_BYTES: usize = 4096;
 /// A format of archives that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveKind {
-    /// Stored or deflated.
+    /// Stored or deflated, also with Deflate64.
     Zip,
     /// In any version: v7, ustar, GNU, pax.
     Tar,
@@ -121,6 +121,17 @@ impl<R: Read + Seek> Archive<R> {
         let bytes = read_annotation(entry)?;
         self.unpacked_bytes += bytes.len() as u64;
         Ok(bytes)
+    }
+
+    /// The whole content of a file; none if it has more than `limit` bytes, or cannot be read.
+    ///
+    /// # Panics
+    /// If there are not that many files.
+    pub(super) fn bytes(&mut self, index: usize, limit: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let (entry, _) = self.entry(index).ok()?;
+        entry.take(limit + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
     }
 
     /// A file from its beginning.

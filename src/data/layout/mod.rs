@@ -22,7 +22,7 @@ use self::labels::{Finder, Says, numbered, promises_labels};
 use self::levels::{FileLevels, Levels};
 use self::masks::masks;
 use self::words::Split;
-pub(super) use self::words::{is_annotation, words};
+pub(super) use self::words::{is_annotation, without_archive_ending, words};
 use super::{Color, Cut, DataError, DatasetBuilder, Preparation};
 use crate::config::{Crop, Splits};
 
