@@ -25,6 +25,7 @@ pub(super) fn is_table(name: &str) -> bool {
     let (stem, ending) = file.rsplit_once('.').unwrap_or((&file, ""));
     match ending {
         "csv" | "tsv" | "jsonl" | "ndjson" => true,
+        "txt" => ["labels", "classes", "metadata"].contains(&stem),
         "json" => ["dataset", "labels", "metadata"].contains(&stem),
         _ => false,
     }
@@ -35,7 +36,7 @@ impl Table {
     pub(super) fn read(name: &str, reader: impl Read) -> Option<Self> {
         let mut bytes = Vec::new();
         reader.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes).ok()?;
-        let text = (bytes.len() as u64 <= MAX_TABLE_BYTES).then(|| String::from_utf8(bytes).ok())??;
+        let text = (bytes.len() as u64 <= MAX_TABLE_BYTES).then(|| decoded(bytes))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
         match ending.as_deref() {
@@ -44,15 +45,16 @@ impl Table {
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
                 Self::of_objects(&lines.map(serde_json::from_str).collect::<Result<Vec<_>, _>>().ok()?)
             }
-            _ => Self::of_csv(text),
+            Some("txt") => Self::of_csv(text, &[',', ';', '\t', '|', ' ']),
+            _ => Self::of_csv(text, &[',', ';', '\t', '|']),
         }
     }
 
-    /// CSV with any of the usual separators, quoted or not (RFC 4180).
-    fn of_csv(text: &str) -> Option<Self> {
+    /// CSV with any of `separators`, quoted or not (RFC 4180).
+    fn of_csv(text: &str, separators: &[char]) -> Option<Self> {
         let first = text.lines().next()?;
         let count = |separator: &char| first.matches(*separator).count();
-        let separator = [',', ';', '\t', '|'].into_iter().rev().max_by_key(count).filter(|found| count(found) > 0)?;
+        let separator = separators.iter().copied().rev().max_by_key(count).filter(|found| count(found) > 0)?;
         let mut rows = Vec::new();
         let (mut row, mut value, mut is_quoted) = (Vec::new(), String::new(), false);
         let mut letters = text.chars().peekable();
@@ -121,6 +123,19 @@ impl Table {
     }
 }
 
+/// Text in UTF-8, in UTF-16 as Excel calls Unicode, or else in Latin-1.
+fn decoded(bytes: Vec<u8>) -> String {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes[..] {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()),
+    }
+}
+
 /// A label is a word or a whole number; of anything else nothing is left.
 fn text_of(value: &Value) -> String {
     match value {
@@ -155,8 +170,19 @@ mod tests {
         );
         assert_eq!(table("a.CSV", "id;breed\n1;pug\n2;\"Jack \"\"Russell\"\", terrier\"\n3;\n"), wanted);
         assert_eq!(table("a.tsv", "id\tbreed\n1\tpug\n2\tJack \"Russell\", terrier\n3\n"), wanted);
+        assert_eq!(table("labels.txt", "id breed\n1 pug\n2 \"Jack \"\"Russell\"\", terrier\"\n3\n"), wanted);
         assert_eq!(table("a.csv", "only one column\n1\n"), None);
         assert_eq!(table("a.csv", ""), None);
+    }
+
+    #[test]
+    fn text_of_spreadsheets_is_read() {
+        let wanted = Some(Table { columns: vec!["Bild".to_owned(), "Größe".to_owned()], rows: Vec::new() });
+        let text = "\u{feff}Bild;Größe\n";
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [text.as_bytes(), b"Bild;Gr\xf6\xdfe\r\n", &wide] {
+            assert_eq!(Table::read("a.csv", bytes), wanted);
+        }
     }
 
     #[test]

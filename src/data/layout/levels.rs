@@ -85,7 +85,10 @@ impl File {
         };
         match level {
             Level::Around(name) => self.is_elsewhere = key(without_archive_ending(&folder)) != *name,
-            Level::Parts(name) => self.is_elsewhere = part_of(&folder).as_ref() != Some(name),
+            Level::Parts { keep_common } => match part_of(&folder) {
+                None => self.is_elsewhere = true,
+                Some(common) => self.folders.extend(keep_common.then_some(common)),
+            },
             Level::Splits { keep_rest } => match split_of(without_archive_ending(&folder)) {
                 None => self.is_elsewhere = true,
                 Some((split, rest)) => {
@@ -102,8 +105,11 @@ impl File {
 enum Level {
     /// One folder, with this key, around all pictures.
     Around(String),
-    /// Numbered parts of one thing.
-    Parts(String),
+    /// Numbered parts.
+    Parts {
+        /// Whether they are parts of several things: then what each part is of takes the place of the folder.
+        keep_common: bool,
+    },
     /// Training set and others.
     Splits {
         /// Whether what else their names say differs: then it takes the place of the folder.
@@ -134,11 +140,10 @@ impl Level {
         {
             return Some(Self::Around(only));
         }
-        let parts: Option<BTreeSet<String>> = folders.iter().map(|folder| part_of(folder)).collect();
-        match parts.map(Vec::from_iter).as_deref() {
-            Some([common]) => Some(Self::Parts(common.clone())),
-            _ => None,
-        }
+        let parts: Option<BTreeSet<String>> =
+            folders.iter().map(|folder| part_of(folder).map(|common| common.to_lowercase())).collect();
+        let count = parts?.len();
+        (count < folders.len()).then_some(Self::Parts { keep_common: count > 1 })
     }
 }
 
@@ -318,6 +323,9 @@ mod tests {
         assert_eq!(levels(&names).0, ["cat", "dog"]);
         assert_eq!(levels(&names).1, [Some(0), Some(1), Some(1)]);
         assert_eq!(levels(&["cats.zip/1.jpg", "dogs.zip/1.jpg"]).0, ["cats", "dogs"]);
+        let of_two = ["cats-1.zip/1.jpg", "cats-2.zip/2.jpg", "dogs-1.zip/3.jpg", "dogs-2.zip/4.jpg"];
+        assert_eq!(levels(&of_two).0, ["cats", "dogs"]);
+        assert_eq!(levels(&["fold1/cat/1.jpg", "fold1/dog/2.jpg", "fold2/cat/3.jpg"]).0, ["cat", "dog"]);
     }
 
     #[test]

@@ -382,8 +382,16 @@ mod tests {
     #[test]
     fn boxes_are_found_wherever_the_two_folders_lie() {
         for prefix in ["", "dogs/", "download/Stanford Dogs/"] {
-            for images in ["Images", "images"] {
-                let place = |name: &&str| format!("{prefix}{}", name.replace("Images", images));
+            for [annotation, images] in [
+                ["Annotation", "Images"],
+                ["Annotation", "images"],
+                ["annotations/Annotation", "images/Images"],
+                ["annotation.tar/Annotation", "images.tar/Images"],
+                ["Annotations/xml", "JPEGImages"],
+            ] {
+                let place = |name: &&str| {
+                    format!("{prefix}{}", name.replace("Images", images).replace("Annotation", annotation))
+                };
                 let names: Vec<String> = STANFORD.iter().map(place).collect();
                 let plan =
                     Plan::new("source", &names, &Clues::default(), Preparation { crop: Crop::Box, ..preparation() })

@@ -38,7 +38,7 @@ impl Split {
     fn of_word(word: &str) -> Option<Self> {
         match word {
             "train" | "training" | "trainval" | "trainset" => Some(Self::Training),
-            "val" | "valid" | "validation" | "validate" | "valset" | "dev" | "holdout" | "eval" => {
+            "val" | "valid" | "validation" | "validate" | "valset" | "dev" | "holdout" | "eval" | "evaluation" => {
                 Some(Self::Validation)
             }
             "test" | "testing" | "tests" | "testset" | "pred" | "predict" | "prediction" | "predictions" => {
@@ -51,9 +51,9 @@ impl Split {
 
 /// Words that say nothing of a folder's content.
 const FILLERS: &[&str] = &[
-    "set", "data", "dataset", "split", "splits", "image", "images", "img", "imgs", "picture", "pictures", "photo",
-    "photos", "jpg", "jpeg", "png", "folder", "dir", "part", "batch", "shard", "chunk", "archive", "vol", "volume",
-    "of",
+    "set", "data", "dataset", "subset", "split", "splits", "fold", "image", "images", "img", "imgs", "picture",
+    "pictures", "photo", "photos", "jpg", "jpeg", "png", "folder", "dir", "part", "batch", "shard", "chunk", "archive",
+    "vol", "volume", "of",
 ];
 
 fn is_filler(word: &str) -> bool {
@@ -139,10 +139,10 @@ pub fn part_of(folder: &str) -> Option<String> {
     let says_something = |word: &&str| !is_filler(&word.to_lowercase());
     let is_kind = |word: &&str| ["class", "label", "category"].contains(&word.to_lowercase().as_str());
     let is_part = match name == folder {
-        true => !common.is_empty() && !common.iter().any(|word| says_something(word)),
+        true => !common.is_empty() && !common.iter().any(says_something),
         false => !common.iter().any(is_kind),
     };
-    (is_number && is_part).then(|| common.join(" ").to_lowercase())
+    (is_number && is_part).then(|| common.join(" "))
 }
 
 /// `German_shepherd` of `n02106662-German_shepherd`.
@@ -250,7 +250,8 @@ mod tests {
             ["images_001", "images_012"],
             ["1.zip", "2.zip"],
         ] {
-            assert!(part_of(a).is_some() && part_of(a) == part_of(b), "{a} {b}: {:?} {:?}", part_of(a), part_of(b));
+            let common = [a, b].map(|name| part_of(name).map(|common| common.to_lowercase()));
+            assert!(common[0].is_some() && common[0] == common[1], "{a} {b}: {common:?}");
         }
         for name in ["1", "2", "class 1", "pug 1", "class1.zip", "cats.zip"] {
             assert_eq!(part_of(name), None, "{name}");
