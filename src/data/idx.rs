@@ -66,9 +66,9 @@ impl IdxHead {
         let mut bytes = Vec::new();
         // `head` ends early, which is an error after the bytes that matter.
         let _ = Stream::open(head).ok()?.take(Self::BYTES).read_to_end(&mut bytes);
-        let kind = match bytes.first_chunk()? {
-            &PICTURES => IdxKind::Pictures,
-            &LABELS => IdxKind::Labels,
+        let kind = match *bytes.first_chunk()? {
+            PICTURES => IdxKind::Pictures,
+            LABELS => IdxKind::Labels,
             _ => return None,
         };
         Some(Self { kind, beginning: xxh3_64(&bytes) })

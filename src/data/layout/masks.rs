@@ -28,7 +28,7 @@ pub fn masks(names: &[String], pictures: &[usize]) -> HashSet<usize> {
     for ((_, word), files) in in_folders {
         let of_whole = |index: &&usize| {
             let stem = stem(&names[**index]);
-            fits(*index, stem, word) || masked_stem(stem).is_some_and(|stem| fits(*index, stem, word))
+            fits(index, stem, word) || masked_stem(stem).is_some_and(|stem| fits(index, stem, word))
         };
         if 2 * files.iter().filter(of_whole).count() >= files.len() {
             masks.extend(files);
