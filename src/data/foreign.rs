@@ -20,6 +20,7 @@ pub(super) fn refusal(head: &[u8]) -> DecodeError {
         )),
         () => match OTHERS.iter().find(|(offset, magic, ..)| at(*offset, magic)) {
             Some((.., found, advice)) => (*found, *advice),
+            None if is_tfrecord(head) => ("a TFRecord file", SAVE_PICTURES),
             None => match text(head) {
                 Some(text) => return of_text(text),
                 None => return DecodeError::NotAPicture,
@@ -76,7 +77,8 @@ const OTHERS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"FEA1", "a Feather table", SAVE_PICTURES),
     (0, b"\x93NUMPY", "a NumPy array", SAVE_PICTURES),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", SAVE_PICTURES),
-    (0, b"MATLAB 5.0 MAT-file", "a MATLAB file", SAVE_PICTURES),
+    (0, b"MATLAB ", "a MATLAB file", SAVE_PICTURES),
+    (16, b"\xde\xc0\xef\xbe", "an LMDB database", SAVE_PICTURES),
     (0, b"SQLite format 3\0", "a database", SAVE_PICTURES),
     (0, b"\x80\x02", "a Python pickle", SAVE_PICTURES),
     (0, b"\x80\x03", "a Python pickle", SAVE_PICTURES),
@@ -97,6 +99,12 @@ const OTHERS: &[(usize, &[u8], &str, &str)] = &[
 
 fn is_zip(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04")
+}
+
+/// Whether it begins with the length of a record, its checksum, and a message of TensorFlow's.
+fn is_tfrecord(head: &[u8]) -> bool {
+    let length = head.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    (1..1 << 32).contains(&length) && head.get(12) == Some(&0x0a)
 }
 
 /// What a zip is that is no archive of files: many formats are zips inside, and the pictures in an Office document are not
@@ -204,6 +212,10 @@ mod tests {
             (b"<!DOCTYPE html><title>404", "a web page. Its download went wrong: get the picture itself."),
             (b"{\"a\": 1}", "a JSON file. Leave it out."),
             (b"<annotation>", "an XML file. Leave it out."),
+            (
+                b"\x2a\x01\0\0\0\0\0\0abcd\x0a\xa7\x02",
+                "a TFRecord file. If it holds pictures, save them as files of their own.",
+            ),
             (b"Hello, world", "a text file. Leave it out."),
             ("Grüße".as_bytes().split_at(4).0, "a text file. Leave it out."),
             (b"\xfd7zXZ\0", "a file packed with xz. Unpack it, and choose the folder."),

@@ -272,8 +272,7 @@ fn inner_archives<R: Read + Seek>(
     indices.sort_by_key(|index| archive.place(*index));
     let open = |index: usize| {
         let name = archive.names()[index].clone();
-        let content = archive.bytes(index, *bytes)?;
-        ArchiveKind::of(&content[..content.len().min(ARCHIVE_HEAD_BYTES)])?;
+        let content = archive.inner(index, *bytes)?;
         let size = content.len() as u64;
         let inner = Archive::open(&name, Bytes::Inner(Cursor::new(content))).ok()?;
         *bytes -= size;

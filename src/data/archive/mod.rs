@@ -123,14 +123,16 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
-    /// The whole content of a file; none if it has more than `limit` bytes, or cannot be read.
+    /// The whole content of a file that is an archive; none if it is none, has more than `limit` bytes, or cannot be read.
     ///
     /// # Panics
     /// If there are not that many files.
-    pub(super) fn bytes(&mut self, index: usize, limit: u64) -> Option<Vec<u8>> {
+    pub(super) fn inner(&mut self, index: usize, limit: u64) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let (entry, _) = self.entry(index).ok()?;
-        entry.take(limit + 1).read_to_end(&mut bytes).ok()?;
+        let (mut entry, _) = self.entry(index).ok()?;
+        entry.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
+        ArchiveKind::of(&bytes)?;
+        entry.take((limit + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
     }
 

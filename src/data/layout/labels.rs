@@ -81,16 +81,17 @@ impl<'a> Finder<'a> {
         if count == 0 || 2 * count < table.rows.len().min(pictures) {
             return Says::Unrelated;
         }
-        let (column, is_named) = match class_column(table, id) {
+        let columns = match ClassColumns::of(table, id) {
             Ok(found) => found,
             Err(reason) => return Says::Nothing(reason),
         };
+        let is_named = !matches!(columns, ClassColumns::Only(_));
         // Without a header its first line is a picture too.
         let rows = std::iter::once(&table.columns).filter(|row| find(&row[id]).is_some()).chain(&table.rows);
         let mut classes = HashMap::new();
-        for row in rows.filter(|row| !row[column].is_empty()) {
-            if let Some(picture) = find(&row[id]) {
-                classes.entry(picture).or_insert_with(|| row[column].clone());
+        for row in rows {
+            if let (Some(picture), Some(class)) = (find(&row[id]), columns.class(table, row)) {
+                classes.entry(picture).or_insert_with(|| class.to_owned());
             }
         }
         let distinct = classes.values().collect::<BTreeSet<_>>().len();
@@ -143,24 +144,56 @@ fn file(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
 }
 
-/// The column of the classes, and whether its name says so; else why there is none.
-fn class_column(table: &Table, id: usize) -> Result<(usize, bool), String> {
-    let others: Vec<usize> = (0..table.columns.len()).filter(|column| *column != id).collect();
-    let is_text =
-        |column: &usize| table.rows.iter().any(|row| row[*column].parse::<f64>().is_err() && !row[*column].is_empty());
-    let rank = |column: &usize| CLASS_COLUMNS.iter().position(|known| key(&table.columns[*column]) == *known);
-    let has_word = |column: &usize| {
-        words(&table.columns[*column]).iter().any(|word| CLASS_WORDS.contains(&word.to_lowercase().as_str()))
-    };
-    // A class's name says more than its number.
-    let known = others.iter().copied().filter(|column| rank(column).is_some());
-    let known = known.min_by_key(|column| (!is_text(column), rank(column)));
-    let worded = || others.iter().copied().filter(has_word).min_by_key(|column| (!is_text(column), *column));
-    match (known.or_else(worded), &others[..]) {
-        (Some(column), _) => Ok((column, true)),
-        (None, [only]) => Ok((*only, false)),
-        (None, []) => Err("it has no column of classes".to_owned()),
-        (None, _) => Err("none of its columns is known to hold classes".to_owned()),
+/// Where a table has the classes.
+enum ClassColumns {
+    /// In a column whose name says so.
+    Named(usize),
+    /// In the only column there is.
+    Only(usize),
+    /// One column for each class, with a 1 in that of the picture's.
+    OneHot(Vec<usize>),
+}
+
+impl ClassColumns {
+    /// Of a table that names its pictures in the column `id`; else why there are none.
+    fn of(table: &Table, id: usize) -> Result<Self, String> {
+        let others: Vec<usize> = (0..table.columns.len()).filter(|column| *column != id).collect();
+        let number = |value: &str| value.parse::<f64>().ok();
+        let is_text =
+            |column: &usize| table.rows.iter().any(|row| !row[*column].is_empty() && number(&row[*column]).is_none());
+        let rank = |column: &usize| CLASS_COLUMNS.iter().position(|known| key(&table.columns[*column]) == *known);
+        let has_word = |column: &usize| {
+            words(&table.columns[*column]).iter().any(|word| CLASS_WORDS.contains(&word.to_lowercase().as_str()))
+        };
+        // A class's name says more than its number.
+        let known = others.iter().copied().filter(|column| rank(column).is_some());
+        let known = known.min_by_key(|column| (!is_text(column), rank(column)));
+        let worded = || others.iter().copied().filter(has_word).min_by_key(|column| (!is_text(column), *column));
+        if let Some(column) = known.or_else(worded) {
+            return Ok(Self::Named(column));
+        }
+        let is_one_hot = |row: &Vec<String>| {
+            let numbers = others.iter().map(|column| number(&row[*column]));
+            numbers.clone().all(|number| matches!(number, Some(0.0 | 1.0)))
+                && numbers.filter(|number| *number == Some(1.0)).count() == 1
+        };
+        match others[..] {
+            [] => Err("it has no column of classes".to_owned()),
+            [only] => Ok(Self::Only(only)),
+            _ if table.rows.iter().all(is_one_hot) => Ok(Self::OneHot(others)),
+            _ => Err("none of its columns is known to hold classes".to_owned()),
+        }
+    }
+
+    fn class<'a>(&self, table: &'a Table, row: &'a [String]) -> Option<&'a str> {
+        let class = match self {
+            Self::Named(column) | Self::Only(column) => &row[*column],
+            Self::OneHot(columns) => {
+                let column = columns.iter().find(|column| row[**column].parse() == Ok(1.0))?;
+                &table.columns[*column]
+            }
+        };
+        Some(class.as_str()).filter(|class| !class.is_empty())
     }
 }
 

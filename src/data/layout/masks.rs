@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::words::{MaskWord, has_lossless_ending, key, mask_word, masked_stem, stem};
+use super::words::{MaskWord, has_lossless_ending, key, mask_word, masked_stem, stem, words};
 
 /// Indices of the `pictures` that are masks of others: their names say so, and the pictures that they belong to are there.
 /// Both are needed, as "mask" may be a class too.
@@ -14,14 +14,15 @@ pub fn masks(names: &[String], pictures: &[usize]) -> HashSet<usize> {
             None => others.push(*index),
         }
     }
-    // Whether each is stored without loss: a photograph seldom is.
+    // Whether each may be a mask itself: photographs are seldom stored without loss.
     let mut originals: HashMap<String, bool> = HashMap::new();
     for index in &others {
-        *originals.entry(key(stem(&names[*index]))).or_default() |= has_lossless_ending(&names[*index]);
+        let name = &names[*index];
+        *originals.entry(key(stem(name))).or_default() |= has_lossless_ending(name) && !says_pictures(name);
     }
     let fits = |index: &usize, stem: &str, word: MaskWord| {
-        let lossless_original = originals.get(&key(stem));
-        lossless_original.is_some_and(|is_lossless| word == MaskWord::Surely || !is_lossless)
+        let is_doubtful = originals.get(&key(stem));
+        is_doubtful.is_some_and(|is_doubtful| word == MaskWord::Surely || !is_doubtful)
             && has_lossless_ending(&names[*index])
     };
     let mut masks = HashSet::new();
@@ -40,6 +41,13 @@ pub fn masks(names: &[String], pictures: &[usize]) -> HashSet<usize> {
         masked_stem(stem).is_some_and(|original| fits(index, original, word))
     }));
     masks
+}
+
+/// Whether a folder is named after pictures, as the other one of `images` and `labels`.
+fn says_pictures(name: &str) -> bool {
+    let known =
+        ["image", "images", "img", "imgs", "jpegimages", "rgb", "photos", "pictures", "originals", "inputs", "frames"];
+    name.split('/').rev().skip(1).flat_map(words).any(|word| known.contains(&word.to_lowercase().as_str()))
 }
 
 /// The folder of a file that is named after masks, with those around it.
@@ -72,7 +80,8 @@ mod tests {
         assert_eq!(found(&["train/1.jpg", "train_masks/1_mask.gif", "train_masks/2_mask.gif"]), [1, 2]);
         assert_eq!(found(&["x/1/images/a.png", "x/1/masks/a.png"]), [1]);
         assert_eq!(found(&["benign (1).png", "benign (1)_mask.png", "benign (1)_mask_1.png"]), [1, 2]);
-        assert_eq!(found(&["img/1.jpg", "gt/1.png"]), [1]);
+        assert_eq!(found(&["input/1.jpg", "gt/1.png"]), [1]);
+        assert_eq!(found(&["images/1.png", "labels/1.png"]), [1]);
     }
 
     #[test]

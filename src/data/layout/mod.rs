@@ -554,6 +554,7 @@ mod tests {
             ("train.csv", "breed;file;size\npug;1.jpg;9\nboxer;2.jpg;9\npug;train/3.jpg;9\nboxer;./train/4.JPG;9\n"),
             ("list.tsv", "1.jpg\tpug\n2.jpg\tboxer\n3.jpg\tpug\n4.jpg\tboxer\n"),
             ("names.csv", "image,class_id,class_name\n1,7,pug\n2,5,boxer\n3,7,pug\n4,5,boxer\n"),
+            ("_classes.csv", "filename,boxer,pug\n1.jpg,0,1\n2.jpg,1,0\n3.jpg,0,1\n4.jpg,1,0\n"),
             (
                 "train/metadata.jsonl",
                 "{\"file_name\": \"1.jpg\", \"label\": \"pug\"}\n{\"file_name\": \"2.jpg\", \"label\": \"boxer\"}\n\
