@@ -9,6 +9,7 @@ use tar::Header;
 
 use super::super::annotation::MAX_ANNOTATION_BYTES;
 use super::super::layout::is_annotation;
+use super::super::table::{MAX_TABLE_BYTES, is_table};
 use super::MAX_UNPACKED_BYTES;
 
 /// Bytes of a header and of a block.
@@ -17,7 +18,7 @@ const BLOCK: usize = 512;
 /// Bytes of a header that hold its checksum.
 const CHECKSUM: Range<usize> = 148..156;
 
-/// The most bytes of annotations that are kept in memory while a packed archive is listed. 120,000 pictures have as
+/// The most bytes of annotations and tables that are kept in memory while a packed archive is listed. 120,000 pictures have as
 /// much.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
 
@@ -25,8 +26,8 @@ const MAX_KEPT_BYTES: u64 = 256 << 20;
 pub struct Tar<R> {
     stream: Stream<R>,
     files: Vec<File>,
-    /// Annotations of a packed archive, by their positions. They lie far from their pictures, and going back and forth
-    /// would unpack everything again for every picture.
+    /// Annotations and tables of a packed archive, by their positions. They lie far from their pictures, and going back and
+    /// forth would unpack everything again for every picture.
     kept: HashMap<u64, Vec<u8>>,
 }
 
@@ -76,7 +77,8 @@ impl<R: Read + Seek> Tar<R> {
         for entry in archive.entries()? {
             let mut entry = entry?;
             let Some(file) = described(&entry) else { continue };
-            if is_annotation(&file.name) && file.size <= MAX_ANNOTATION_BYTES {
+            let most = if is_table(&file.name) { MAX_TABLE_BYTES } else { MAX_ANNOTATION_BYTES };
+            if (is_annotation(&file.name) || is_table(&file.name)) && file.size <= most {
                 kept_bytes += file.size;
                 if kept_bytes <= MAX_KEPT_BYTES {
                     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 //! Classes out of a table that comes with the pictures.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::table::Table;
 use super::levels::FileLevels;
@@ -16,8 +16,69 @@ pub struct FoundTable {
     pub table: Table,
 }
 
+/// The classes so far: first by folders, then by tables.
+pub struct Labels {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// One for each file.
+    pub of_files: Vec<Option<u32>>,
+    /// Files that have a class, or need none.
+    pub is_known: HashSet<usize>,
+}
+
+impl Labels {
+    /// Asks the tables for classes, and returns the tables that are dealt with. Folders that are classes are believed more
+    /// than a table that does not have all of their pictures.
+    pub fn consult(
+        &mut self,
+        names: &[String],
+        pictures: &[usize],
+        files: &[FileLevels],
+        tables: &[FoundTable],
+        notes: &mut Vec<String>,
+    ) -> HashSet<usize> {
+        let finder = Finder::new(names, pictures, files);
+        let (mut classes, mut used, mut dealt_with) = (HashMap::new(), Vec::new(), HashSet::new());
+        for FoundTable { index, table } in tables {
+            let name = &names[*index];
+            match finder.ask(name, table) {
+                Says::Classes(found) => {
+                    used.push((*index, found.len()));
+                    for (picture, class) in found {
+                        classes.entry(picture).or_insert(class);
+                    }
+                }
+                Says::NoClasses => {
+                    *self = Self {
+                        classes: Vec::new(),
+                        of_files: vec![None; names.len()],
+                        is_known: (0..names.len()).collect(),
+                    };
+                }
+                Says::Nothing(reason) => notes.push(format!("{name} was not used for classes: {reason}.")),
+                Says::Unrelated if promises_labels(name) => {
+                    notes.push(format!("{name} was not used for classes: it doesn't name these pictures."));
+                }
+                Says::Unrelated => continue,
+            }
+            dealt_with.insert(*index);
+        }
+        if classes.is_empty() || !self.classes.is_empty() && classes.len() < pictures.len() {
+            return dealt_with;
+        }
+        let list = used.iter().map(|(index, _)| names[*index].as_str()).collect::<Vec<_>>().join(" and ");
+        notes.push(format!("The classes are those in {list}."));
+        let (names_of_classes, labels) = numbered(&classes);
+        self.classes = names_of_classes;
+        self.of_files = (0..names.len()).map(|index| labels.get(classes.get(&index)?).copied()).collect();
+        let unnamed: HashSet<&usize> = pictures.iter().filter(|index| !classes.contains_key(index)).collect();
+        self.is_known = (0..names.len()).filter(|index| !unnamed.contains(index)).collect();
+        dealt_with
+    }
+}
+
 /// What a table says of the pictures.
-pub enum Says {
+enum Says {
     /// The class of each picture that it names, by the picture's index.
     Classes(HashMap<usize, String>),
     /// That there are no classes.
@@ -49,7 +110,7 @@ const CLASS_COLUMNS: [&str; 13] = [
 const CLASS_WORDS: [&str; 6] = ["label", "labels", "class", "breed", "species", "category"];
 
 /// The pictures of a source by their names, to be found by what a table calls them.
-pub struct Finder<'a> {
+struct Finder<'a> {
     names: &'a [String],
     levels: &'a [FileLevels],
     files: HashMap<String, Vec<usize>>,
@@ -57,7 +118,7 @@ pub struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    pub fn new(names: &'a [String], pictures: &[usize], levels: &'a [FileLevels]) -> Self {
+    fn new(names: &'a [String], pictures: &[usize], levels: &'a [FileLevels]) -> Self {
         let (mut files, mut stems) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for index in pictures {
             files.entry(file(&names[*index]).to_lowercase()).or_default().push(*index);
@@ -67,7 +128,7 @@ impl<'a> Finder<'a> {
     }
 
     /// What a table says; `name` is that of its file.
-    pub fn ask(&self, name: &str, table: &Table) -> Says {
+    fn ask(&self, name: &str, table: &Table) -> Says {
         // StyleGAN's tool writes this for pictures without classes.
         if table.rows.is_empty() && file(name).eq_ignore_ascii_case("dataset.json") {
             return Says::NoClasses;
@@ -198,7 +259,7 @@ impl ClassColumns {
 }
 
 /// Names of the classes, sorted, numbers by their values, and the index of each.
-pub fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<String, u32>) {
+fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<String, u32>) {
     let distinct: BTreeSet<&String> = classes.values().collect();
     let mut names: Vec<String> = distinct.into_iter().cloned().collect();
     let numbers: Option<Vec<u64>> = names.iter().map(|name| name.parse().ok()).collect();
@@ -210,7 +271,7 @@ pub fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<Stri
 }
 
 /// Whether a table's name says that it is on the pictures' classes.
-pub fn promises_labels(name: &str) -> bool {
+fn promises_labels(name: &str) -> bool {
     words(stem(name)).iter().any(|word| {
         ["label", "labels", "class", "classes", "breed", "breeds", "metadata", "dataset"]
             .contains(&word.to_lowercase().as_str())

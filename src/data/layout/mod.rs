@@ -2,29 +2,30 @@
 //!
 //! So the same files are the same data set, whether they lie in a folder, lie in an archive or are dropped on the page.
 //! [`words`] says what names mean, [`levels`] which folders are classes, [`labels`] what a table says of classes, [`masks`]
-//! and [`boxes`] which files belong to pictures, [`idx_sets`] which idx files belong together.
+//! and [`boxes`] which files belong to pictures, [`splits`] what is left out, [`idx_sets`] which idx files belong together.
 
 mod boxes;
 mod idx_sets;
 mod labels;
 mod levels;
 mod masks;
+mod splits;
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use self::boxes::Boxes;
 use self::idx_sets::find_idx;
 pub(super) use self::idx_sets::idx_candidates;
 pub use self::idx_sets::{IdxFile, is_idx_pair};
 pub use self::labels::FoundTable;
-use self::labels::{Finder, Says, numbered, promises_labels};
-use self::levels::{FileLevels, Levels};
+use self::labels::Labels;
+use self::levels::Levels;
 use self::masks::masks;
-use self::words::Split;
+use self::splits::{Splitting, no_split};
 pub(super) use self::words::{is_annotation, without_archive_ending, words};
 use super::{Color, Cut, DataError, DatasetBuilder, Preparation};
-use crate::config::{Crop, Splits};
+use crate::config::Crop;
 
 /// How a source is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +156,17 @@ impl Plan {
         }
         plan.layout = if labels.classes.is_empty() { Layout::Plain } else { Layout::Classes };
         plan.classes = labels.classes;
+        plan.drop_empty_classes();
         Ok(plan)
+    }
+
+    /// Forgets the classes without a file, as a split may not have all of them.
+    fn drop_empty_classes(&mut self) {
+        let used: BTreeSet<u32> = self.entries.iter().filter_map(|entry| entry.class).collect();
+        self.classes = used.iter().map(|class| self.classes[*class as usize].clone()).collect();
+        for entry in &mut self.entries {
+            entry.class = entry.class.map(|class| used.range(..class).count() as u32);
+        }
     }
 
     /// A builder for the data set that the plan describes, called `source`.
@@ -164,121 +175,6 @@ impl Plan {
         let builder = builder.excluding_flagged(self.exclude_flagged);
         self.notes.iter().fold(builder, |builder, note| builder.note(note.clone()))
     }
-}
-
-/// The classes so far: first by folders, then by tables.
-struct Labels {
-    classes: Vec<String>,
-    /// One for each file.
-    of_files: Vec<Option<u32>>,
-    /// Files that have a class, or need none.
-    is_known: HashSet<usize>,
-}
-
-impl Labels {
-    /// Asks the tables for classes, and returns the tables that are dealt with. Folders that are classes are believed more
-    /// than a table that does not have all of their pictures.
-    fn consult(
-        &mut self,
-        names: &[String],
-        pictures: &[usize],
-        files: &[FileLevels],
-        tables: &[FoundTable],
-        notes: &mut Vec<String>,
-    ) -> HashSet<usize> {
-        let finder = Finder::new(names, pictures, files);
-        let (mut classes, mut used, mut dealt_with) = (HashMap::new(), Vec::new(), HashSet::new());
-        for FoundTable { index, table } in tables {
-            let name = &names[*index];
-            match finder.ask(name, table) {
-                Says::Classes(found) => {
-                    used.push((*index, found.len()));
-                    for (picture, class) in found {
-                        classes.entry(picture).or_insert(class);
-                    }
-                }
-                Says::NoClasses => {
-                    *self = Self {
-                        classes: Vec::new(),
-                        of_files: vec![None; names.len()],
-                        is_known: (0..names.len()).collect(),
-                    };
-                }
-                Says::Nothing(reason) => notes.push(format!("{name} was not used for classes: {reason}.")),
-                Says::Unrelated if promises_labels(name) => {
-                    notes.push(format!("{name} was not used for classes: it doesn't name these pictures."));
-                }
-                Says::Unrelated => continue,
-            }
-            dealt_with.insert(*index);
-        }
-        if classes.is_empty() || !self.classes.is_empty() && classes.len() < pictures.len() {
-            return dealt_with;
-        }
-        let list = used.iter().map(|(index, _)| names[*index].as_str()).collect::<Vec<_>>().join(" and ");
-        notes.push(format!("The classes are those in {list}."));
-        let (names_of_classes, labels) = numbered(&classes);
-        self.classes = names_of_classes;
-        self.of_files = (0..names.len()).map(|index| labels.get(classes.get(&index)?).copied()).collect();
-        let unnamed: HashSet<&usize> = pictures.iter().filter(|index| !classes.contains_key(index)).collect();
-        self.is_known = (0..names.len()).filter(|index| !unnamed.contains(index)).collect();
-        dealt_with
-    }
-}
-
-/// Which files are left out because only some splits are used.
-struct Splitting {
-    left_out: HashSet<usize>,
-    note: Option<String>,
-}
-
-impl Splitting {
-    fn of(
-        source: &str,
-        names: &[String],
-        pictures: &[usize],
-        files: &[FileLevels],
-        splits: Splits,
-    ) -> Result<Self, DataError> {
-        let mut found: BTreeMap<Split, &str> = BTreeMap::new();
-        for index in pictures {
-            if let Some((split, folder)) = &files[*index].split {
-                found.entry(*split).or_insert(folder);
-            }
-        }
-        let mut is_used = found.keys().filter(|split| split.is_in(splits));
-        match (found.len(), splits) {
-            (0, Splits::All) | (1, Splits::All) => return Ok(Self { left_out: HashSet::new(), note: None }),
-            (0, _) => {
-                let note = format!("{source} has no splits, so data.splits is ignored.");
-                return Ok(Self { left_out: HashSet::new(), note: Some(note) });
-            }
-            (_, Splits::All) => {
-                let folders = found.values().copied().collect::<Vec<_>>().join(" and ");
-                let note = format!("The splits {folders} are used together. data.splits can choose one of them.");
-                return Ok(Self { left_out: HashSet::new(), note: Some(note) });
-            }
-            _ => {}
-        }
-        if is_used.next().is_none() {
-            return Err(no_split(source, splits, found.keys().map(|split| split.name())));
-        }
-        let is_left_out = |index: &usize| files[*index].split.as_ref().is_some_and(|(split, _)| !split.is_in(splits));
-        let left_out: HashSet<usize> = (0..names.len()).filter(is_left_out).collect();
-        let count = pictures.iter().filter(|index| left_out.contains(index)).count();
-        let note =
-            (count > 0).then(|| format!("{} left out, as data.splits asks for another split.", pictures_are(count)));
-        Ok(Self { left_out, note })
-    }
-}
-
-fn no_split<'a>(source: &str, splits: Splits, found: impl Iterator<Item = &'a str>) -> DataError {
-    let wanted = match splits {
-        Splits::All | Splits::Training => "training",
-        Splits::Validation => "validation",
-        Splits::Test => "test",
-    };
-    DataError::NoSplit { name: source.to_owned(), wanted, found: found.collect::<Vec<_>>().join(" and ") }
 }
 
 fn pictures_are(count: usize) -> String {
@@ -308,6 +204,7 @@ pub(super) fn has_picture_ending(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Splits;
     use crate::data::{IdxKind, Table};
 
     fn preparation() -> Preparation {
@@ -523,6 +420,12 @@ mod tests {
         assert_eq!(
             sentence,
             "source has no validation split, only training and test. Set data.splits to what there is, or to all."
+        );
+        let test = read(Splits::Test);
+        assert_eq!(
+            (&test.classes[..], labels(&test)),
+            (&owned(&["cat"])[..], vec![None, Some(0)]),
+            "dogs are not there"
         );
         let undivided = plan_with(&["a.jpg"], &[], Splits::Test).unwrap();
         assert_eq!(undivided.notes, ["source has no splits, so data.splits is ignored."]);
