@@ -10,6 +10,9 @@ pub(super) const MAX_TABLE_BYTES: u64 = 64 << 20;
 /// The most tables of a source that are read.
 pub(super) const MAX_TABLES: usize = 16;
 
+/// The most values of a table in memory. Tables of pixels have more.
+const MAX_VALUES: usize = 4 << 20;
+
 /// Rows of text under named columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -56,7 +59,7 @@ impl Table {
         let count = |separator: &char| first.matches(*separator).count();
         let separator = separators.iter().copied().rev().max_by_key(count).filter(|found| count(found) > 0)?;
         let mut rows = Vec::new();
-        let (mut row, mut value, mut is_quoted) = (Vec::new(), String::new(), false);
+        let (mut row, mut value, mut is_quoted, mut values) = (Vec::new(), String::new(), false, 0);
         let mut letters = text.chars().peekable();
         while let Some(letter) = letters.next() {
             match letter {
@@ -64,6 +67,10 @@ impl Table {
                 '"' if is_quoted || value.is_empty() => is_quoted = !is_quoted,
                 '\n' if !is_quoted => {
                     row.push(std::mem::take(&mut value));
+                    values += row.len();
+                    if values > MAX_VALUES {
+                        return None;
+                    }
                     rows.push(std::mem::take(&mut row));
                 }
                 '\r' if !is_quoted => {}

@@ -113,6 +113,7 @@ const CLASS_WORDS: [&str; 6] = ["label", "labels", "class", "breed", "species", 
 struct Finder<'a> {
     names: &'a [String],
     levels: &'a [FileLevels],
+    paths: HashMap<String, usize>,
     files: HashMap<String, Vec<usize>>,
     stems: HashMap<String, Vec<usize>>,
 }
@@ -124,7 +125,8 @@ impl<'a> Finder<'a> {
             files.entry(file(&names[*index]).to_lowercase()).or_default().push(*index);
             stems.entry(stem(&names[*index]).to_lowercase()).or_default().push(*index);
         }
-        Self { names, levels, files, stems }
+        let paths = pictures.iter().map(|index| (names[*index].to_lowercase(), *index)).collect();
+        Self { names, levels, paths, files, stems }
     }
 
     /// What a table says; `name` is that of its file.
@@ -133,8 +135,12 @@ impl<'a> Finder<'a> {
         if table.rows.is_empty() && file(name).eq_ignore_ascii_case("dataset.json") {
             return Says::NoClasses;
         }
-        let split = split_of(stem(name)).map_or(Split::Training, |(split, _)| split);
-        let find = |value: &str| self.find(value, split);
+        let (folder, own) = name.rsplit_once('/').unwrap_or(("", name));
+        // The table of a split is named after it, or lies in it.
+        let parts = std::iter::once(stem(own)).chain(folder.rsplit('/'));
+        let split = parts.filter_map(split_of).map(|(split, _)| split).next().unwrap_or(Split::Training);
+        let folder = folder.to_lowercase();
+        let find = |value: &str| self.find(value, &folder, split);
         let named = |column: &usize| table.rows.iter().filter(|row| find(&row[*column]).is_some()).count();
         let Some(id) = (0..table.columns.len()).rev().max_by_key(named) else { return Says::Unrelated };
         let count = named(&id);
@@ -167,13 +173,18 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The picture that a table calls `value`: a path, a file's name, or that without its ending. Of several, the one whose
-    /// path agrees furthest, then the one in the table's split.
-    fn find(&self, value: &str, split: Split) -> Option<usize> {
+    /// The picture that a table in `folder` calls `value`: a path, a file's name, or that without its ending. Of several, the
+    /// one that lies there seen from the table, then the one whose path agrees furthest, then the one in the table's split.
+    fn find(&self, value: &str, folder: &str, split: Split) -> Option<usize> {
         let value = value.replace('\\', "/").to_lowercase();
-        let name = file(&value);
+        let value = value.trim_start_matches("./");
+        let name = file(value);
         if name.is_empty() {
             return None;
+        }
+        let beside = if folder.is_empty() { value.to_owned() } else { format!("{folder}/{value}") };
+        if let Some(picture) = self.paths.get(&beside) {
+            return Some(*picture);
         }
         let found = self
             .files
@@ -183,7 +194,7 @@ impl<'a> Finder<'a> {
             return Some(only);
         }
         let folders = |path: &str| path.rsplit('/').skip(1).map(str::to_owned).collect::<Vec<_>>();
-        let wanted = folders(&value);
+        let wanted = folders(value);
         let agrees = |index: usize| {
             let own = folders(&self.names[index].to_lowercase());
             own.iter().zip(&wanted).take_while(|(a, b)| a == b).count()

@@ -491,6 +491,19 @@ mod tests {
     }
 
     #[test]
+    fn each_split_may_have_a_table_of_its_own() {
+        let names = ["test/1.jpg", "test/2.jpg", "train/1.jpg", "train/2.jpg"];
+        let tables = [
+            ("test/metadata.csv", "file_name,label\n1.jpg,pug\n2.jpg,boxer\n"),
+            ("train/metadata.csv", "file_name,label\n1.jpg,boxer\n2.jpg,pug\n"),
+        ];
+        let inside = plan_with(&names, &tables, Splits::All).unwrap();
+        assert_eq!(labels(&inside), [Some(1), Some(0), Some(0), Some(1)]);
+        let named = tables.map(|(name, text)| (if name.starts_with("test") { "test.csv" } else { "train.csv" }, text));
+        assert_eq!(labels(&plan_with(&names, &named, Splits::All).unwrap()), labels(&inside));
+    }
+
+    #[test]
     fn a_table_that_does_not_fit_is_told() {
         let pictures = ["1.jpg", "2.jpg", "3.jpg"];
         let note = |name, text| classes_with(&pictures, (name, text)).2;
