@@ -41,11 +41,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
     }
     check_size(width as u32, height as u32, channels)?; // each at most 65,535 in a JPEG
     let samples = match markers.end.filter(|_| markers.scans == 1) {
-        Some(end) => Jpeg::open(&without_end(bytes, end)).and_then(Jpeg::decode),
+        Some(end) => match Jpeg::open(&without_end(bytes, end)).and_then(Jpeg::decode) {
+            Ok(samples) => samples,
+            Err(_) if file.decode().is_ok() => {
+                return Err(DecodeError::damaged(Format::Jpeg.name(), "its last rows are missing"));
+            }
+            Err(error) => return Err(damaged(error)),
+        },
         // Several scans are told apart by their markers.
-        None => file.decode(),
+        None => file.decode().map_err(damaged)?,
     };
-    let samples = samples.map_err(damaged)?;
     Ok(Raster { width, height, channels, bytes_per_sample: 1, samples, orientation, has_profile, divisor: 1 })
 }
 
