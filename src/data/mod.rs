@@ -70,7 +70,7 @@ pub use stored::{SourceKey, StoredError};
 pub use summary::{DataSummary, PictureKind, Skipped};
 pub use table::Table;
 
-use archive::{ARCHIVE_HEAD_BYTES, ArchiveKind};
+use archive::ArchiveKind;
 use names::sanitized;
 use stored::{read_stored, write_stored};
 use table::{MAX_TABLES, is_table};

@@ -4,8 +4,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::layout::{has_picture_ending, idx_candidates, without_archive_ending};
 use super::{
-    ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable,
-    IDX_HEAD_BYTES, IdxFile, IdxHead, IdxKind, MAX_TABLES, Table, is_table,
+    AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable, IDX_HEAD_BYTES, IdxFile,
+    IdxHead, IdxKind, MAX_TABLES, Table, is_table,
 };
 
 /// A file of a front end: on disk, in a browser, or in memory.
@@ -274,7 +274,9 @@ fn inner_archives<R: Read + Seek>(
         let name = archive.names()[index].clone();
         let content = archive.inner(index, *bytes)?;
         let size = content.len() as u64;
-        let inner = Archive::open(&name, Bytes::Inner(Cursor::new(content))).ok()?;
+        let mut content = Cursor::new(content);
+        ArchiveKind::of_file(&mut content).ok()??;
+        let inner = Archive::open(&name, Bytes::Inner(content)).ok()?;
         *bytes -= size;
         Some((name, inner))
     };
@@ -284,8 +286,7 @@ fn inner_archives<R: Read + Seek>(
 /// A reader at the beginning of the file, if it is an archive.
 fn open_archive<F: InputFile>(file: &F) -> Option<F::Reader> {
     let mut reader = file.open().ok()?;
-    ArchiveKind::of(&head(&mut reader, ARCHIVE_HEAD_BYTES).ok()?)?;
-    reader.rewind().ok()?;
+    ArchiveKind::of_file(&mut reader).ok()??;
     Some(reader)
 }
 
@@ -315,6 +316,7 @@ mod tests {
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     use super::*;
+    use crate::data::archive::Packing;
 
     fn tarred(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -340,6 +342,10 @@ mod tests {
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
+    }
+
+    fn kind_of(bytes: &[u8]) -> Option<ArchiveKind> {
+        ArchiveKind::of_file(&mut Cursor::new(bytes)).unwrap()
     }
 
     fn source(files: &[(&str, Vec<u8>)]) -> Result<Source<Vec<u8>>, DataError> {
@@ -374,10 +380,10 @@ mod tests {
         let kinds = [
             (zipped(&FILES), ArchiveKind::Zip),
             (tarred(&tame), ArchiveKind::Tar),
-            (packed(&tarred(&tame)), ArchiveKind::TarGz),
+            (packed(&tarred(&tame)), ArchiveKind::Packed(Packing::Gzip)),
         ];
         for (bytes, kind) in kinds {
-            assert_eq!(ArchiveKind::of(&bytes), Some(kind));
+            assert_eq!(kind_of(&bytes), Some(kind));
             let mut source = source(&[("pets", bytes)]).unwrap();
             let expected = [("a long name/0.png", ""), ("a.png", "ay"), ("pets/b.png", "bee")];
             let expected = expected.map(|(name, bytes)| (name.to_owned(), Ok(bytes.as_bytes().to_vec())));
@@ -388,6 +394,41 @@ mod tests {
             source.into_reader(2).unwrap().read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes, b"bee", "{kind:?}");
         }
+    }
+
+    /// `pets/b.png` and `a.png` by Python's `tarfile` and `lzma`: no library here packs xz.
+    const XZ: &str = "fd377a585a000004e6d6b446020021010c0000008f98419ce027ff00765d0038194af002fe825aae9e69c393d614fe75b042\
+         9550fa999af4bc097b03527eb4417a846c8e8908e09dc3622042dc9fbead83c5aae51c392c374ed68dd7e442ecb4b77e66d1\
+         c5c25ed4045e6ea2620204fe38b84547a833a18875adf64f2358f0bf8bd9ec8d79974d914e3824fdc5b536f8f1a3ca82f800\
+         00009233c594e8d285be0001920180500000aed27e2fb1c467fb020000000004595a";
+
+    #[test]
+    fn tars_are_read_however_they_are_packed() {
+        let files: [(&str, &[u8]); 2] = [("pets/b.png", b"bee"), ("a.png", b"ay")];
+        let tar = tarred(&files);
+        let xz: Vec<u8> = (0..XZ.len() / 2).map(|i| u8::from_str_radix(&XZ[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(&tar).unwrap();
+        let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+        // As parallel packers write it: frames, and notes that are skipped.
+        let note = b"\x51\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+        let frames = [zstd(&tar[..700]), note, zstd(&tar[700..])].concat();
+        for (bytes, packing) in [
+            (xz, Packing::Xz),
+            (bzip2.finish().unwrap(), Packing::Bzip2),
+            (zstd(&tar), Packing::Zstd),
+            (frames, Packing::Zstd),
+        ] {
+            assert_eq!(kind_of(&bytes), Some(ArchiveKind::Packed(packing)));
+            let mut source = source(&[("x", bytes.clone()), ("y", Vec::new())]).unwrap();
+            let expected = [("x/a.png", "ay"), ("x/pets/b.png", "bee"), ("y", "")];
+            let expected = expected.map(|(name, bytes)| (name.to_owned(), Ok(bytes.as_bytes().to_vec())));
+            assert_eq!(contents(&mut source), expected, "{packing:?}");
+            assert_eq!(contents(&mut source), expected, "{packing:?}, from its beginning again");
+            let cut = super::Source::new(vec![("x".to_owned(), bytes[..bytes.len() - 60].to_vec())]);
+            assert!(cut.is_err() || cut.unwrap().names().len() < 2, "{packing:?}");
+        }
+        assert_eq!(kind_of(&zstd(b"no tar")), None);
     }
 
     #[test]
@@ -437,7 +478,7 @@ mod tests {
         assert_eq!(ArchiveKind::of(&zipped(&[("[Content_Types].xml", b"x")])), None, "an Office document");
         assert_eq!(ArchiveKind::of(b""), None);
         assert_eq!(ArchiveKind::of(&[0; 1024]), None);
-        assert_eq!(ArchiveKind::of(&packed(b"\0\0\x08\x03idx")), None);
+        assert_eq!(kind_of(&packed(b"\0\0\x08\x03idx")), None);
         assert_eq!(ArchiveKind::of(b"\xff\xd8\xff\xe0"), None);
     }
 }
