@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 
 /// The first bytes of files that are looked into, so that arbitrary ones get that far.
 fn beginnings() -> impl Strategy<Value = Vec<u8>> {
-    let heads: [&[u8]; 10] = [
+    let heads: [&[u8]; 13] = [
         b"",
         b"\xff\xd8\xff\xe0\0\x10JFIF\0",
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
@@ -25,6 +25,9 @@ fn beginnings() -> impl Strategy<Value = Vec<u8>> {
         b"II*\0\x08\0\0\0",
         b"PK\x03\x04",
         b"\x1f\x8b\x08\0\0\0\0\0",
+        b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46",
+        b"BZh91AY&SY",
+        b"\x28\xb5\x2f\xfd\x24",
         b"\0\0\x08\x03\0\0\0\x02",
     ];
     (prop::sample::select(heads.to_vec()), prop::collection::vec(any::<u8>(), 0..600))
@@ -103,7 +106,7 @@ fn trees() -> impl Strategy<Value = BTreeMap<String, Vec<u8>>> {
 /// What a file of that name would hold.
 fn content(name: &str, value: u8) -> Vec<u8> {
     let picture = || {
-        let mut file = b"BM\xf6\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0\x08\0\0\0\x01\0\x18\0".to_vec();
+        let mut file = b"BM\xf6\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0\x08\0\0\0\x01\0\x18\0".to_vec();
         file.resize(54, 0);
         file.extend((0..8 * 8 * 3).map(|i| value.wrapping_mul(i)));
         file
@@ -196,6 +199,24 @@ proptest! {
         if let Ok(reader) = IdxReader::open(plan.builder("any"), ("images", &bytes[..]), labels) {
             let _ = reader.finish();
         }
+    }
+
+    #[test]
+    fn any_names_make_a_plan(names in prop::collection::btree_set("[a-zA-Z0-9_. ()/\\-é犬]{1,20}(\\.(jpg|PNG|xml|zip))?", 1..20)) {
+        let names: Vec<String> = names.into_iter().collect();
+        let preparation = Preparation { crop: Crop::Box, ..Preparation::plain(8) };
+        let plan = Plan::new("any", &names, &Clues::default(), preparation).unwrap();
+        prop_assert!(plan.entries.is_sorted_by(|a, b| a.index < b.index));
+        for entry in &plan.entries {
+            prop_assert!(entry.index < names.len() && entry.annotation.is_none_or(|index| index < names.len()));
+            prop_assert!(entry.class.is_none_or(|class| (class as usize) < plan.classes.len()));
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_table_or_not(text in "([a1\"];?[,;\\t\\n\\r{}:\\[\\]]?){0,40}", ending in prop::sample::select(vec!["csv", "json", "jsonl"])) {
+        let files = vec![("1.bmp".to_owned(), content("1.bmp", 1)), (format!("labels.{ending}"), text.into_bytes())];
+        prop_assert_eq!(read(files, Preparation::plain(8)).unwrap().len(), 1);
     }
 
     #[test]
