@@ -91,5 +91,6 @@ mod tests {
         assert!(found(&["masks/venice.png", "hats/bowler.png"]).is_empty());
         assert!(found(&["gt/1.png", "audi/1.png"]).is_empty());
         assert!(found(&["a_mask.png"]).is_empty());
+        assert!(found(&["grey.jpg", "grey_alpha.png"]).is_empty());
     }
 }

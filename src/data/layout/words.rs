@@ -165,7 +165,7 @@ pub fn mask_word(name: &str) -> Option<MaskWord> {
     let of_word = |word: &str| match word.to_lowercase().as_str() {
         "mask" | "masks" | "trimap" | "trimaps" | "segmentation" | "segmentations" | "segmented" | "annotation"
         | "annotations" | "groundtruth" | "matte" | "mattes" | "silhouette" | "silhouettes" => Some(MaskWord::Surely),
-        "seg" | "segs" | "gt" | "label" | "labels" | "truth" | "depth" | "alpha" | "parsing" | "semantic" => {
+        "seg" | "segs" | "gt" | "label" | "labels" | "truth" | "depth" | "parsing" | "semantic" => {
             Some(MaskWord::Perhaps)
         }
         _ => None,
