@@ -267,6 +267,12 @@ pub const FIELDS: &[Field] = &[
         "Which frames of an animated GIF become pictures.",
     ),
     fixed(
+        "data.splits",
+        "Splits",
+        Accepts::Choice(&[("all", "All"), ("training", "Training"), ("validation", "Validation"), ("test", "Test")]),
+        "Which part to use of data that comes divided, as into folders named train and test.",
+    ),
+    fixed(
         "data.exclude_flagged",
         "Exclusion of flagged pictures",
         Accepts::Flag,

@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, AugmentConfig, Background, Channels, Crop, DataConfig, Frames, Framing, Length, Loss, ModelConfig,
-    Norm, OutputConfig, RunConfig, ScheduleConfig, Taps, TrainConfig,
+    Norm, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -30,6 +30,7 @@ impl Default for DataConfig {
             framing: Framing::Center,
             background: Background::White,
             frames: Frames::First,
+            splits: Splits::All,
             exclude_flagged: false,
             validation: 0.0,
             horizontal_flip: false,

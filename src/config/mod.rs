@@ -49,6 +49,8 @@ pub struct DataConfig {
     pub background: Background,
     /// Which frames of an animation are used.
     pub frames: Frames,
+    /// Which splits are used of data that has several.
+    pub splits: Splits,
     /// Leave out what the data doctor flags: duplicates, small, blank or very long pictures, grey ones among coloured.
     pub exclude_flagged: bool,
     /// Share of the pictures that is held out from training, to measure on; in [0, 0.5].
@@ -129,6 +131,21 @@ pub enum Frames {
     First,
     /// Every frame, as a viewer shows it.
     All,
+}
+
+/// Which splits are used of data that is divided, as into `train` and `test`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Splits {
+    /// All of them. Of idx files, which hold a split each, the training set.
+    #[default]
+    All,
+    /// The one that is named after training.
+    Training,
+    /// The one that is named after validation.
+    Validation,
+    /// The one that is named after testing.
+    Test,
 }
 
 /// Shape of the two networks.

@@ -1,7 +1,7 @@
 //! Which part of a picture is used, and the size and colour it gets.
 
 use super::{Area, Color, Filter, Raster, Resizer, Square};
-use crate::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
+use crate::config::{Background, Channels, Crop, DataConfig, Frames, Framing, Splits};
 
 /// The part of a [`DataConfig`] that decides the bytes of the prepared pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,14 +18,17 @@ pub struct Preparation {
     pub background: Background,
     /// Which frames of an animation are used.
     pub frames: Frames,
+    /// Which splits are used.
+    pub splits: Splits,
     /// Whether files that the data doctor flags are left out.
     pub exclude_flagged: bool,
 }
 
 impl From<&DataConfig> for Preparation {
     fn from(config: &DataConfig) -> Self {
-        let DataConfig { resolution, channels, crop, framing, background, frames, exclude_flagged, .. } = *config;
-        Self { resolution, channels, crop, framing, background, frames, exclude_flagged }
+        let DataConfig { resolution, channels, crop, framing, background, frames, splits, exclude_flagged, .. } =
+            *config;
+        Self { resolution, channels, crop, framing, background, frames, splits, exclude_flagged }
     }
 }
 

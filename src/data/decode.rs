@@ -72,6 +72,7 @@ pub(super) fn decode_each(bytes: &[u8], frames: Frames, mut take: impl FnMut(Ras
             samples,
             orientation: Orientation::NoTransforms,
             has_profile: false,
+            divisor: 1,
         });
     }
     if is_empty { Err(DecodeError::damaged(Format::Gif.name(), "it ends before its first frame")) } else { Ok(()) }
@@ -129,5 +130,6 @@ fn with_image(bytes: &[u8], format: Format, image_format: ImageFormat) -> Result
         samples,
         orientation,
         has_profile,
+        divisor: 1,
     })
 }

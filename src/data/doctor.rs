@@ -181,7 +181,7 @@ impl DecodeError {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
-            Self::NotAPicture => "not a picture",
+            Self::NotAPicture | Self::Foreign { .. } => "not a picture",
             Self::Unsupported { .. } => "unsupported format",
             Self::TooManyBytes { .. } | Self::TooManyPixels { .. } => "too large",
             Self::TooSmall { .. } => "far too small",

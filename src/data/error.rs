@@ -9,7 +9,15 @@ pub enum DecodeError {
     /// The first bytes are those of no known format.
     #[error("This isn't a picture, despite its name. Leave it out.")]
     NotAPicture,
-    /// A known format that cannot be read.
+    /// A file of a known kind that is no picture.
+    #[error("This isn't a picture but {found}. {advice}.")]
+    Foreign {
+        /// With its article, e.g. "a Parquet table".
+        found: &'static str,
+        /// What to do, as the beginning of a sentence.
+        advice: &'static str,
+    },
+    /// A format of pictures that cannot be read.
     #[error("This is {found}. Only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read. {advice}.")]
     Unsupported {
         /// With its article, e.g. "a HEIC picture".
@@ -189,6 +197,16 @@ pub enum DataError {
         name: String,
         /// The pictures' files.
         files: String,
+    },
+    /// The data is divided, but not into what was asked for.
+    #[error("{name} has no {wanted} split, only {found}. Set data.splits to what there is, or to all.")]
+    NoSplit {
+        /// The source.
+        name: String,
+        /// The split.
+        wanted: &'static str,
+        /// The splits that are there.
+        found: String,
     },
     /// The file with the built-in pictures is not the expected one.
     #[error("The built-in dogs can't be used: {reason}.")]

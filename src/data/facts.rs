@@ -44,9 +44,9 @@ impl Facts {
         Self {
             format: decode::format(bytes).ok(),
             content: xxh3_128(bytes),
-            width,
-            height,
-            side: side.unwrap_or_default(),
+            width: width * raster.divisor,
+            height: height * raster.divisor,
+            side: side.unwrap_or_default() * raster.divisor,
             is_grey: is_stored_grey || cut.target.color == Color::Rgb && has_no_color(picture),
             is_blank: channels(picture, cut.target.color).all(|channel| deviation(channel) < BLANK_LEVELS),
             has_profile: raster.has_profile,

@@ -6,10 +6,14 @@
 //!
 //! Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File formats".
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Chain, Cursor, Read};
 
 use flate2::read::GzDecoder;
+use image::metadata::Orientation;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::layout::words;
 use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
 
 /// Bytes from the start of a file that [`IdxKind::of`] needs, unless the file is shorter. Most of them are for the
@@ -40,13 +44,34 @@ pub enum IdxKind {
 impl IdxKind {
     /// Recognises a file by its first [`IDX_HEAD_BYTES`] bytes.
     pub fn of(head: &[u8]) -> Option<Self> {
-        let mut magic = [0; 4];
-        Stream::open(head).and_then(|mut stream| stream.read_exact(&mut magic)).ok()?;
-        match magic {
-            PICTURES => Some(Self::Pictures),
-            LABELS => Some(Self::Labels),
-            _ => None,
-        }
+        IdxHead::of(head).map(|head| head.kind)
+    }
+}
+
+/// What the first bytes of an idx file tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdxHead {
+    /// What the file holds.
+    pub kind: IdxKind,
+    /// XXH3 hash of its first [`IdxHead::BYTES`] bytes, unpacked: the same for a packed file and an unpacked one.
+    pub beginning: u64,
+}
+
+impl IdxHead {
+    /// Few enough that those of a packed file are among its first [`IDX_HEAD_BYTES`].
+    const BYTES: u64 = 1024;
+
+    /// Recognises a file by its first [`IDX_HEAD_BYTES`] bytes.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        let mut bytes = Vec::new();
+        // `head` ends early, which is an error after the bytes that matter.
+        let _ = Stream::open(head).ok()?.take(Self::BYTES).read_to_end(&mut bytes);
+        let kind = match *bytes.first_chunk()? {
+            PICTURES => IdxKind::Pictures,
+            LABELS => IdxKind::Labels,
+            _ => return None,
+        };
+        Some(Self { kind, beginning: xxh3_64(&bytes) })
     }
 }
 
@@ -158,13 +183,15 @@ pub fn read_idx_labels(name: &str, reader: impl Read) -> Result<Vec<u8>, DataErr
 /// Prepares the pictures of a file, one at each step, so that a front end can show the progress.
 pub struct IdxReader<R> {
     file: IdxFile<R>,
-    labels: Vec<u8>,
+    /// Indices of classes.
+    labels: Vec<u32>,
     rows: usize,
     columns: usize,
     total: usize,
     done: usize,
     target: Target,
     resizer: Resizer,
+    orientation: Orientation,
     builder: DatasetBuilder,
 }
 
@@ -196,28 +223,32 @@ impl<R: Read> IdxReader<R> {
                 file.bad(format!("its {count} pictures would take {gigabytes} GB, but at most {most} can be read"))
             );
         }
-        let classes = match &labels {
-            None => Vec::new(),
-            Some((_, labels)) if labels.len() as u64 == count => class_names(labels, &[builder.name(), name]),
+        let (labels, classes) = match labels {
+            None => (Vec::new(), Vec::new()),
+            Some((_, labels)) if labels.len() as u64 == count => numbered(&labels, &[builder.name(), name]),
             Some((labels_name, labels)) => {
                 return Err(DataError::IdxLabels {
                     pictures: count,
                     pictures_name: file.name,
                     labels: labels.len() as u64,
-                    labels_name: (*labels_name).to_owned(),
+                    labels_name: labels_name.to_owned(),
                 });
             }
         };
         let (rows, columns) = (rows as usize, columns as usize);
+        let is_emnist = is_emnist(&[builder.name(), name]);
+        let builder = if is_emnist { builder.note(EMNIST_NOTE.to_owned()) } else { builder };
         Ok(Self {
             file,
-            labels: labels.map_or_else(Vec::new, |(_, labels)| labels),
+            labels,
             rows,
             columns,
             total: count as usize,
             done: 0,
             target,
             resizer: Resizer::new(rows.min(columns), target.resolution, Filter::Lanczos),
+            // Rows become columns.
+            orientation: if is_emnist { Orientation::Rotate90FlipH } else { Orientation::NoTransforms },
             builder: builder.classes(classes).of_side(rows.min(columns)),
         })
     }
@@ -243,9 +274,9 @@ impl<R: Read> IdxReader<R> {
         }
         let mut samples = vec![0; self.rows * self.columns];
         self.file.fill(&mut samples)?;
-        let raster = Raster::grey8(self.columns, self.rows, samples);
+        let raster = Raster { orientation: self.orientation, ..Raster::grey8(self.columns, self.rows, samples) };
         let pixels = self.target.resize(&raster.square(raster.center(), self.target.color), &self.resizer);
-        let class = self.labels.get(self.done).map(|label| u32::from(*label));
+        let class = self.labels.get(self.done).copied();
         self.builder.push_labelled(&self.file.name, class, Ok(pixels));
         self.done += 1;
         Ok(true)
@@ -261,17 +292,25 @@ impl<R: Read> IdxReader<R> {
     }
 }
 
-/// Names of the classes. Files have only numbers: FashionMNIST is recognised by its first labels or by its name, and
-/// all others are taken for digits.
-fn class_names(labels: &[u8], names: &[&str]) -> Vec<String> {
-    let most = labels.iter().copied().max().unwrap_or(0);
+/// The class of each label, and the names of the classes that there are: EMNIST counts letters from 1, and other sets leave
+/// out numbers too. Files have only numbers: FashionMNIST is recognised by its first labels or by its name, and all others
+/// are named by their numbers.
+fn numbered(labels: &[u8], names: &[&str]) -> (Vec<u32>, Vec<String>) {
+    let distinct: BTreeSet<u8> = labels.iter().copied().collect();
     let is_fashion = FASHION_BEGINNINGS.iter().any(|beginning| labels.starts_with(beginning))
         || names.iter().any(|name| name.to_ascii_lowercase().contains("fashion"));
-    if is_fashion && usize::from(most) < FASHION.len() {
-        FASHION.map(str::to_owned).to_vec()
-    } else {
-        (0..=most).map(|label| label.to_string()).collect()
-    }
+    let is_fashion = is_fashion && distinct.iter().all(|label| usize::from(*label) < FASHION.len());
+    let name = |label: &u8| if is_fashion { FASHION[usize::from(*label)].to_owned() } else { label.to_string() };
+    let classes: BTreeMap<u8, u32> = distinct.iter().copied().zip(0..).collect();
+    (labels.iter().map(|label| classes[label]).collect(), distinct.iter().map(name).collect())
+}
+
+const EMNIST_NOTE: &str = "EMNIST's files have rows and columns exchanged. The pictures were put upright.";
+
+/// Whether it is EMNIST, by its name: its pictures were exported column by column.
+/// Source: Cohen et al. 2017, arXiv:1702.05373, whose files are MATLAB's, where columns come first.
+fn is_emnist(names: &[&str]) -> bool {
+    names.iter().flat_map(|name| words(name)).any(|word| word.eq_ignore_ascii_case("emnist"))
 }
 
 /// FashionMNIST's classes (Xiao et al. 2017, arXiv:1708.07747, Table 2).
@@ -290,7 +329,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Channels, Crop};
-    use crate::data::{Layout, Plan, Preparation};
+    use crate::data::{Clues, IdxFile, Layout, Plan, Preparation};
 
     fn file(magic: [u8; 4], sizes: &[u32], content: &[u8]) -> Vec<u8> {
         let mut file = magic.to_vec();
@@ -315,6 +354,11 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn clues(kinds: &[IdxKind]) -> Clues {
+        let file = |(index, kind): (usize, &IdxKind)| IdxFile { index, kind: *kind, beginning: 0 };
+        Clues { idx: kinds.iter().enumerate().map(file).collect(), tables: Vec::new() }
+    }
+
     fn read_as(
         preparation: Preparation,
         source: &str,
@@ -322,7 +366,7 @@ mod tests {
         labels: Option<&[u8]>,
     ) -> Result<Dataset, DataError> {
         let names = ["some-images-idx3-ubyte".to_owned(), "some-labels-idx1-ubyte".to_owned()];
-        let plan = Plan::new(source, &names, &[(0, IdxKind::Pictures), (1, IdxKind::Labels)], preparation)?;
+        let plan = Plan::new(source, &names, &clues(&[IdxKind::Pictures, IdxKind::Labels]), preparation)?;
         let labels = match labels {
             Some(labels) => Some((names[1].as_str(), read_idx_labels(&names[1], labels)?)),
             None => None,
@@ -363,8 +407,8 @@ mod tests {
             for k in [0, 1, 299] {
                 assert!(data.pixels(k).iter().enumerate().all(|(i, pixel)| *pixel == (k + i) as u8), "{k}");
             }
-            assert_eq!(data.label(7), Some(3));
-            assert_eq!(data.summary().classes, ["0", "1", "2", "3"]);
+            assert_eq!(data.label(7), Some(0));
+            assert_eq!(data.summary().classes, ["3"], "the others are empty");
             assert!(data.summary().notes.is_empty());
         }
         let unlabelled = read(&pictures, None).unwrap();
@@ -392,10 +436,37 @@ mod tests {
             let data = read_as(preparation(), source, &pictures, Some(&labels(given))).unwrap();
             data.summary().classes.clone()
         };
-        assert_eq!(names("anything", &FASHION_BEGINNINGS[0]), FASHION);
-        assert_eq!(names("Fashion-MNIST.zip", &[0; 16]), FASHION);
-        assert_eq!(names("MNIST", &[9; 16])[9], "9");
-        assert_eq!(names("not fashion at all", &[10; 16]).len(), 11, "ten names are not enough");
+        let there = [0, 2, 3, 5, 7, 9].map(|label| FASHION[label]);
+        assert_eq!(names("anything", &FASHION_BEGINNINGS[0]), there);
+        assert_eq!(names("Fashion-MNIST.zip", &[3; 16]), ["Dress"]);
+        assert_eq!(names("MNIST", &[9; 16]), ["9"]);
+        assert_eq!(names("not fashion at all", &[10; 16]), ["10"], "ten names are not enough");
+    }
+
+    #[test]
+    fn emnist_is_put_upright_and_its_empty_classes_are_not_listed() {
+        let content: Vec<u8> = (0..2 * 784).map(|i| (i % 251) as u8).collect();
+        let (pictures, labels) = (file(PICTURES, &[2, 28, 28], &content), labels(&[26, 1]));
+        let upright =
+            read_as(preparation(), "emnist-letters-train-images-idx3-ubyte", &pictures, Some(&labels)).unwrap();
+        for (row, column) in [(0, 0), (0, 5), (27, 1), (13, 27)] {
+            assert_eq!(upright.pixels(1)[row * 28 + column], content[784 + column * 28 + row], "{row}, {column}");
+        }
+        assert_eq!(upright.summary().classes, ["1", "26"]);
+        assert_eq!([upright.label(0), upright.label(1)], [Some(1), Some(0)]);
+        assert_eq!(upright.summary().notes, [EMNIST_NOTE]);
+        for other in ["kmnist", "MNIST", "notemnist"] {
+            let data = read_as(preparation(), other, &pictures, None).unwrap();
+            assert_eq!((data.pixels(0), data.summary().notes.len()), (&content[..784], 0), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_packed_file_begins_like_the_unpacked_one() {
+        let file = pictures(9, 28, 28);
+        assert_eq!(IdxHead::of(&file), IdxHead::of(&gzip(&file)));
+        assert_ne!(IdxHead::of(&file), IdxHead::of(&pictures(8, 28, 28)));
+        assert_eq!(IdxHead::of(&file).unwrap().kind, IdxKind::Pictures);
     }
 
     #[test]
@@ -446,7 +517,7 @@ mod tests {
         let packed = gzip(&bomb);
         assert!((60_000..1_000_000).contains(&packed.len()), "{}", packed.len());
         let mut rest = &packed[..];
-        let plan = Plan::new("bomb", &["x".to_owned()], &[(0, IdxKind::Pictures)], preparation()).unwrap();
+        let plan = Plan::new("bomb", &["x".to_owned()], &clues(&[IdxKind::Pictures]), preparation()).unwrap();
         assert_eq!(plan.layout, Layout::Idx { pictures: 0, labels: None });
         let reader = IdxReader::open(plan.builder("bomb"), ("x", &mut rest), None).unwrap();
         let sentence = reader.finish().unwrap_err().to_string();

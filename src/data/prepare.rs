@@ -71,7 +71,9 @@ fn squares(xml: &[u8], raster: &Raster) -> Result<Vec<Square>, AnnotationError> 
     let annotation = annotation::read(xml)?;
     let (width, height) = raster.upright_size();
     // Pictures are often made smaller to save space, without changing their annotations.
-    let scale = annotation.size.map_or((1.0, 1.0), |(w, h)| (width as f64 / w, height as f64 / h));
+    let own = [width, height].map(|side| (side * raster.divisor) as f64);
+    let (w, h) = annotation.size.unwrap_or((own[0], own[1]));
+    let scale = (width as f64 / w, height as f64 / h);
     let square = |found: BoundingBox| found.scaled(scale).square(width, height);
     let squares: Vec<_> = annotation.boxes.into_iter().filter_map(square).collect();
     if squares.is_empty() { Err(AnnotationError::NoBox) } else { Ok(squares) }

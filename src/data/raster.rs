@@ -23,6 +23,8 @@ pub struct Raster {
     pub orientation: Orientation,
     /// Whether it has a colour profile other than sRGB, which is not applied.
     pub has_profile: bool,
+    /// How many times the file's sides are longer: more than 1 if it was too large to be decoded whole.
+    pub divisor: usize,
 }
 
 impl Raster {
@@ -43,6 +45,7 @@ impl Raster {
             samples,
             orientation: Orientation::NoTransforms,
             has_profile: false,
+            divisor: 1,
         }
     }
 
@@ -63,6 +66,7 @@ impl Raster {
             samples,
             orientation: Orientation::NoTransforms,
             has_profile: false,
+            divisor: 1,
         }
     }
 
@@ -204,6 +208,7 @@ mod tests {
             samples,
             orientation: Orientation::NoTransforms,
             has_profile: false,
+            divisor: 1,
         }
     }
 

@@ -53,7 +53,7 @@ mod tests {
         let film = Endless { head: b"\0\0\0\x18ftypisom", allowed: 2 * HEAD_BYTES };
         assert_eq!(
             read_picture(film, u64::MAX),
-            Err(DecodeError::Unsupported { found: "a video", advice: "Leave it out" })
+            Err(DecodeError::Foreign { found: "a video", advice: "Leave it out" })
         );
     }
 

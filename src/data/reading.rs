@@ -22,7 +22,7 @@ use std::vec::IntoIter;
 
 use super::{
     AnnotationError, Content, Cut, DataError, Dataset, DatasetBuilder, DecodeError, Entry, IdxReader, InputFile,
-    Layout, Plan, Preparation, Prepared, Source, idx_candidates, prepare_cropped, read_idx_labels,
+    Layout, Plan, Preparation, Prepared, Source, prepare_cropped, read_idx_labels,
 };
 
 /// A source of pictures that is being read.
@@ -89,9 +89,8 @@ impl<F: InputFile + Clone> Reading<F> {
     /// [`IdxReader::open`] too.
     pub fn new(name: &str, files: Vec<(String, F)>, preparation: Preparation) -> Result<Self, DataError> {
         let mut source = Source::new(files)?;
-        let candidates: Vec<usize> = idx_candidates(source.names()).collect();
-        let idx: Vec<_> = candidates.into_iter().filter_map(|index| Some((index, source.idx_kind(index)?))).collect();
-        let plan = Plan::new(name, source.names(), &idx, preparation)?;
+        let clues = source.clues();
+        let plan = Plan::new(name, source.names(), &clues, preparation)?;
         let builder = plan.builder(name);
         if let Layout::Idx { pictures, labels } = plan.layout {
             let reader = open_idx(source, pictures, labels, builder)?;

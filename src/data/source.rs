@@ -1,10 +1,11 @@
 //! The files of a source under one list of names, whether they lie in folders or in archives.
 
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use super::layout::has_picture_ending;
+use super::layout::{has_picture_ending, idx_candidates, without_archive_ending};
 use super::{
-    ARCHIVE_HEAD_BYTES, AnnotationError, Archive, ArchiveKind, DataError, DecodeError, Entry, IDX_HEAD_BYTES, IdxKind,
+    AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable, IDX_HEAD_BYTES, IdxFile,
+    IdxHead, IdxKind, MAX_TABLES, Table, is_table,
 };
 
 /// A file of a front end: on disk, in a browser, or in memory.
@@ -30,13 +31,43 @@ impl InputFile for Vec<u8> {
 
 /// Files, numbered in the order of their names.
 ///
-/// An archive counts as a folder of its name with the files in it. An archive that was chosen alone is that folder.
+/// An archive counts as a folder of its name with the files in it, and so does an archive in an archive. An archive that was
+/// chosen alone is that folder.
 pub struct Source<F: InputFile> {
     /// Sorted.
     names: Vec<String>,
     places: Vec<Place>,
     files: Vec<F>,
-    archives: Vec<Archive<F::Reader>>,
+    archives: Vec<Archive<Bytes<F::Reader>>>,
+}
+
+/// The most bytes of archives in archives that are held in memory.
+const MAX_INNER_BYTES: u64 = 1 << 30;
+
+/// What an archive is read from.
+enum Bytes<R> {
+    /// A file.
+    Outer(R),
+    /// An archive in another one: what is packed can't be read in any order.
+    Inner(Cursor<Vec<u8>>),
+}
+
+impl<R: Read> Read for Bytes<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Outer(reader) => reader.read(out),
+            Self::Inner(bytes) => bytes.read(out),
+        }
+    }
+}
+
+impl<R: Seek> Seek for Bytes<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Outer(reader) => reader.seek(to),
+            Self::Inner(bytes) => bytes.seek(to),
+        }
+    }
 }
 
 /// Where a file is.
@@ -95,22 +126,23 @@ impl<F: InputFile> Source<F> {
     pub fn new(files: Vec<(String, F)>) -> Result<Self, DataError> {
         let is_alone = files.len() == 1;
         let mut source = Self { names: Vec::new(), places: Vec::new(), files: Vec::new(), archives: Vec::new() };
-        let mut named = Vec::new();
+        let (mut named, mut inner_bytes) = (Vec::new(), MAX_INNER_BYTES);
         for (name, file) in files {
             let reader = if is_alone || !has_picture_ending(&name) { open_archive(&file) } else { None };
-            match reader.map(|reader| Archive::open(&name, reader)) {
+            match reader.map(|reader| Archive::open(&name, Bytes::Outer(reader))) {
                 None => {
                     named.push((name, Place::File(source.files.len())));
                     source.files.push(file);
                 }
-                Some(Ok(archive)) => {
-                    let place = source.archives.len();
+                Some(Ok(mut archive)) => {
                     let folder = if is_alone { String::new() } else { format!("{name}/") };
-                    let names = archive.names().iter().enumerate();
-                    named.extend(
-                        names.map(|(index, name)| (format!("{folder}{name}"), Place::Entry { archive: place, index })),
-                    );
-                    source.archives.push(archive);
+                    let inner = inner_archives(&mut archive, &mut inner_bytes);
+                    source.add_archive(archive, &folder, &mut named);
+                    for (name, archive) in inner {
+                        let name = format!("{folder}{name}");
+                        named.retain(|(other, _)| *other != name);
+                        source.add_archive(archive, &format!("{name}/"), &mut named);
+                    }
                 }
                 Some(Err(error)) if is_alone => return Err(error),
                 Some(Err(error)) => {
@@ -125,6 +157,13 @@ impl<F: InputFile> Source<F> {
         named.sort_unstable();
         (source.names, source.places) = named.into_iter().unzip();
         Ok(source)
+    }
+
+    fn add_archive(&mut self, archive: Archive<Bytes<F::Reader>>, folder: &str, named: &mut Vec<(String, Place)>) {
+        let place = self.archives.len();
+        let names = archive.names().iter().enumerate();
+        named.extend(names.map(|(index, name)| (format!("{folder}{name}"), Place::Entry { archive: place, index })));
+        self.archives.push(archive);
     }
 
     /// Names of all files, sorted.
@@ -161,13 +200,21 @@ impl<F: InputFile> Source<F> {
         }
     }
 
-    /// Whether a file is idx, and of what.
-    pub(super) fn idx_kind(&mut self, index: usize) -> Option<IdxKind> {
-        match &self.places[index] {
-            Place::File(file) => idx_kind(&self.files[*file]),
-            Place::Entry { archive, index } => self.archives[*archive].idx_kind(*index),
-            Place::Damaged(_) => None,
-        }
+    /// What those files say whose names suggest that they say something of the others.
+    pub(super) fn clues(&mut self) -> Clues {
+        let candidates: Vec<usize> = idx_candidates(&self.names).collect();
+        let idx = candidates.into_iter().filter_map(|index| {
+            let IdxHead { kind, beginning } = IdxHead::of(&head(&mut self.reader(index).ok()?, IDX_HEAD_BYTES).ok()?)?;
+            Some(IdxFile { index, kind, beginning })
+        });
+        let idx = idx.collect();
+        let tables: Vec<usize> = (0..self.names.len()).filter(|index| is_table(&self.names[*index])).collect();
+        let tables = tables.into_iter().take(MAX_TABLES).filter_map(|index| {
+            let name = self.names[index].clone();
+            Some(FoundTable { index, table: Table::read(&name, self.reader(index).ok()?)? })
+        });
+        let tables = tables.collect();
+        Clues { idx, tables }
     }
 
     /// A file from its beginning.
@@ -215,11 +262,31 @@ pub fn idx_kind(file: &impl InputFile) -> Option<IdxKind> {
     IdxKind::of(&head(&mut file.open().ok()?, IDX_HEAD_BYTES).ok()?)
 }
 
+/// The archives in an archive, with their names in it, as long as `bytes` lasts. What cannot be opened stays a file.
+fn inner_archives<R: Read + Seek>(
+    archive: &mut Archive<Bytes<R>>,
+    bytes: &mut u64,
+) -> Vec<(String, Archive<Bytes<R>>)> {
+    let mut indices: Vec<usize> = (0..archive.names().len()).collect();
+    indices.retain(|index| without_archive_ending(&archive.names()[*index]) != archive.names()[*index]);
+    indices.sort_by_key(|index| archive.place(*index));
+    let open = |index: usize| {
+        let name = archive.names()[index].clone();
+        let content = archive.inner(index, *bytes)?;
+        let size = content.len() as u64;
+        let mut content = Cursor::new(content);
+        ArchiveKind::of_file(&mut content).ok()??;
+        let inner = Archive::open(&name, Bytes::Inner(content)).ok()?;
+        *bytes -= size;
+        Some((name, inner))
+    };
+    indices.into_iter().filter_map(open).collect()
+}
+
 /// A reader at the beginning of the file, if it is an archive.
 fn open_archive<F: InputFile>(file: &F) -> Option<F::Reader> {
     let mut reader = file.open().ok()?;
-    ArchiveKind::of(&head(&mut reader, ARCHIVE_HEAD_BYTES).ok()?)?;
-    reader.rewind().ok()?;
+    ArchiveKind::of_file(&mut reader).ok()??;
     Some(reader)
 }
 
@@ -249,6 +316,7 @@ mod tests {
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     use super::*;
+    use crate::data::archive::Packing;
 
     fn tarred(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -274,6 +342,10 @@ mod tests {
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
+    }
+
+    fn kind_of(bytes: &[u8]) -> Option<ArchiveKind> {
+        ArchiveKind::of_file(&mut Cursor::new(bytes)).unwrap()
     }
 
     fn source(files: &[(&str, Vec<u8>)]) -> Result<Source<Vec<u8>>, DataError> {
@@ -308,10 +380,10 @@ mod tests {
         let kinds = [
             (zipped(&FILES), ArchiveKind::Zip),
             (tarred(&tame), ArchiveKind::Tar),
-            (packed(&tarred(&tame)), ArchiveKind::TarGz),
+            (packed(&tarred(&tame)), ArchiveKind::Packed(Packing::Gzip)),
         ];
         for (bytes, kind) in kinds {
-            assert_eq!(ArchiveKind::of(&bytes), Some(kind));
+            assert_eq!(kind_of(&bytes), Some(kind));
             let mut source = source(&[("pets", bytes)]).unwrap();
             let expected = [("a long name/0.png", ""), ("a.png", "ay"), ("pets/b.png", "bee")];
             let expected = expected.map(|(name, bytes)| (name.to_owned(), Ok(bytes.as_bytes().to_vec())));
@@ -322,6 +394,41 @@ mod tests {
             source.into_reader(2).unwrap().read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes, b"bee", "{kind:?}");
         }
+    }
+
+    /// `pets/b.png` and `a.png` by Python's `tarfile` and `lzma`: no library here packs xz.
+    const XZ: &str = "fd377a585a000004e6d6b446020021010c0000008f98419ce027ff00765d0038194af002fe825aae9e69c393d614fe75b042\
+         9550fa999af4bc097b03527eb4417a846c8e8908e09dc3622042dc9fbead83c5aae51c392c374ed68dd7e442ecb4b77e66d1\
+         c5c25ed4045e6ea2620204fe38b84547a833a18875adf64f2358f0bf8bd9ec8d79974d914e3824fdc5b536f8f1a3ca82f800\
+         00009233c594e8d285be0001920180500000aed27e2fb1c467fb020000000004595a";
+
+    #[test]
+    fn tars_are_read_however_they_are_packed() {
+        let files: [(&str, &[u8]); 2] = [("pets/b.png", b"bee"), ("a.png", b"ay")];
+        let tar = tarred(&files);
+        let xz: Vec<u8> = (0..XZ.len() / 2).map(|i| u8::from_str_radix(&XZ[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(&tar).unwrap();
+        let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+        // As parallel packers write it: frames, and notes that are skipped.
+        let note = b"\x51\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+        let frames = [zstd(&tar[..700]), note, zstd(&tar[700..])].concat();
+        for (bytes, packing) in [
+            (xz, Packing::Xz),
+            (bzip2.finish().unwrap(), Packing::Bzip2),
+            (zstd(&tar), Packing::Zstd),
+            (frames, Packing::Zstd),
+        ] {
+            assert_eq!(kind_of(&bytes), Some(ArchiveKind::Packed(packing)));
+            let mut source = source(&[("x", bytes.clone()), ("y", Vec::new())]).unwrap();
+            let expected = [("x/a.png", "ay"), ("x/pets/b.png", "bee"), ("y", "")];
+            let expected = expected.map(|(name, bytes)| (name.to_owned(), Ok(bytes.as_bytes().to_vec())));
+            assert_eq!(contents(&mut source), expected, "{packing:?}");
+            assert_eq!(contents(&mut source), expected, "{packing:?}, from its beginning again");
+            let cut = super::Source::new(vec![("x".to_owned(), bytes[..bytes.len() - 60].to_vec())]);
+            assert!(cut.is_err() || cut.unwrap().names().len() < 2, "{packing:?}");
+        }
+        assert_eq!(kind_of(&zstd(b"no tar")), None);
     }
 
     #[test]
@@ -338,6 +445,26 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_in_an_archive_is_a_folder_and_one_in_that_is_a_file() {
+        let inner = zipped(&[("a/1.png", b"one")]);
+        let deeper = tarred(&[("b.zip", &inner), ("2.png", b"two")]);
+        let files: [(&str, &[u8]); 4] =
+            [("train.zip", &inner), ("deep.tar", &deeper), ("3.png", b"three"), ("broken.zip", b"PK\x03\x04")];
+        for outer in [zipped(&files), packed(&tarred(&files))] {
+            for (folder, mut source) in [
+                ("", source(&[("all", outer.clone())]).unwrap()),
+                ("all.zip/", source(&[("all.zip", outer.clone()), ("z", Vec::new())]).unwrap()),
+            ] {
+                let read = contents(&mut source);
+                let expected = ["3.png", "broken.zip", "deep.tar/2.png", "deep.tar/b.zip", "train.zip/a/1.png"];
+                let names: Vec<_> = read.iter().map(|(name, _)| name.clone()).filter(|name| name != "z").collect();
+                assert_eq!(names, expected.map(|name| format!("{folder}{name}")));
+                assert_eq!((&read[4].1, &read[2].1), (&Ok(b"one".to_vec()), &Ok(b"two".to_vec())));
+            }
+        }
+    }
+
+    #[test]
     fn a_packed_archive_is_read_in_its_own_order() {
         let bytes = packed(&tarred(&[("c", b"1"), ("a", b"2"), ("b", b"3")]));
         let source = source(&[("x.tgz", bytes)]).unwrap();
@@ -348,9 +475,10 @@ mod tests {
 
     #[test]
     fn what_is_no_archive_is_none() {
+        assert_eq!(ArchiveKind::of(&zipped(&[("[Content_Types].xml", b"x")])), None, "an Office document");
         assert_eq!(ArchiveKind::of(b""), None);
         assert_eq!(ArchiveKind::of(&[0; 1024]), None);
-        assert_eq!(ArchiveKind::of(&packed(b"\0\0\x08\x03idx")), None);
+        assert_eq!(kind_of(&packed(b"\0\0\x08\x03idx")), None);
         assert_eq!(ArchiveKind::of(b"\xff\xd8\xff\xe0"), None);
     }
 }

@@ -93,7 +93,7 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("one_pixel.png", "The picture has only 1 x 1 pixels"),
         ("thin.png", "The picture has only 500 x 7 pixels. Each side needs at least 8"),
         ("empty.jpg", "The file is empty"),
-        ("text.jpg", "This isn't a picture, despite its name"),
+        ("text.jpg", "This isn't a picture but a text file"),
         ("random.png", "This isn't a picture, despite its name"),
         ("truncated.tiff", damaged),
         ("float.tiff", "This is a picture in an unusual encoding"),
@@ -103,6 +103,37 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         let sentence = prepare(&fixture(name), RGB).map(|_| ()).expect_err(name).to_string();
         println!("{name}: {sentence}");
         assert!(sentence.contains(reason) && !sentence.contains('\n'), "{name}: {sentence}");
+    }
+}
+
+/// What is cut short is not mended by an end marker, and nothing behind the picture is a fault.
+#[test]
+fn half_a_jpeg_with_an_end_marker_is_damaged_and_a_long_one_is_not() {
+    for name in ["rgb.jpg", "subsampled.jpg", "grey.jpg", "cmyk.jpg", "profile.jpg", "turned_6.jpg", "progressive.jpg"]
+    {
+        let whole = fixture(name);
+        let pixels = prepare(&whole, RGB).unwrap();
+        // Where the coded pixels begin: behind the header of the first scan.
+        let scan = whole.windows(2).rposition(|pair| pair == b"\xff\xda").unwrap();
+        for part in [2, 5, 8] {
+            let cut = if name == "progressive.jpg" { scan } else { scan + 20 + (whole.len() - scan - 20) * part / 10 };
+            // A zero that belongs to a 255 is not cut off.
+            let cut = if whole[cut - 1] == 0xff { cut + 1 } else { cut };
+            let mended = [&whole[..cut], b"\xff\xd9"].concat();
+            let sentence = prepare(&mended, RGB).map(|_| ()).expect_err(name).to_string();
+            let missing = if name == "progressive.jpg" { "passes" } else { "rows" };
+            assert_eq!(
+                sentence,
+                format!(
+                    "The JPEG data is damaged or cut short (its last {missing} are missing). Get a fresh copy of the file."
+                ),
+                "{name}"
+            );
+        }
+        let padded = [&whole[..whole.len() - 2], &[0; 240], b"\xff\xd9"].concat();
+        for long in [[&whole[..], &whole].concat(), padded, [&whole[..], b"trailing"].concat()] {
+            assert!(prepare(&long, RGB).as_ref() == Ok(&pixels), "{name}");
+        }
     }
 }
 

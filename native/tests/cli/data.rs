@@ -136,6 +136,66 @@ fn archives_give_the_same_data_set_as_their_folder() {
     }
 }
 
+/// Names of the classes, with the pictures of each.
+fn classes(report: &Value) -> Vec<(&str, u64)> {
+    report["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|class| (class["name"].as_str().unwrap(), class["count"].as_u64().unwrap()))
+        .collect()
+}
+
+fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn folders_as_data_sets_come_in_are_understood_and_said() {
+    let place = TempDir::new().unwrap();
+    let picture = fs::read(fixtures().join("rgb.png")).unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = place.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let read = |name: &str, arguments: &[&str]| check(&place.path().join(name), arguments);
+    let notes = |report: &Value| text(report["notes"].to_string().as_bytes());
+
+    for name in ["train/cat/1.png", "train/dog/2.png", "val/cat/3.png", "val/dog/4.png", "val/dog/5.png"] {
+        write(&format!("splits/{name}"), &picture);
+    }
+    let all = read("splits", &[]);
+    assert_eq!(classes(&all), [("cat", 2), ("dog", 3)]);
+    assert!(notes(&all).contains("The splits train and val are used together."), "{}", all["notes"]);
+    assert_eq!(classes(&read("splits", &["--set", "data.splits=validation"])), [("cat", 1), ("dog", 2)]);
+
+    for part in ["001", "002"] {
+        let name = format!("dogs/pug/{part}.png");
+        write(
+            &format!("parts/dogs-20260101T000000Z-{part}.zip"),
+            &zip_of(&[(&name, &picture), ("dogs/boxer/1.png", &picture)]),
+        );
+    }
+    assert_eq!(classes(&read("parts", &[])), [("boxer", 2), ("pug", 2)]);
+
+    let inner = |name: &str| zip_of(&[(name, &picture)]);
+    write("all.zip", &zip_of(&[("train.zip", &inner("train/1.png")), ("test1.zip", &inner("test1/2.png"))]));
+    let nested = read("all.zip", &[]);
+    assert_eq!((&nested["pictures"], classes(&nested).len()), (&Value::from(2), 0));
+
+    write("table/labels.csv", b"id,breed\n1,pug\n2,boxer\n3,pug\n");
+    (1..=3).for_each(|number| write(&format!("table/train/{number}.png"), &picture));
+    let table = read("table", &[]);
+    assert_eq!(classes(&table), [("boxer", 1), ("pug", 2)]);
+    assert_eq!(table["skipped"], Value::Array(Vec::new()), "a table of classes is no failed picture");
+}
+
 #[test]
 fn an_entry_that_leads_out_of_its_archive_touches_nothing() {
     let place = TempDir::new().unwrap();

@@ -1,44 +1,60 @@
 //! Reads the entries of an archive one at a time. Nothing is written to disk.
 
 mod owned;
+mod packing;
 mod tar;
 
 use std::io::{self, Read, Seek};
 
 use zip::ZipArchive;
 
+pub use self::packing::Packing;
 use self::tar::Tar;
-use super::{
-    AnnotationError, DataError, DecodeError, IDX_HEAD_BYTES, IdxKind, is_ignorable, read_annotation, read_picture,
-    sanitized,
-};
+use super::foreign::document;
+use super::{AnnotationError, DataError, DecodeError, is_ignorable, read_annotation, read_picture, sanitized};
 
 /// The most that is unpacked from one archive, in bytes: limits the time that a malicious archive can take.
 const MAX_UNPACKED_BYTES: u64 = 64 << 30;
 
 /// Bytes from the start of a file that [`ArchiveKind::of`] needs, unless the file is shorter.
-pub const ARCHIVE_HEAD_BYTES: usize = 4096;
+const ARCHIVE_HEAD_BYTES: usize = 4096;
 
 /// A format of archives that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveKind {
-    /// Stored or deflated.
+    /// Stored or deflated, also with Deflate64.
     Zip,
     /// In any version: v7, ustar, GNU, pax.
     Tar,
-    /// A tar packed with gzip.
-    TarGz,
+    /// A tar packed with gzip, xz, bzip2 or Zstandard.
+    Packed(Packing),
 }
 
 impl ArchiveKind {
-    /// Recognises an archive by its first [`ARCHIVE_HEAD_BYTES`] bytes.
+    /// Recognises an archive by its first [`ARCHIVE_HEAD_BYTES`] bytes. What is packed may still be no archive.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
             // The first entry, or the end of an archive without entries.
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
-            [0x1f, 0x8b, ..] => tar::is_packed_tar(head).then_some(Self::TarGz),
-            _ => tar::is_tar(head).then_some(Self::Tar),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => document(head).is_none().then_some(Self::Zip),
+            _ => match Packing::of(head) {
+                Some(packing) => Some(Self::Packed(packing)),
+                None => tar::is_tar(head).then_some(Self::Tar),
+            },
         }
+    }
+
+    /// Recognises an archive, and leaves its reader at its beginning.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn of_file(reader: &mut (impl Read + Seek)) -> io::Result<Option<Self>> {
+        let kind = Self::of(&head(reader)?);
+        let is_tar = match kind {
+            Some(Self::Packed(packing)) => tar::is_packed_tar(packing, &mut *reader),
+            _ => true,
+        };
+        reader.rewind()?;
+        Ok(kind.filter(|_| is_tar))
     }
 }
 
@@ -46,7 +62,7 @@ impl ArchiveKind {
 ///
 /// Folders, links and files of the system ([`is_ignorable`]) are left out. Memory holds the archive's directory and one
 /// entry.
-pub struct Archive<R> {
+pub struct Archive<R: Read + Seek> {
     content: Content<R>,
     /// Name in error messages.
     name: String,
@@ -57,27 +73,27 @@ pub struct Archive<R> {
     unpacked_bytes: u64,
 }
 
-enum Content<R> {
+enum Content<R: Read + Seek> {
     Zip(ZipArchive<R>),
     Tar(Box<Tar<R>>),
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the archive's directory. A tar packed with gzip has none, so all of it is read.
+    /// Reads the archive's directory. A packed tar has none, so all of it is read.
     ///
     /// # Errors
     /// [`DataError::Archive`] if `reader` is no archive, or is cut short.
     pub fn open(name: impl Into<String>, mut reader: R) -> Result<Self, DataError> {
         let name = name.into();
         let failed = |reason: String| DataError::Archive { name: name.clone(), reason };
-        let head = head(&mut reader).map_err(|error| failed(error.to_string()))?;
-        let tar = |reader, is_packed| {
-            let tar = Tar::open(reader, is_packed).map_err(|error| error.to_string())?;
+        let kind = ArchiveKind::of_file(&mut reader).map_err(|error| failed(error.to_string()))?;
+        let tar = |reader, packing| {
+            let tar = Tar::open(reader, packing).map_err(|error| error.to_string())?;
             Ok(Content::Tar(Box::new(tar)))
         };
-        let content = match ArchiveKind::of(&head) {
-            Some(ArchiveKind::Tar) => tar(reader, false),
-            Some(ArchiveKind::TarGz) => tar(reader, true),
+        let content = match kind {
+            Some(ArchiveKind::Tar) => tar(reader, None),
+            Some(ArchiveKind::Packed(packing)) => tar(reader, Some(packing)),
             // Anything else is refused with the message of the crate `zip`.
             Some(ArchiveKind::Zip) | None => {
                 ZipArchive::new(reader).map(Content::Zip).map_err(|error| error.to_string())
@@ -125,6 +141,19 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
+    /// The whole content of a file that is an archive; none if it is none, has more than `limit` bytes, or cannot be read.
+    ///
+    /// # Panics
+    /// If there are not that many files.
+    pub(super) fn inner(&mut self, index: usize, limit: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let (mut entry, _) = self.entry(index).ok()?;
+        entry.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
+        ArchiveKind::of(&bytes)?;
+        entry.take((limit + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
+    }
+
     /// A file from its beginning.
     ///
     /// # Errors
@@ -157,17 +186,6 @@ impl<R: Read + Seek> Archive<R> {
             }
         };
         reader.map_err(|reason| DataError::Unreadable { name: self.names[index].clone(), reason })
-    }
-
-    /// Whether a file is idx, and of what.
-    ///
-    /// # Panics
-    /// If there are not that many files.
-    pub fn idx_kind(&mut self, index: usize) -> Option<IdxKind> {
-        let mut head = Vec::new();
-        let (entry, _) = self.entry(index).ok()?;
-        entry.take(IDX_HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-        IdxKind::of(&head)
     }
 
     /// The order in which files are read fastest: to go back in a packed tar, it is unpacked again from the beginning.

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use deflate64::Deflate64Decoder;
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
@@ -15,16 +16,18 @@ use zip::{CompressionMethod, ZipArchive};
 pub fn into_entry<R: Read + Seek + 'static>(mut zip: ZipArchive<R>, index: usize) -> Result<Box<dyn Read>, String> {
     let entry = zip.by_index(index).map_err(|error| error.to_string())?;
     let (start, packed_bytes, checksum) = (entry.data_start(), entry.compressed_size(), entry.crc32());
-    let is_stored = entry.compression() == CompressionMethod::Stored;
+    let method = entry.compression();
     drop(entry);
     let mut reader = zip.into_inner();
     reader.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
     let packed = reader.take(packed_bytes);
-    Ok(match is_stored {
-        true => Box::new(Checked { inner: packed, crc: Crc::new(), checksum }),
+    let inner: Box<dyn Read> = match method {
+        CompressionMethod::Stored => Box::new(packed),
+        CompressionMethod::Deflate64 => Box::new(Deflate64Decoder::new(packed)),
         // `by_index` refuses every other method.
-        false => Box::new(Checked { inner: DeflateDecoder::new(packed), crc: Crc::new(), checksum }),
-    })
+        _ => Box::new(DeflateDecoder::new(packed)),
+    };
+    Ok(Box::new(Checked { inner, crc: Crc::new(), checksum }))
 }
 
 /// Compares the checksum at the end.
@@ -62,17 +65,37 @@ mod tests {
         Ok(bytes)
     }
 
+    /// Short repeats are stored alike by both methods, so only the method's number changes.
+    fn as_deflate64(archive: &mut [u8]) {
+        for (header, method) in [(&b"PK\x03\x04"[..], 8), (b"PK\x01\x02", 10)] {
+            for at in 0..archive.len() - method {
+                if archive[at..].starts_with(header) {
+                    assert_eq!(archive[at + method], 8, "deflated");
+                    archive[at + method] = 9;
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_entry_is_read_whole_and_a_changed_byte_is_found() {
-        let content: Vec<u8> = (0..50_000u32).map(|i| (i * i % 251) as u8).collect();
-        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
-            let options = SimpleFileOptions::default().compression_method(method);
+        let content: Vec<u8> =
+            (0..50_000u32).map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 13) as u8 % 7).collect();
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated, CompressionMethod::Deflate64] {
+            let written = match method {
+                CompressionMethod::Deflate64 => CompressionMethod::Deflated,
+                other => other,
+            };
+            let options = SimpleFileOptions::default().compression_method(written);
             let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
             for (name, content) in [("a", &b"another entry"[..]), ("b", &content), ("c", b"")] {
                 writer.start_file(name, options).unwrap();
                 writer.write_all(content).unwrap();
             }
             let mut archive = writer.finish().unwrap().into_inner();
+            if method == CompressionMethod::Deflate64 {
+                as_deflate64(&mut archive);
+            }
             assert!(read(archive.clone()) == Ok(content.clone()), "{method}");
             archive[200] ^= 1;
             let reason = read(archive).unwrap_err();

@@ -1,14 +1,16 @@
-//! Reads the files of a tar archive, plain or packed with gzip.
+//! Reads the files of a tar archive, plain or packed as a whole.
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use flate2::read::MultiGzDecoder;
 use tar::Header;
 
-use super::super::annotation::{MAX_ANNOTATION_BYTES, is_annotation_folder};
+use super::super::annotation::MAX_ANNOTATION_BYTES;
+use super::super::layout::is_annotation;
+use super::super::table::{MAX_TABLE_BYTES, is_table};
 use super::MAX_UNPACKED_BYTES;
+use super::packing::{Packing, Unpacked};
 
 /// Bytes of a header and of a block.
 const BLOCK: usize = 512;
@@ -16,16 +18,16 @@ const BLOCK: usize = 512;
 /// Bytes of a header that hold its checksum.
 const CHECKSUM: Range<usize> = 148..156;
 
-/// The most bytes of annotations that are kept in memory while a packed archive is listed. 120,000 pictures have as
+/// The most bytes of annotations and tables that are kept in memory while a packed archive is listed. 120,000 pictures have as
 /// much.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
 
 /// An archive with a list of its files.
-pub struct Tar<R> {
+pub struct Tar<R: Read + Seek> {
     stream: Stream<R>,
     files: Vec<File>,
-    /// Annotations of a packed archive, by their positions. They lie far from their pictures, and going back and forth
-    /// would unpack everything again for every picture.
+    /// Annotations and tables of a packed archive, by their positions. They lie far from their pictures, and going back and
+    /// forth would unpack everything again for every picture.
     kept: HashMap<u64, Vec<u8>>,
 }
 
@@ -37,10 +39,10 @@ pub struct File {
 }
 
 /// The unpacked archive.
-enum Stream<R> {
+enum Stream<R: Read + Seek> {
     Plain(R),
     /// Can only be read forwards; with the position. None while it starts again.
-    Packed(Option<Box<MultiGzDecoder<R>>>, u64),
+    Packed(Packing, Option<Unpacked<R>>, u64),
 }
 
 /// Whether a file that begins like this is a tar archive: the checksum of its first header is right.
@@ -53,29 +55,30 @@ pub fn is_tar(head: &[u8]) -> bool {
     header.as_bytes()[0] != 0 && header.cksum().is_ok_and(|told| told == sum)
 }
 
-/// Whether a file that begins like this is a tar packed with gzip.
-pub fn is_packed_tar(head: &[u8]) -> bool {
+/// Whether a packed file is a tar.
+pub fn is_packed_tar(packing: Packing, reader: impl Read + Seek) -> bool {
     let mut first = Vec::new();
-    // `head` ends early, which is an error after the bytes that matter.
-    let _ = MultiGzDecoder::new(head).take(BLOCK as u64).read_to_end(&mut first);
+    // `reader` may end early, which is an error after the bytes that matter.
+    let _ = Unpacked::new(packing, reader).map(|stream| stream.take(BLOCK as u64).read_to_end(&mut first));
     is_tar(&first)
 }
 
 impl<R: Read + Seek> Tar<R> {
     /// Reads all headers. A packed archive is unpacked whole for that.
-    pub fn open(mut reader: R, is_packed: bool) -> io::Result<Self> {
+    pub fn open(mut reader: R, packing: Option<Packing>) -> io::Result<Self> {
         reader.rewind()?;
-        if !is_packed {
+        let Some(packing) = packing else {
             let mut archive = tar::Archive::new(&mut reader);
             let files = archive.entries_with_seek()?.filter_map(file_of).collect::<io::Result<_>>()?;
             return Ok(Self { stream: Stream::Plain(reader), files, kept: HashMap::new() });
-        }
+        };
         let (mut files, mut kept, mut kept_bytes) = (Vec::new(), HashMap::new(), 0);
-        let mut archive = tar::Archive::new(MultiGzDecoder::new(&mut reader).take(MAX_UNPACKED_BYTES));
+        let mut archive = tar::Archive::new(Unpacked::new(packing, &mut reader)?.take(MAX_UNPACKED_BYTES));
         for entry in archive.entries()? {
             let mut entry = entry?;
             let Some(file) = described(&entry) else { continue };
-            if file.name.split('/').any(is_annotation_folder) && file.size <= MAX_ANNOTATION_BYTES {
+            let most = if is_table(&file.name) { MAX_TABLE_BYTES } else { MAX_ANNOTATION_BYTES };
+            if (is_annotation(&file.name) || is_table(&file.name)) && file.size <= most {
                 kept_bytes += file.size;
                 if kept_bytes <= MAX_KEPT_BYTES {
                     let mut bytes = Vec::new();
@@ -86,7 +89,8 @@ impl<R: Read + Seek> Tar<R> {
             files.push(file);
         }
         reader.rewind()?;
-        Ok(Self { stream: Stream::Packed(Some(Box::new(MultiGzDecoder::new(reader))), 0), files, kept })
+        let stream = Stream::Packed(packing, Some(Unpacked::new(packing, reader)?), 0);
+        Ok(Self { stream, files, kept })
     }
 
     pub fn files(&self) -> &[File] {
@@ -139,12 +143,11 @@ impl<R: Read + Seek> Stream<R> {
             Self::Plain(reader) => {
                 reader.seek(SeekFrom::Start(start))?;
             }
-            Self::Packed(decoder, position) => {
+            Self::Packed(packing, decoder, position) => {
                 if *position > start {
-                    if let Some(used) = decoder.take() {
-                        let mut reader = used.into_inner();
+                    if let Some(mut reader) = decoder.take().and_then(Unpacked::into_inner) {
                         reader.rewind()?;
-                        *decoder = Some(Box::new(MultiGzDecoder::new(reader)));
+                        *decoder = Some(Unpacked::new(*packing, reader)?);
                     }
                     *position = 0;
                 }
@@ -158,11 +161,11 @@ impl<R: Read + Seek> Stream<R> {
     }
 }
 
-impl<R: Read> Read for Stream<R> {
+impl<R: Read + Seek> Read for Stream<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(reader) => reader.read(out),
-            Self::Packed(decoder, position) => {
+            Self::Packed(_, decoder, position) => {
                 let decoder =
                     decoder.as_mut().ok_or_else(|| io::Error::other("it could not be read from its start"))?;
                 let count = decoder.read(out)?;

@@ -237,6 +237,43 @@ test("annotations of Stanford Dogs are not taken for pictures", async ({ page, w
   await expect(whelp.part("data-problems")).toHaveCount(0);
 });
 
+/** Folders as data sets come in: their files, how many of them are pictures to learn from, and what the page says. */
+const LAYOUTS = {
+  "splits above classes": {
+    files: ["train/cat/0.png", "train/dog/1.png", "val/cat/2.png", "val/dog/3.png"],
+    count: 4,
+    says: "The splits train and val are used together.",
+  },
+  "pictures and masks": {
+    files: ["images/pet_0.jpg", "images/pet_1.jpg", "annotations/trimaps/pet_0.png", "annotations/trimaps/pet_1.png"],
+    count: 2,
+    says: "2 files are masks of other pictures and left out. The first is annotations/trimaps/pet_0.png.",
+  },
+  "a table of classes": {
+    files: ["train/0.png", "train/1.png", "train/2.png", "train/3.png"],
+    also: [["labels.csv", Buffer.from("id,breed\n0,pug\n1,boxer\n2,pug\n3,boxer\n")]],
+    count: 4,
+    says: "The classes are those in labels.csv.",
+  },
+  "archives in an archive": {
+    also: [["all.zip", zip([["train.zip", zip([["train/0.png", png(48, 0)]])], ["test1.zip", zip([["test1/1.png", png(48, 1)]])]])]],
+    count: 2,
+    says: "The splits train.zip and test1.zip are used together.",
+  },
+};
+
+for (const [name, { files = [], also = [], count, says }] of Object.entries(LAYOUTS)) {
+  test(`${name}: understood, and said`, async ({ page, whelp }, info) => {
+    const pictures = files.map((file, seed) => [file, png(48, seed)]);
+    const folder = writeFolder(info.outputPath("download"), [...pictures, ...also]);
+    await whelp.open();
+    await drop(page, [folder]);
+    await expect(whelp.part("data-summary")).toHaveText(`download · ${count} pictures · 32 px`);
+    await expect(whelp.part("data-problems")).toHaveCount(0);
+    await expect(page.getByText(says)).toBeVisible();
+  });
+}
+
 /** The strip's pixels as a data URL. */
 async function stripOf(whelp) {
   return whelp.part("preview").evaluate((canvas) => canvas.toDataURL());
