@@ -15,6 +15,24 @@ pub fn empty_like(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     empty_device_contiguous_dtype(tensor.client.clone(), tensor.device.clone(), shape.into(), DType::F32)
 }
 
+/// Two new vectors in one buffer, on the device of another tensor: the buffer as a kernel writes it, the vectors, and where in
+/// the buffer the second begins.
+pub fn pair_like(tensor: &CubeTensor, length: usize) -> (CubeTensor, [CubeTensor; 2], usize) {
+    const FLOAT: usize = size_of::<f32>();
+    // A buffer can only be bound from certain places on.
+    let alignment = tensor.client.properties().memory.alignment as usize;
+    let second = length.next_multiple_of((alignment / FLOAT).max(1));
+    let both = empty_like(tensor, [second + length]);
+    let bytes = |values: usize| (values * FLOAT) as u64;
+    let vector = |handle| {
+        let (client, device) = (tensor.client.clone(), tensor.device.clone());
+        CubeTensor::new_contiguous(client, device, Shape::from([length]), handle, DType::F32)
+    };
+    let first = vector(both.handle.clone().offset_end(bytes(second)));
+    let last = vector(both.handle.clone().offset_start(bytes(second)));
+    (both, [first, last], second)
+}
+
 /// A tensor that a kernel reads, row-major.
 pub fn input(tensor: CubeTensor) -> BufferArg {
     into_contiguous(tensor).into_buffer_arg()

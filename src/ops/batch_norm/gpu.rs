@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 
 use super::{Affine, AffineBackend, Normalization, unbias};
 use crate::ops::gpu::{
-    ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, empty_like, input, output,
+    ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, empty_like, input, output, pair_like,
     place_in_channel, unit_per_value,
 };
 
@@ -24,13 +24,6 @@ fn place_in_row(#[comptime] row: usize, channel: u32, channels: u32) -> usize {
     (comptime!(row as u32) * channels + channel) as usize
 }
 
-/// Mean and variance of each channel.
-#[derive(CubeType, CubeLaunch)]
-struct Running {
-    mean: Box<[f32]>,
-    variance: Box<[f32]>,
-}
-
 /// The constants of the statistics.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 struct Constants {
@@ -40,17 +33,21 @@ struct Constants {
     momentum: f32,
     /// Factor from the biased variance to the unbiased one.
     unbias: f32,
+    /// Where the new variances begin, behind the new means.
+    new_variance: u32,
 }
 
-/// A cube for each channel.
+/// A cube for each channel. The new running statistics share a buffer: WebGPU promises eight for a kernel, and cubecl takes one
+/// for the sizes.
 #[cube(launch_unchecked)]
 fn affine_of(
     x: &[f32],
     gamma: &[f32],
     beta: &[f32],
-    running: Running,
+    running_mean: &[f32],
+    running_variance: &[f32],
     affine: &mut [f32],
-    mut new_running: Running,
+    new_running: &mut [f32],
     sizes: ChannelSizes,
     constants: Constants,
 ) {
@@ -75,11 +72,12 @@ fn affine_of(
         affine[place_in_row(Affine::INVERSE, channel, sizes.channels)] = inverse;
         affine[place_in_row(Affine::SCALE, channel, sizes.channels)] = scale;
         affine[place_in_row(Affine::SHIFT, channel, sizes.channels)] = beta[channel as usize] - mean * scale;
-        let channel = channel as usize;
         let (old, new) = (1.0f32 - constants.momentum, constants.momentum);
         let unbiased = variance * constants.unbias;
-        new_running.mean[channel] = running.mean[channel] * old + mean * new;
-        new_running.variance[channel] = running.variance[channel] * old + unbiased * new;
+        let new_variance = (constants.new_variance + channel) as usize;
+        let channel = channel as usize;
+        new_running[channel] = running_mean[channel] * old + mean * new;
+        new_running[new_variance] = running_variance[channel] * old + unbiased * new;
     }
 }
 
@@ -167,26 +165,15 @@ impl AffineBackend for Cube {
         let sizes = channel_sizes(&x);
         let channels = sizes.channels as usize;
         let affine = empty_like(&x, [Affine::ROWS, channels]);
-        let [new_mean, new_variance] = [&mean, &variance].map(|running| empty_like(running, [channels]));
+        let (new_running, [new_mean, new_variance], second) = pair_like(&x, channels);
         let (client, (cubes, cube)) = (x.client.clone(), cube_per_channel(&x, sizes.channels));
-        let running = RunningLaunch { mean: input(mean), variance: input(variance) };
-        let new_running = RunningLaunch { mean: output(&new_mean), variance: output(&new_variance) };
-        let constants = ConstantsLaunch { epsilon, momentum, unbias: unbias(sizes.count) };
-        let ([x, gamma, beta], to, sizes) = ([x, gamma, beta].map(input), output(&affine), sizes.to_launch());
-        // SAFETY: the kernel reads and writes the values of its channel only. Every device can bind eight buffers.
+        let constants = ConstantsLaunch { epsilon, momentum, unbias: unbias(sizes.count), new_variance: second as u32 };
+        let [x, gamma, beta, mean, variance] = [x, gamma, beta, mean, variance].map(input);
+        let ([to, to_running], sizes) = ([&affine, &new_running].map(output), sizes.to_launch());
+        // SAFETY: the kernel reads and writes the values of its channel only.
         unsafe {
             affine_of::launch_unchecked(
-                &client,
-                cubes,
-                cube,
-                x,
-                gamma,
-                beta,
-                running,
-                to,
-                new_running,
-                sizes,
-                constants,
+                &client, cubes, cube, x, gamma, beta, mean, variance, to, to_running, sizes, constants,
             );
         }
         (affine, new_mean, new_variance)
