@@ -20,21 +20,32 @@ use super::geometry::Geometry;
 use crate::ops::gpu::empty_like;
 use product::Product;
 
-/// Pixels, of all images together, that one launch takes at most. A cube takes at least 64 of them, and a device counts
-/// at most 65,535 cubes along an axis.
+/// Pixels, of all images together, that one launch takes at most.
 const MOST_PIXELS: usize = 1 << 21;
+
+/// Pixels that a cube takes at least.
+const LEAST_PIXELS_PER_CUBE: usize = 64;
+
+/// Pixels of one launch on the device of a tensor, which counts only so many cubes along an axis.
+fn most_pixels(tensor: &CubeTensor) -> usize {
+    let cubes = tensor.client.properties().hardware.max_cube_count.0 as usize;
+    MOST_PIXELS.min(cubes.saturating_mul(LEAST_PIXELS_PER_CUBE))
+}
 
 impl ConvolutionBackend for Cube {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        convolve(x, weight, geometry, MOST_PIXELS)
+        let most = most_pixels(&x);
+        convolve(x, weight, geometry, most)
     }
 
     fn convolve_transposed(y: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        convolve_transposed(y, weight, geometry, MOST_PIXELS)
+        let most = most_pixels(&y);
+        convolve_transposed(y, weight, geometry, most)
     }
 
     fn correlate(x: FloatTensor<Self>, y: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        correlate(x, y, geometry, MOST_PIXELS)
+        let most = most_pixels(&x);
+        correlate(x, y, geometry, most)
     }
 }
 

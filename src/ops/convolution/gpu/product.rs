@@ -16,8 +16,29 @@ const BUSY_UNITS: usize = 1 << 16;
 /// Cubes that keep a software device busy.
 const BUSY_SOFTWARE_CUBES: usize = 4;
 
-/// Bytes of shared memory that every device has for a cube.
-const SHARED_BYTES: usize = 16 * 1024;
+/// What a device allows a cube.
+#[derive(Clone, Copy, Debug)]
+pub struct CubeLimits {
+    units: usize,
+    shared_bytes: usize,
+}
+
+impl CubeLimits {
+    /// The least that tiles are made for. WebGPU promises twice as much: 256 units and 16 KiB.
+    #[cfg(test)]
+    pub const SMALLEST: Self = Self { units: 128, shared_bytes: 8 * 1024 };
+
+    /// Those of the device of a tensor.
+    pub fn of(tensor: &CubeTensor) -> Self {
+        let hardware = &tensor.client.properties().hardware;
+        let units = hardware.max_units_per_cube.min(hardware.max_cube_dim.0) as usize;
+        Self { units, shared_bytes: hardware.max_shared_memory_size }
+    }
+
+    fn holds(&self, tile: &Tile) -> bool {
+        tile.all_units() <= self.units && tile.shared_bytes() <= self.shared_bytes
+    }
+}
 
 /// Values of k that a split has at least. Fewer are not worth another pass that adds the splits up.
 const MIN_SPLIT: usize = 128;
@@ -178,18 +199,33 @@ impl Product {
         self.arguments.columns as usize
     }
 
-    /// For hardware. Takes at most [`SHARED_BYTES`] of shared memory.
-    fn tile_in_shared_memory(&self) -> Tile {
-        let (per_unit, units) = match (self.rows(), self.columns()) {
-            (65.., 65..) => ([8, 8], [16, 16]),
-            (33.., _) => ([8, 8], [8, 8]),
-            (17.., 129..) => ([8, 8], [4, 16]),
-            (17.., _) => ([4, 8], [8, 8]),
-            (9.., 193..) => ([4, 8], [4, 32]),
-            (9.., _) => ([4, 8], [4, 8]),
-            (rows, _) => ([rows.next_power_of_two(), 4], [1, 64]),
+    /// For hardware: the largest tile that is worth its units, if a cube may have so many and so much shared memory.
+    fn tile_in_shared_memory(&self, cube: CubeLimits) -> Tile {
+        let tile = |per_unit, units| Tile {
+            per_unit,
+            units,
+            depth: 8,
+            lanes: 1,
+            writes_in_loops: false,
+            has_phases: self.has_phases,
         };
-        Tile { per_unit, units, depth: 8, lanes: 1, writes_in_loops: false, has_phases: self.has_phases }
+        let wanted = match (self.rows(), self.columns()) {
+            (65.., 65..) => tile([8, 8], [16, 16]),
+            (33.., _) => tile([8, 8], [8, 8]),
+            (17.., 129..) => tile([8, 8], [4, 16]),
+            (17.., _) => tile([4, 8], [8, 8]),
+            (9.., 193..) => tile([4, 8], [4, 32]),
+            (9.., _) => tile([4, 8], [4, 8]),
+            (rows, _) => tile([rows.next_power_of_two(), 4], [1, 64]),
+        };
+        if cube.holds(&wanted) {
+            return wanted;
+        }
+        match self.rows() {
+            33.. => tile([8, 8], [8, 8]),
+            9.. => tile([4, 8], [4, 8]),
+            rows => tile([rows.next_power_of_two(), 4], [1, 32]),
+        }
     }
 
     /// For a software device whose planes have `lanes` units. Every read is a loop over the lanes there, so a unit
@@ -208,21 +244,28 @@ impl Product {
 
     /// Computes `target` with the kernel for its device.
     pub fn launch(&self, matrix: CubeTensor, maps: CubeTensor, target: &CubeTensor) {
-        self.launch_for(software_plane(target), matrix, maps, target);
+        self.launch_for(software_plane(target), CubeLimits::of(target), matrix, maps, target);
     }
 
     /// With the kernel for software devices whose planes have `software` units, or with the one for hardware.
-    pub fn launch_for(&self, software: Option<usize>, matrix: CubeTensor, maps: CubeTensor, target: &CubeTensor) {
+    pub fn launch_for(
+        &self,
+        software: Option<usize>,
+        cube: CubeLimits,
+        matrix: CubeTensor,
+        maps: CubeTensor,
+        target: &CubeTensor,
+    ) {
         let Geometry { stride, groups, kernel, input: map_in, output: map_out, .. } = self.geometry;
         let client = target.client.clone();
         let (tile, busy) = match software {
             None => {
-                let tile = self.tile_in_shared_memory();
+                let tile = self.tile_in_shared_memory(cube);
                 (tile, BUSY_UNITS / tile.all_units())
             }
             Some(lanes) => (self.tile_in_registers(lanes), BUSY_SOFTWARE_CUBES),
         };
-        debug_assert!(software.is_some() || tile.is_even() && tile.shared_bytes() <= SHARED_BYTES, "{tile:?}");
+        debug_assert!(software.is_some() || tile.is_even() && cube.holds(&tile), "{tile:?}");
         let map = if self.has_phases { map_out } else { map_in };
         debug_assert!(software.is_none() || map.iter().all(|length| *length < PACKED_LIMIT), "{map:?}");
         // Taps of the largest phase.
@@ -239,14 +282,14 @@ impl Product {
         let arguments = ImplicitProduct { split_k, ..self.arguments }.to_launch();
         let parts = if splits == 1 { target.clone() } else { empty_like(target, [splits, self.values]) };
         let count = cubes([tile_columns, tile_rows, planes * splits]);
-        let cube = CubeDim::new_1d(number(tile.all_units()));
+        let units = CubeDim::new_1d(number(tile.all_units()));
         let (matrix, maps, to) = (input(matrix), input(maps), output(&parts));
         // SAFETY: the shapes are the geometry's, and the kernels read and write within the tensors only.
         unsafe {
             if software.is_none() {
-                product_in_shared_memory::launch_unchecked(&client, count, cube, matrix, maps, to, arguments, tile);
+                product_in_shared_memory::launch_unchecked(&client, count, units, matrix, maps, to, arguments, tile);
             } else {
-                product_in_registers::launch_unchecked(&client, count, cube, matrix, maps, to, arguments, tile);
+                product_in_registers::launch_unchecked(&client, count, units, matrix, maps, to, arguments, tile);
             }
             if splits > 1 {
                 let (count, cube) = unit_per_value(target);

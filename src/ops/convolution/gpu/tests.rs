@@ -6,6 +6,7 @@ use burn::tensor::{DType, Shape};
 use burn_cubecl::kernel::into_contiguous;
 use futures_lite::future::block_on;
 
+use super::product::CubeLimits;
 use super::*;
 use crate::device::{DeviceChoice, open};
 use crate::ops::Convolution;
@@ -59,7 +60,7 @@ fn halves_of_a_batch_make_the_whole() {
     }
 }
 
-/// Both kernels compute the same. Tests run on a software device, which never takes the one for hardware by itself. The
+/// Both kernels compute the same, in small cubes too. Tests run on a software device, which never takes the one for hardware by itself. The
 /// one that it takes is compared with burn's in `tests/library/convolution.rs`.
 #[test]
 fn kernels_agree() {
@@ -79,15 +80,27 @@ fn kernels_agree() {
                 ("weight gradient", Product::weight_gradient(&geometry), &y, &x, &weight),
             ];
             for (name, product, matrix, windows, like) in cases {
-                let [hardware, wide, narrow] = [None, Some(8), Some(4)].map(|software| {
+                let compute = |software, limits| {
                     let target = empty_like(like, like.meta.shape().clone());
-                    product.launch_for(software, matrix.clone(), windows.clone(), &target);
+                    product.launch_for(software, limits, matrix.clone(), windows.clone(), &target);
                     values(target)
-                });
-                let largest = wide.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
-                for ((hardware, wide), narrow) in hardware.iter().zip(&wide).zip(&narrow) {
-                    let error = (hardware - wide).abs().max((narrow - wide).abs());
-                    assert!(error <= 1e-5 * largest, "{name} of {geometry:?}: {hardware}, {wide} and {narrow}");
+                };
+                let limits = CubeLimits::of(like);
+                let expected = compute(Some(8), limits);
+                let largest = expected.iter().fold(0_f32, |largest, value| largest.max(value.abs()));
+                let ways = [
+                    ("narrow planes", Some(4), limits),
+                    ("hardware", None, limits),
+                    ("small cubes", None, CubeLimits::SMALLEST),
+                ];
+                for (way, software, limits) in ways {
+                    for (value, expected) in compute(software, limits).iter().zip(&expected) {
+                        let error = (value - expected).abs();
+                        assert!(
+                            error <= 1e-5 * largest,
+                            "{name} of {geometry:?}, {way}: {value} instead of {expected}"
+                        );
+                    }
                 }
             }
         }
