@@ -5,6 +5,8 @@
 mod constructors;
 #[cfg(not(target_family = "wasm"))]
 mod native;
+#[cfg(all(target_family = "wasm", feature = "threads"))]
+mod threads;
 #[cfg(target_family = "wasm")]
 mod web;
 
@@ -12,6 +14,8 @@ mod web;
 pub use constructors::run_constructors;
 #[cfg(not(target_family = "wasm"))]
 pub use native::{ask_for_subgroups, memory_bytes, run_constructors, use_relaxed_simd, yield_now};
+#[cfg(all(target_family = "wasm", feature = "threads"))]
+pub use threads::{init_thread_pool, run_thread};
 #[cfg(target_family = "wasm")]
 pub use web::{ask_for_subgroups, memory_bytes, use_relaxed_simd, yield_now};
 

@@ -17,7 +17,7 @@ extern "C" {
 }
 
 #[cfg(feature = "threads")]
-pub use wasm_bindgen_rayon::init_thread_pool;
+pub use whelp::platform::{init_thread_pool, run_thread};
 
 /// Every thread runs it.
 fn main() {}

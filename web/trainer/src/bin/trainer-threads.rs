@@ -1,7 +1,7 @@
 //! The worker's program for the CPU where a page may have threads and the browser knows relaxed SIMD.
 
-/// For `web/assets/trainer.js`, which starts the threads before the program.
-pub use wasm_bindgen_rayon::init_thread_pool;
+/// For `web/assets/trainer.js`, which starts the threads before the program, and for the threads.
+pub use whelp::platform::{init_thread_pool, run_thread};
 
 /// Every thread runs it.
 fn main() {}
