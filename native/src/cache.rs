@@ -82,7 +82,7 @@ mod tests {
         let place = TempDir::new().unwrap();
         let cache = of(Some(place.path().into())).unwrap();
         assert!(read(&cache, &key).is_none());
-        block_on(cache.write(&key, &data));
+        block_on(cache.write(&key, &data)).unwrap();
         let file = place.path().join(format!("{key}.pictures"));
         assert!(file.is_file());
         assert_eq!(read(&cache, &key).unwrap().summary(), data.summary());

@@ -51,7 +51,8 @@ pub fn load(
     }
     let data = read(Reading::new(&name, files, preparation)?, on_progress)?;
     if let Some((cache, key)) = cache {
-        block_on(cache.write(&key, &data));
+        // What can't be kept is prepared again the next time.
+        let _ = block_on(cache.write(&key, &data));
     }
     Ok(data)
 }

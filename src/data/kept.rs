@@ -60,9 +60,12 @@ impl<S: Storage> KeptPictures<S> {
     }
 
     /// Keeps a data set under `key` if there is room, unless the same files may give another one the next time.
-    pub async fn write(&self, key: &str, data: &Dataset) {
+    ///
+    /// # Errors
+    /// Why it can't be written. Then it is not kept, and that is all.
+    pub async fn write(&self, key: &str, data: &Dataset) -> io::Result<()> {
         if !data.report().is_lasting() {
-            return;
+            return Ok(());
         }
         let name = self.name(key);
         let write = |file: &mut dyn Write| {
@@ -70,9 +73,9 @@ impl<S: Storage> KeptPictures<S> {
             write_stored(data, key, &mut file)?;
             file.flush()
         };
-        // A file that cannot be written is not kept, and that is all.
-        let _ = self.storage.put(&name, write).await;
+        let written = self.storage.put(&name, write).await;
         self.remove_oldest(&name).await;
+        written
     }
 
     /// The kept data sets, the last used one first.
@@ -144,7 +147,7 @@ mod tests {
     /// Length of a stored [`data`].
     fn length() -> u64 {
         let kept = kept(u64::MAX);
-        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
         block_on(kept.list())[0].bytes
     }
 
@@ -156,7 +159,7 @@ mod tests {
     fn a_data_set_comes_back_and_another_key_finds_nothing() {
         let kept = kept(u64::MAX);
         assert!(block_on(kept.read(&key("a"))).unwrap().is_none());
-        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
         assert_eq!(block_on(kept.read(&key("a"))).unwrap().unwrap().summary(), data().summary());
         assert!(block_on(kept.read(&key("b"))).unwrap().is_none());
         assert_eq!(kept.storage().files.borrow()[0].0, format!("data/{}.pictures", key("a")));
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn a_damaged_one_is_removed_with_its_reason() {
         let kept = kept(u64::MAX);
-        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
         let middle = length() as usize / 2;
         kept.storage().files.borrow_mut()[0].1[middle] ^= 1;
         assert!(block_on(kept.read(&key("a"))).is_err());
@@ -176,18 +179,18 @@ mod tests {
     #[test]
     fn the_one_that_was_not_used_for_the_longest_time_goes_first() {
         let kept = kept(2 * length());
-        block_on(kept.write(&key("a"), &data()));
-        block_on(kept.write(&key("b"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
+        block_on(kept.write(&key("b"), &data())).unwrap();
         block_on(kept.read(&key("a"))).unwrap();
-        block_on(kept.write(&key("c"), &data()));
+        block_on(kept.write(&key("c"), &data())).unwrap();
         assert_eq!(["a", "b", "c"].map(|name| is_kept(&kept, name)), [true, false, true]);
     }
 
     #[test]
     fn the_newest_stays_even_if_it_is_too_large_alone() {
         let kept = kept(length() - 1);
-        block_on(kept.write(&key("a"), &data()));
-        block_on(kept.write(&key("b"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
+        block_on(kept.write(&key("b"), &data())).unwrap();
         assert_eq!(["a", "b"].map(|name| is_kept(&kept, name)), [false, true]);
     }
 
@@ -197,7 +200,7 @@ mod tests {
         builder.push("x", Ok(vec![1; 12]));
         builder.push("y", Err(DecodeError::Unreadable { reason: "no permission".to_owned() }));
         let kept = kept(u64::MAX);
-        block_on(kept.write(&key("a"), &builder.finish().unwrap()));
+        block_on(kept.write(&key("a"), &builder.finish().unwrap())).unwrap();
         assert!(block_on(kept.list()).is_empty());
     }
 
@@ -205,7 +208,7 @@ mod tests {
     fn without_room_nothing_is_kept_and_nothing_fails() {
         let storage = MemoryStorage { room: Some(10), ..MemoryStorage::default() };
         let kept = KeptPictures::new(storage, "", u64::MAX);
-        block_on(kept.write(&key("a"), &data()));
+        assert_eq!(block_on(kept.write(&key("a"), &data())).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(block_on(kept.read(&key("a"))).unwrap().is_none());
     }
 
@@ -218,7 +221,7 @@ mod tests {
         }
         // As the first versions named it in browsers.
         block_on(kept.storage().put(&key("old"), |file| file.write_all(b"old"))).unwrap();
-        block_on(kept.write(&key("a"), &data()));
+        block_on(kept.write(&key("a"), &data())).unwrap();
         assert_eq!(block_on(kept.list()).len(), 1, "the old one went when there was too much");
         block_on(kept.clear()).unwrap();
         let left: Vec<_> = kept.storage().files.borrow().iter().map(|(name, _)| name.clone()).collect();

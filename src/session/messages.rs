@@ -227,6 +227,8 @@ pub struct Kept {
     pub count: usize,
     /// Size of all of them.
     pub bytes: u64,
+    /// Whether the browser keeps nothing for this page.
+    pub is_refused: bool,
 }
 
 /// Which device is to be used.

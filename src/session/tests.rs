@@ -93,7 +93,7 @@ impl Transport for Channels {
             let pixels = vec![(index * 25) as u8; 3 * preparation.resolution * preparation.resolution];
             builder.push(&format!("{index}.png"), Ok(pixels));
         }
-        self.kept.set(Kept { count: 1, bytes: 100 });
+        self.kept.set(Kept { count: 1, bytes: 100, is_refused: false });
         builder.finish().map(Some).map_err(|error| error.to_string())
     }
 
@@ -558,7 +558,7 @@ fn storage_is_told_of_and_emptied() {
             Reply::Kept { kept } => Some(kept),
             _ => None,
         };
-        assert_eq!(client.next(kept).await, Kept { count: 1, bytes: 100 });
+        assert_eq!(client.next(kept).await, Kept { count: 1, bytes: 100, is_refused: false });
         client.ask(Request::ClearKept);
         assert_eq!(client.next(kept).await, Kept::default());
     });

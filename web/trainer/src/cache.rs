@@ -1,5 +1,7 @@
 //! Prepared pictures in the browser's private file system.
 
+use std::cell::Cell;
+
 use whelp::data::{Dataset, KeptPictures};
 use whelp::session::Kept;
 
@@ -10,6 +12,11 @@ const FOLDER: &str = "prepared pictures";
 
 /// The most that is kept, in bytes: browsers give a page a share of the disk.
 const MAX_BYTES: u64 = 2_000_000_000;
+
+thread_local! {
+    /// Whether the browser refused to keep the pictures that were prepared last.
+    static IS_REFUSED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// None in private windows of some browsers and on pages that are not secure.
 async fn cache() -> Option<KeptPictures<PrivateStorage>> {
@@ -26,16 +33,19 @@ pub async fn read(key: &str) -> Option<Dataset> {
 
 /// Keeps a data set under `key`, if there is room.
 pub async fn write(key: &str, data: &Dataset) {
-    if let Some(cache) = cache().await {
-        cache.write(key, data).await;
-    }
+    let is_refused = match cache().await {
+        Some(cache) => cache.write(key, data).await.is_err(),
+        None => true,
+    };
+    IS_REFUSED.set(is_refused);
 }
 
 /// What is kept.
 pub async fn kept() -> Kept {
-    let Some(cache) = cache().await else { return Kept::default() };
+    let Some(cache) = cache().await else { return Kept { is_refused: true, ..Kept::default() } };
     let files = cache.list().await;
-    Kept { count: files.len(), bytes: files.iter().map(|file| file.bytes).sum() }
+    let bytes = files.iter().map(|file| file.bytes).sum();
+    Kept { count: files.len(), bytes, is_refused: IS_REFUSED.get() }
 }
 
 /// Removes all of it. What another tab is reading stays for the next time.

@@ -25,12 +25,9 @@ const UNFINISHED: &str = ".unfinished";
 impl PrivateStorage {
     /// None in private windows of some browsers and on pages that are not secure.
     pub async fn open() -> Option<Self> {
-        let navigator = scope().navigator();
-        // Not there at all on a page that is not secure.
-        if !Reflect::get(&navigator, &"storage".into()).is_ok_and(|storage| storage.is_object()) {
-            return None;
-        }
-        Some(Self { root: awaited(navigator.storage().get_directory()).await.ok()? })
+        // Not there at all on a page that is not secure, and some browsers refuse it to look at already.
+        let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok()?;
+        Some(Self { root: awaited(ask(&storage, "getDirectory").ok()?).await.ok()? })
     }
 
     /// The folder of these parts.
@@ -159,6 +156,12 @@ fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// Calls a method that a browser may lack, or refuse at once.
+fn ask(object: &JsValue, method: &str) -> io::Result<Promise> {
+    let method: Function = Reflect::get(object, &method.into()).and_then(JsCast::dyn_into).map_err(browser_error)?;
+    method.call0(object).and_then(JsCast::dyn_into).map_err(browser_error)
+}
+
 async fn awaited<T: JsCast>(promise: Promise) -> io::Result<T> {
     let value = JsFuture::from(promise).await.map_err(browser_error)?;
     value.dyn_into().map_err(|_| io::Error::other("the browser answered something else"))
@@ -183,7 +186,7 @@ struct OpenFile {
 
 impl OpenFile {
     async fn new(handle: &FileSystemFileHandle) -> io::Result<Self> {
-        let handle = awaited(handle.create_sync_access_handle()).await?;
+        let handle = awaited(ask(handle, "createSyncAccessHandle")?).await?;
         Ok(Self { handle, position: Cell::new(0.0) })
     }
 

@@ -153,6 +153,12 @@ fn Kept() -> impl IntoView {
         }
     };
     view! {
+        <Show when=move || { store.kept.with(|kept| kept.is_refused && kept.count == 0) }>
+            <p class="hint" data-testid="not-kept">
+                "This browser gives the page no storage, so nothing is kept for your next visit. Download a checkpoint before \
+                 you leave."
+            </p>
+        </Show>
         <Show when=move || { store.kept.get().count > 0 }>
             <p class="hint" data-testid="kept">
                 {words}
