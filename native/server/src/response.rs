@@ -1,5 +1,7 @@
 //! The answer to a browser's request (RFC 9110).
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -54,9 +56,11 @@ pub fn respond(page: &Page, method: &Method, path: &str, headers: &HeaderMap) ->
     set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     set(header::VARY, HeaderValue::from_static("accept-encoding"));
     // These two headers isolate the page from other sites. Browsers then let its workers share memory, so training on the
-    // processor can use all threads.
-    set(OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    set(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
+    // processor can use all threads. At an insecure address they ignore the headers, and say so in the console.
+    if is_secure(headers) {
+        set(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+        set(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
+    }
     // Browsers keep the file but ask each time whether it is current: not every name has a hash of the contents in it.
     set(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(encoding) = encoding {
@@ -81,6 +85,23 @@ fn accepts(encoding: &str, headers: &HeaderMap) -> bool {
         let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
         name.trim().eq_ignore_ascii_case(encoding) && weight.is_some_and(|weight| weight > 0.0)
     })
+}
+
+/// Whether the browser asked at an address that it takes for secure: this machine's, or https by way of a proxy.
+///
+/// Browsers send `Sec-Fetch-Site` to such addresses only (<https://www.w3.org/TR/fetch-metadata/#framework>). Other programs
+/// and Safari before 16.4 never send it.
+fn is_secure(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_local = text("host").is_none_or(|host| {
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
+        let is_loopback = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        is_loopback || name == "localhost" || name.ends_with(".localhost")
+    });
+    is_local || headers.contains_key("sec-fetch-site") || text("x-forwarded-proto") == Some("https")
 }
 
 /// Whether `If-None-Match` lists the tag.
@@ -135,6 +156,23 @@ mod tests {
         assert_eq!(encoding_for("GZIP;q=0.5").as_deref(), Some("gzip"));
         assert_eq!(encoding_for("identity"), None);
         assert_eq!(encoding_for("br;q=nonsense"), None);
+    }
+
+    #[test]
+    fn the_page_is_isolated_where_browsers_take_its_address_for_secure() {
+        let is_isolated =
+            |headers: &[(HeaderName, &'static str)]| get("/", headers).headers().contains_key(OPENER_POLICY);
+        let name = HeaderName::from_static;
+        for host in ["127.0.0.1:8080", "localhost:8080", "localhost", "whelp.localhost", "[::1]:8080", "[::1]"] {
+            assert!(is_isolated(&[(header::HOST, host)]), "{host}");
+        }
+        for host in ["192.168.1.7:8080", "whelp.test:8080", "nas", "[fd00::1]:8080", "localhost.example"] {
+            let host = (header::HOST, host);
+            assert!(!is_isolated(&[host.clone()]), "{host:?}");
+            assert!(!is_isolated(&[host.clone(), (name("x-forwarded-proto"), "http")]), "{host:?}");
+            assert!(is_isolated(&[host.clone(), (name("x-forwarded-proto"), "https")]), "{host:?}");
+            assert!(is_isolated(&[host.clone(), (name("sec-fetch-site"), "none")]), "{host:?}");
+        }
     }
 
     #[test]
