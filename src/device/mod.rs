@@ -157,7 +157,7 @@ async fn open_wgpu(
     choice: DeviceChoice,
     api: Option<burn::tensor::wgpu::WgpuBackend>,
 ) -> Result<OpenDevice, DeviceError> {
-    crate::platform::ask_for_subgroups();
+    crate::platform::complete_webgpu();
     // Few tasks per submission: between submissions the browser draws.
     let mut options = Device::wgpu_options().tasks_max(32);
     if let Some(api) = api {

@@ -31,8 +31,11 @@ pub fn memory_bytes() -> Option<u64> {
 /// Does nothing: the system has run them already.
 pub fn run_constructors() {}
 
-/// Does nothing: natively wgpu asks for them itself.
-pub fn ask_for_subgroups() {}
+/// Does nothing: natively a device has what its adapter has.
+pub fn complete_webgpu() {}
+
+/// Does nothing: natively there is no other way to open a device.
+pub fn use_basic_webgpu() {}
 
 /// Does nothing: natively the processor itself says which instructions it has.
 pub fn use_relaxed_simd() {}

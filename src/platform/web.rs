@@ -1,8 +1,7 @@
 //! The browser's side.
 
-use js_sys::{Array, Function, Object, Promise, Proxy, Reflect, global};
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 
@@ -26,13 +25,17 @@ pub fn memory_bytes() -> Option<u64> {
     Some(core::arch::wasm32::memory_size(0) as u64 * PAGE_BYTES)
 }
 
-/// Adds the feature `subgroups` to every WebGPU device that is opened from now on, if the adapter has it.
-///
-/// wgpu 30 reports the size of subgroups, but cannot ask a browser for the feature. So its request is completed on the
-/// way to the browser. Kernels for software devices use subgroups (`ops::gpu::software_plane`).
-pub fn ask_for_subgroups() {
-    // Without WebGPU there is no request to complete, and opening a device reports that.
-    let _ = complete_requests();
+/// Has graphics adapters tell what their devices have from now on, and devices opened with all that can be used.
+pub fn complete_webgpu() {
+    #[cfg(feature = "wgpu")]
+    webgpu::complete_adapters();
+}
+
+/// Has graphics devices opened without optional features from now on, and kernels keep to small limits. For a device that
+/// is refused otherwise.
+pub fn use_basic_webgpu() {
+    #[cfg(feature = "wgpu")]
+    webgpu::use_basic_devices();
 }
 
 /// Lets vectors multiply and add in one instruction from now on, in a program that was compiled for it (the feature
@@ -42,23 +45,15 @@ pub fn use_relaxed_simd() {
     pulp_wasm_simd_flag::enable_relaxed_simd();
 }
 
-/// Puts a proxy around `GPUAdapter.requestDevice`.
-fn complete_requests() -> Result<(), JsValue> {
-    let adapters = Reflect::get(&Reflect::get(&global(), &"GPUAdapter".into())?, &"prototype".into())?;
-    let open: Function = Reflect::get(&adapters, &"requestDevice".into())?.dyn_into()?;
-    let complete = |open: Function, adapter: JsValue, arguments: Array| {
-        let features = Reflect::get(&adapter, &"features".into())?;
-        let has: Function = Reflect::get(&features, &"has".into())?.dyn_into()?;
-        if has.call1(&features, &"subgroups".into())?.is_truthy()
-            && let Ok(required) = Reflect::get(&arguments.get(0), &"requiredFeatures".into())?.dyn_into::<Array>()
-        {
-            required.push(&"subgroups".into());
-        }
-        Reflect::apply(&open, &adapter, &arguments)
-    };
-    let complete = Closure::<dyn Fn(Function, JsValue, Array) -> Result<JsValue, JsValue>>::new(complete);
-    let handler = Object::new();
-    Reflect::set(&handler, &"apply".into(), &complete.into_js_value())?;
-    Reflect::set(&adapters, &"requestDevice".into(), &Proxy::new(&open, &handler))?;
-    Ok(())
+#[cfg(feature = "wgpu")]
+mod webgpu {
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    #[wasm_bindgen(module = "/src/platform/webgpu.js")]
+    extern "C" {
+        #[wasm_bindgen(js_name = completeAdapters)]
+        pub fn complete_adapters();
+        #[wasm_bindgen(js_name = useBasicDevices)]
+        pub fn use_basic_devices();
+    }
 }

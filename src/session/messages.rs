@@ -94,10 +94,10 @@ pub enum Reply {
     /// The session listens from now on. A browser drops what is posted to a worker before it listens, so the page holds its
     /// messages back until this one comes.
     Awake,
-    /// The graphics device is not used. A session on the CPU may work.
+    /// The graphics device is not used. Another session may work: see [`DevicePreference::after`].
     Refused {
-        /// Why, in a sentence.
-        reason: String,
+        /// Why.
+        refusal: Refusal,
     },
     /// The device has passed its self-test, and how large a network it trains well is being measured.
     Measuring {
@@ -231,17 +231,59 @@ pub struct Kept {
     pub is_refused: bool,
 }
 
+/// Why a graphics device is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// A sentence.
+    pub reason: String,
+    /// Whether there is no device, so that using less of it can't help.
+    pub is_absent: bool,
+}
+
+impl Refusal {
+    /// The most of what a driver says that is handed on, in characters: it may quote a whole kernel.
+    const LONGEST_REPORT: usize = 300;
+
+    /// Of a device that failed, at its self-test or later. `report` is what its driver or the test said.
+    pub fn of_failure(report: &str) -> Self {
+        let mut report = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some((end, _)) = report.char_indices().nth(Self::LONGEST_REPORT) {
+            report.truncate(end);
+            report.push('…');
+        }
+        let report = report.trim_end_matches('.');
+        let reason = format!("The graphics device failed ({report}). A newer driver may help.");
+        Self { reason, is_absent: false }
+    }
+}
+
 /// Which device is to be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DevicePreference {
     /// A graphics device if there is one that works, else the CPU.
     Auto,
+    /// The same, without optional features and with small kernels.
+    Basic {
+        /// Why all of the graphics device was refused, in a sentence.
+        reason: String,
+    },
     /// The CPU, because the user wants it or because the graphics device was refused.
     Cpu {
         /// Why the graphics device was refused, in a sentence.
         reason: Option<String>,
     },
+}
+
+impl DevicePreference {
+    /// What to try once this was refused: less of the same graphics device, then the CPU. After that there is nothing.
+    pub fn after(&self, Refusal { reason, is_absent }: Refusal) -> Option<Self> {
+        match self {
+            Self::Auto if !is_absent => Some(Self::Basic { reason }),
+            Self::Auto | Self::Basic { .. } => Some(Self::Cpu { reason: Some(reason) }),
+            Self::Cpu { .. } => None,
+        }
+    }
 }
 
 /// Where pictures come from.
@@ -266,7 +308,7 @@ pub struct DeviceInfo {
     pub backend: String,
     /// Whether it is a CPU or emulated by one, so that small networks are suggested.
     pub is_slow: bool,
-    /// Why the graphics device is not used, in a sentence.
+    /// Why the graphics device is not used, or not all of it, in a sentence.
     pub reason: Option<String>,
 }
 

@@ -15,7 +15,9 @@ mod tests;
 #[cfg(feature = "engine")]
 mod transport;
 
-pub use messages::{About, DataSource, DeviceInfo, DevicePreference, Kept, Problem, Reply, Request, StartFrom};
+pub use messages::{
+    About, DataSource, DeviceInfo, DevicePreference, Kept, Problem, Refusal, Reply, Request, StartFrom,
+};
 #[cfg(feature = "engine")]
 pub use serve::serve;
 #[cfg(feature = "engine")]

@@ -153,7 +153,7 @@ impl<T: Transport> Session<T> {
     async fn hello(&self, preference: DevicePreference, measure: bool) {
         let (device, info) = match self.transport.open_device(preference).await {
             Ok(opened) => opened,
-            Err(reason) => return self.post(Reply::Refused { reason }),
+            Err(refusal) => return self.post(Reply::Refused { refusal }),
         };
         *self.device.borrow_mut() = Some(device);
         // The self-test has checked the numbers, so what was logged meanwhile did no harm.

@@ -61,11 +61,12 @@ impl Transport for Channels {
         self.tasks.borrow_mut().push(Box::pin(task));
     }
 
-    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), Refusal> {
+        let refusal = |reason: String| Refusal { reason, is_absent: true };
         if preference == DevicePreference::Auto {
-            return Err("There is no graphics device in this test.".to_owned());
+            return Err(refusal("There is no graphics device in this test.".to_owned()));
         }
-        let device = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
+        let device = device::open(DeviceChoice::Cpu).await.map_err(|error| refusal(error.to_string()))?;
         let (name, backend) = ("this computer's processor".to_owned(), "CPU".to_owned());
         Ok((device, DeviceInfo { name, backend, is_slow: self.is_slow, reason: None }))
     }
@@ -606,7 +607,7 @@ fn a_refused_device_says_why_and_a_fast_one_is_measured_after_the_first_pictures
     play_on([false, true], async |client| {
         client.ask(Request::Hello { device: DevicePreference::Auto, measure: true });
         let refused = |reply, _| match reply {
-            Reply::Refused { reason } => Some(reason),
+            Reply::Refused { refusal } => Some(refusal.reason),
             _ => None,
         };
         assert_eq!(client.next(refused).await, "There is no graphics device in this test.");
@@ -629,4 +630,26 @@ fn a_refused_device_says_why_and_a_fast_one_is_measured_after_the_first_pictures
         client.next(ready).await;
         assert_eq!(story, ["measuring", "data", "ready"]);
     });
+}
+
+#[test]
+fn after_a_refusal_less_of_the_device_is_tried_and_then_the_processor() {
+    let refusal = |reason: &str, is_absent| Refusal { reason: reason.to_owned(), is_absent };
+    let processor = |reason: &str| Some(DevicePreference::Cpu { reason: Some(reason.to_owned()) });
+    let basic = DevicePreference::Auto.after(refusal("A shader.", false)).unwrap();
+    assert_eq!(basic, DevicePreference::Basic { reason: "A shader.".to_owned() });
+    assert_eq!(basic.after(refusal("A limit.", false)), processor("A limit."));
+    assert_eq!(DevicePreference::Auto.after(refusal("No adapter.", true)), processor("No adapter."));
+    assert_eq!(DevicePreference::Cpu { reason: None }.after(refusal("A crash.", false)), None);
+}
+
+#[test]
+fn what_a_driver_reports_becomes_a_sentence_of_limited_length() {
+    let refusal = Refusal::of_failure("Validation Error\n\nCaused by:\n  a shader.");
+    assert_eq!(
+        refusal.reason,
+        "The graphics device failed (Validation Error Caused by: a shader). A newer driver may help."
+    );
+    let long = Refusal::of_failure(&"ä".repeat(10_000)).reason;
+    assert!(long.chars().count() < 400 && long.contains("ä…)"), "{long}");
 }

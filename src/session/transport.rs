@@ -3,7 +3,7 @@
 use crate::data::{Dataset, Preparation};
 use crate::device::{DeviceError, OpenDevice};
 
-use super::{DataSource, DeviceInfo, DevicePreference, Kept, Reply, Request};
+use super::{DataSource, DeviceInfo, DevicePreference, Kept, Refusal, Reply, Request};
 
 /// A request with what came beside it.
 #[derive(Debug)]
@@ -39,11 +39,11 @@ pub trait Transport: 'static {
     /// Opens a device and tests it.
     ///
     /// # Errors
-    /// A sentence for the user on why the graphics device is not used.
+    /// Why the graphics device is not used.
     fn open_device(
         &self,
         preference: DevicePreference,
-    ) -> impl Future<Output = Result<(OpenDevice, DeviceInfo), String>>;
+    ) -> impl Future<Output = Result<(OpenDevice, DeviceInfo), Refusal>>;
 
     /// Reads and prepares pictures. It yields now and then, and gives up with `None` soon after `watch` is cancelled.
     ///

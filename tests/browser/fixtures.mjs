@@ -6,6 +6,9 @@ import { Whelp } from "./whelp.mjs";
 
 export { expect };
 
+/** What Chromium itself writes to the console where it finds no graphics device. */
+const NO_ADAPTER = /No available adapters\./;
+
 export const test = base.extend({
   site: [
     async ({}, use) => {
@@ -24,11 +27,11 @@ export const test = base.extend({
   /** Patterns of the errors that a test expects. */
   expectedFaults: async ({}, use) => use([]),
 
-  /** Fails a test at its end if there was an error in the console, an exception, a crash or a request to another origin. */
+  /** Fails a test at its end if there was a line in the console, an exception, a crash or a request to another origin. */
   page: async ({ page, baseURL, requested, expectedFaults }, use) => {
     const faults = [];
     page.on("console", (message) => {
-      if (message.type() === "error") faults.push(`console: ${message.text()}`);
+      if (!NO_ADAPTER.test(message.text())) faults.push(`console: ${message.type()}: ${message.text()}`);
     });
     page.on("pageerror", (error) => faults.push(`exception: ${error.stack ?? error}`));
     page.on("crash", () => faults.push("the page crashed"));

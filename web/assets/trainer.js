@@ -4,11 +4,10 @@
 /** How long to wait before looking again for a program that is still being compiled. */
 const PATIENCE_MS = 2000;
 
-/** Whether WebGPU has what the program for it needs; if not, the other programs tell why. */
+/** Whether there is a WebGPU device; if not, the other programs tell why. */
 async function hasGraphics() {
   try {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    return adapter?.features.has("timestamp-query") ?? false;
+    return Boolean(await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }));
   } catch {
     return false;
   }
@@ -48,8 +47,9 @@ async function isMissing(file) {
 
 /** Starts the first of the programs that can be started; false if the page has none of them yet. */
 async function startFirst(names, attempt) {
-  // The program asks for it: it would otherwise say that there is no graphics device.
+  // The program tells the visitor of both: what the page lacks, and why there is one thread.
   self.missingPrograms = [];
+  self.threadsFailure = undefined;
   for (const name of names) {
     // A browser may remember that a module could not be had, by its whole address.
     const file = `./${name}/trainer-${name}.js${attempt > 0 ? `?attempt=${attempt}` : ""}`;
@@ -60,7 +60,7 @@ async function startFirst(names, attempt) {
       if (await isMissing(file)) {
         self.missingPrograms.push(name);
       } else if (name === "threads") {
-        console.warn("The processor trains on one thread:", error);
+        self.threadsFailure = String(error);
       } else {
         throw error;
       }
@@ -74,6 +74,5 @@ for (const [name, { fits }] of Object.entries(PROGRAMS)) {
   if ((self.name !== "processor" || name !== "graphics") && (await fits())) fitting.push(name);
 }
 for (let attempt = 0; !(await startFirst(fitting, attempt)); attempt++) {
-  console.info("The worker's program for this device is still being compiled. Waiting for it.");
   await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 }

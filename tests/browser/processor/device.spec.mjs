@@ -1,11 +1,10 @@
 // Training in browsers without WebGPU.
 
 import { INSECURE_HOST } from "../browser.mjs";
+import { WITHOUT_WEBGPU, prepareWorkers } from "../devices.mjs";
+import { png } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { DEFAULT } from "../whelp.mjs";
-
-/** What Chromium logs when a page at an insecure address asks to share memory. */
-const INSECURE = /The Cross-Origin-Opener-Policy header has been ignored/;
 
 test("without a graphics device the page says why and trains on the processor", async ({ whelp }) => {
   await whelp.open();
@@ -41,7 +40,7 @@ test("a start says when the weights of the network that judges can't be had, and
 });
 
 test("training uses all threads where workers may share memory, and one elsewhere", async ({ expectedFaults, page, site, whelp }) => {
-  expectedFaults.push(/failed request: .*trainer-threads_bg\.wasm/, /Failed to load resource: net::ERR_FAILED/, INSECURE);
+  expectedFaults.push(/failed request: .*trainer-threads_bg\.wasm/, /Failed to load resource: net::ERR_FAILED/);
   const threads = await page.evaluate(() => navigator.hardwareConcurrency);
   test.skip(threads < 2, "this processor has one thread");
   await whelp.open();
@@ -54,6 +53,7 @@ test("training uses all threads where workers may share memory, and one elsewher
   await page.route("**/threads/*.wasm", (route) => route.abort());
   await whelp.open();
   await expect(whelp.part("device")).not.toContainText("threads");
+  await expect(whelp.part("device-reason")).toContainText("The processor's threads could not be started");
   await page.unroute("**/threads/*.wasm");
   // A page without cross-origin isolation, as from a server that does not send the two headers.
   await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
@@ -90,9 +90,48 @@ test("before any training the page shows the starter's dogs and says so", async 
   await expect(whelp.part("grid-caption")).toHaveText(/^After /);
 });
 
-test("the page says when the browser has no WebGPU at all", async ({ expectedFaults, site, whelp }) => {
-  expectedFaults.push(INSECURE);
-  await whelp.open(`http://${INSECURE_HOST}:${site.port}/`);
+test("the page says when the browser has no WebGPU at all", async ({ context, whelp }) => {
+  await prepareWorkers(context, WITHOUT_WEBGPU);
+  await whelp.open();
   await expect(whelp.part("device")).toContainText("CPU");
   await expect(whelp.part("device-reason")).toContainText("This browser does not offer WebGPU");
+});
+
+test("at an insecure address the page trains, and says that the address is the reason and what to do", async ({ site, whelp }) => {
+  const origin = `http://${INSECURE_HOST}:${site.port}`;
+  await whelp.open(`${origin}/`);
+  await expect(whelp.part("device")).toContainText("CPU");
+  const reason = whelp.part("device-reason");
+  await expect(reason).toContainText(`This page's address, ${origin}, is not secure`);
+  for (const way of ["https", "http://localhost", "whelp serve"]) await expect(reason).toContainText(way);
+  await expect(reason).not.toContainText("does not offer");
+  await expect(whelp.part("not-kept")).toContainText("nothing is kept");
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+});
+
+const REFUSED_STORAGE = {
+  "is not there": 'Object.defineProperty(WorkerNavigator.prototype, "storage", { get: () => undefined });',
+  "may not be looked at": 'Object.defineProperty(WorkerNavigator.prototype, "storage", { get() { throw new DOMException("no", "SecurityError"); } });',
+  "has no folders": "delete StorageManager.prototype.getDirectory;",
+  "refuses its folder": 'StorageManager.prototype.getDirectory = async () => { throw new DOMException("no", "SecurityError"); };',
+  "refuses its files": 'FileSystemFileHandle.prototype.createSyncAccessHandle = () => { throw new DOMException("no", "NotAllowedError"); };',
+};
+
+test("where the browser keeps nothing, the page trains and says so", async ({ context, page, whelp }) => {
+  await context.route("**/trainer.js", async (route) => {
+    const response = await route.fetch();
+    const script = REFUSED_STORAGE[new URL(page.url()).hash.slice(1).replaceAll("-", " ")];
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+  const pictures = [0, 1, 2, 3].map((index) => ({ name: `${index}.png`, mimeType: "image/png", buffer: png(32, index) }));
+  for (const kind of Object.keys(REFUSED_STORAGE)) {
+    await page.goto("about:blank");
+    await whelp.open(`/#${kind.replaceAll(" ", "-")}`);
+    await whelp.part("pick-pictures").setInputFiles(pictures);
+    await expect(whelp.part("data-summary"), kind).toContainText("4 pictures");
+    await expect(whelp.part("not-kept"), kind).toContainText("nothing is kept for your next visit");
+    await whelp.chooseSize(4, 4);
+    await whelp.train();
+  }
 });

@@ -1,5 +1,6 @@
 // Training on WebGPU, as a visitor sees it.
 
+import { HARDWARE, prepareWorkers } from "../devices.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { DEFAULT, PAST_GREY, R3GAN, processorUse } from "../whelp.mjs";
 
@@ -52,13 +53,7 @@ test("training on the built-in dogs shows losses and pictures, pauses and resume
 test("the default recipe trains on WebGPU, in a size that a trial of the device picked", async ({ context, whelp }) => {
   // The trial compiles every shader.
   test.slow();
-  // The software graphics device pretends to be a real one, so that the page tries it out.
-  await context.route("**/trainer.js", async (route) => {
-    const response = await route.fetch();
-    const mask = (name, value) => `Object.defineProperty(GPUAdapterInfo.prototype, "${name}", { get: () => ${value} });`;
-    const body = mask("architecture", '"test"') + mask("isFallbackAdapter", "false") + mask("description", '"Test GPU"');
-    await route.fulfill({ response, body: body + (await response.text()) });
-  });
+  await prepareWorkers(context, HARDWARE);
   await whelp.page.goto("/");
   await expect(whelp.part("device")).toContainText("Test GPU", { timeout: 120_000 });
   await expect(whelp.part("status")).toContainText("Measuring how large a network");

@@ -30,6 +30,8 @@ impl Store {
         self.opened.set(None);
         self.opening.set(false);
         self.notices.dismiss_with_remedies();
+        self.preference.set_value(device.clone());
+        self.has_trained.set_value(false);
         let on_reply = move |reply, bytes| self.apply(reply, bytes);
         let client = Client::start(&device, on_reply, move |message| self.crashed(&message));
         match client {
@@ -177,6 +179,7 @@ impl Store {
 
     fn start(self, config: RunConfig, intent: Intent, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
+        self.started_as.set_value(intent);
         if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
             let text = format!("These settings don't work: {error}. Change them under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);

@@ -10,7 +10,7 @@ use whelp::config::RunConfig;
 use whelp::data::{Grid, Preparation};
 use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
-use whelp::session::{About, DeviceInfo, DevicePreference, Problem, Reply, Request};
+use whelp::session::{About, DeviceInfo, Problem, Refusal, Reply, Request};
 
 use super::notices::{Remedy, Tone};
 use super::store::{
@@ -25,11 +25,9 @@ impl Store {
         match reply {
             // The client has handled it.
             Reply::Awake => {}
-            // Later, because it replaces the client that is calling this.
-            Reply::Refused { reason } => set_timeout(
-                move || self.connect(DevicePreference::Cpu { reason: Some(reason.clone()) }),
-                Duration::ZERO,
-            ),
+            Reply::Refused { refusal } => {
+                self.use_less(refusal);
+            }
             Reply::Measuring { device } => self.device.set(Device::Measuring(device)),
             Reply::Ready { device, suggested, reason } => self.ready(device, Suggested { config: *suggested, reason }),
             Reply::DataProgress { id, done, total, skipped } => self.loading.update(|loading| {
@@ -153,6 +151,7 @@ impl Store {
                 self.phase.set(Phase::Training);
             }
             Event::Tick { progress, series } => {
+                self.has_trained.set_value(true);
                 self.take_progress(progress);
                 self.losses.update(|losses| losses.extend(&series));
             }
@@ -216,7 +215,38 @@ impl Store {
         }
     }
 
+    /// Starts another worker, with less of the graphics device or on the processor. False if there is nothing less to try.
+    fn use_less(self, refusal: Refusal) -> bool {
+        let Some(next) = self.preference.with_value(|preference| preference.after(refusal)) else { return false };
+        self.client.with_value(|client| client.iter().for_each(Client::terminate));
+        // What was started goes on with the next worker.
+        if self.phase.get_untracked().is_active() {
+            self.phase.set(Phase::Idle);
+            self.intent.set(self.started_as.get_value());
+        }
+        self.device.set(Device::Looking);
+        // Later, because it replaces the client that is calling this.
+        set_timeout(move || self.connect(next.clone()), Duration::ZERO);
+        true
+    }
+
+    /// Whether the worker uses a graphics device, or may come to, that has not trained yet. Until then whatever fails counts as
+    /// the device's refusal: its self-test has run few of the kernels.
+    fn is_on_trial(self) -> bool {
+        let is_processor = self
+            .device
+            .with_untracked(|device| matches!(device, Device::Ready(info) if info.backend == DeviceInfo::CPU));
+        !is_processor && !self.has_trained.get_value()
+    }
+
     fn failed(self, about: About, problem: &Problem) {
+        if let (About::Device | About::Session, Problem::Failed { failure, message }) = (about, problem)
+            && !matches!(failure, FailureKind::DeviceLost | FailureKind::OutOfMemory)
+            && self.is_on_trial()
+            && self.use_less(Refusal::of_failure(message))
+        {
+            return;
+        }
         self.intent.set(Intent::Nothing);
         let message = wording::of_problem(about, problem);
         match about {
@@ -244,6 +274,9 @@ impl Store {
     }
 
     fn run_failed(self, kind: FailureKind, message: &str) {
+        if kind == FailureKind::Device && self.is_on_trial() && self.use_less(Refusal::of_failure(message)) {
+            return;
+        }
         self.phase.set(Phase::Broken);
         if kind == FailureKind::DeviceLost {
             // Canvases lose their pictures with the graphics device, and the browser needs a moment to find another one.
@@ -268,6 +301,9 @@ impl Store {
         let is_new = self.device.get_untracked() == Device::Looking;
         let what = if is_new { "The trainer did not start" } else { "The trainer crashed" };
         let why = if message.trim().is_empty() { String::new() } else { format!(" ({})", message.trim()) };
+        if self.is_on_trial() && self.use_less(Refusal::of_failure(&format!("{what}{why}"))) {
+            return;
+        }
         self.lost_worker(&format!("{what}{why}."));
     }
 

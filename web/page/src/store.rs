@@ -7,7 +7,7 @@ use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
-use whelp::session::{DeviceInfo, Kept};
+use whelp::session::{DeviceInfo, DevicePreference, Kept};
 
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
@@ -81,6 +81,12 @@ pub struct Store {
     /// How `loading_source` is being prepared.
     pub(super) loading_preparation: StoredValue<Preparation>,
     pub(super) client: StoredValue<Option<Client>, LocalStorage>,
+    /// The device that the client was asked for.
+    pub(super) preference: StoredValue<DevicePreference>,
+    /// Whether the client has trained since it was started.
+    pub(super) has_trained: StoredValue<bool>,
+    /// How the current or last run was started.
+    pub(super) started_as: StoredValue<Intent>,
 }
 
 /// The device that computes.
@@ -319,6 +325,9 @@ impl Store {
             loading_source: StoredValue::new_local(Source::BuiltinDogs),
             loading_preparation: StoredValue::new(Preparation::from(&RunConfig::default().data)),
             client: StoredValue::new_local(None),
+            preference: StoredValue::new(DevicePreference::Auto),
+            has_trained: StoredValue::new(false),
+            started_as: StoredValue::new(Intent::Nothing),
         }
     }
 

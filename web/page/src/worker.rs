@@ -100,7 +100,10 @@ impl Client {
     /// Ends the worker at once. The client itself stays until it is dropped, because one of its own handlers may call this.
     pub fn terminate(&self) {
         self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
+        // Errors of a worker that has ended still come, and go to the console unless they are prevented. The page has told of
+        // them.
+        let quiet = Closure::<dyn Fn(Event)>::new(|event: Event| event.prevent_default()).into_js_value();
+        self.worker.set_onerror(Some(quiet.unchecked_ref()));
         self.worker.terminate();
     }
 }

@@ -1,6 +1,7 @@
 //! Failures that nobody would notice: panics, and errors that the graphics stack only logs.
 
 use std::cell::RefCell;
+use std::panic::PanicHookInfo;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use whelp::device::DeviceError;
@@ -13,12 +14,20 @@ thread_local! {
 
 /// Turns panics into replies, and listens to the graphics stack's log.
 pub fn install() {
-    std::panic::set_hook(Box::new(|panic| port::fail_session(panic.to_string())));
+    std::panic::set_hook(Box::new(|panic| port::fail_session(told_by(panic))));
     static LOGGER: Logger = Logger;
     // Fails only if it has been called before.
     if log::set_logger(&LOGGER).is_ok() {
-        log::set_max_level(LevelFilter::Warn);
+        log::set_max_level(LevelFilter::Error);
     }
+}
+
+/// What a panic says, and the file and line that it comes from. Errors of the graphics stack are panics too.
+fn told_by(panic: &PanicHookInfo) -> String {
+    let said = panic.payload_as_str().unwrap_or("no reason given");
+    let Some(place) = panic.location() else { return said.to_owned() };
+    let file = place.file().rsplit(['/', '\\']).next().unwrap_or_default();
+    format!("{said} [{file}:{}]", place.line())
 }
 
 /// Takes the first error that the graphics stack has logged since the last call.
@@ -30,21 +39,16 @@ struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata) -> bool {
-        metadata.level() <= Level::Warn
+        metadata.level() == Level::Error
     }
 
+    /// The page shows it, so the console need not.
     fn log(&self, record: &Record) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let text = format!("{}: {}", record.target(), record.args());
-        if record.level() == Level::Error {
-            web_sys::console::error_1(&text.as_str().into());
+        if self.enabled(record.metadata()) {
+            let text = format!("{}: {}", record.target(), record.args());
             GRAPHICS_FAULT.with_borrow_mut(|fault| {
                 fault.get_or_insert_with(|| DeviceError::from_report(text));
             });
-        } else {
-            web_sys::console::debug_1(&text.into());
         }
     }
 

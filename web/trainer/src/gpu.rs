@@ -1,11 +1,12 @@
-//! Opens the device. The browser is asked for a usable WebGPU adapter before burn starts, because burn panics where a feature
-//! is missing. The processor's program asks too, to say why it was started.
+//! Opens the device. The browser is asked for a WebGPU adapter first: the processor's program asks too, to say why it was
+//! started.
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use whelp::device::{self, DeviceChoice, OpenDevice};
-use whelp::session::{DeviceInfo, DevicePreference};
+use whelp::platform;
+use whelp::session::{DeviceInfo, DevicePreference, Refusal};
 
 use super::port::scope;
 
@@ -19,13 +20,14 @@ struct Adapter {
 /// Opens the device that this program is for.
 ///
 /// # Errors
-/// Why WebGPU is not used, in a sentence. The processor is always there.
-pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+/// Why WebGPU is not used. The processor is always there.
+pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), Refusal> {
     if cfg!(feature = "graphics") {
-        return open_webgpu().await;
+        return open_webgpu(preference).await;
     }
     let reason = match preference {
         DevicePreference::Cpu { reason } => reason,
+        DevicePreference::Basic { reason } => Some(reason),
         DevicePreference::Auto => match probe().await {
             Err(reason) => Some(reason),
             Ok(_) => is_missing("graphics").then(|| {
@@ -35,7 +37,12 @@ pub async fn open(preference: DevicePreference) -> Result<(OpenDevice, DeviceInf
             }),
         },
     };
-    let mut cpu = device::open(DeviceChoice::Cpu).await.map_err(|error| error.to_string())?;
+    let threads = get(&scope(), "threadsFailure").as_string().map(|error| {
+        let error = error.trim_end_matches('.');
+        format!("The processor's threads could not be started ({error}), so it trains on one, which is slower.")
+    });
+    let reason = [reason, threads].into_iter().flatten().reduce(|one, other| format!("{one} {other}"));
+    let mut cpu = device::open(DeviceChoice::Cpu).await.map_err(|error| Refusal::of_failure(&error.to_string()))?;
     cpu.reason.clone_from(&reason);
     let name = match device::cpu_threads() {
         1 => "this computer's processor".to_owned(),
@@ -53,14 +60,19 @@ fn is_missing(device: &str) -> bool {
         .is_ok_and(|missing| missing.iter().any(|program| program.as_string().as_deref() == Some(device)))
 }
 
-async fn open_webgpu() -> Result<(OpenDevice, DeviceInfo), String> {
-    let adapter = probe().await?;
-    let mut opened = device::open(DeviceChoice::Wgpu).await.map_err(|error| {
-        format!("The graphics device was tested and is not used: {error}. A newer driver may help.")
-    })?;
+async fn open_webgpu(preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), Refusal> {
+    let adapter = probe().await.map_err(|reason| Refusal { reason, is_absent: true })?;
+    let reason = match preference {
+        DevicePreference::Basic { reason } => {
+            platform::use_basic_webgpu();
+            Some(format!("{reason} It now works without its optional features, which can be slower."))
+        }
+        DevicePreference::Auto | DevicePreference::Cpu { .. } => None,
+    };
+    let mut opened = device::open(DeviceChoice::Wgpu).await.map_err(|error| Refusal::of_failure(&error.to_string()))?;
     opened.description = format!("{} (WebGPU)", adapter.name);
     opened.is_software = adapter.is_software;
-    let info = DeviceInfo { name: adapter.name, backend: "WebGPU".into(), is_slow: adapter.is_software, reason: None };
+    let info = DeviceInfo { name: adapter.name, backend: "WebGPU".into(), is_slow: adapter.is_software, reason };
     Ok((opened, info))
 }
 
@@ -68,11 +80,7 @@ async fn open_webgpu() -> Result<(OpenDevice, DeviceInfo), String> {
 async fn probe() -> Result<Adapter, String> {
     let gpu = get(&scope().navigator(), "gpu");
     if gpu.is_undefined() || gpu.is_null() {
-        return Err(
-            "This browser does not offer WebGPU, so the processor trains, which is slower. Current versions of Chrome, \
-             Edge, Firefox and Safari offer it."
-                .into(),
-        );
+        return Err(without_webgpu(scope().is_secure_context(), &scope().location().origin()));
     }
     let options = Object::new();
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
@@ -86,17 +94,21 @@ async fn probe() -> Result<Adapter, String> {
                 .into(),
         );
     }
-    let features = get(&adapter, "features");
-    let has: Function = get(&features, "has").unchecked_into();
-    // cubecl 0.11 panics without it.
-    if has.call1(&features, &"timestamp-query".into()).is_ok_and(|has| has.is_falsy()) {
-        return Err(
-            "This graphics device lacks WebGPU's timestamp-query, so the processor trains, which is slower. Another \
-                    browser or a newer driver may offer it."
-                .into(),
-        );
-    }
     Ok(describe(&adapter))
+}
+
+/// Why there is no WebGPU. Browsers offer it, and memory that threads share, on secure pages only.
+fn without_webgpu(is_secure: bool, origin: &str) -> String {
+    if is_secure {
+        return "This browser does not offer WebGPU, so the processor trains, which is slower. Current versions of Chrome, \
+                Edge, Firefox and Safari offer it."
+            .to_owned();
+    }
+    format!(
+        "This page's address, {origin}, is not secure. At such an address browsers allow neither WebGPU nor threads, so the \
+         processor trains on one thread, which is slow. Open the page at an address that begins with https, or at \
+         http://localhost on the computer that serves it. To serve it over https, put `whelp serve` behind a proxy that does."
+    )
 }
 
 fn blocked(error: &JsValue) -> String {
@@ -155,6 +167,16 @@ mod tests {
         assert_eq!(adapter_name("apple", "", "", ""), "Apple");
         assert_eq!(adapter_name("", "", "", ""), "graphics device");
         assert!(adapter_name("google", "swiftshader", "", "SwiftShader Device").contains("emulated by the processor"));
+    }
+
+    #[test]
+    fn an_insecure_address_is_named_as_the_reason_and_a_browser_without_webgpu_at_a_secure_one() {
+        let insecure = without_webgpu(false, "http://192.168.1.7:8080");
+        for part in ["address, http://192.168.1.7:8080, is not secure", "http://localhost", "https", "`whelp serve`"] {
+            assert!(insecure.contains(part), "{insecure}");
+        }
+        assert!(!insecure.contains("does not offer"), "{insecure}");
+        assert!(without_webgpu(true, "https://whelp.example").starts_with("This browser does not offer WebGPU"));
     }
 
     #[test]

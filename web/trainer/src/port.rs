@@ -55,25 +55,32 @@ fn read(message: &JsValue) -> Result<Incoming<Files>, String> {
 
 /// Tells the page that the worker broke and has to be started again.
 pub fn fail_session(message: String) {
+    // If it fails, there is no way left to tell.
+    let _ = send(&failure(message), None);
+}
+
+fn failure(message: String) -> Reply {
     let problem = Problem::Failed { failure: FailureKind::Bug, message };
-    post(&Reply::Failed { about: About::Session, problem }, None);
+    Reply::Failed { about: About::Session, problem }
 }
 
 /// Sends a reply. `bytes` are copied out of wasm memory once and then transferred.
 pub fn post(reply: &Reply, bytes: Option<&[u8]>) {
+    if let Err(error) = send(reply, bytes) {
+        fail_session(format!("a reply could not be sent ({error:?})"));
+    }
+}
+
+fn send(reply: &Reply, bytes: Option<&[u8]>) -> Result<(), JsValue> {
     let message = Object::new();
     let json = serde_json::to_string(reply).expect("plain enums always serialise");
     let set = |name: &str, value: &JsValue| Reflect::set(&message, &name.into(), value).map(drop);
+    set("json", &json.into())?;
     let transfer = Array::new();
-    let sent = set("json", &json.into()).and_then(|()| {
-        if let Some(bytes) = bytes {
-            let buffer = Uint8Array::from(bytes).buffer();
-            set("bytes", &buffer)?;
-            transfer.push(&buffer);
-        }
-        scope().post_message_with_transfer(&message, &transfer)
-    });
-    if let Err(error) = sent {
-        web_sys::console::error_2(&"a reply could not be sent".into(), &error);
+    if let Some(bytes) = bytes {
+        let buffer = Uint8Array::from(bytes).buffer();
+        set("bytes", &buffer)?;
+        transfer.push(&buffer);
     }
+    scope().post_message_with_transfer(&message, &transfer)
 }

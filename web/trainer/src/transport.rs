@@ -4,7 +4,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 use whelp::data::{Dataset, Preparation};
 use whelp::device::{DeviceError, OpenDevice};
-use whelp::session::{DataSource, DeviceInfo, DevicePreference, Kept, Reply, Transport, Watch};
+use whelp::session::{DataSource, DeviceInfo, DevicePreference, Kept, Refusal, Reply, Transport, Watch};
 
 use super::{cache, data, faults, gpu, port, weights};
 
@@ -23,7 +23,7 @@ impl Transport for Worker {
         spawn_local(task);
     }
 
-    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), String> {
+    async fn open_device(&self, preference: DevicePreference) -> Result<(OpenDevice, DeviceInfo), Refusal> {
         gpu::open(preference).await
     }
 
