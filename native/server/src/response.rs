@@ -168,7 +168,7 @@ mod tests {
         }
         for host in ["192.168.1.7:8080", "whelp.test:8080", "nas", "[fd00::1]:8080", "localhost.example"] {
             let host = (header::HOST, host);
-            assert!(!is_isolated(&[host.clone()]), "{host:?}");
+            assert!(!is_isolated(std::slice::from_ref(&host)), "{host:?}");
             assert!(!is_isolated(&[host.clone(), (name("x-forwarded-proto"), "http")]), "{host:?}");
             assert!(is_isolated(&[host.clone(), (name("x-forwarded-proto"), "https")]), "{host:?}");
             assert!(is_isolated(&[host.clone(), (name("sec-fetch-site"), "none")]), "{host:?}");

@@ -68,7 +68,7 @@ test("Tab reaches every control, and the focus is visible", async ({ page, whelp
     expect((await focused(page)).id).toBe(id);
   }
   await page.keyboard.press("Enter");
-  const fields = ["resolution", "channels", "crop", "framing", "background", "frames", "exclude-flagged", "validation", "horizontal-flip"];
+  const fields = ["resolution", "channels", "crop", "framing", "background", "frames", "splits", "exclude-flagged", "validation", "horizontal-flip"];
   for (const id of [...fields.map((field) => `setting-${field}`), "section-model"]) {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toMatchObject({ id, isRinged: true });

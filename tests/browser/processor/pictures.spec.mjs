@@ -247,13 +247,13 @@ const LAYOUTS = {
   "pictures and masks": {
     files: ["images/pet_0.jpg", "images/pet_1.jpg", "annotations/trimaps/pet_0.png", "annotations/trimaps/pet_1.png"],
     count: 2,
-    says: "2 files are masks of other pictures and left out. The first is annotations/trimaps/pet_0.png.",
+    says: "2 files are masks of other pictures and left out. The first is download/annotations/trimaps/pet_0.png.",
   },
   "a table of classes": {
     files: ["train/0.png", "train/1.png", "train/2.png", "train/3.png"],
     also: [["labels.csv", Buffer.from("id,breed\n0,pug\n1,boxer\n2,pug\n3,boxer\n")]],
     count: 4,
-    says: "The classes are those in labels.csv.",
+    says: "The classes are those in download/labels.csv.",
   },
   "archives in an archive": {
     also: [["all.zip", zip([["train.zip", zip([["train/0.png", png(48, 0)]])], ["test1.zip", zip([["test1/1.png", png(48, 1)]])]])]],
