@@ -9,6 +9,8 @@ use whelp::data::{self, DataError, Dataset, Preparation};
 use whelp::device::OpenDevice;
 use whelp::features::{self, FeatureError, PooledLite0, Pretrained, WeightFile, lite0};
 
+use whelp::session::run_for;
+
 use crate::failure::Failure;
 
 /// The value of `--data` for the built-in dogs.
@@ -17,12 +19,13 @@ pub const BUILTIN_DOGS: &str = "builtin:dogs";
 /// The value of `--from` for the starter.
 pub const STARTER: &str = "starter";
 
-/// The run of the networks that come with Whelp.
-const STARTER_RUN: &[u8] = include_bytes!("../../web/assets/starter-run.safetensors");
-
-/// The last checkpoint of the starter's run.
-pub fn starter() -> Result<Checkpoint, Failure> {
-    Checkpoint::from_bytes(STARTER_RUN).map_err(Failure::fault)
+/// The run that comes with Whelp for pictures of a resolution: see [`run_for`].
+pub fn starter(resolution: usize) -> Result<Checkpoint, Failure> {
+    let bytes: &[u8] = match run_for(resolution).resolution {
+        32 => include_bytes!("../../web/assets/starter-run.safetensors"),
+        _ => include_bytes!("../../web/assets/starter-64-run.safetensors"),
+    };
+    Checkpoint::from_bytes(bytes).map_err(Failure::fault)
 }
 
 /// The 5,000 built-in dogs.

@@ -87,7 +87,11 @@ impl Begin {
     fn of(arguments: &TrainArguments) -> Result<Self, Failure> {
         match (&arguments.resume, &arguments.from) {
             (Some(path), _) => read_checkpoint(path).map(Self::Resume),
-            (None, Some(from)) if from.as_os_str() == STARTER => starter().map(Self::From),
+            (None, Some(from)) if from.as_os_str() == STARTER => {
+                let smallest = starter(0)?;
+                let asked = with_options(arguments, smallest.meta.config.clone())?;
+                starter(asked.data.resolution).map(Self::From)
+            }
             (None, Some(path)) => read_checkpoint(path).map(Self::From),
             (None, None) => Ok(Self::New),
         }

@@ -384,11 +384,11 @@ impl<T: Transport> Session<T> {
                 warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
             }
             StartFrom::Starter => {
-                let files = vec![(starter::RUN_FILE, starter::RUN_BYTES)];
-                let file = self.fetch_all(files, "the run that the starter is from").await?.concat();
+                let run = starter::run_for(config.data.resolution);
+                let file = self.fetch_all(vec![(run.name, run.bytes)], "the run to begin with").await?.concat();
                 let starter = Checkpoint::from_bytes(&file).map_err(RunError::from);
-                let starter = starter
-                    .map_err(|error| failed(error.kind(), format!("{} was not opened: {error}", starter::RUN_FILE)))?;
+                let starter =
+                    starter.map_err(|error| failed(error.kind(), format!("{} was not opened: {error}", run.name)))?;
                 let backbone = self.backbone(&starter.meta.config).await?;
                 let config = starter.meta.config.for_run(&config);
                 warm_started(&starter, &config, data, device, backbone.as_deref())

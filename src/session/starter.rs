@@ -9,12 +9,29 @@ use crate::sample::{Draw, Pictures};
 /// Its file: the averaged generator, which is enough to draw.
 pub const FILE: &str = "starter.safetensors";
 
-/// The last checkpoint of the run that it is from: both networks, averages and optimizers. It is ten times as large and only
-/// needed to train on.
-pub const RUN_FILE: &str = "starter-run.safetensors";
+/// The last checkpoint of a training that comes with Whelp: both networks, averages and optimizers. It is ten times as large as
+/// what drawing needs, and only needed to train on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainedRun {
+    /// Its file.
+    pub name: &'static str,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Height and width of its pictures.
+    pub resolution: usize,
+}
 
-/// Length of [`RUN_FILE`].
-pub const RUN_BYTES: u64 = 7_194_488;
+/// That of the starter, and one that began with it, on photographs.
+pub const RUNS: [TrainedRun; 2] = [
+    TrainedRun { name: "starter-run.safetensors", bytes: 7_194_488, resolution: 32 },
+    TrainedRun { name: "starter-64-run.safetensors", bytes: 10_099_240, resolution: 64 },
+];
+
+/// The one that a run of this resolution begins with: the largest whose pictures are no larger, else the smallest.
+pub fn run_for(resolution: usize) -> TrainedRun {
+    let fitting = RUNS.into_iter().rfind(|run| run.resolution <= resolution);
+    fitting.unwrap_or(RUNS[0])
+}
 
 /// The first seed: the pictures were not selected.
 const SEED: u64 = 0;

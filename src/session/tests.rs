@@ -18,8 +18,11 @@ use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
 
-/// The run of the starter.
-const STARTER_RUN: &[u8] = include_bytes!("../../web/assets/starter-run.safetensors");
+/// Those of [`starter::RUNS`].
+const RUNS: [&[u8]; 2] = [
+    include_bytes!("../../web/assets/starter-run.safetensors"),
+    include_bytes!("../../web/assets/starter-64-run.safetensors"),
+];
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Told = (Reply, Option<Vec<u8>>);
@@ -110,7 +113,7 @@ impl Transport for Channels {
         progress(1000);
         match name {
             starter::FILE => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
-            starter::RUN_FILE => Ok(STARTER_RUN.to_vec()),
+            name if name == starter::RUNS[0].name => Ok(RUNS[0].to_vec()),
             // Weights of the right shapes.
             name if self.has_weights && lite0::files_of(Taps::Deep).iter().any(|file| file.name == name) => {
                 // The second holds the tensors of the first once more, which does no harm.
@@ -538,9 +541,20 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
 }
 
 #[test]
+fn a_run_from_the_dogs_begins_with_the_largest_networks_that_fit() {
+    let begins_with = |resolution| run_for(resolution).resolution;
+    assert_eq!([28, 32, 64, 128, 256].map(begins_with), [32, 32, 64, 64, 64]);
+    for (run, file) in starter::RUNS.iter().zip(RUNS) {
+        let checkpoint = Checkpoint::from_bytes(file).unwrap();
+        assert_eq!(file.len() as u64, run.bytes, "{}", run.name);
+        assert_eq!(checkpoint.meta.config.data.resolution, run.resolution, "{}", run.name);
+        assert!(!checkpoint.is_for_drawing());
+    }
+}
+
+#[test]
 fn the_starter_draws_what_its_run_drew() {
-    assert_eq!(STARTER_RUN.len() as u64, starter::RUN_BYTES);
-    let [run, starter] = [STARTER_RUN, include_bytes!("../../web/assets/starter.safetensors").as_slice()]
+    let [run, starter] = [RUNS[0], include_bytes!("../../web/assets/starter.safetensors").as_slice()]
         .map(|file| Checkpoint::from_bytes(file).unwrap());
     assert!(starter.is_for_drawing() && !run.is_for_drawing());
     assert_eq!(starter.meta.progress, run.meta.progress);

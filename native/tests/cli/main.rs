@@ -208,9 +208,13 @@ fn a_new_run_starts_from_trained_networks_also_at_twice_the_resolution() {
     };
     let said = text(&succeed(&mut start("starter", "first", &[])).stderr);
     assert!(!said.contains("warning"), "all of the starter's networks are used: {said}");
+    let said = text(&succeed(&mut start("starter", "photos", &["--resolution", "64"])).stderr);
+    assert!(!said.contains("warning"), "there are networks for 64 pixels too: {said}");
     let config = |out: &str| info(&place.path().join(out))["config"].clone();
     let (first, progress) = (config("first"), info(&place.path().join("first"))["progress"].clone());
     assert_eq!((&first["data"]["resolution"], &progress["step"]), (&32.into(), &1.into()));
+
+    assert_eq!(config("photos")["data"]["resolution"], 64);
 
     // The networks of that run, larger, in a new run.
     let said =
