@@ -8,8 +8,7 @@ use whelp::config::RunConfig;
 use whelp::data::{self, DataError, Dataset, Preparation};
 use whelp::device::OpenDevice;
 use whelp::features::{self, FeatureError, PooledLite0, Pretrained, WeightFile, lite0};
-
-use whelp::session::run_for;
+use whelp::session::{RUNS, run_for};
 
 use crate::failure::Failure;
 
@@ -19,13 +18,17 @@ pub const BUILTIN_DOGS: &str = "builtin:dogs";
 /// The value of `--from` for the starter.
 pub const STARTER: &str = "starter";
 
+/// The files of [`RUNS`].
+const STARTER_RUNS: [&[u8]; RUNS.len()] = [
+    include_bytes!("../../web/assets/starter-run.safetensors"),
+    include_bytes!("../../web/assets/starter-64-run.safetensors"),
+];
+
 /// The run that comes with Whelp for pictures of a resolution: see [`run_for`].
 pub fn starter(resolution: usize) -> Result<Checkpoint, Failure> {
-    let bytes: &[u8] = match run_for(resolution).resolution {
-        32 => include_bytes!("../../web/assets/starter-run.safetensors"),
-        _ => include_bytes!("../../web/assets/starter-64-run.safetensors"),
-    };
-    Checkpoint::from_bytes(bytes).map_err(Failure::fault)
+    let chosen = run_for(resolution);
+    let file = RUNS.iter().zip(STARTER_RUNS).find(|(run, _)| **run == chosen).map(|(_, file)| file);
+    Checkpoint::from_bytes(file.unwrap_or_default()).map_err(Failure::fault)
 }
 
 /// The 5,000 built-in dogs.

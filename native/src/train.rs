@@ -88,8 +88,7 @@ impl Begin {
         match (&arguments.resume, &arguments.from) {
             (Some(path), _) => read_checkpoint(path).map(Self::Resume),
             (None, Some(from)) if from.as_os_str() == STARTER => {
-                let smallest = starter(0)?;
-                let asked = with_options(arguments, smallest.meta.config.clone())?;
+                let asked = with_options(arguments, recipes::DEFAULT.config())?;
                 starter(asked.data.resolution).map(Self::From)
             }
             (None, Some(path)) => read_checkpoint(path).map(Self::From),

@@ -21,6 +21,6 @@ pub use messages::{
 #[cfg(feature = "engine")]
 pub use serve::serve;
 #[cfg(feature = "engine")]
-pub use starter::{TrainedRun, run_for};
+pub use starter::{RUNS, TrainedRun, run_for};
 #[cfg(feature = "engine")]
 pub use transport::{Incoming, Transport, Watch};

@@ -10,11 +10,13 @@ use flate2::{Compression, write::GzEncoder};
 use safetensors::SafeTensors;
 use whelp::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
 use whelp::data::{
-    AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, Preparation, Reading, Step, Target, prepare,
+    AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, Preparation, Target, prepare,
     prepare_cropped,
 };
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+
+use crate::support::read_files;
 
 const RESOLUTION: usize = 32;
 const RGB: Target = Target { resolution: RESOLUTION, color: Color::Rgb };
@@ -155,21 +157,9 @@ fn preparation() -> Preparation {
     Preparation::from(&DataConfig { resolution: RESOLUTION, ..DataConfig::default() })
 }
 
-/// Reads one file in memory, as both front ends do.
+/// Reads one file in memory.
 fn read(name: &str, bytes: Vec<u8>, preparation: Preparation) -> Result<Dataset, DataError> {
-    let mut reading = Reading::new(name, vec![(name.to_owned(), bytes)], preparation)?;
-    while let Some(step) = reading.step()? {
-        if let Step::Prepare(mut job) = step {
-            if let Some(bytes) = job.picture.file().cloned() {
-                job.picture.give(Ok(bytes));
-            }
-            if let Some(bytes) = job.annotation.file().cloned() {
-                job.annotation.give(Ok(bytes));
-            }
-            reading.add(job.prepare());
-        }
-    }
-    reading.finish()
+    read_files(name, vec![(name.to_owned(), bytes)], preparation)
 }
 
 /// Pixels that a cut makes of a fixture, one picture after the other.

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use whelp::config::{Background, Crop, Frames, Framing};
 use whelp::data::{
     AnnotationError, Archive, Clues, Color, Cut, DataError, Dataset, DatasetBuilder, Filter, IdxFile, IdxKind,
-    IdxReader, Plan, Preparation, Reading, Resizer, Split, Square, Step, Target, prepare_cropped, read_idx_labels,
+    IdxReader, Plan, Preparation, Resizer, Split, Square, Target, prepare_cropped, read_idx_labels,
 };
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+
+use crate::support::read_files;
 
 /// The first bytes of files that are looked into, so that arbitrary ones get that far.
 fn beginnings() -> impl Strategy<Value = Vec<u8>> {
@@ -150,23 +152,6 @@ fn tarred<'a>(files: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> Vec<u8>
     builder.into_inner().unwrap()
 }
 
-/// As both front ends read it.
-fn read(files: Vec<(String, Vec<u8>)>, preparation: Preparation) -> Result<Dataset, DataError> {
-    let mut reading = Reading::new("source", files, preparation)?;
-    while let Some(step) = reading.step()? {
-        if let Step::Prepare(mut job) = step {
-            if let Some(bytes) = job.picture.file().cloned() {
-                job.picture.give(Ok(bytes));
-            }
-            if let Some(bytes) = job.annotation.file().cloned() {
-                job.annotation.give(Ok(bytes));
-            }
-            reading.add(job.prepare());
-        }
-    }
-    reading.finish()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -216,7 +201,7 @@ proptest! {
     #[test]
     fn any_text_is_a_table_or_not(text in "([a1\"];?[,;\\t\\n\\r{}:\\[\\]]?){0,40}", ending in prop::sample::select(vec!["csv", "json", "jsonl"])) {
         let files = vec![("1.bmp".to_owned(), content("1.bmp", 1)), (format!("labels.{ending}"), text.into_bytes())];
-        prop_assert_eq!(read(files, Preparation::plain(8)).unwrap().len(), 1);
+        prop_assert_eq!(read_files("source", files, Preparation::plain(8)).unwrap().len(), 1);
     }
 
     #[test]
@@ -226,12 +211,12 @@ proptest! {
         let folder: Vec<_> = tree.clone().into_iter().collect();
         let dropped: Vec<_> = tree.clone().into_iter().rev().collect();
         let alone = |bytes| vec![("source".to_owned(), bytes)];
-        let wanted = read(folder, preparation);
+        let wanted = read_files("source", folder, preparation);
         let others = [
-            read(dropped, preparation),
-            read(alone(zipped(tree.iter().rev())), preparation),
-            read(alone(tarred(tree.iter())), preparation),
-            read(alone(packed(&tarred(tree.iter().rev()))), preparation),
+            read_files("source", dropped, preparation),
+            read_files("source", alone(zipped(tree.iter().rev())), preparation),
+            read_files("source", alone(tarred(tree.iter())), preparation),
+            read_files("source", alone(packed(&tarred(tree.iter().rev()))), preparation),
         ];
         for found in others {
             match (&wanted, found) {
@@ -255,7 +240,7 @@ proptest! {
         let outcome = |data: Result<Dataset, DataError>| {
             data.ok().map(|data| (data.summary().classes.clone(), data.summary().fingerprint.clone()))
         };
-        prop_assert_eq!(outcome(read(around(""), preparation)), outcome(read(around("download/my pets/"), preparation)));
+        prop_assert_eq!(outcome(read_files("source", around(""), preparation)), outcome(read_files("source", around("download/my pets/"), preparation)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_lite::future::block_on;
 use whelp::config::{Length, RunConfig, Taps};
-use whelp::data::{Dataset, DatasetBuilder};
+use whelp::data::{DataError, Dataset, DatasetBuilder, Preparation, Reading, Step};
 use whelp::device::{self, DeviceChoice, OpenDevice};
 use whelp::features::{self, Pretrained};
 use whelp::random::{Random, Stream};
@@ -108,4 +108,21 @@ fn asset(name: &str) -> Option<Vec<u8>> {
             None
         }
     }
+}
+
+/// Reads files in memory, as both front ends read theirs.
+pub fn read_files(name: &str, files: Vec<(String, Vec<u8>)>, preparation: Preparation) -> Result<Dataset, DataError> {
+    let mut reading = Reading::new(name, files, preparation)?;
+    while let Some(step) = reading.step()? {
+        if let Step::Prepare(mut job) = step {
+            if let Some(bytes) = job.picture.file().cloned() {
+                job.picture.give(Ok(bytes));
+            }
+            if let Some(bytes) = job.annotation.file().cloned() {
+                job.annotation.give(Ok(bytes));
+            }
+            reading.add(job.prepare());
+        }
+    }
+    reading.finish()
 }

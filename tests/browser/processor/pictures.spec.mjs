@@ -208,7 +208,7 @@ test("the size follows the pictures, and one click changes it", async ({ whelp }
   await expect(whelp.part("data-summary")).toHaveText("of 48 · 4 pictures · 32 px");
 });
 
-test("a training on one's own pictures starts from the dogs", async ({ whelp }, info) => {
+test("a training on one's own pictures starts from the dogs", async ({ page, whelp }, info) => {
   const folder = writeFolder(info.outputPath("pets"), [0, 1, 2, 3].map((seed) => [`${seed}.png`, png(80, seed)]));
   await whelp.open();
   await expect(whelp.part("start-from-starter")).toHaveCount(0);
@@ -217,6 +217,8 @@ test("a training on one's own pictures starts from the dogs", async ({ whelp }, 
   await whelp.part("start-from-starter").click();
   await whelp.firstLosses();
   await expect(whelp.part("status")).toContainText("Pictures begin as the networks drew them before");
+  // All of the networks fit, so there is no word of new ones.
+  await expect(page.getByText(/begins? (anew|with a new one)/)).toHaveCount(0);
   await whelp.stop();
   const file = info.outputPath("pets.safetensors");
   await whelp.download(file);

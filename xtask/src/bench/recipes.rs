@@ -39,7 +39,7 @@ pub fn command(minutes: &str) -> Result<ExitCode> {
     let table = table(&measurements);
     println!("\n{table}");
     let file = format!("bench/recipes-{minutes}-minutes.md");
-    write_results(&paths.root.join(file), "cargo xtask bench recipes", &table)?;
+    write_results(&paths.root.join(file), &format!("cargo xtask bench recipes {minutes}"), &table)?;
     Ok(ExitCode::SUCCESS)
 }
 
