@@ -67,9 +67,9 @@ pub fn backbone(config: &RunConfig) -> Result<Option<Pretrained>, Failure> {
     features::backbone(&files).map_err(damaged)
 }
 
-/// EfficientNet-Lite0, to compare pictures by its features.
-pub fn pooled_lite0(device: &OpenDevice) -> Result<PooledLite0, Failure> {
-    let files = weights(&lite0::FILES, "--network lite0", "choose --network cifar10")?;
+/// EfficientNet-Lite0 as a whole. `whose` needs it, and `instead` is what to do without.
+pub fn pooled_lite0(device: &OpenDevice, whose: &str, instead: &str) -> Result<PooledLite0, Failure> {
+    let files = weights(&lite0::FILES, whose, instead)?;
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     PooledLite0::new(&files, &device.device).map_err(damaged)
 }

@@ -3,12 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use futures_lite::future::block_on;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use whelp::checkpoint::DataOrigin;
 use whelp::config::RunConfig;
-use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed};
+use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed, Split};
+use whelp::device::{self, DeviceChoice, OpenDevice};
+use whelp::features::{self, judge_typicality};
+use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, builtin_dogs};
+use crate::assets::{BUILTIN_DOGS, builtin_dogs, pooled_lite0};
 use crate::cache;
 use crate::cli::CheckArguments;
 use crate::failure::{Failure, Outcome};
@@ -39,6 +44,20 @@ pub fn read_sized(data: &str, preparation: Preparation, speed: Speed) -> Result<
             return Ok(sized);
         }
     }
+}
+
+/// Judges how typical the pictures are, if these settings want to know.
+pub fn judge(data: &Dataset, config: &RunConfig, device: &OpenDevice) -> Result<(), Failure> {
+    if features::files_to_judge(config).is_empty() {
+        return Ok(());
+    }
+    let network = pooled_lite0(device, "data.keep_typical", "leave data.keep_typical at 1")?;
+    let bar = ProgressBar::new(data.len() as u64)
+        .with_style(ProgressStyle::with_template("judging {bar:30} {pos}/{len}").expect("a fixed template"));
+    let progress = &mut |done: usize| bar.set_position(done as u64);
+    block_on(judge_typicality(data, &network, &device.device, progress)).map_err(Failure::device)?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Whether one of the `--set` options sets this field.
@@ -76,32 +95,43 @@ struct Checked<'a> {
     size: &'a PictureSize,
     channels: usize,
     fingerprint: &'a str,
+    /// Pictures that a run with these settings is trained on; the others are held out or not typical.
+    training_count: usize,
     notes: &'a [String],
 }
 
 pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
-    let preparation = preparation(arguments)?;
+    let config = settings(arguments)?;
+    let preparation = Preparation::from(&config.data);
     let (data, size) = if arguments.resolution.is_some() || is_set(&arguments.set, "data.resolution") {
         (read_data(&arguments.path, preparation)?, PictureSize::set(preparation.resolution, "you chose"))
     } else {
         read_sized(&arguments.path, preparation, Speed::Unknown)?
     };
+    if config.data.keep_typical < 1.0 {
+        judge(&data, &config, &block_on(device::open(DeviceChoice::Auto)).map_err(Failure::device)?)?;
+    }
+    let training = Split::of(&data, &config.data, config.seed).training;
+    let training_count = training.len();
     if let Some(path) = &arguments.sheet {
-        let sheet = png::encode(&data.preview(SHEET)).map_err(Failure::fault)?;
+        let sheet = png::encode(&data.preview_of(SHEET, &training)).map_err(Failure::fault)?;
         fs::write(path, sheet).map_err(|error| Failure::file(path, "written", &error))?;
     }
     let (report, summary) = (data.report(), data.summary());
     if arguments.json {
         let (channels, fingerprint) = (summary.channels, &summary.fingerprint);
-        let checked = Checked { report, size: &size, channels, fingerprint, notes: &summary.notes };
+        let checked = Checked { report, size: &size, channels, fingerprint, training_count, notes: &summary.notes };
         println!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
     } else {
         print!("{}", text(report, &size, &summary.notes));
+        if training_count < data.len() {
+            println!("\nTrained on {training_count} of the pictures; the others are held out or not typical");
+        }
     }
     Ok(Outcome::Done)
 }
 
-fn preparation(arguments: &CheckArguments) -> Result<Preparation, Failure> {
+fn settings(arguments: &CheckArguments) -> Result<ValidConfig, Failure> {
     let mut config = RunConfig::default();
     if let Some(resolution) = arguments.resolution {
         config.data.resolution = resolution;
@@ -113,7 +143,7 @@ fn preparation(arguments: &CheckArguments) -> Result<Preparation, Failure> {
         }
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
-    Ok(Preparation::from(&config.validate().map_err(Failure::input)?.data))
+    config.validate().map_err(Failure::input)
 }
 
 /// The report as text.

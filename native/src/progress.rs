@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use whelp::config::DataConfig;
 use whelp::data::{DataSummary, held_out};
 use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
 use whelp::series::{LOSS_D, LOSS_G};
@@ -38,11 +39,7 @@ impl RunDisplay {
         match event {
             Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
                 self.line(&format!("device      {device}"));
-                self.line(&format!(
-                    "pictures    {}{}",
-                    pictures(data),
-                    held_out_words(data.count, config.data.validation)
-                ));
+                self.line(&format!("pictures    {}{}", pictures(data), use_words(data.count, &config.data)));
                 self.line(&format!(
                     "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
                     config.recipe,
@@ -127,11 +124,22 @@ fn pictures(data: &DataSummary) -> String {
     format!("{}, {} at {} pixels{grey}{classes}", data.name, data.count, data.resolution)
 }
 
-fn held_out_words(count: usize, share: f64) -> String {
-    match held_out(count, share) {
+/// Which of them are not trained on.
+fn use_words(count: usize, config: &DataConfig) -> String {
+    let held_out = match held_out(count, config.validation) {
         0 => String::new(),
         count => format!(", {count} of them held out"),
-    }
+    };
+    let typical = match config.keep_typical {
+        share if share < 1.0 => format!(", trained on the most typical {} %", percent(share)),
+        _ => String::new(),
+    };
+    format!("{held_out}{typical}")
+}
+
+/// A share in percent with at most one decimal: `50`, `12.5`.
+fn percent(share: f64) -> f64 {
+    (share * 1000.0).round() / 10.0
 }
 
 /// Seconds as `4s`, `2m 05s` or `1h 02m`.
@@ -146,7 +154,16 @@ fn time(secs: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use super::*;
+
+    #[test]
+    fn what_is_not_trained_on_is_said() {
+        let words = |validation, keep_typical| {
+            use_words(200, &DataConfig { validation, keep_typical, ..DataConfig::default() })
+        };
+        assert_eq!(words(0.0, 1.0), "");
+        assert_eq!(words(0.1, 0.125), ", 20 of them held out, trained on the most typical 12.5 %");
+    }
 
     #[test]
     fn times_are_short() {

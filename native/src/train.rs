@@ -16,7 +16,7 @@ use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
-use crate::data::{expect_builtin, is_set, read_data, read_sized};
+use crate::data::{expect_builtin, is_set, judge, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
 use crate::progress::RunDisplay;
@@ -45,6 +45,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         load_data(arguments, &begin, Preparation::from(&config.data))?
     };
     report(&data);
+    judge(&data, &config, &device)?;
     if is_sized_by_device(arguments, &config) {
         config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
     }

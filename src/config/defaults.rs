@@ -32,6 +32,7 @@ impl Default for DataConfig {
             frames: Frames::First,
             splits: Splits::All,
             exclude_flagged: false,
+            keep_typical: 1.0,
             validation: 0.0,
             horizontal_flip: false,
         }

@@ -53,6 +53,9 @@ pub struct DataConfig {
     pub splits: Splits,
     /// Leave out what the data doctor flags: duplicates, small, blank or very long pictures, grey ones among coloured.
     pub exclude_flagged: bool,
+    /// Train only on this share of the pictures, the most typical ones: see [`Split::of`](crate::data::Split::of). In (0, 1]; 1 is
+    /// all of them.
+    pub keep_typical: f64,
     /// Share of the pictures that is held out from training, to measure on; in [0, 0.5].
     pub validation: f64,
     /// Show every picture mirrored half of the time. Off by default, as in the DCGAN tutorial.

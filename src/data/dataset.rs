@@ -1,5 +1,7 @@
 //! Prepared pictures in memory.
 
+use std::sync::OnceLock;
+
 use super::DataSummary;
 use super::doctor::Report;
 
@@ -17,6 +19,8 @@ pub struct Dataset {
     stride: usize,
     summary: DataSummary,
     report: Report,
+    /// Of each picture, once somebody has judged them.
+    typicality: OnceLock<Vec<f32>>,
 }
 
 impl Dataset {
@@ -28,7 +32,7 @@ impl Dataset {
         let stride = summary.channels * summary.resolution * summary.resolution;
         debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
         debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
-        Self { chunks, labels, stride, summary, report }
+        Self { chunks, labels, stride, summary, report, typicality: OnceLock::new() }
     }
 
     /// Pictures; at least one.
@@ -73,6 +77,21 @@ impl Dataset {
     /// What the data doctor found.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// How typical of the set each picture is, the larger the more; none until they have been judged, by
+    /// [`judge_typicality`](crate::features::judge_typicality).
+    pub fn typicality(&self) -> Option<&[f32]> {
+        self.typicality.get().map(Vec::as_slice)
+    }
+
+    /// Says how typical each picture is. A second time nothing happens, so that a run's pictures stay the same.
+    ///
+    /// # Panics
+    /// If there are more or fewer values than pictures.
+    pub fn set_typicality(&self, values: Vec<f32>) {
+        assert_eq!(values.len(), self.len(), "a value for each picture");
+        let _ = self.typicality.set(values);
     }
 
     /// Picture `index`, 0..=255.

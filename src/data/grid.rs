@@ -35,7 +35,15 @@ impl Grid {
 impl Dataset {
     /// At most `count` pictures, evenly spaced through the data set, in a nearly square grid.
     pub fn preview(&self, count: usize) -> Grid {
-        let count = count.min(self.len());
+        self.preview_of(count, &(0..self.len() as u32).collect::<Vec<_>>())
+    }
+
+    /// The same of the pictures with these indices.
+    ///
+    /// # Panics
+    /// If there are not that many pictures.
+    pub fn preview_of(&self, count: usize, indices: &[u32]) -> Grid {
+        let count = count.min(indices.len());
         let columns = count.isqrt() + usize::from(count.isqrt().pow(2) < count);
         let (tile, channels) = (self.resolution(), self.channels());
         let mut grid = Grid { tile, columns, count, channels, pixels: Vec::new() };
@@ -43,7 +51,7 @@ impl Dataset {
         let width = grid.width();
         for slot in 0..count {
             let (top, left) = (slot / columns * tile, slot % columns * tile);
-            for (i, pixel) in self.pixels(slot * self.len() / count).iter().enumerate() {
+            for (i, pixel) in self.pixels(indices[slot * indices.len() / count] as usize).iter().enumerate() {
                 let (channel, y, x) = (i / (tile * tile), i / tile % tile, i % tile);
                 grid.pixels[((top + y) * width + left + x) * channels + channel] = *pixel;
             }

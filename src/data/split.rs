@@ -1,8 +1,12 @@
-//! Holds pictures out from training, for validation.
+//! Which pictures of a data set are trained on: some are held out for validation, and perhaps only the typical ones are used.
 
+use std::collections::BTreeMap;
+
+use super::Dataset;
+use crate::config::DataConfig;
 use crate::random::{Random, Stream};
 
-/// Which pictures of a data set are used for training. The same seed gives the same split.
+/// Which pictures of a data set are used for training. The same seed gives the same split. A picture may be on neither side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// Indices of the pictures for training, ascending; at least one.
@@ -23,6 +27,40 @@ impl Split {
         validation.sort_unstable();
         Self { training: order, validation }
     }
+
+    /// The split of a run: held-out pictures by `data.validation`, whatever they are, and of the others the most typical ones by
+    /// `data.keep_typical`.
+    ///
+    /// # Panics
+    /// If not all pictures are to be used and it is not known how typical they are ([`Dataset::typicality`]).
+    pub fn of(data: &Dataset, config: &DataConfig, seed: u64) -> Self {
+        let mut split = Self::new(data.len(), config.validation, seed);
+        if config.keep_typical < 1.0 {
+            let typicality = data.typicality().expect("the pictures have been judged");
+            split.training = most_typical(&split.training, config.keep_typical, |index| {
+                (typicality[index as usize], data.label(index as usize))
+            });
+        }
+        split
+    }
+}
+
+/// The `share` of these pictures that is most typical, ascending: of each class that share, and at least one picture.
+/// `of` tells how typical a picture is, and its class.
+fn most_typical(pictures: &[u32], share: f64, of: impl Fn(u32) -> (f32, Option<u32>)) -> Vec<u32> {
+    let mut classes: BTreeMap<Option<u32>, Vec<(f32, u32)>> = BTreeMap::new();
+    for index in pictures {
+        let (typicality, class) = of(*index);
+        classes.entry(class).or_default().push((typicality, *index));
+    }
+    let mut kept = Vec::new();
+    for mut class in classes.into_values() {
+        class.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let count = (class.len() as f64 * share).ceil() as usize;
+        kept.extend(class.into_iter().take(count).map(|(_, index)| index));
+    }
+    kept.sort_unstable();
+    kept
 }
 
 /// Number of pictures that a `share` of `count` holds out: at least one if the share is not zero, and never all.
@@ -34,6 +72,7 @@ pub fn held_out(count: usize, share: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DatasetBuilder;
 
     #[test]
     fn every_picture_is_on_one_side() {
@@ -44,6 +83,32 @@ mod tests {
         assert_eq!(all, (0..100).collect::<Vec<_>>());
         assert_eq!(split, Split::new(100, 0.1, 7));
         assert_ne!(split, Split::new(100, 0.1, 8));
+    }
+
+    #[test]
+    fn the_most_typical_of_each_class_are_kept_in_their_order() {
+        let typicality = [0.1, 0.9, 0.5, 0.9, 0.2, 0.3];
+        let plain = |index: u32| (typicality[index as usize], None);
+        assert_eq!(most_typical(&[0, 1, 2, 3, 4, 5], 0.5, plain), [1, 2, 3]);
+        assert_eq!(most_typical(&[0, 1, 3, 4], 0.5, plain), [1, 3], "held-out pictures don't count");
+        assert_eq!(most_typical(&[1, 3], 0.5, plain), [1], "the first of equals");
+        // Of the four of one class two, of the two of the other one, though both of the latter are less typical.
+        let classes = |index: u32| (typicality[index as usize], Some(u32::from(index >= 4)));
+        assert_eq!(most_typical(&[0, 1, 2, 3, 4, 5], 0.5, classes), [1, 3, 5]);
+        assert_eq!(most_typical(&[0, 1, 2, 3, 4, 5], 1e-9, classes), [1, 5], "none is left without pictures");
+    }
+
+    #[test]
+    fn held_out_pictures_are_the_same_whatever_is_typical() {
+        let mut builder = DatasetBuilder::new("numbers", 2);
+        (0..40).for_each(|value| builder.push("x", Ok(vec![value; 12])));
+        let data = builder.finish().unwrap();
+        data.set_typicality((0..40).map(|value| value as f32).collect());
+        let config = |keep_typical| DataConfig { validation: 0.25, keep_typical, ..DataConfig::default() };
+        let (all, half) = (Split::of(&data, &config(1.0), 7), Split::of(&data, &config(0.5), 7));
+        assert_eq!(all, Split::new(40, 0.25, 7));
+        assert_eq!(half.validation, all.validation);
+        assert_eq!(half.training, all.training[15..], "the later, the more typical");
     }
 
     #[test]

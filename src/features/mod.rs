@@ -5,12 +5,14 @@ pub mod lite0;
 mod network;
 mod pooled_lite0;
 mod pretrained;
+mod typical;
 
 pub use cifar10::Cifar10;
 pub use lite0::{Lite0, WeightFile};
 pub use network::{FeatureNetwork, NetworkChoice, Seen};
 pub use pooled_lite0::PooledLite0;
 pub use pretrained::{FeatureError, Pretrained};
+pub use typical::judge_typicality;
 
 use crate::config::{Architecture, RunConfig};
 
@@ -20,6 +22,11 @@ pub fn files_needed(config: &RunConfig) -> &'static [WeightFile] {
         Architecture::Projected => lite0::files_of(config.model.taps),
         Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense | Architecture::R3gan => &[],
     }
+}
+
+/// The files with the weights that [`judge_typicality`] needs, if the settings want typical pictures.
+pub fn files_to_judge(config: &RunConfig) -> &'static [WeightFile] {
+    if config.data.keep_typical < 1.0 { &lite0::FILES } else { &[] }
 }
 
 /// The weights in the contents of [`files_needed`]; none if there are no files.

@@ -196,7 +196,7 @@ impl Pictures {
 }
 
 /// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
-fn rgb_planes(pictures: &Pictures, side: usize, filter: Filter) -> Vec<u8> {
+pub(super) fn rgb_planes(pictures: &Pictures, side: usize, filter: Filter) -> Vec<u8> {
     let channels = pictures.channels;
     let resizer = Resizer::new(pictures.resolution, side, filter);
     let mut planes = Vec::with_capacity(pictures.iter().len() * 3 * side * side);
@@ -209,7 +209,7 @@ fn rgb_planes(pictures: &Pictures, side: usize, filter: Filter) -> Vec<u8> {
     planes
 }
 
-async fn read<const N: usize>(tensors: [Tensor<2>; N]) -> Result<[Vec<f32>; N], DeviceError> {
+pub(super) async fn read<const N: usize>(tensors: [Tensor<2>; N]) -> Result<[Vec<f32>; N], DeviceError> {
     let flat = tensors.map(|tensor| {
         let count = tensor.shape().num_elements();
         tensor.reshape([count])

@@ -226,6 +226,10 @@ impl Run {
                     .to_owned();
             return Err(RunError::Data { reason });
         }
+        if config.data.keep_typical < 1.0 && data.typicality().is_none() {
+            let reason = "data.keep_typical asks for typical pictures, and nobody has judged which ones are".to_owned();
+            return Err(RunError::Data { reason });
+        }
         // Commands come from a person's clicks, so this bound is only reached if something is wrong.
         let (sender, commands) = async_channel::bounded(1024);
         let batches = Batches::new(data.clone(), &config);

@@ -149,6 +149,13 @@ pub enum Reply {
         /// Bytes of all files.
         total: u64,
     },
+    /// The pictures are being judged, to train on the typical ones alone. The last one of them has `done` equal to `total`.
+    Judging {
+        /// Pictures that have been judged.
+        done: usize,
+        /// All pictures.
+        total: usize,
+    },
     /// Prepared pictures in storage. Comes after pictures were read, and answers `ClearKept`.
     Kept {
         /// How much there is.

@@ -14,7 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
-use crate::features::{self, Pretrained, WeightFile};
+use crate::features::{self, PooledLite0, Pretrained, WeightFile, judge_typicality};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::recipes;
 use crate::run::{Run, RunError};
@@ -358,6 +358,23 @@ impl<T: Transport> Session<T> {
         Ok(contents)
     }
 
+    /// Judges how typical the pictures are, if a run with these settings wants to know.
+    async fn judge(&self, config: &RunConfig, data: &Dataset, device: &OpenDevice) -> Result<(), Problem> {
+        let files = features::files_to_judge(config);
+        if files.is_empty() || data.typicality().is_some() {
+            return Ok(());
+        }
+        let sizes = files.iter().map(|file| (file.name, file.bytes));
+        let contents = self.fetch_all(sizes.collect(), "weights of the network that judges pictures").await?;
+        let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let network = PooledLite0::new(&contents, &device.device);
+        let network = network.map_err(|error| failed(FailureKind::Input, error.to_string()))?;
+        let total = data.len();
+        let progress = &mut |done: usize| self.post(Reply::Judging { done, total });
+        let judged = judge_typicality(data, &network, &device.device, progress).await;
+        judged.map_err(|error| failed(error.kind(), error.to_string()))
+    }
+
     // The run.
 
     async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
@@ -367,6 +384,7 @@ impl<T: Transport> Session<T> {
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
         let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
+        self.judge(&config, &data, &device).await?;
         let made = match from {
             StartFrom::Nothing => {
                 let backbone = self.backbone(&config).await?;
@@ -380,7 +398,7 @@ impl<T: Transport> Session<T> {
             }
             StartFrom::Checkpoint => {
                 let opened = opened()?;
-                let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
+                let backbone = self.backbone(&config).await?;
                 warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
             }
             StartFrom::Starter => {

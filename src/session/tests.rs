@@ -382,6 +382,23 @@ fn weights_that_cannot_be_had_are_named_and_nothing_is_lost() {
 }
 
 #[test]
+fn weights_to_judge_pictures_by_are_asked_for_only_if_typical_ones_are_wanted() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(4));
+        client.loaded(1).await;
+        let mut config = tiny(1);
+        config.data.keep_typical = 0.5;
+        client.start(&config, StartFrom::Nothing);
+        let (about, problem) = client.problem().await;
+        assert_eq!(about, About::Run);
+        assert!(problem.to_string().starts_with("lite0-early.safetensors, weights of"), "{problem}");
+        client.start(&tiny(1), StartFrom::Nothing);
+        assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+#[test]
 fn what_is_not_ready_is_named() {
     play(async |client| {
         let draw = || Request::Generate { count: 4, seed: 1, class: None, truncation_psi: 1.0 };

@@ -14,7 +14,7 @@ use crate::random::{Random, Stream};
 #[derive(Debug)]
 pub struct Batches {
     data: Arc<Dataset>,
-    /// Indices of the pictures that are not held out.
+    /// Indices of the pictures to train on.
     training: Vec<u32>,
     seed: u64,
     batch: usize,
@@ -24,10 +24,13 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `data` by the batch size, seed and held-out share of the configuration.
+    /// Batches of `data` by the batch size and seed of the configuration, and the pictures that it wants.
+    ///
+    /// # Panics
+    /// As [`Split::of`].
     pub fn new(data: Arc<Dataset>, config: &RunConfig) -> Self {
         let (seed, batch, horizontal_flip) = (config.seed, config.train.batch, config.data.horizontal_flip);
-        let training = Split::new(data.len(), config.data.validation, seed).training;
+        let training = Split::of(&data, &config.data, seed).training;
         Self { data, training, seed, batch, horizontal_flip, order: None }
     }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use futures_lite::future::block_on;
 use safetensors::SafeTensors;
-use whelp::data::{Dataset, Preparation, dogs};
-use whelp::features::{Cifar10, FeatureNetwork, Seen};
+use whelp::config::DataConfig;
+use whelp::data::{Dataset, DatasetBuilder, Preparation, Split, dogs};
+use whelp::features::{Cifar10, FeatureNetwork, Seen, judge_typicality};
+use whelp::run::Run;
 use whelp::sample::Pictures;
 
-use crate::support::cpu;
+use crate::support::{cpu, pictures, pooled_lite0, tiny_config};
 
 pub const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../src/features/cifar10.safetensors");
 
@@ -65,4 +67,51 @@ fn other_weights_are_refused() {
     assert!(cut.starts_with("the weights of the CIFAR-10 classifier can't be read: "), "{cut}");
     let empty = safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap();
     assert_eq!(refused(&empty), "the weights of the CIFAR-10 classifier lack the tensor stem.weight");
+}
+
+/// Sixty dogs, and twenty pictures of nothing among them: every fourth.
+fn dogs_among_others() -> Dataset {
+    let (dogs, others) = (test_dogs(32), pictures(20));
+    let mut builder = DatasetBuilder::new("mixed", 32);
+    for index in 0..80 {
+        let pixels = if index % 4 == 3 { others.pixels(index / 4) } else { dogs.pixels(index - index / 4) };
+        builder.push(&format!("{index}.png"), Ok(pixels.to_vec()));
+    }
+    builder.finish().unwrap()
+}
+
+#[test]
+fn dogs_are_typical_of_dogs_and_a_run_is_trained_on_them() {
+    let Some(network) = pooled_lite0() else { return };
+    let device = cpu();
+    let data = dogs_among_others();
+    let mut config = tiny_config(1);
+    config.data.keep_typical = 0.5;
+    let mut judged = Vec::new();
+    let progress = &mut |done| judged.push(done);
+    block_on(judge_typicality(&data, &network, &device.device, progress)).unwrap();
+    assert_eq!(judged, [16, 32, 48, 64, 80]);
+    assert!(data.typicality().unwrap().iter().all(|value| (0.0..=1.0 + 1e-5).contains(value)));
+    let split = Split::of(&data, &config.data, 0);
+    let others = split.training.iter().filter(|index| *index % 4 == 3).count();
+    assert_eq!((split.training.len(), others), (40, 0), "{:?}", data.typicality());
+    let known = data.typicality().unwrap().to_vec();
+    block_on(judge_typicality(&data, &network, &device.device, &mut |_| panic!("they are known"))).unwrap();
+    assert_eq!(data.typicality().unwrap(), known);
+    assert!(Run::new(config.validate().unwrap(), data.into(), device, None).is_ok());
+}
+
+#[test]
+fn a_run_that_wants_typical_pictures_of_a_set_that_nobody_judged_is_refused() {
+    let mut config = tiny_config(1);
+    config.data.keep_typical = 0.5;
+    let refused = Run::new(config.validate().unwrap(), pictures(4), cpu(), None).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("data.keep_typical asks for typical pictures"), "{refused}");
+}
+
+#[test]
+fn all_pictures_are_used_unless_typical_ones_are_asked_for() {
+    let data = pictures(4);
+    assert_eq!(Split::of(&data, &DataConfig::default(), 7).training, [0, 1, 2, 3]);
+    assert!(data.typicality().is_none());
 }

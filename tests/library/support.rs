@@ -7,7 +7,7 @@ use futures_lite::future::block_on;
 use whelp::config::{Length, RunConfig, Taps};
 use whelp::data::{DataError, Dataset, DatasetBuilder, Preparation, Reading, Step};
 use whelp::device::{self, DeviceChoice, OpenDevice};
-use whelp::features::{self, Pretrained};
+use whelp::features::{self, PooledLite0, Pretrained};
 use whelp::random::{Random, Stream};
 
 /// burn's flex.
@@ -87,10 +87,21 @@ pub fn lite0() -> Option<Vec<u8>> {
     asset("lite0.safetensors")
 }
 
+/// EfficientNet-Lite0 as a whole, of the files that programs come with.
+pub fn pooled_lite0() -> Option<PooledLite0> {
+    let files = features::lite0::FILES.iter().map(|file| asset(file.name)).collect::<Option<Vec<_>>>()?;
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    Some(PooledLite0::new(&files, &cpu().device).unwrap())
+}
+
 /// The weights that a projected discriminator with early taps needs.
 pub fn backbone() -> Option<Pretrained> {
-    let files =
-        features::lite0::files_of(Taps::Early).iter().map(|file| asset(file.name)).collect::<Option<Vec<_>>>()?;
+    backbone_of(Taps::Early)
+}
+
+/// The weights that a projected discriminator with these taps needs.
+pub fn backbone_of(taps: Taps) -> Option<Pretrained> {
+    let files = features::lite0::files_of(taps).iter().map(|file| asset(file.name)).collect::<Option<Vec<_>>>()?;
     features::backbone(&files).unwrap()
 }
 

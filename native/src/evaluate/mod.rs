@@ -86,7 +86,9 @@ impl Eye {
                 // They are part of the program: whatever is wrong with them, no user can mend it.
                 FeatureNetwork::Cifar10(Cifar10::new(CIFAR10_WEIGHTS, &device.device).map_err(Failure::fault)?)
             }
-            NetworkChoice::Lite0 => FeatureNetwork::Lite0(pooled_lite0(&device)?),
+            NetworkChoice::Lite0 => {
+                FeatureNetwork::Lite0(pooled_lite0(&device, "--network lite0", "choose --network cifar10")?)
+            }
         };
         Ok(Self { network, device })
     }

@@ -330,3 +330,17 @@ fn prepared_pictures_are_kept_listed_rebuilt_and_cleared() {
     assert!(text(&succeed(&mut cached(&["cache", "--clear"])).stdout).starts_with("removed 2 data sets"));
     assert!(files(&cache).is_empty());
 }
+
+#[test]
+fn typical_pictures_are_chosen_and_counted() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = messy(&place);
+    let all = check(&folder, &[]);
+    let count = |report: &Value, field: &str| report[field].as_u64().unwrap();
+    assert_eq!(count(&all, "training_count"), count(&all, "pictures"));
+    let half = check(&folder, &["--set", "data.keep_typical=0.5"]);
+    assert_eq!(half["fingerprint"], all["fingerprint"], "the set is the same");
+    assert_eq!(count(&half, "training_count"), count(&all, "pictures").div_ceil(2));
+    let told = refused(whelp(place.path()).args(["data", "check", "--set", "data.keep_typical=0"]).arg(&folder));
+    assert!(told.contains("data.keep_typical is 0"), "{told}");
+}

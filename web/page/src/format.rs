@@ -40,6 +40,11 @@ pub fn part_of(done: u64, total: u64) -> String {
     format!("{:.1} of {:.1}{NB}MB", done as f64 / 1e6, total as f64 / 1e6)
 }
 
+/// `1,200 of 5,000`.
+pub fn count_of(done: usize, total: usize) -> String {
+    format!("{} of {}", full(done as u64), full(total as u64))
+}
+
 /// A size on disk: `0.3 MB`, `34 MB`, `1,200 MB`.
 pub fn megabytes(bytes: u64) -> String {
     match bytes {

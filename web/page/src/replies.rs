@@ -56,6 +56,7 @@ impl Store {
                 self.follow_pictures();
             }
             Reply::Fetching { done, total } => self.fetching.set((done < total).then_some((done, total))),
+            Reply::Judging { done, total } => self.judging.set((done < total).then_some((done, total))),
             Reply::Kept { kept } => self.kept.set(kept),
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
             // A newer request has replaced this one.

@@ -23,6 +23,8 @@ pub struct Situation {
     pub can_continue: bool,
     /// How much is there of the weights that are being fetched, in words.
     pub fetched: Option<String>,
+    /// How many of the pictures have been judged, in words, while that is done.
+    pub judged: Option<String>,
 }
 
 /// What pictures usually look like after so many images. A rule of thumb, not a measurement of this run.
@@ -69,13 +71,15 @@ impl Outlook {
 
 /// The sentence.
 pub fn sentence(situation: &Situation) -> String {
-    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue, fetched } = situation;
+    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue, fetched, judged } =
+        situation;
     match phase {
-        Phase::Starting => match fetched {
-            Some(fetched) => {
+        Phase::Starting => match (fetched, judged) {
+            (Some(fetched), _) => {
                 format!("Training starts as soon as the network that judges pictures is here: {fetched}.")
             }
-            None => "Setting up the networks…".to_owned(),
+            (None, Some(judged)) => format!("Choosing the most typical pictures. {judged} have been looked at."),
+            (None, None) => "Setting up the networks…".to_owned(),
         },
         Phase::Training => format!("Training. {}", outlook.sentence()),
         Phase::Pausing => "Pausing after this step…".to_owned(),
@@ -141,6 +145,7 @@ mod tests {
             seen: "12.4 k".to_owned(),
             can_continue: false,
             fetched: None,
+            judged: None,
         }
     }
 
@@ -153,6 +158,8 @@ mod tests {
             sentence(&fetching),
             "Training starts as soon as the network that judges pictures is here: 0.4 of 1.4 MB."
         );
+        let judging = Situation { fetched: None, judged: Some("1,200 of 5,000".to_owned()), ..fetching };
+        assert_eq!(sentence(&judging), "Choosing the most typical pictures. 1,200 of 5,000 have been looked at.");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Store {
     pub loading: RwSignal<Option<Loading>>,
     /// Bytes that are there, and of all, while weights are fetched that a run needs beside its own.
     pub fetching: RwSignal<Option<(u64, u64)>>,
+    /// Pictures that are done, and all, while it is judged how typical they are.
+    pub judging: RwSignal<Option<(usize, usize)>>,
     /// Prepared pictures that are kept in the browser's private file system.
     pub kept: RwSignal<Kept>,
     /// The checkpoint that the worker holds open. None while it is being trained.
@@ -306,6 +308,7 @@ impl Store {
             data: RwSignal::new(None),
             loading: RwSignal::new(None),
             fetching: RwSignal::new(None),
+            judging: RwSignal::new(None),
             kept: RwSignal::new(Kept::default()),
             opened: RwSignal::new_local(None),
             opening: RwSignal::new(false),

@@ -18,9 +18,9 @@ const PICTURES_AND_ARCHIVES: &str = "image/jpeg,image/png,image/webp,image/gif,i
 #[component]
 pub fn Pictures() -> impl IntoView {
     let store = expect_context::<Store>();
-    let share = move || store.config.with(|config| config.data.validation);
+    let shares = move || store.config.with(|config| (config.data.validation, config.data.keep_typical));
     let summary = move || {
-        store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, share())))
+        store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, shares())))
     };
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
     let can_start = Memo::new(move |_| !store.is_busy());
@@ -192,13 +192,22 @@ fn LoadProgress() -> impl IntoView {
     }
 }
 
-fn summary(data: &Data, share: f64) -> String {
+fn summary(data: &Data, (share, keep_typical): (f64, f64)) -> String {
     let summary = &data.summary;
+    let typical = match keep_typical {
+        share if share < 1.0 => format!(" · the most typical {}\u{a0}%", (share * 1000.0).round() / 10.0),
+        _ => String::new(),
+    };
     let held_out = match held_out(summary.count, share) {
         0 => String::new(),
         count => format!(" · {} held out", format::full(count as u64)),
     };
-    format!("{} · {} · {} px{held_out}", summary.name, format::pictures(summary.count as u64), summary.resolution)
+    format!(
+        "{} · {} · {} px{held_out}{typical}",
+        summary.name,
+        format::pictures(summary.count as u64),
+        summary.resolution
+    )
 }
 
 fn words(loading: &Loading) -> String {
@@ -206,7 +215,7 @@ fn words(loading: &Loading) -> String {
         LoadStage::Finding { found } => format!("{} files found", format::full(found as u64)),
         LoadStage::Reading { total: 0, .. } => format!("Reading {}…", loading.name),
         LoadStage::Reading { done, total, .. } => {
-            format!("{} of {} read", format::full(done as u64), format::full(total as u64))
+            format!("{} read", format::count_of(done, total))
         }
     }
 }

@@ -29,6 +29,7 @@ pub fn StatusLine() -> impl IntoView {
             outlook: outlook.get(),
             seen: seen.get(),
             can_continue: store.can_continue(),
+            judged: store.judging.get().map(|(done, total)| format::count_of(done, total)),
             fetched: store.fetching.get().map(|(done, total)| format::part_of(done, total)),
         })
     });
