@@ -35,10 +35,12 @@ pub enum Resume {
 
 impl Field {
     /// Whether it decides which tensors the networks have. A run that starts from the networks of a checkpoint has these
-    /// settings from it; so far they are those of the section `model` that a resumed run may not change either. The resolution
-    /// decides too: see [`RunConfig::warm_started`](crate::config::RunConfig::warm_started).
+    /// settings from it: those of the section `model` that a resumed run may not change either, but for what a projected
+    /// discriminator looks through, because heads that don't fit can begin anew. The resolution decides too: see
+    /// [`RunConfig::warm_started`](crate::config::RunConfig::warm_started).
     pub fn shapes_networks(&self) -> bool {
-        self.path.starts_with("model.") && self.resume == Resume::Fixed
+        const LOOKED_THROUGH: [&str; 3] = ["model.taps", "model.network_side", "model.pixel_head"];
+        self.path.starts_with("model.") && self.resume == Resume::Fixed && !LOOKED_THROUGH.contains(&self.path)
     }
 
     /// Its path as a JSON pointer into a serialised configuration, e.g. `/train/batch`.

@@ -18,7 +18,7 @@ use crate::weights;
 pub struct WarmStart {
     /// With new optimizers.
     pub trainer: Trainer,
-    /// Whether the checkpoint has the mixing of a projected discriminator.
+    /// Whether the checkpoint has the mixing of a projected discriminator, of maps at the same depths.
     pub has_mixing: bool,
     /// What of the checkpoint could not be used, in sentences.
     pub notes: Vec<String>,
@@ -64,7 +64,8 @@ pub fn warm_start(
         });
         notes.extend(note(&anew));
     }
-    let has_mixing = checkpoint.tensors.keys().any(|name| name.starts_with("discriminator.mixing."));
+    let has_mixing = checkpoint.tensors.keys().any(|name| name.starts_with("discriminator.mixing."))
+        && checkpoint.meta.config.model.taps == config.model.taps;
     Ok(WarmStart { trainer, has_mixing, notes })
 }
 

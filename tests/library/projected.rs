@@ -13,7 +13,7 @@ use whelp::run::{Run, RunError};
 use whelp::train::{Batches, Trainer};
 use whelp::weights::{self, HostTensor};
 
-use crate::support::{backbone, cpu, pictures, tiny_config};
+use crate::support::{backbone, backbone_of, cpu, pictures, tiny_config};
 
 fn projected(steps: u64) -> RunConfig {
     let mut config = whelp::recipes::find("projected").unwrap().config();
@@ -48,6 +48,35 @@ fn start(steps: u64, data: Arc<Dataset>, backbone: &Pretrained) -> Checkpoint {
 fn bits(tensors: Vec<HostTensor>) -> Vec<(String, Vec<u32>)> {
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
     tensors.into_iter().map(|tensor| (tensor.name, bits(tensor.values))).collect()
+}
+
+/// A generator that learnt with early taps goes on with deep ones, and with a network that sees larger pictures.
+#[test]
+fn a_warm_start_may_look_deeper_and_names_the_heads_that_begin_anew() {
+    let (Some(early), Some(deep)) = (backbone(), backbone_of(Taps::Deep)) else { return };
+    let learnt = start(2, pictures(10), &early);
+    let mut asked = projected(2);
+    asked.model.taps = Taps::Deep;
+    asked.model.network_side = Some(96);
+    let config = learnt.meta.config.warm_started(&asked).unwrap().validate().unwrap();
+    let (mut run, _commands) = Run::warm_start(&learnt, config, pictures(10), cpu(), Some(&deep)).unwrap();
+    let (mut warnings, mut steps) = (Vec::new(), 0);
+    while let Some(event) = block_on(run.next()) {
+        match event {
+            Event::Warning { message } => warnings.push(message),
+            Event::Finished { progress, .. } => steps = progress.step,
+            Event::Failed { message, .. } => panic!("{message}"),
+            _ => {}
+        }
+    }
+    assert_eq!(steps, 2);
+    assert!(warnings[0].contains("begin anew"), "{warnings:?}");
+    // As it was, nothing begins anew.
+    let config = learnt.meta.config.warm_started(&projected(1)).unwrap().validate().unwrap();
+    let (mut run, _commands) = Run::warm_start(&learnt, config, pictures(10), cpu(), Some(&early)).unwrap();
+    while let Some(event) = block_on(run.next()) {
+        assert!(!matches!(event, Event::Warning { .. } | Event::Failed { .. }), "{event:?}");
+    }
 }
 
 #[test]
