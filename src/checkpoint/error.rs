@@ -34,6 +34,14 @@ pub enum CheckpointError {
         /// Newest format known here.
         supported: u32,
     },
+    /// It has a setting, or a value of one, that this release does not have: a later one added it.
+    #[error(
+        "this checkpoint has {what}, which this Whelp does not know. Open it with the release that wrote it, or update Whelp"
+    )]
+    Unknown {
+        /// The setting or the value, in words.
+        what: String,
+    },
     /// The header's JSON is not what its format promises.
     #[error("this checkpoint's description is damaged: {reason}. Use another one")]
     Description {

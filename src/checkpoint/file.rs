@@ -217,7 +217,18 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     if format > FORMAT {
         return Err(CheckpointError::Newer { found: format, supported: FORMAT });
     }
-    serde_json::from_str(json).map_err(damaged)
+    serde_json::from_str(json).map_err(|error| match unknown(&error.to_string()) {
+        Some(what) => CheckpointError::Unknown { what },
+        None => damaged(error),
+    })
+}
+
+/// What a later release has added to the settings, if that is what the parser complains about: "unknown field `x`, expected …" or
+/// "unknown variant `x`, expected …".
+fn unknown(complaint: &str) -> Option<String> {
+    let named = |rest: &str| rest.split('`').next().map(str::to_owned);
+    let field = complaint.strip_prefix("unknown field `").and_then(named).map(|name| format!("the setting {name}"));
+    field.or_else(|| complaint.strip_prefix("unknown variant `").and_then(named).map(|name| format!("the value {name}")))
 }
 
 /// Tells a cut-off file from a foreign one.

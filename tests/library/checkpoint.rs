@@ -149,6 +149,23 @@ fn with_description(file: &[u8], description: &str) -> Vec<u8> {
     safetensors::serialize(tensors.iter(), Some(metadata)).unwrap()
 }
 
+#[test]
+fn settings_of_a_later_release_are_named_and_not_called_damage() {
+    let (file, _) = train(new_run(config(1), cpu()));
+    let description = serde_json::to_string(&Checkpoint::from_bytes(&file).unwrap().meta).unwrap();
+    let refused = |found: &str, new: &str| {
+        assert!(description.contains(found), "{found} in {description}");
+        refusal(&with_description(&file, &description.replacen(found, new, 1))).to_string()
+    };
+    let advice = "which this Whelp does not know. Open it with the release that wrote it, or update Whelp";
+    let setting = refused("\"resolution\":", "\"zoom\":2,\"resolution\":");
+    assert_eq!(setting, format!("this checkpoint has the setting zoom, {advice}"));
+    let value = refused("\"crop\":\"whole\"", "\"crop\":\"half\"");
+    assert_eq!(value, format!("this checkpoint has the value half, {advice}"));
+    let damaged = refused("\"resolution\":32", "\"resolution\":true");
+    assert!(damaged.starts_with("this checkpoint's description is damaged"), "{damaged}");
+}
+
 /// Format 1 listed the losses step by step.
 #[test]
 fn a_checkpoint_of_format_1_goes_on_with_its_losses() {
