@@ -32,7 +32,7 @@ cargo xtask build [--quick]   the page into dist/, and the terminal program; --q
 cargo xtask check           formatting and clippy
 cargo xtask test            every test there is; the last line counts them
 cargo xtask bench           page weight and time to the first step, into bench/results.md
-cargo xtask bench recipes N  every recipe after N minutes of training, scored, into bench/
+cargo xtask bench recipes N  every recipe after N minutes of processor time, scored, into bench/
 
 Tools, compiled crates and pictures are kept in $WHELP_CACHE, else $XDG_CACHE_HOME/whelp, else ~/.cache/whelp.
 WHELP_CHROMIUM names the browser for the tests, if it is not the system's.";
