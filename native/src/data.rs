@@ -13,6 +13,7 @@ use crate::cache;
 use crate::cli::CheckArguments;
 use crate::failure::{Failure, Outcome};
 use crate::folder;
+use crate::output::say;
 use crate::png;
 use crate::progress::reading_bar;
 
@@ -94,9 +95,9 @@ pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
     if arguments.json {
         let (channels, fingerprint) = (summary.channels, &summary.fingerprint);
         let checked = Checked { report, size: &size, channels, fingerprint, notes: &summary.notes };
-        println!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
     } else {
-        print!("{}", text(report, &size, &summary.notes));
+        say!("{}", text(report, &size, &summary.notes).trim_end());
     }
     Ok(Outcome::Done)
 }

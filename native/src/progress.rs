@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::data::{DataSummary, held_out};
 use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
@@ -112,13 +113,13 @@ impl RunDisplay {
         if self.is_terminal {
             self.bar.println(text);
         } else {
-            eprintln!("{text}");
+            note!("{text}");
         }
     }
 }
 
 /// A data set in one line.
-fn pictures(data: &DataSummary) -> String {
+pub fn pictures(data: &DataSummary) -> String {
     let grey = if data.channels == 1 { ", grey" } else { "" };
     let classes = match data.classes.len() {
         0 => String::new(),
@@ -135,7 +136,7 @@ fn held_out_words(count: usize, share: f64) -> String {
 }
 
 /// Seconds as `4s`, `2m 05s` or `1h 02m`.
-fn time(secs: f64) -> String {
+pub fn time(secs: f64) -> String {
     let secs = secs.round() as u64;
     match secs {
         0..60 => format!("{secs}s"),
