@@ -460,6 +460,12 @@ pub const FIELDS: &[Field] = &[
         "Early on, the half-life is at most this share of the pictures seen. Empty: never shortened.",
     ),
     free(
+        "train.on_divergence",
+        "On divergence",
+        Accepts::Choice(&[("rollback", "Go back, slower"), ("stop", "Stop")]),
+        "If losses stop being numbers: go back to the last checkpoint with half the learning rates, twice at most; or stop.",
+    ),
+    free(
         "schedule.kimg",
         "Schedule length (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),

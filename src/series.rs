@@ -77,6 +77,12 @@ impl StepSeries {
         });
     }
 
+    /// Forgets the steps up to and including `step`.
+    pub fn keep_after(&mut self, step: u64) {
+        let known = self.steps.iter().take_while(|known| **known <= step).count();
+        self.keep_last(self.steps.len() - known);
+    }
+
     /// Steps, in the order in which they were taken.
     pub fn steps(&self) -> &[u64] {
         &self.steps

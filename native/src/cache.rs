@@ -8,6 +8,7 @@ use whelp::data::{Dataset, KeptPictures};
 
 use crate::cli::CacheArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::{note, say};
 use crate::storage::FolderStorage;
 
 /// The folder to use instead of the system's folder for caches; empty: keep nothing.
@@ -37,7 +38,7 @@ fn of(variable: Option<OsString>) -> Option<Cache> {
 pub fn read(cache: &Cache, key: &str) -> Option<Dataset> {
     block_on(cache.read(key)).unwrap_or_else(|reason| {
         let folder = cache.storage().root().display();
-        eprintln!("note        the prepared pictures in {folder} are prepared again: {reason}");
+        note!("note        the prepared pictures in {folder} are prepared again: {reason}");
         None
     })
 }
@@ -45,9 +46,7 @@ pub fn read(cache: &Cache, key: &str) -> Option<Dataset> {
 /// `whelp data cache`.
 pub fn command(arguments: &CacheArguments) -> Result<Outcome, Failure> {
     let Some(cache) = of_user() else {
-        println!(
-            "Prepared pictures are not kept: this system has no folder for caches, or {FOLDER_VARIABLE} is empty."
-        );
+        say!("Prepared pictures are not kept: this system has no folder for caches, or {FOLDER_VARIABLE} is empty.");
         return Ok(Outcome::Done);
     };
     let files = block_on(cache.list());
@@ -56,12 +55,12 @@ pub fn command(arguments: &CacheArguments) -> Result<Outcome, Failure> {
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     if arguments.clear {
         block_on(cache.clear()).map_err(|error| Failure::file(root, "cleared", &error))?;
-        println!("removed {count} data sets, {}, from {}", megabytes(bytes), root.display());
+        say!("removed {count} data sets, {}, from {}", megabytes(bytes), root.display());
         return Ok(Outcome::Done);
     }
-    println!("{}: {count} data sets, {}", root.display(), megabytes(bytes));
+    say!("{}: {count} data sets, {}", root.display(), megabytes(bytes));
     for file in &files {
-        println!("  {}  {:>12}", file.name, megabytes(file.bytes));
+        say!("  {}  {:>12}", file.name, megabytes(file.bytes));
     }
     Ok(Outcome::Done)
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
 use whelp::device::DeviceChoice;
 use whelp::features::NetworkChoice;
 
@@ -20,6 +21,8 @@ pub struct Cli {
 pub enum Subcommand {
     /// Train on the built-in dogs, or on your own folder or archive of pictures
     Train(TrainArguments),
+    /// Ask a run that is being trained to save, pause, go on, stop or draw
+    Ctl(ControlArguments),
     /// Draw pictures with a checkpoint
     Generate(GenerateArguments),
     /// Compare a checkpoint's pictures, or any, with real ones
@@ -39,6 +42,12 @@ pub enum Subcommand {
     /// Check pictures before training, and list the prepared ones
     #[command(subcommand)]
     Data(DataSubcommand),
+    /// List what can be trained on
+    Devices(DevicesArguments),
+    /// Print a script that completes this program's words in a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man(ManArguments),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -89,7 +98,7 @@ pub struct TrainArguments {
     /// Recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub recipe: Option<String>,
-    /// Folder for the run's files [default: a new folder in runs/, or the resumed run's folder]
+    /// Folder for the run's files; a run that is there goes on, so the same command can be given again [default: a new folder in runs/, or the resumed run's folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Resolution of the pictures in pixels: 28, 32, 64, 128 or 256 [default: the recipe's, or by the pictures and the device]
@@ -113,10 +122,10 @@ pub struct TrainArguments {
     /// Random seed [default: 0]
     #[arg(long, value_name = "S", conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Device to train on
-    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    /// Device to train on: see `whelp devices`; of several adapters, the number or a part of the name, such as vulkan:1 or wgpu:radeon
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
-    /// Checkpoint or run folder to continue from
+    /// Checkpoint or run folder to continue from, also with other pictures or from an older checkpoint
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
     /// Start a new run with the networks of a checkpoint, or of the starter, which draws dogs; R3GAN's networks also at two or four times their resolution (--resolution)
@@ -128,6 +137,59 @@ pub struct TrainArguments {
     /// Print every event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Print what would run: settings, parameters, memory, and the time it would take by a short trial
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long the last checkpoint may take after Ctrl-C, `kill` or the end of the terminal; then the one before it has to do [default: as long as it takes]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub grace: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub struct ControlArguments {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// What it is to do
+    #[arg(value_enum)]
+    pub word: ControlWord,
+}
+
+#[derive(Args, Debug)]
+pub struct DevicesArguments {
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManArguments {
+    /// Write a page for the program and for each of its commands to this folder instead
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// What a run can be asked for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ControlWord {
+    /// Save a checkpoint now
+    Save,
+    /// Pause; everything stays in memory
+    Pause,
+    /// Go on after a pause
+    Resume,
+    /// Save a checkpoint and end
+    Stop,
+    /// Draw the samples now
+    Sample,
 }
 
 #[derive(Args, Debug)]
@@ -151,7 +213,7 @@ pub struct GenerateArguments {
     #[arg(long, value_name = "C")]
     pub class: Option<String>,
     /// Device to draw on
-    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
 }
 
@@ -176,7 +238,7 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024).map(|side| side as usize))]
     pub resolution: Option<usize>,
     /// Device to compute on
-    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
     /// Print one JSON object
     #[arg(long)]
@@ -195,7 +257,7 @@ pub struct ProfileArguments {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub steps: u32,
     /// Device to measure
-    #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
     /// Set any field of the configuration, e.g. model.generator_width=32
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -273,6 +335,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         rest = &rest[unit + 1..];
     }
     if secs == 0 { Err(malformed()) } else { Ok(Duration::from_secs(secs)) }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("{text:?} is not a number of seconds from 0"))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::cache;
 use crate::cli::CheckArguments;
 use crate::failure::{Failure, Outcome};
 use crate::folder;
+use crate::output::say;
 use crate::png;
 use crate::progress::reading_bar;
 
@@ -121,11 +122,11 @@ pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
     if arguments.json {
         let (channels, fingerprint) = (summary.channels, &summary.fingerprint);
         let checked = Checked { report, size: &size, channels, fingerprint, training_count, notes: &summary.notes };
-        println!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&checked).map_err(Failure::fault)?);
     } else {
-        print!("{}", text(report, &size, &summary.notes));
+        say!("{}", text(report, &size, &summary.notes).trim_end());
         if training_count < data.len() {
-            println!("\nTrained on {training_count} of the pictures; the others are held out or not typical");
+            say!("\nTrained on {training_count} of the pictures; the others are held out or not typical");
         }
     }
     Ok(Outcome::Done)

@@ -3,6 +3,7 @@
 use crate::cli::ExportArguments;
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
+use crate::output::note;
 use crate::run_folder::write_whole;
 
 pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
@@ -16,6 +17,6 @@ pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
     }
     let bytes = whole.to_bytes();
     write_whole(out, &bytes).map_err(|error| Failure::file(out, "written to", &error))?;
-    eprintln!("checkpoint     {} ({} KiB, for drawing only)", out.display(), bytes.len().div_ceil(1024));
+    note!("checkpoint     {} ({} KiB, for drawing only)", out.display(), bytes.len().div_ceil(1024));
     Ok(Outcome::Done)
 }

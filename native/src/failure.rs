@@ -1,4 +1,5 @@
-//! Exit statuses (0 done, 2 bad input, 1 failure, 130 interrupted), and what to do after a failure in the terminal's words.
+//! Exit statuses (0 done, 2 bad input, 1 failure, 128 and its number for a signal), and what to do after a failure in the
+//! terminal's words.
 
 use std::any::Any;
 use std::fmt;
@@ -12,8 +13,22 @@ use whelp::run::RunError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// By Ctrl-C, after a checkpoint was saved or unfinished pictures were removed.
-    Interrupted,
+    /// By this signal, after a checkpoint was saved or unfinished pictures were removed.
+    Signalled(i32),
+    /// Nobody reads what is printed any more.
+    ReaderLeft,
+}
+
+impl Outcome {
+    /// As a shell tells the end of a program: 130 after Ctrl-C, 143 after `kill`, 141 when a pipe has no reader.
+    pub fn status(self) -> u8 {
+        const SIGPIPE: u8 = 13;
+        match self {
+            Self::Done => 0,
+            Self::Signalled(signal) => 128 + u8::try_from(signal).unwrap_or_default(),
+            Self::ReaderLeft => 128 + SIGPIPE,
+        }
+    }
 }
 
 /// A failure, with a sentence for the user.
@@ -23,6 +38,8 @@ pub enum Failure {
     Input(String),
     /// Something failed that should have worked.
     Fault(String),
+    /// A signal ended the program before everything was saved.
+    Unsaved { outcome: Outcome, message: String },
 }
 
 impl Failure {
@@ -46,7 +63,9 @@ impl Failure {
             DeviceError::NotBuilt { name } => {
                 format!(". Build it with `cargo build --release -p whelp-native --features {name}`")
             }
-            DeviceError::Unavailable { .. } => ". Use --device cpu, or install a driver".to_owned(),
+            DeviceError::Unavailable { .. } => {
+                ". `whelp devices` lists what there is; use --device cpu, or install a driver".to_owned()
+            }
             DeviceError::Wrong { .. } => ". Update its driver, or use --device cpu".to_owned(),
             DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. } | DeviceError::Failed { .. } => {
                 return Self::run(error.kind(), &error.to_string());
@@ -97,6 +116,7 @@ impl Failure {
         match self {
             Self::Input(_) => 2,
             Self::Fault(_) => 1,
+            Self::Unsaved { outcome, .. } => outcome.status(),
         }
     }
 }
@@ -104,7 +124,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) | Self::Fault(message) => f.write_str(message),
+            Self::Input(message) | Self::Fault(message) | Self::Unsaved { message, .. } => f.write_str(message),
         }
     }
 }
@@ -117,7 +137,10 @@ mod tests {
     fn a_device_comes_with_advice_and_a_status() {
         let (name, reason) = ("wgpu".to_owned(), "no adapter".to_owned());
         let unavailable = Failure::device(DeviceError::Unavailable { name, reason });
-        assert_eq!(unavailable.to_string(), "wgpu can't be used: no adapter. Use --device cpu, or install a driver");
+        assert_eq!(
+            unavailable.to_string(),
+            "wgpu can't be used: no adapter. `whelp devices` lists what there is; use --device cpu, or install a driver"
+        );
         assert_eq!(unavailable.status(), 2);
         let full = Failure::device(DeviceError::from_report("out of memory".to_owned()));
         assert!(full.to_string().contains("--batch") && full.status() == 1, "{full}");

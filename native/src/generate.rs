@@ -1,8 +1,5 @@
 //! `whelp generate`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::checkpoint::{Checkpoint, restore_sampler};
@@ -13,7 +10,9 @@ use whelp::sample::Draw;
 use crate::cli::GenerateArguments;
 use crate::failure::{Failure, Outcome};
 use crate::info::read_checkpoint;
+use crate::output::note;
 use crate::picture_files::PictureFiles;
+use crate::signals::Signals;
 
 /// Pictures drawn at once. The progress bar moves after each such group.
 const CHUNK: usize = 64;
@@ -26,18 +25,17 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let checkpoint = read_checkpoint(&arguments.checkpoint)?;
     let class = arguments.class.as_deref().map(|class| class_index(class, &checkpoint)).transpose()?;
     let mut files = PictureFiles::create(&arguments.out, count)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
+    let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     let sampler = restore_sampler(&checkpoint, &device.device).map_err(Failure::input)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    // The signal only sets a flag: a return from this function removes the unfinished files.
-    ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst)).map_err(Failure::fault)?;
+    // A return from this function removes the unfinished files.
+    let signals = Signals::listen(None)?;
+    signals.ask();
     let bar = ProgressBar::new(count as u64)
         .with_style(ProgressStyle::with_template("drawing {bar:30} {pos}/{len}").expect("a fixed template"));
     for first in (0..count).step_by(CHUNK) {
-        if interrupted.load(Ordering::SeqCst) {
+        if let Some(outcome) = signals.outcome() {
             bar.finish_and_clear();
-            return Ok(Outcome::Interrupted);
+            return Ok(outcome);
         }
         let chunk = CHUNK.min(count - first);
         let what = Draw { seed: arguments.seed, first, count: chunk, truncation_psi: arguments.truncation, class };
@@ -46,7 +44,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     }
     bar.finish_and_clear();
     files.finish()?;
-    eprintln!("{count} pictures in {}", arguments.out.display());
+    note!("{count} pictures in {}", arguments.out.display());
     Ok(Outcome::Done)
 }
 

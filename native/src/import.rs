@@ -6,6 +6,7 @@ use whelp::device::cpu;
 
 use crate::cli::ImportArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::note;
 use crate::pytorch;
 use crate::run_folder::write_whole;
 
@@ -19,16 +20,19 @@ pub fn import(arguments: &ImportArguments) -> Result<Outcome, Failure> {
             .map_err(|error| Failure::Input(format!("{}{both}: {error}", file.display())))?;
     write_whole(out, &checkpoint.to_bytes()).map_err(|error| Failure::file(out, "written to", &error))?;
     let config = &checkpoint.meta.config;
-    eprintln!(
+    note!(
         "generator      {} pixels, {} channels, latent {}, width {}",
-        config.data.resolution, checkpoint.meta.data.channels, config.model.latent, config.model.generator_width
+        config.data.resolution,
+        checkpoint.meta.data.channels,
+        config.model.latent,
+        config.model.generator_width
     );
     let origin = if has_fresh_discriminator {
         ", a new one: no file has a discriminator, so training starts with an untrained one"
     } else {
         ""
     };
-    eprintln!("discriminator  width {}{origin}", config.model.discriminator_width);
-    eprintln!("checkpoint     {}", out.display());
+    note!("discriminator  width {}{origin}", config.model.discriminator_width);
+    note!("checkpoint     {}", out.display());
     Ok(Outcome::Done)
 }

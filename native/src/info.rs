@@ -10,16 +10,20 @@ use whelp::series::{LOSS_D, LOSS_G};
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 use crate::pytorch;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Newest, RunFolder};
 
-/// Reads a checkpoint file, or the latest checkpoint of a run's folder.
+/// Reads a checkpoint file, or the newest checkpoint of a run's folder that is whole.
 pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
-    let file = RunFolder::checkpoint_of(path);
-    let bytes = std::fs::read(&file).map_err(|error| Failure::file(&file, "read", &error))?;
+    if path.is_dir() {
+        return newest_checkpoint(path).map(|newest| newest.checkpoint);
+    }
+    let file = path;
+    let bytes = std::fs::read(file).map_err(|error| Failure::file(file, "read", &error))?;
     Checkpoint::from_bytes(&bytes).map_err(|error| {
         let advice = match error {
-            CheckpointError::Foreign { .. } if pytorch::is_likely(&file, &bytes) => {
+            CheckpointError::Foreign { .. } if pytorch::is_likely(file, &bytes) => {
                 ". To use networks saved by PyTorch, convert them with `whelp import`"
             }
             _ => "",
@@ -28,31 +32,44 @@ pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     })
 }
 
+/// The newest checkpoint of a run's folder that is whole.
+pub fn newest_checkpoint(root: &Path) -> Result<Newest, Failure> {
+    RunFolder::newest(root)?.ok_or_else(|| {
+        Failure::Input(format!(
+            "{0} holds no checkpoint yet. If it is the folder of a run, `whelp train --out {0}` with the run's other options \
+             starts it again",
+            root.display()
+        ))
+    })
+}
+
 pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
     let checkpoint = read_checkpoint(&arguments.file)?;
     let meta = &checkpoint.meta;
     if arguments.json {
-        println!("{}", serde_json::to_string(meta).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(meta).map_err(Failure::fault)?);
         return Ok(Outcome::Done);
     }
     let refused = |error: ConfigError| Failure::Input(format!("{}: {error}", arguments.file.display()));
     let config = meta.config.clone().validate().map_err(refused)?;
     let [generator, discriminator] = network_layers(&config, meta.data.kind()).map(|layers| count_parameters(&layers));
     let note = if checkpoint.is_for_drawing() { ", not in this file" } else { "" };
-    println!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
-    println!("generator      {generator} parameters, width {}", config.model.generator_width);
-    println!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);
-    println!(
+    say!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
+    say!("generator      {generator} parameters, width {}", config.model.generator_width);
+    say!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);
+    say!(
         "trained        {} steps, {} images, {:.2} epochs",
-        meta.progress.step, meta.progress.nimg, meta.progress.epoch
+        meta.progress.step,
+        meta.progress.nimg,
+        meta.progress.epoch
     );
-    println!("length         {}", config.train.length);
-    println!("time           {:.0} s", meta.progress.elapsed_secs);
-    println!("pictures       {} ({})", meta.data.name, meta.data.count);
-    println!("batch          {}", config.train.batch);
+    say!("length         {}", config.train.length);
+    say!("time           {:.0} s", meta.progress.elapsed_secs);
+    say!("pictures       {} ({})", meta.data.name, meta.data.count);
+    say!("batch          {}", config.train.batch);
     if let (Some(d), Some(g)) = (meta.history.last(LOSS_D), meta.history.last(LOSS_G)) {
-        println!("last losses    discriminator {d:.3}, generator {g:.3}");
+        say!("last losses    discriminator {d:.3}, generator {g:.3}");
     }
-    println!("format         {}", meta.format);
+    say!("format         {}", meta.format);
     Ok(Outcome::Done)
 }

@@ -1,17 +1,27 @@
 //! The terminal program: arguments in, a run folder and an exit status out.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod append;
 mod assets;
+mod branches;
 mod cache;
 mod cli;
+mod control;
 mod data;
+mod devices;
+mod dry_run;
 mod evaluate;
 mod export;
 mod failure;
 mod folder;
+mod follow;
 mod generate;
 mod import;
 mod info;
+mod lock;
+mod manual;
 mod memory;
+mod output;
 mod picture_files;
 mod png;
 mod profile;
@@ -20,6 +30,7 @@ mod pytorch;
 mod recipes;
 mod run_folder;
 mod serve;
+mod signals;
 mod storage;
 mod tensorboard;
 mod train;
@@ -29,10 +40,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, DataSubcommand, Subcommand};
-use failure::{Failure, Outcome};
+use failure::Failure;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     memory::keep();
@@ -43,6 +54,7 @@ fn main() -> ExitCode {
     }
     let result = std::panic::catch_unwind(move || match cli.command {
         Subcommand::Train(arguments) => train::train(&arguments),
+        Subcommand::Ctl(arguments) => control::control(&arguments),
         Subcommand::Generate(arguments) => generate::generate(&arguments),
         Subcommand::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Subcommand::Import(arguments) => import::import(&arguments),
@@ -51,14 +63,16 @@ fn main() -> ExitCode {
         Subcommand::Recipes => recipes::recipes(),
         Subcommand::Profile(arguments) => profile::profile(&arguments),
         Subcommand::Serve(arguments) => serve::serve(&arguments),
+        Subcommand::Devices(arguments) => devices::devices(&arguments),
+        Subcommand::Completions(arguments) => manual::completions(&arguments),
+        Subcommand::Man(arguments) => manual::man(&arguments),
         Subcommand::Data(DataSubcommand::Check(arguments)) => data::check(&arguments),
         Subcommand::Data(DataSubcommand::Cache(arguments)) => cache::command(&arguments),
     });
     match result.unwrap_or_else(|panic| Err(Failure::from_panic(&*panic))) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(outcome) => ExitCode::from(outcome.status()),
         Err(failure) => {
-            eprintln!("whelp: {failure}");
+            output::note!("whelp: {failure}");
             ExitCode::from(failure.status())
         }
     }

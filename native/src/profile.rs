@@ -13,6 +13,7 @@ use whelp::run::{self, ConvolutionSpeed, Profile};
 use crate::assets::backbone;
 use crate::cli::ProfileArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 use crate::train::assign;
 
 /// The kind of pictures that the steps are made with.
@@ -34,7 +35,7 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     }
     assign(&mut config, &arguments.set)?;
     let config = config.validate().map_err(Failure::input)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
+    let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     let kernels = if arguments.burn_convolutions { Convolutions::BURN } else { Convolutions::WHELP };
     if arguments.convolutions {
         return convolutions(&config, &device, kernels, arguments.json);
@@ -50,27 +51,27 @@ pub fn profile(arguments: &ProfileArguments) -> Result<Outcome, Failure> {
     let profile = block_on(profile).map_err(Failure::start)?;
     let report = Report { profile, peak_memory_bytes: peak_memory_bytes() };
     if arguments.json {
-        println!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&report).map_err(Failure::fault)?);
         return Ok(Outcome::Done);
     }
     let Report { profile, peak_memory_bytes } = report;
     let Profile { first_step_secs, step_secs, images_per_sec, launches } = &profile;
     let (width, batch) = (config.model.generator_width, config.train.batch);
-    println!("recipe      {} of width {width}, batch {batch}", config.recipe);
-    println!("device      {}", device.description);
-    println!("first step  {first_step_secs:.3} s");
-    println!("step        {step_secs:.4} s, {images_per_sec:.1} images per second (median of {})", arguments.steps);
+    say!("recipe      {} of width {width}, batch {batch}", config.recipe);
+    say!("device      {}", device.description);
+    say!("first step  {first_step_secs:.3} s");
+    say!("step        {step_secs:.4} s, {images_per_sec:.1} images per second (median of {})", arguments.steps);
     if let Some(bytes) = peak_memory_bytes {
-        println!("memory      {} at most", HumanBytes(bytes));
+        say!("memory      {} at most", HumanBytes(bytes));
     }
     if launches.is_empty() {
         return Ok(Outcome::Done);
     }
-    println!("launches    {} per step", profile.total_launches());
+    say!("launches    {} per step", profile.total_launches());
     let mut launches: Vec<_> = launches.iter().collect();
     launches.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (kernel, count) in launches {
-        println!("{count:>10}  {kernel}");
+        say!("{count:>10}  {kernel}");
     }
     Ok(Outcome::Done)
 }
@@ -91,19 +92,25 @@ fn convolutions(
     let (width, batch) = (config.model.discriminator_width, config.train.batch);
     let speeds = run::profile_convolutions(width, batch, &device.device, kernels).map_err(Failure::device)?;
     if json {
-        println!("{}", serde_json::to_string(&speeds).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&speeds).map_err(Failure::fault)?);
         return Ok(Outcome::Done);
     }
-    println!("GFLOP/s on {}", device.description);
-    println!(
+    say!("GFLOP/s on {}", device.description);
+    say!(
         "{:>18}  {:>16}  {:>6}  {:>9}  {:>8}  {:>14}  {:>15}",
-        "input", "weight", "stride", "FLOP/byte", "forward", "input gradient", "weight gradient"
+        "input",
+        "weight",
+        "stride",
+        "FLOP/byte",
+        "forward",
+        "input gradient",
+        "weight gradient"
     );
     let shape = |shape: [usize; 4]| shape.map(|length| length.to_string()).join("x");
     for speed in speeds {
         let ConvolutionSpeed { stride, flop_per_byte, forward, input_gradient, weight_gradient, .. } = speed;
         let (input, weight) = (shape(speed.input), shape(speed.weight));
-        println!(
+        say!(
             "{input:>18}  {weight:>16}  {stride:>6}  {flop_per_byte:>9.1}  {forward:>8.1}  {input_gradient:>14.1}  \
              {weight_gradient:>15.1}"
         );

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::config::DataConfig;
 use whelp::data::{DataSummary, held_out};
@@ -109,13 +110,13 @@ impl RunDisplay {
         if self.is_terminal {
             self.bar.println(text);
         } else {
-            eprintln!("{text}");
+            note!("{text}");
         }
     }
 }
 
 /// A data set in one line.
-fn pictures(data: &DataSummary) -> String {
+pub fn pictures(data: &DataSummary) -> String {
     let grey = if data.channels == 1 { ", grey" } else { "" };
     let classes = match data.classes.len() {
         0 => String::new(),
@@ -143,7 +144,7 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Seconds as `4s`, `2m 05s` or `1h 02m`.
-fn time(secs: f64) -> String {
+pub fn time(secs: f64) -> String {
     let secs = secs.round() as u64;
     match secs {
         0..60 => format!("{secs}s"),

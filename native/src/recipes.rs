@@ -7,6 +7,7 @@ use whelp::recipes::{ALL, Recipe};
 use whelp::train::step_bytes;
 
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 
 /// The pictures that the numbers are for: colour, without classes.
 const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
@@ -20,11 +21,11 @@ pub fn recipes() -> Result<Outcome, Failure> {
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
     let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);
-    println!("{}  what it is", line(&HEADINGS.map(str::to_owned), &widths));
+    say!("{}  what it is", line(&HEADINGS.map(str::to_owned), &widths));
     for (row, recipe) in rows.iter().zip(&ALL) {
-        println!("{}  {}: {}", line(row, &widths), recipe.summary, recipe.advice);
+        say!("{}  {}: {}", line(row, &widths), recipe.summary, recipe.advice);
     }
-    println!(
+    say!(
         "\npixels: recipes that are not made for one size follow your pictures; their numbers here are for the built-in dogs. \
          generator, discriminator: parameters. memory: about what a step needs with colour pictures, without the pictures \
          themselves and the program."

@@ -1,64 +1,191 @@
 //! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
-//! and the samples saved under `output.epoch_file`.
+//! the samples saved under `output.epoch_file`, `branches/` with what the run went back from, and `control/` for `whelp ctl`.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use whelp::checkpoint::{Checkpoint, CheckpointError};
 use whelp::config::RunConfig;
 use whelp::protocol::Event;
 
+use crate::append::AppendFile;
+use crate::branches::{numbered, set_aside};
 use crate::failure::Failure;
+use crate::follow::is_full;
+use crate::lock::RunLock;
+use crate::output::note;
 use crate::png;
-use crate::storage::replace_file;
+use crate::storage::{link_as, remove_unfinished, replace_file, replace_verified};
 use crate::tensorboard::TensorBoard;
 
 /// How many of the `step_*` checkpoints are kept; older ones are deleted. `latest` is always the newest.
 const CHECKPOINTS_KEPT: usize = 3;
 
+const CHECKPOINT: &str = ".safetensors";
+
 /// The folder of one run, open for writing.
 #[derive(Debug)]
 pub struct RunFolder {
     root: PathBuf,
-    events: File,
+    _lock: RunLock,
+    /// What the run began with, if that is a checkpoint of this folder: it is not deleted.
+    origin: Option<PathBuf>,
+    /// Once the run has started.
+    open: Option<OpenFiles>,
+    /// What of the present event is written already.
+    written: Written,
+}
+
+/// Files that grow with the run.
+#[derive(Debug)]
+struct OpenFiles {
+    events: AppendFile,
+    /// Steps up to this one are told there already.
+    known_through: u64,
     tensorboard: TensorBoard,
-    /// `output.epoch_file`, once the run has started.
+    /// `output.epoch_file`
     epoch_file: String,
 }
 
+/// The parts of an event's record, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Written {
+    Nothing,
+    Files,
+    TensorBoard,
+}
+
+/// A file of the run that could not be written. Whatever was written before is whole.
+#[derive(Debug)]
+pub struct WriteError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl WriteError {
+    /// Whether there is no space, or no more is allowed.
+    pub fn is_full(&self) -> bool {
+        is_full(&self.error)
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be written to: {}", self.path.display(), self.error)
+    }
+}
+
+/// A checkpoint of a run's folder.
+#[derive(Debug)]
+pub struct Newest {
+    pub checkpoint: Checkpoint,
+    pub file: PathBuf,
+}
+
 impl RunFolder {
-    /// Creates the folder, or opens an existing one to append to it.
-    pub fn open(root: &Path) -> Result<Self, Failure> {
+    /// Creates the folder, or opens an existing one to go on in it. `lock` is that of an existing one; `origin` the checkpoint
+    /// that the run begins with.
+    ///
+    /// # Errors
+    /// If it can't be written to, or if another process has begun a run there.
+    pub fn open(root: &Path, lock: Option<RunLock>, origin: Option<PathBuf>) -> Result<Self, Failure> {
         let failed = |path: &Path, error: io::Error| Failure::file(path, "written to", &error);
+        fs::create_dir_all(root).map_err(|error| failed(root, error))?;
+        let lock = match lock {
+            Some(lock) => lock,
+            None => {
+                let lock = RunLock::take(root)?;
+                if Self::is_used(root) {
+                    return Err(Failure::Input(format!(
+                        "another process has begun a run in {} meanwhile; give the command again to go on with that run",
+                        root.display()
+                    )));
+                }
+                lock
+            }
+        };
         for part in ["samples", "checkpoints"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(|error| failed(&path, error))?;
+            remove_unfinished(&path);
         }
-        let path = root.join("events.jsonl");
-        let events = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, error))?;
-        let path = root.join("tensorboard");
-        let tensorboard = TensorBoard::create(&path).map_err(|error| failed(&path, error))?;
-        Ok(Self { root: root.to_owned(), events, tensorboard, epoch_file: String::new() })
+        remove_unfinished(root);
+        Ok(Self { root: root.to_owned(), _lock: lock, origin, open: None, written: Written::Nothing })
     }
 
     /// Whether `root` contains a run already, which a new one would mix with.
     pub fn is_used(root: &Path) -> bool {
-        root.join("events.jsonl").exists() || root.join("checkpoints/latest.safetensors").exists()
+        root.join("events.jsonl").exists() || root.join("run.json").exists() || !Self::checkpoints(root).is_empty()
     }
 
-    /// A new folder `runs/NNN-recipe-Npx` with the next free number.
-    pub fn next_free(config: &RunConfig) -> PathBuf {
+    /// Creates a new folder `runs/NNN-recipe-Npx` with the next free number.
+    ///
+    /// # Errors
+    /// If it can't be created.
+    pub fn create_next(config: &RunConfig) -> Result<PathBuf, Failure> {
         let runs = Path::new("runs");
-        let used = fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {
-            entry.file_name().to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok())
-        });
-        let number = used.max().map_or(1, |last| last + 1);
-        runs.join(format!("{number:03}-{}-{}px", config.recipe, config.data.resolution))
+        let failed = |path: &Path, error: io::Error| Failure::file(path, "created", &error);
+        fs::create_dir_all(runs).map_err(|error| failed(runs, error))?;
+        loop {
+            let used = fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {
+                entry.file_name().to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok())
+            });
+            let number = used.max().map_or(1, |last| last + 1);
+            let root = runs.join(format!("{number:03}-{}-{}px", config.recipe, config.data.resolution));
+            match fs::create_dir(&root) {
+                Ok(()) => return Ok(root),
+                // Of a run that begins at the same moment.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(&root, error)),
+            }
+        }
     }
 
-    /// The checkpoint that `path` stands for: the file itself, or the latest checkpoint of a run's folder.
-    pub fn checkpoint_of(path: &Path) -> PathBuf {
-        if path.is_dir() { path.join("checkpoints/latest.safetensors") } else { path.to_owned() }
+    /// The checkpoints that a run can go on from, the newest first.
+    fn checkpoints(root: &Path) -> Vec<PathBuf> {
+        let folder = root.join("checkpoints");
+        let names = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut steps: Vec<(u64, PathBuf)> =
+            names.filter_map(|path| Some((numbered(&path, CHECKPOINT)?, path))).collect();
+        steps.sort();
+        let mut files: Vec<PathBuf> = steps.into_iter().rev().map(|(_, path)| path).collect();
+        // Where it is a file of its own.
+        files.extend(Some(folder.join("latest.safetensors")).filter(|latest| latest.exists()));
+        files
+    }
+
+    /// The newest checkpoint that is whole. Newer ones that are damaged are named on stderr. None if there never was one.
+    ///
+    /// # Errors
+    /// If none of them is whole, or if a newer Whelp wrote one.
+    pub fn newest(root: &Path) -> Result<Option<Newest>, Failure> {
+        let mut damaged = None;
+        for file in Self::checkpoints(root) {
+            let reason = match fs::read(&file).map(|bytes| Checkpoint::from_bytes(&bytes)) {
+                Ok(Ok(checkpoint)) => {
+                    if damaged.is_some() {
+                        note!("note        taking {} instead, the newest that is whole", file.display());
+                    }
+                    return Ok(Some(Newest { checkpoint, file }));
+                }
+                Ok(Err(error @ CheckpointError::Newer { .. })) => {
+                    return Err(Failure::Input(format!("{}: {error}", file.display())));
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let reason = format!("{}: {reason}", file.display());
+            note!("note        {reason}");
+            damaged.get_or_insert(reason);
+        }
+        damaged.map_or(Ok(None), |newest| {
+            Err(Failure::Input(format!(
+                "none of the checkpoints in {} can be used. The newest is {newest}. Start a new run with another --out",
+                root.join("checkpoints").display()
+            )))
+        })
     }
 
     /// The run's folder that contains a checkpoint, if one does.
@@ -72,29 +199,73 @@ impl RunFolder {
         &self.root
     }
 
-    /// Writes an event and the pictures or checkpoint that it carries, and returns it with their paths filled in.
-    pub fn record(&mut self, mut event: Event) -> Result<Event, Failure> {
-        let mut samples_png = None;
-        let written = match &mut event {
-            Event::Started { config, .. } => {
-                self.epoch_file.clone_from(&config.output.epoch_file);
-                let json = serde_json::to_string_pretty(config).map_err(Failure::fault)?;
-                write_whole(&self.root.join("run.json"), json.as_bytes())
+    /// Writes an event and the pictures or checkpoint that it carries, and fills in their paths.
+    ///
+    /// # Errors
+    /// If a file can't be written. Then the same call goes on where this one failed.
+    pub fn record(&mut self, event: &mut Event) -> Result<(), WriteError> {
+        let samples_png = match event {
+            Event::Samples { grid, .. } => Some(self.named("samples", png::encode(grid))?),
+            _ => None,
+        };
+        if self.written < Written::Files {
+            self.write_files(event, samples_png.as_deref())?;
+            self.written = Written::Files;
+        }
+        let root = self.root.clone();
+        let named = |name: &str, error: io::Error| WriteError { path: root.join(name), error };
+        let files = self.open.as_mut().expect("the first event of a run says that it has started");
+        if self.written < Written::TensorBoard {
+            let written = files.tensorboard.record(event, samples_png.as_deref());
+            written.map_err(|error| named("tensorboard", error))?;
+            self.written = Written::TensorBoard;
+        }
+        if let Some(mut line) = files.line(event) {
+            line.push('\n');
+            files.events.append(line.as_bytes()).map_err(|error| named("events.jsonl", error))?;
+        }
+        self.written = Written::Nothing;
+        Ok(())
+    }
+
+    fn write_files(&mut self, event: &mut Event, samples_png: Option<&[u8]>) -> Result<(), WriteError> {
+        match event {
+            Event::Started { config, progress, .. } => {
+                // A run that begins anew in this folder has nothing to do with what a killed one left.
+                let goes_on = self.origin.is_some() || self.open.is_some() || progress.step > 0;
+                let known_through = set_aside(&self.root, goes_on.then_some(progress.step));
+                let known_through = self.named("events.jsonl", known_through)?;
+                let newest = self.root.join(format!("checkpoints/step_{:08}{CHECKPOINT}", progress.step));
+                if newest.exists() {
+                    let latest = "checkpoints/latest.safetensors";
+                    self.named(latest, link_as(&newest, &self.root.join(latest)))?;
+                }
+                let json = serde_json::to_string_pretty(config).expect("plain structs always serialise");
+                self.named("run.json", write_whole(&self.root.join("run.json"), json.as_bytes()))?;
+                let events = self.named("events.jsonl", AppendFile::open(&self.root.join("events.jsonl")))?;
+                let tensorboard = self.named("tensorboard", TensorBoard::create(&self.root.join("tensorboard")))?;
+                let epoch_file = config.output.epoch_file.clone();
+                self.open = Some(OpenFiles { events, known_through, tensorboard, epoch_file });
+                Ok(())
             }
-            Event::Samples { step, grid, epoch, path, .. } => {
-                let mut files = vec![self.root.join(format!("samples/step_{step:08}.png"))];
-                files.extend(epoch.map(|n| self.root.join(self.epoch_file.replace("{n}", &n.to_string()))));
-                *path = files.last().map(|file| file.display().to_string());
-                png::encode(grid).and_then(|bytes| {
-                    files.iter().try_for_each(|file| write_with_folder(file, &bytes))?;
-                    samples_png = Some(bytes);
-                    Ok(())
-                })
+            Event::Samples { step, epoch, path, .. } => {
+                let mut names = vec![format!("samples/step_{step:08}.png")];
+                let epoch_file = self.open.as_ref().map_or("", |files| &files.epoch_file);
+                names.extend(epoch.map(|n| epoch_file.replace("{n}", &n.to_string())));
+                for name in &names {
+                    let file = self.root.join(name);
+                    self.named(name, write_with_folder(&file, samples_png.unwrap_or_default()))?;
+                    *path = Some(file.display().to_string());
+                }
+                Ok(())
             }
             Event::Checkpoint { step, bytes, path, .. } => {
-                let file = self.root.join(format!("checkpoints/step_{step:08}.safetensors"));
+                let name = format!("checkpoints/step_{step:08}{CHECKPOINT}");
+                let file = self.root.join(&name);
+                self.named(&name, replace_verified(&file, bytes))?;
+                self.named("checkpoints", self.keep_latest(&file))?;
                 *path = Some(file.display().to_string());
-                write_whole(&file, bytes).and_then(|()| self.keep_latest(&file))
+                Ok(())
             }
             Event::Tick { .. }
             | Event::Values { .. }
@@ -103,38 +274,39 @@ impl RunFolder {
             | Event::Resumed { .. }
             | Event::Failed { .. }
             | Event::Finished { .. } => Ok(()),
-        };
-        let written = written.and_then(|()| self.tensorboard.record(&event, samples_png.as_deref()));
-        written.map_err(|error| Failure::file(&self.root, "written to", &error))?;
-        let mut line = serde_json::to_string(&event).map_err(Failure::fault)?;
-        line.push('\n');
-        self.events
-            .write_all(line.as_bytes())
-            .map_err(|error| Failure::file(&self.root.join("events.jsonl"), "written to", &error))?;
-        Ok(event)
+        }
+    }
+
+    fn named<T>(&self, name: &str, result: io::Result<T>) -> Result<T, WriteError> {
+        result.map_err(|error| WriteError { path: self.root.join(name), error })
     }
 
     /// Points `latest` at `file` and deletes the oldest step checkpoints.
     fn keep_latest(&self, file: &Path) -> io::Result<()> {
-        let folder = self.root.join("checkpoints");
-        let latest = folder.join("latest.safetensors");
-        let link = folder.join("latest.tmp");
-        let _ = fs::remove_file(&link);
-        // A hard link, or a copy where the file system has none.
-        fs::hard_link(file, &link).or_else(|_| fs::copy(file, &link).map(drop))?;
-        fs::rename(&link, &latest)?;
-        let names = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
-        let is_step = |path: &PathBuf| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| name.starts_with("step_") && name.ends_with(".safetensors"))
-        };
-        let mut steps: Vec<PathBuf> = names.filter(is_step).collect();
-        steps.sort();
-        for old in steps.iter().rev().skip(CHECKPOINTS_KEPT) {
+        link_as(file, &self.root.join("checkpoints/latest.safetensors"))?;
+        let steps = Self::checkpoints(&self.root).into_iter().filter(|path| numbered(path, CHECKPOINT).is_some());
+        for old in steps.skip(CHECKPOINTS_KEPT).filter(|path| self.origin.as_ref() != Some(path)) {
             fs::remove_file(old)?;
         }
         Ok(())
+    }
+}
+
+impl OpenFiles {
+    /// The line of an event; none if it tells nothing new.
+    fn line(&self, event: &Event) -> Option<String> {
+        let json = |event: &Event| serde_json::to_string(event).expect("events always serialise");
+        match event {
+            // The history that a run goes on from is in this file already.
+            Event::Tick { series, progress }
+                if series.steps().first().is_some_and(|step| *step <= self.known_through) =>
+            {
+                let mut new = series.clone();
+                new.keep_after(self.known_through);
+                (!new.is_empty()).then(|| json(&Event::Tick { progress: progress.clone(), series: new }))
+            }
+            _ => Some(json(event)),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use whelp_server::{Page, Server};
 
 use crate::cli::ServeArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 
 /// The page that is compiled into the program. The build script lists its files.
 #[cfg(feature = "page")]
@@ -21,7 +22,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
     })?;
     let server = Server::bind(page, arguments.port).map_err(Failure::input)?;
     let address = server.address().map_err(Failure::fault)?;
-    println!("Whelp is at http://{address}/ (Ctrl-C ends it)");
+    say!("Whelp is at http://{address}/ (Ctrl-C ends it)");
     match server.run() {
         Ok(never) => match never {},
         Err(error) => Err(Failure::fault(format!("the server ended: {error}"))),

@@ -91,16 +91,90 @@ impl Storage for FolderStorage {
 /// # Errors
 /// Those of `write` and of the system; a file of that name stays as it was.
 pub fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // With the process's number in its name, so that two processes can write the same file: the last one wins.
+    replace(path, write, |_| Ok(()))
+}
+
+/// The same with `bytes`, which are read back and compared before the file gets its name.
+///
+/// # Errors
+/// Those of the system, and [`io::ErrorKind::InvalidData`] if other bytes come back.
+pub fn replace_verified(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |file| file.write_all(bytes), |written| compare(written, bytes))
+}
+
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if the file has other bytes.
+fn compare(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    const PIECE: usize = 1 << 20;
+    let mut file = File::open(path)?;
+    let mut piece = vec![0; PIECE];
+    let mut rest = bytes;
+    loop {
+        let length = file.read(&mut piece)?;
+        let is_same = rest.get(..length) == Some(&piece[..length]);
+        if !is_same || length == 0 && !rest.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the disk gives back other bytes than were written",
+            ));
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        rest = &rest[length..];
+    }
+}
+
+/// Removes what a killed process has left of a file in `folder` that it was writing. No other process may be writing there.
+pub fn remove_unfinished(folder: &Path) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == UNFINISHED) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Gives a file another name as well, in place of what had it.
+///
+/// # Errors
+/// Those of the system; what had the name keeps it then.
+pub fn link_as(file: &Path, name: &Path) -> io::Result<()> {
+    let unfinished = unfinished(name);
+    let _ = fs::remove_file(&unfinished);
+    // A hard link, or a copy where the file system has none.
+    let linked = fs::hard_link(file, &unfinished)
+        .or_else(|_| fs::copy(file, &unfinished).map(drop))
+        .and_then(|()| fs::rename(&unfinished, name));
+    // Also where both are the same file already: then nothing was renamed.
+    let _ = fs::remove_file(&unfinished);
+    linked
+}
+
+/// The temporary name of a file, with the process's number in it, so that two processes can write the same file: the last one
+/// wins.
+fn unfinished(path: &Path) -> PathBuf {
     let mut unfinished = path.to_owned().into_os_string();
     unfinished.push(format!(".{}.{UNFINISHED}", std::process::id()));
+    unfinished.into()
+}
+
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    check: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let unfinished = unfinished(path);
     let written = File::create(&unfinished).and_then(|mut file| {
         write(&mut file)?;
         file.sync_all()?;
+        drop(file);
+        check(&unfinished)?;
         fs::rename(&unfinished, path)
     });
-    if written.is_err() {
-        let _ = fs::remove_file(unfinished);
+    match &written {
+        // So that the name, too, outlasts a power cut; not every system can.
+        Ok(()) => drop(path.parent().and_then(|folder| File::open(folder).ok()).map(|folder| folder.sync_all())),
+        Err(_) => drop(fs::remove_file(unfinished)),
     }
     written
 }
@@ -167,6 +241,36 @@ mod tests {
         };
         assert!(block_on(storage.put("a", half)).is_err());
         assert_eq!((get(&storage, "a").unwrap(), on_disk(place.path())), (b"old".to_vec(), 1));
+    }
+
+    #[test]
+    fn what_a_disk_gives_back_is_compared() {
+        let place = TempDir::new().unwrap();
+        let path = place.path().join("a");
+        for bytes in [&b""[..], b"some", &[7; (1 << 20) + 1]] {
+            replace_verified(&path, bytes).unwrap();
+            compare(&path, bytes).unwrap();
+            assert!(compare(&path, &[bytes, b"x"].concat()).is_err());
+            if let [rest @ .., last] = bytes {
+                assert!(compare(&path, rest).is_err());
+                assert!(compare(&path, &[rest, &[last ^ 1]].concat()).is_err());
+            }
+        }
+        assert_eq!(on_disk(place.path()), 1);
+    }
+
+    #[test]
+    fn a_second_name_replaces_another_file_and_may_be_given_twice() {
+        let place = TempDir::new().unwrap();
+        let [a, b, name] = ["a", "b", "name"].map(|file| place.path().join(file));
+        fs::write(&a, b"a").unwrap();
+        fs::write(&b, b"b").unwrap();
+        for file in [&a, &b, &b] {
+            link_as(file, &name).unwrap();
+            assert_eq!((fs::read(&name).unwrap(), on_disk(place.path())), (fs::read(file).unwrap(), 3));
+        }
+        assert!(link_as(&place.path().join("c"), &name).is_err());
+        assert_eq!((fs::read(&name).unwrap(), on_disk(place.path())), (b"b".to_vec(), 3));
     }
 
     #[test]

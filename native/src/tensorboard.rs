@@ -5,13 +5,16 @@
 //! (tensorflow/core/framework/summary.proto). The few fields used here are encoded by hand: the crates that know the
 //! whole format bring a protobuf compiler or an older copy of `image` along, or have not been kept up.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use whelp::data::Grid;
 use whelp::protocol::Event;
+
+use crate::append::AppendFile;
+use crate::lock::host;
 
 /// Says how a reader is to treat restarts; what TensorFlow and PyTorch write too.
 const FILE_VERSION: &str = "brain.Event:2";
@@ -22,7 +25,7 @@ const SESSION_START: u64 = 1;
 /// One event file, open for writing.
 #[derive(Debug)]
 pub struct TensorBoard {
-    file: File,
+    file: AppendFile,
     /// The folder has files of an earlier session.
     is_continued: bool,
     /// Steps up to this one are in those.
@@ -33,13 +36,11 @@ impl TensorBoard {
     /// Begins `folder/events.out.tfevents.<unix seconds>.<host>`. TensorBoard puts the files of a folder together.
     pub fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let is_event_file = |name: &str| name.starts_with("events.out.tfevents.");
-        let is_continued =
-            fs::read_dir(folder)?.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_event_file));
+        let is_continued = fs::read_dir(folder)?.flatten().any(|entry| is_event_file(&entry.path()));
         let host = host();
         let mut secs = since_epoch().as_secs();
         let file = loop {
-            match File::create_new(folder.join(format!("events.out.tfevents.{secs:010}.{host}"))) {
+            match AppendFile::create_new(&folder.join(format!("events.out.tfevents.{secs:010}.{host}"))) {
                 // Of a session that began in the same second; TensorBoard reads the files in the order of their names.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => secs += 1,
                 result => break result?,
@@ -86,7 +87,7 @@ impl TensorBoard {
 
     fn write(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
         let records: Vec<u8> = payloads.iter().flat_map(|payload| frame(payload)).collect();
-        self.file.write_all(&records)
+        self.file.append(&records)
     }
 }
 
@@ -99,13 +100,67 @@ fn now_secs() -> f64 {
     since_epoch().as_secs_f64()
 }
 
-/// This machine's name, for the file's; a reader does not look at it.
-fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok()).or_else(|| std::env::var("HOSTNAME").ok());
-    let name: String =
-        name.unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+/// Whether a file is TensorBoard's, by its name.
+pub fn is_event_file(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("events.out.tfevents."))
+}
+
+/// A record of an event file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Of its event; 0 if it has none.
+    pub step: u64,
+    /// Bytes of the whole record.
+    pub length: u64,
+}
+
+/// Reads the next record. None at the end, and where a kill has left a part of one.
+///
+/// # Errors
+/// Those of the system.
+pub fn next_record(file: &mut impl Read) -> io::Result<Option<Record>> {
+    let mut head = [0; 12];
+    if !fill(file, &mut head)? {
+        return Ok(None);
+    }
+    let (length, crc) = head.split_at(8);
+    if crc != masked_crc(length).to_le_bytes() {
+        return Ok(None);
+    }
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+    let mut payload = Vec::new();
+    file.take(length).read_to_end(&mut payload)?;
+    let mut crc = [0; 4];
+    let is_whole = payload.len() as u64 == length && fill(file, &mut crc)? && crc == masked_crc(&payload).to_le_bytes();
+    Ok(is_whole.then(|| Record { step: step_of(&payload), length: length + 16 }))
+}
+
+/// Whether there were enough bytes.
+fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// `Event.step`, which comes after the time and before everything else: here, and where protobuf's own encoders write it.
+fn step_of(event: &[u8]) -> u64 {
+    let time = 1 + size_of::<f64>();
+    match event.get(time) {
+        Some(&key) if u64::from(key) == 2 << 3 | WIRE_VARINT => {
+            let bytes = event[time + 1..].iter().take(10);
+            let (mut step, mut shift) = (0, 0);
+            for byte in bytes {
+                step |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
+                shift += 7;
+                if byte & 0x80 == 0 {
+                    break;
+                }
+            }
+            step
+        }
+        _ => 0,
+    }
 }
 
 /// A TFRecord: `u64 length, u32 crc(length), payload, u32 crc(payload)`, little-endian.
@@ -233,6 +288,18 @@ mod tests {
         // colorspace=3, encoded_image_string=b"PNG"))]))
         let picture = "25 00 00 00 00 00 00 00 ea bc 36 f3 09 00 00 20 40 fc 54 d9 41 10 02 2a 18 0a 16 0a 07 73 61 6d \
                        70 6c 65 73 22 0b 08 04 10 08 18 03 22 03 50 4e 47 70 26 c8 45";
+        // They are read back whole, and not where a part is missing.
+        let bytes = [frame(&written), frame(&session_start(WALL_TIME_SECS, 301))].concat();
+        let mut rest = &bytes[..];
+        let lengths = [0, 301].map(|step| {
+            let record = next_record(&mut rest).unwrap().unwrap();
+            assert_eq!(record.step, step);
+            record.length as usize
+        });
+        assert_eq!((lengths.iter().sum(), next_record(&mut rest).unwrap()), (bytes.len(), None));
+        for end in lengths[0]..bytes.len() {
+            assert_eq!(next_record(&mut &bytes[lengths[0]..end]).unwrap(), None, "{end}");
+        }
         let grid = Grid { tile: 4, columns: 2, count: 2, channels: 3, pixels: Vec::new() };
         assert_eq!(hex(&frame(&image(WALL_TIME_SECS, 2, "samples", &grid, b"PNG"))), picture);
     }

@@ -2,25 +2,30 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
-use whelp::data::{Dataset, PictureKind, Preparation, Speed};
+use whelp::data::{DataSummary, Dataset, PictureKind, Preparation, Speed};
 use whelp::device::{self, OpenDevice};
-use whelp::protocol::{Command, Event};
+use whelp::protocol::{Event, FinishReason, Progress};
 use whelp::recipes;
 use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
+use crate::control::Control;
 use crate::data::{expect_builtin, is_set, judge, read_data, read_sized};
+use crate::dry_run::Plan;
 use crate::failure::{Failure, Outcome};
-use crate::info::read_checkpoint;
-use crate::progress::RunDisplay;
-use crate::run_folder::RunFolder;
+use crate::follow::FrontEnd;
+use crate::info::{newest_checkpoint, read_checkpoint};
+use crate::lock::RunLock;
+use crate::memory::{check_fit, explain_exhaustion};
+use crate::output::{note, say};
+use crate::run_folder::{Newest, RunFolder};
+use crate::signals::Signals;
 
 /// The setting that follows the pictures.
 const RESOLUTION: &str = "data.resolution";
@@ -29,15 +34,22 @@ const RESOLUTION: &str = "data.resolution";
 const COLOUR: PictureKind = PictureKind { channels: 3, classes: 0 };
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
-    let begin = Begin::of(arguments)?;
+    explain_exhaustion()?;
+    let signals = Signals::listen(arguments.grace)?;
+    let place = Place::of(arguments)?;
+    let (begin, origin) = Begin::of(arguments, &place)?;
     let mut config = settings(arguments, &begin)?;
-    let folder = choose_folder(arguments)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
+    if let Begin::Repeat(checkpoint) = &begin
+        && config.train.length.is_reached(&checkpoint.meta.progress.counts())
+    {
+        return say_complete(arguments, checkpoint);
+    }
+    let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     if let Some(reason) = &device.reason {
-        eprintln!("training on the CPU: {reason}");
+        note!("training on the CPU: {reason}");
     }
     let mut measured = None;
-    let data = if is_sized_by_pictures(arguments, &config) {
+    let data = if is_sized_by_pictures(arguments, &begin, &config) {
         let sized = sized_by_pictures(arguments, &config, &device)?;
         (config, measured) = (sized.config, sized.calibration);
         sized.data
@@ -45,76 +57,157 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         load_data(arguments, &begin, Preparation::from(&config.data))?
     };
     report(&data);
-    judge(&data, &config, &device)?;
-    if is_sized_by_device(arguments, &config) {
+    if let (Begin::Repeat(checkpoint), Some(root)) = (&begin, &arguments.out) {
+        check_same_pictures(checkpoint, data.summary(), root)?;
+    }
+    if is_sized_by_device(arguments, &begin, &config) {
         config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
+    }
+    if device.is_cpu() {
+        check_fit(&config, data.summary().kind())?;
     }
     let backbone = backbone(&config)?;
     let backbone = backbone.as_ref();
-    let (root, data) = (folder.unwrap_or_else(|| RunFolder::next_free(&config)), Arc::new(data));
+    if arguments.dry_run {
+        let (progress, begins) = begin.in_words();
+        let (root, data, device) = (place.root.as_deref(), data.summary(), &device);
+        return Plan { config: &config, progress, begins, root, data, backbone, device }.print(arguments.json);
+    }
+    judge(&data, &config, &device)?;
+    let (settings, data) = (config.clone(), Arc::new(data));
     let (run, commands) = match &begin {
         Begin::New => Run::new(config, data, device, backbone),
-        Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device, backbone),
+        Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) => {
+            Run::resume(checkpoint, config, data, device, backbone)
+        }
         Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device, backbone),
     }
     .map_err(Failure::start)?;
-    let folder = RunFolder::open(&root)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    // The first Ctrl-C saves a checkpoint, the second one does not wait for it.
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
+    // It is as large as the networks with all that belongs to them.
+    drop(begin);
+    let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
+    let folder = RunFolder::open(&root, place.lock, origin)?;
+    let control = Arc::new(Control::new(&root, &settings));
+    signals.tell(commands.clone(), control.clone());
+    FrontEnd { folder, json: arguments.json, commands, control: &control, signals: &signals }.follow(run)
+}
+
+/// Where a run's files are to lie.
+struct Place {
+    /// `--out`, or the resumed run's own folder; none for a new folder in `runs/`.
+    root: Option<PathBuf>,
+    /// Whether there is a run already.
+    is_used: bool,
+    /// Its lock: nobody else changes its files while they are read. A dry run needs none.
+    lock: Option<RunLock>,
+}
+
+impl Place {
+    fn of(arguments: &TrainArguments) -> Result<Self, Failure> {
+        let resumed = arguments.resume.as_deref();
+        let own =
+            resumed.and_then(|path| if path.is_dir() { Some(path.to_owned()) } else { RunFolder::of_checkpoint(path) });
+        let root = arguments.out.clone().or_else(|| own.clone());
+        let Some(used) = root.as_ref().filter(|root| RunFolder::is_used(root)) else {
+            return Ok(Self { root, is_used: false, lock: None });
+        };
+        if resumed.is_some() && !own.is_some_and(|own| same_file(&own, used)) {
+            return Err(Failure::Input(format!(
+                "{0} already holds another run; go on with that one (--out {0} without --resume) or choose another --out",
+                used.display()
+            )));
         }
-        eprintln!("saving a checkpoint; press Ctrl-C again to leave without it");
-        let _ = commands.try_send(Command::Stop);
-    })
-    .map_err(Failure::fault)?;
-    follow(run, folder, arguments.json)?;
-    Ok(if interrupted.load(Ordering::SeqCst) { Outcome::Interrupted } else { Outcome::Done })
+        let lock = if arguments.dry_run { None } else { Some(RunLock::take(used)?) };
+        Ok(Self { root, is_used: true, lock })
+    }
 }
 
 /// What a run begins with.
 enum Begin {
     /// New networks.
     New,
-    /// The run that saved the checkpoint goes on.
+    /// The run that saved the checkpoint goes on, as `--resume` asks.
     Resume(Checkpoint),
+    /// The run in the folder goes on, because the command that began it was given again.
+    Repeat(Checkpoint),
     /// A new run with the checkpoint's networks.
     From(Checkpoint),
 }
 
 impl Begin {
-    fn of(arguments: &TrainArguments) -> Result<Self, Failure> {
-        match (&arguments.resume, &arguments.from) {
-            (Some(path), _) => read_checkpoint(path).map(Self::Resume),
-            (None, Some(from)) if from.as_os_str() == STARTER => {
-                let asked = with_options(arguments, recipes::DEFAULT.config())?;
-                starter(asked.data.resolution).map(Self::From)
+    /// With the checkpoint's file, if that lies in the run's own folder.
+    fn of(arguments: &TrainArguments, place: &Place) -> Result<(Self, Option<PathBuf>), Failure> {
+        if let Some(path) = &arguments.resume {
+            if path.is_dir() {
+                let Newest { checkpoint, file } = newest_checkpoint(path)?;
+                return Ok((Self::Resume(checkpoint), place.is_used.then_some(file)));
             }
-            (None, Some(path)) => read_checkpoint(path).map(Self::From),
-            (None, None) => Ok(Self::New),
+            let is_own = place.is_used && RunFolder::of_checkpoint(path).is_some();
+            return Ok((Self::Resume(read_checkpoint(path)?), is_own.then(|| path.clone())));
         }
+        if let (Some(root), true) = (&place.root, place.is_used)
+            && let Some(Newest { checkpoint, file }) = RunFolder::newest(root)?
+        {
+            return Ok((Self::Repeat(checkpoint), Some(file)));
+        }
+        let begin = match &arguments.from {
+            Some(from) if from.as_os_str() == STARTER => {
+                let asked = with_options(arguments, recipes::DEFAULT.config())?;
+                starter(asked.data.resolution).map(Self::From)?
+            }
+            Some(path) => read_checkpoint(path).map(Self::From)?,
+            None => Self::New,
+        };
+        Ok((begin, None))
+    }
+
+    /// How far the run is before its first step, and what it begins with.
+    fn in_words(&self) -> (Progress, &'static str) {
+        match self {
+            Self::New => (Progress::default(), "with new networks"),
+            Self::From(_) => (Progress::default(), "with the networks of another run"),
+            Self::Resume(checkpoint) | Self::Repeat(checkpoint) => {
+                (checkpoint.meta.progress.clone(), "from its newest checkpoint")
+            }
+        }
+    }
+
+    /// Whether the networks are new ones.
+    fn is_new(&self) -> bool {
+        matches!(self, Self::New)
     }
 }
 
-/// Polls the run to its end, writing and showing every event.
-fn follow(mut run: Run, mut folder: RunFolder, json: bool) -> Result<(), Failure> {
-    let mut display = (!json).then(RunDisplay::new);
-    if !json {
-        eprintln!("run         {}", folder.root().display());
+/// A run that was complete when its command was given again.
+fn say_complete(arguments: &TrainArguments, checkpoint: &Checkpoint) -> Result<Outcome, Failure> {
+    let progress = checkpoint.meta.progress.clone();
+    let step = progress.step;
+    note!(
+        "done        the run was complete already, after {step} steps. For more, give a greater length, such as --steps {}",
+        2 * step
+    );
+    if arguments.json {
+        let event = Event::Finished { reason: FinishReason::Completed, progress };
+        say!("{}", serde_json::to_string(&event).map_err(Failure::fault)?);
     }
-    while let Some(event) = block_on(run.next()) {
-        let event = folder.record(event)?;
-        match &mut display {
-            Some(display) => display.show(&event),
-            None => println!("{}", serde_json::to_string(&event).map_err(Failure::fault)?),
-        }
-        if let Event::Failed { kind, message } = event {
-            return Err(Failure::run(kind, &message));
-        }
+    Ok(Outcome::Done)
+}
+
+/// A command that is given again must not train the run of another one on its pictures.
+fn check_same_pictures(checkpoint: &Checkpoint, found: &DataSummary, root: &Path) -> Result<(), Failure> {
+    let origin = &checkpoint.meta.data;
+    if origin.is_unknown() || origin.fingerprint == found.fingerprint {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::Input(format!(
+        "{0} holds a run that was trained on other pictures ({1}, {2} of them) than these ({3}, {4}). To go on with these, say \
+         --resume {0} instead of --out {0}; for a new run, choose another --out",
+        root.display(),
+        origin.name,
+        origin.count,
+        found.name,
+        found.count
+    )))
 }
 
 /// The settings of the run: the options, on top of the checkpoint's settings or the recipe's.
@@ -125,6 +218,17 @@ fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Fa
         Begin::Resume(checkpoint) => {
             let base = &checkpoint.meta.config;
             base.resumed(&on(base)?).map_err(Failure::input)
+        }
+        Begin::Repeat(checkpoint) => {
+            let base = &checkpoint.meta.config;
+            let mut asked = on(base)?;
+            if arguments.recipe.is_some() {
+                asked.recipe = recipe(arguments)?.recipe;
+            }
+            base.resumed(&asked).map_err(|error| {
+                let root = arguments.out.as_deref().unwrap_or(Path::new("")).display();
+                Failure::Input(format!("{root} holds a run with other settings: {error} in another folder (--out)"))
+            })
         }
         Begin::From(checkpoint) => {
             let base = &checkpoint.meta.config;
@@ -142,16 +246,11 @@ fn recipe(arguments: &TrainArguments) -> Result<RunConfig, Failure> {
     }
 }
 
-/// Whether the networks are new ones.
-fn is_new(arguments: &TrainArguments) -> bool {
-    arguments.resume.is_none() && arguments.from.is_none()
-}
-
 /// Whether the pictures and the device decide about the resolution: unless the recipe is made for one, or an option sets it.
-fn is_sized_by_pictures(arguments: &TrainArguments, config: &RunConfig) -> bool {
+fn is_sized_by_pictures(arguments: &TrainArguments, begin: &Begin, config: &RunConfig) -> bool {
     let is_chosen = arguments.resolution.is_some() || is_set(&arguments.set, RESOLUTION);
     let is_fixed = recipes::find(&config.recipe).is_ok_and(recipes::Recipe::fixes_resolution);
-    is_new(arguments) && !is_chosen && !is_fixed
+    begin.is_new() && !is_chosen && !is_fixed
 }
 
 /// What [`sized_by_pictures`] finds.
@@ -184,7 +283,7 @@ fn sized_by_pictures(
     }
     let speed = calibration.as_ref().map_or(Speed::Slow, |measured| measured.calibration.speed);
     let (data, size) = read_sized(source, Preparation::from(&config.data), speed)?;
-    eprintln!("resolution  {} Change it with --resolution.", size.reason);
+    note!("resolution  {} Change it with --resolution.", size.reason);
     let config = at_resolution(arguments, recipe(arguments)?, size.resolution)?;
     let config = config.validate().map_err(Failure::input)?;
     Ok(SizedByPictures { config, data, calibration })
@@ -192,17 +291,17 @@ fn sized_by_pictures(
 
 /// Times steps of networks of several sizes.
 fn measure(config: &RunConfig, kind: PictureKind, device: &OpenDevice) -> Result<Measured, Failure> {
-    eprintln!("measuring   how large a network suits this device");
+    note!("measuring   how large a network suits this device");
     let backbone = backbone(config)?;
     let calibration = block_on(calibrate(config, kind, backbone.as_ref(), device)).map_err(Failure::start)?;
     Ok(Measured { resolution: config.data.resolution, calibration })
 }
 
 /// Whether the device decides about the size of the networks: for the default recipe, unless an option sets the size.
-fn is_sized_by_device(arguments: &TrainArguments, config: &RunConfig) -> bool {
+fn is_sized_by_device(arguments: &TrainArguments, begin: &Begin, config: &RunConfig) -> bool {
     const SIZE: [&str; 4] = ["model.generator_width", "model.discriminator_width", "model.blocks", "train.batch"];
     let says_nothing = arguments.batch.is_none() && !SIZE.iter().any(|field| is_set(&arguments.set, field));
-    is_new(arguments) && config.recipe == recipes::DEFAULT.name && says_nothing
+    begin.is_new() && config.recipe == recipes::DEFAULT.name && says_nothing
 }
 
 /// The settings in the size that suits the device at their resolution, and the options on top again.
@@ -218,7 +317,7 @@ fn sized_by_device(
         Some(measured) => measured,
         None => measure(config, kind, device)?,
     };
-    eprintln!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
+    note!("size        {}; change it with --batch and --set model.generator_width=…", calibration.reason);
     let mut base = recipe(arguments)?;
     calibration.size.apply(&mut base);
     at_resolution(arguments, base, resolution)?.validate().map_err(Failure::input)
@@ -272,25 +371,6 @@ pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Fail
     Ok(())
 }
 
-/// `--out`, or the resumed run's own folder; none for a new one.
-fn choose_folder(arguments: &TrainArguments) -> Result<Option<PathBuf>, Failure> {
-    let resumed = arguments.resume.as_deref().map(RunFolder::checkpoint_of);
-    let resumed = resumed.as_deref().and_then(RunFolder::of_checkpoint);
-    match (&arguments.out, resumed) {
-        (Some(out), resumed) => {
-            let is_same = resumed.is_some_and(|resumed| same_file(&resumed, out));
-            if RunFolder::is_used(out) && !is_same {
-                return Err(Failure::Input(format!(
-                    "{0} already holds another run; continue it (--resume {0}) or choose another --out",
-                    out.display()
-                )));
-            }
-            Ok(Some(out.clone()))
-        }
-        (None, resumed) => Ok(resumed),
-    }
-}
-
 fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
@@ -298,7 +378,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
         // A resumed run must not continue with other pictures by accident.
-        if let Begin::Resume(checkpoint) = begin {
+        if let Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) = begin {
             expect_builtin(&checkpoint.meta.data)?;
         }
         return builtin_dogs(preparation);
@@ -311,21 +391,21 @@ fn report(data: &Dataset) {
     const SHOWN: usize = 5;
     let summary = data.summary();
     for note in &summary.notes {
-        eprintln!("note        {note}");
+        note!("note        {note}");
     }
     let report = data.report();
     if report.flagged_count > 0 && !report.excludes_flagged {
         let list = report.flags_in_words();
-        eprintln!("flagged     {list}: `whelp data check` names them, --exclude-flagged leaves them out");
+        note!("flagged     {list}: `whelp data check` names them, --exclude-flagged leaves them out");
     }
     if summary.skipped_count == 0 {
         return;
     }
-    eprintln!("left out    {} files that can't be used:", summary.skipped_count);
+    note!("left out    {} files that can't be used:", summary.skipped_count);
     for skipped in summary.skipped.iter().take(SHOWN) {
-        eprintln!("            {}: {}", skipped.name, skipped.reason);
+        note!("            {}: {}", skipped.name, skipped.reason);
     }
     if summary.skipped_count > SHOWN {
-        eprintln!("            and {} more", summary.skipped_count - SHOWN);
+        note!("            and {} more", summary.skipped_count - SHOWN);
     }
 }

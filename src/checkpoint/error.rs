@@ -48,6 +48,17 @@ pub enum CheckpointError {
         /// What the parser said.
         reason: String,
     },
+    /// What it holds is not what was saved.
+    #[error(
+        "this checkpoint is damaged: its content has the hash {found}, and was saved with {expected}. Copy it again, or use an \
+         older one"
+    )]
+    Damaged {
+        /// Hash that was saved with it.
+        expected: String,
+        /// Hash of what it holds.
+        found: String,
+    },
     /// The settings inside cannot be trained.
     #[error("this checkpoint's settings are refused: {0}")]
     Config(#[from] ConfigError),

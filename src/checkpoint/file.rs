@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::CheckpointError;
 use crate::config::RunConfig;
@@ -21,6 +22,9 @@ pub const HISTORY_MAX: usize = 2000;
 
 /// Key of our JSON in the file's `__metadata__`.
 const METADATA_KEY: &str = "whelp";
+
+/// What begins the hash, the last field of our JSON. Older releases ignore the field, and files of theirs have none.
+const HASH_FIELD: &str = r#","hash":""#;
 
 /// A whole run: networks, average, both optimizers, progress.
 ///
@@ -142,6 +146,7 @@ impl Checkpoint {
             (name, view)
         });
         let json = serde_json::to_string(&self.meta).expect("plain structs always serialise");
+        let json = with_hash(&json, &self.hash(&json));
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
         safetensors::serialize(views, Some(metadata)).expect("names are unique and sizes checked")
     }
@@ -170,7 +175,7 @@ impl Checkpoint {
     /// Every variant of [`CheckpointError`] but `Missing`, `ForDrawing`, `Shape`, `Config`, `Import` and `Device`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(bytes, &error))?;
-        let meta = read_meta(bytes)?;
+        let (meta, seal) = read_meta(bytes)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {
@@ -182,10 +187,30 @@ impl Checkpoint {
             tensors.insert(name.to_owned(), tensor);
         }
         let checkpoint = Self { meta, tensors };
+        if let Some(Seal { json, hash: expected }) = seal {
+            let found = checkpoint.hash(&json);
+            if found != expected {
+                return Err(CheckpointError::Damaged { expected, found });
+            }
+        }
         match checkpoint.not_finite() {
             Some((name, _)) => Err(CheckpointError::NotFinite { name: name.to_owned() }),
             None => Ok(checkpoint),
         }
+    }
+
+    /// XXH3 of the description and of every tensor's name, shape and values, as 32 hexadecimal digits: it tells a file that was
+    /// damaged on a disk or on its way. It does not depend on the order of the tensors in the file.
+    fn hash(&self, json: &str) -> String {
+        let mut hash = Xxh3::new();
+        hash.update(json.as_bytes());
+        for (name, tensor) in &self.tensors {
+            hash.update(name.as_bytes());
+            hash.update(&[0]);
+            tensor.shape.iter().for_each(|length| hash.update(&(*length as u64).to_le_bytes()));
+            hash.update(bytemuck::cast_slice(&tensor.values));
+        }
+        format!("{:032x}", hash.digest128())
     }
 
     /// The first tensor with NaN or infinity in it, and that value: training has broken down.
@@ -201,7 +226,27 @@ fn belongs_to(network: &str, tensor: &str) -> bool {
     tensor.strip_prefix(network).is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
+/// What a file says its content is.
+struct Seal {
+    /// The description without the hash.
+    json: String,
+    hash: String,
+}
+
+/// Adds the hash as the last field of a JSON object.
+fn with_hash(json: &str, hash: &str) -> String {
+    let fields = json.strip_suffix('}').expect("a struct serialises as an object");
+    format!("{fields}{HASH_FIELD}{hash}\"}}")
+}
+
+/// The reverse of [`with_hash`]; none without a hash, and none if another program has written the JSON anew.
+fn seal(json: &str) -> Option<Seal> {
+    let (fields, hash) = json.strip_suffix("\"}")?.rsplit_once(HASH_FIELD)?;
+    let is_hash = hash.len() == 32 && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hash.then(|| Seal { json: format!("{fields}}}"), hash: hash.to_owned() })
+}
+
+fn read_meta(bytes: &[u8]) -> Result<(Meta, Option<Seal>), CheckpointError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| refuse(bytes, &error))?;
     let json = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
     let json = json.ok_or_else(|| CheckpointError::Foreign {
@@ -217,10 +262,11 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     if format > FORMAT {
         return Err(CheckpointError::Newer { found: format, supported: FORMAT });
     }
-    serde_json::from_str(json).map_err(|error| match unknown(&error.to_string()) {
+    let meta = serde_json::from_str(json).map_err(|error| match unknown(&error.to_string()) {
         Some(what) => CheckpointError::Unknown { what },
         None => damaged(error),
-    })
+    })?;
+    Ok((meta, seal(json)))
 }
 
 /// What a later release has added to the settings, if that is what the parser complains about: "unknown field `x`, expected …" or

@@ -64,11 +64,27 @@ pub fn restore_trainer(
         return Err(CheckpointError::Backbone { expected, found });
     }
     let mut trainer = Trainer::new(config, checkpoint.meta.data.kind(), backbone, device)?;
+    restore_into(&mut trainer, checkpoint, config, device)?;
+    Ok(trainer)
+}
+
+/// Takes a trainer to where the checkpoint was made, and gives it the training settings of `config`. Its networks must be the
+/// checkpoint's.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] and [`CheckpointError::Shape`] if they differ.
+pub fn restore_into(
+    trainer: &mut Trainer,
+    checkpoint: &Checkpoint,
+    config: &ValidConfig,
+    device: &Device,
+) -> Result<(), CheckpointError> {
     let inner = device.clone().inner();
     let [generator, discriminator, generator_ema] = NETWORKS;
-    trainer.generator = fill(trainer.generator, generator, checkpoint, &inner)?;
-    trainer.discriminator = fill(trainer.discriminator, discriminator, checkpoint, &inner)?;
+    trainer.generator = fill(trainer.generator.clone(), generator, checkpoint, &inner)?;
+    trainer.discriminator = fill(trainer.discriminator.clone(), discriminator, checkpoint, &inner)?;
     trainer.generator_ema = Ema::new(&fill(trainer.generator_ema.module().valid(), generator_ema, checkpoint, &inner)?);
+    trainer.set_config(config);
     trainer.step = checkpoint.meta.progress.step;
     trainer.nimg = checkpoint.meta.progress.nimg;
     if let Some(AdaptiveState { p, mean_signs }) = &checkpoint.meta.adaptive {
@@ -82,7 +98,7 @@ pub fn restore_trainer(
     trainer.generator_adam = Adam::restore(generator_config, time, m, v);
     let (m, v) = moments(ADAM_DISCRIMINATOR, weights::collect(&trainer.discriminator))?;
     trainer.discriminator_adam = Adam::restore(discriminator_config, time, m, v);
-    Ok(trainer)
+    Ok(())
 }
 
 /// The averaged generator alone, ready to draw: what `generate` needs.

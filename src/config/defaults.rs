@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, AugmentConfig, Background, Channels, Crop, DataConfig, Frames, Framing, Length, Loss, ModelConfig,
-    Norm, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
+    Norm, OnDivergence, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -80,6 +80,7 @@ impl Default for TrainConfig {
             freeze_d: 0,
             ema_half_life_kimg: 40.0,
             ema_rampup: Some(0.05),
+            on_divergence: OnDivergence::Rollback,
         }
     }
 }

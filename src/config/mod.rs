@@ -295,6 +295,19 @@ pub struct TrainConfig {
     /// Limits the half-life to this share of the images seen, so that early samples show early progress
     /// (StyleGAN2-ADA, `ema_rampup`). `None`: the full half-life from the first step.
     pub ema_rampup: Option<f64>,
+    /// What happens when a loss or a weight is no longer a finite number.
+    pub on_divergence: OnDivergence,
+}
+
+/// What happens when training breaks down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDivergence {
+    /// The run goes back to its last checkpoint and on with lower learning rates; it stops if that does not help.
+    #[default]
+    Rollback,
+    /// The run stops.
+    Stop,
 }
 
 /// Adversarial loss.

@@ -10,7 +10,9 @@ use crate::protocol::FailureKind;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeviceError {
     /// There is no device of this name.
-    #[error("there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda or cuda:INDEX")]
+    #[error(
+        "there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda, or one of several as vulkan:INDEX, wgpu:PART-OF-ITS-NAME or cuda:INDEX"
+    )]
     Unknown {
         /// The name that was given.
         name: String,

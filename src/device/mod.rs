@@ -1,5 +1,7 @@
 //! Devices: choosing one, opening it, and testing it before it is used.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
 mod error;
 mod launches;
 mod read;
@@ -7,8 +9,12 @@ mod read;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "wgpu")]
+use burn::tensor::DeviceKind;
 use burn::tensor::{Device, Tensor, TensorData};
 
+#[cfg(feature = "wgpu")]
+pub use adapters::{Adapter, adapters};
 pub use error::DeviceError;
 pub use launches::Launches;
 pub use read::read_values;
@@ -17,7 +23,7 @@ use crate::ops::{Convolution, conv2d};
 use crate::random::{Random, Stream};
 
 /// The device that the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A GPU if there is one that works, else the CPU.
     #[default]
@@ -28,8 +34,38 @@ pub enum DeviceChoice {
     Wgpu,
     /// Vulkan.
     Vulkan,
+    /// One of several graphics adapters.
+    Adapter(AdapterChoice),
     /// CUDA, with the index of the device.
     Cuda(usize),
+}
+
+/// Which of the graphics adapters is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterChoice {
+    /// Of those that Vulkan lists; of all otherwise.
+    pub is_vulkan: bool,
+    /// Which of them.
+    pub pick: Pick,
+}
+
+/// One of several adapters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Its place among them, from 0.
+    Index(usize),
+    /// A part of its name, in any case.
+    Name(String),
+}
+
+impl fmt::Display for AdapterChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let api = if self.is_vulkan { "vulkan" } else { "wgpu" };
+        match &self.pick {
+            Pick::Index(index) => write!(f, "{api}:{index}"),
+            Pick::Name(part) => write!(f, "{api}:{part}"),
+        }
+    }
 }
 
 impl FromStr for DeviceChoice {
@@ -44,8 +80,15 @@ impl FromStr for DeviceChoice {
             "vulkan" => Ok(Self::Vulkan),
             "cuda" => Ok(Self::Cuda(0)),
             _ => {
-                let index = text.strip_prefix("cuda:").ok_or_else(unknown)?;
-                index.parse().map(Self::Cuda).map_err(|_| unknown())
+                let (kind, which) = text.split_once(':').filter(|(_, which)| !which.is_empty()).ok_or_else(unknown)?;
+                let is_vulkan = match kind {
+                    "cuda" => return which.parse().map(Self::Cuda).map_err(|_| unknown()),
+                    "vulkan" => true,
+                    "wgpu" => false,
+                    _ => return Err(unknown()),
+                };
+                let pick = which.parse().map_or_else(|_| Pick::Name(which.to_owned()), Pick::Index);
+                Ok(Self::Adapter(AdapterChoice { is_vulkan, pick }))
             }
         }
     }
@@ -58,6 +101,7 @@ impl fmt::Display for DeviceChoice {
             Self::Cpu => f.write_str("cpu"),
             Self::Wgpu => f.write_str("wgpu"),
             Self::Vulkan => f.write_str("vulkan"),
+            Self::Adapter(choice) => choice.fmt(f),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
         }
     }
@@ -76,6 +120,16 @@ pub struct OpenDevice {
     pub reason: Option<String>,
 }
 
+impl OpenDevice {
+    /// Whether it is the CPU, by burn's flex: then it computes in this program's own memory.
+    pub fn is_cpu(&self) -> bool {
+        #[cfg(feature = "flex")]
+        return self.device == cpu();
+        #[cfg(not(feature = "flex"))]
+        false
+    }
+}
+
 /// Opens a device and tests it.
 ///
 /// `Auto` falls back to the CPU, and [`OpenDevice::reason`] tells what is wrong with the GPU.
@@ -90,7 +144,9 @@ pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
             Ok(gpu) => open_cpu(Some(format!("the only graphics device, {}, is emulated by the CPU", gpu.description))),
             Err(error) => open_cpu(Some(error.to_string())),
         },
-        DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Cuda(_) => open_gpu(choice).await,
+        DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Adapter(_) | DeviceChoice::Cuda(_) => {
+            open_gpu(choice).await
+        }
     }
 }
 
@@ -123,7 +179,8 @@ async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     let gpu = match choice {
         DeviceChoice::Cuda(index) => open_cuda(index)?,
         DeviceChoice::Vulkan => open_vulkan().await?,
-        DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::Wgpu => open_wgpu(choice, None).await?,
+        DeviceChoice::Adapter(choice) => open_adapter(choice).await?,
+        DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::Wgpu => open_wgpu(&choice, None).await?,
     };
     self_test(&gpu.device, &gpu.description).await?;
     Ok(gpu)
@@ -144,7 +201,18 @@ fn open_cuda(_index: usize) -> Result<OpenDevice, DeviceError> {
 // Mesa's software Vulkan crashes on that SPIR-V (seen with Mesa 22.3 and cubecl 0.11.3).
 #[cfg(feature = "wgpu")]
 async fn open_vulkan() -> Result<OpenDevice, DeviceError> {
-    open_wgpu(DeviceChoice::Vulkan, Some(burn::tensor::wgpu::WgpuBackend::Vulkan)).await
+    open_wgpu(&DeviceChoice::Vulkan, Some((burn::tensor::wgpu::WgpuBackend::Vulkan, DeviceKind::DefaultDevice))).await
+}
+
+#[cfg(feature = "wgpu")]
+async fn open_adapter(choice: AdapterChoice) -> Result<OpenDevice, DeviceError> {
+    let place = adapters::find(&choice).await?;
+    open_wgpu(&DeviceChoice::Adapter(choice), Some(place)).await
+}
+
+#[cfg(not(feature = "wgpu"))]
+async fn open_adapter(_choice: AdapterChoice) -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NotBuilt { name: "wgpu" })
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -154,14 +222,14 @@ async fn open_vulkan() -> Result<OpenDevice, DeviceError> {
 
 #[cfg(feature = "wgpu")]
 async fn open_wgpu(
-    choice: DeviceChoice,
-    api: Option<burn::tensor::wgpu::WgpuBackend>,
+    choice: &DeviceChoice,
+    place: Option<(burn::tensor::wgpu::WgpuBackend, DeviceKind)>,
 ) -> Result<OpenDevice, DeviceError> {
     crate::platform::complete_webgpu();
     // Few tasks per submission: between submissions the browser draws.
     let mut options = Device::wgpu_options().tasks_max(32);
-    if let Some(api) = api {
-        options = options.graphics_api(api);
+    if let Some((api, kind)) = place {
+        options = options.graphics_api(api).device_kind(kind);
     }
     let (device, setup) = options
         .init_with_setup_async()
@@ -174,7 +242,7 @@ async fn open_wgpu(
 }
 
 #[cfg(not(feature = "wgpu"))]
-async fn open_wgpu(_choice: DeviceChoice, _api: Option<()>) -> Result<OpenDevice, DeviceError> {
+async fn open_wgpu(_choice: &DeviceChoice, _place: Option<()>) -> Result<OpenDevice, DeviceError> {
     Err(DeviceError::NotBuilt { name: "wgpu" })
 }
 
@@ -287,6 +355,18 @@ mod tests {
     use futures_lite::future::block_on;
 
     use super::*;
+
+    #[test]
+    fn choices_read_as_they_are_written() {
+        for text in ["auto", "cpu", "wgpu", "vulkan", "vulkan:1", "vulkan:llvm", "wgpu:0", "wgpu:Arc A770", "cuda:2"] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
+        for text in ["gpu", "vulkan:", "cuda:x", "cpu:1", "metal:0"] {
+            assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
+        }
+        let by_name = AdapterChoice { is_vulkan: false, pick: Pick::Name("Radeon".to_owned()) };
+        assert_eq!("wgpu:Radeon".parse(), Ok(DeviceChoice::Adapter(by_name)));
+    }
 
     #[test]
     fn the_processor_passes_and_the_sums_notice_weights_that_are_off() {

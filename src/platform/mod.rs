@@ -19,5 +19,10 @@ pub use threads::{init_thread_pool, run_thread};
 #[cfg(target_family = "wasm")]
 pub use web::{complete_webgpu, memory_bytes, use_basic_webgpu, use_relaxed_simd, yield_now};
 
+#[cfg(all(feature = "wgpu", not(target_family = "wasm")))]
+pub use native::{graphics_adapters, graphics_memory_bytes};
+#[cfg(all(feature = "wgpu", target_family = "wasm"))]
+pub use web::{graphics_adapters, graphics_memory_bytes};
+
 /// A point in time. The standard library's clock panics in a browser.
 pub use web_time::Instant;

@@ -1,5 +1,7 @@
 //! The browser's side.
 
+#[cfg(feature = "wgpu")]
+use burn::tensor::wgpu::wgpu;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -43,6 +45,18 @@ pub fn use_basic_webgpu() {
 pub fn use_relaxed_simd() {
     #[cfg(feature = "relaxed-simd")]
     pulp_wasm_simd_flag::enable_relaxed_simd();
+}
+
+/// None: a browser picks the adapter itself.
+#[cfg(feature = "wgpu")]
+pub async fn graphics_adapters(_api: wgpu::Backend) -> Vec<wgpu::Adapter> {
+    Vec::new()
+}
+
+/// A browser does not tell.
+#[cfg(feature = "wgpu")]
+pub fn graphics_memory_bytes(_adapter: &wgpu::Adapter) -> Option<u64> {
+    None
 }
 
 #[cfg(feature = "wgpu")]

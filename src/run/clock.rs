@@ -45,6 +45,11 @@ impl Clock {
         }
     }
 
+    /// The run went back to `nimg` images. The time that was spent stays spent.
+    pub fn rewind(&mut self, nimg: u64) {
+        self.marks = VecDeque::from([(self.elapsed_secs(), nimg)]);
+    }
+
     /// 0 before the first mark.
     pub fn images_per_sec(&self) -> f64 {
         match (self.marks.front(), self.marks.back()) {

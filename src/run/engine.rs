@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::rollback::Rollback;
 use crate::checkpoint::{
     self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, WarmStart,
 };
@@ -95,6 +96,9 @@ pub struct Run {
     backbone: Option<String>,
     last_sample: Mark,
     last_checkpoint: Mark,
+    rollback: Rollback,
+    /// The command that is being obeyed: after a rollback it is obeyed again.
+    unanswered: Option<Command>,
 }
 
 /// What becomes a step of a [`StepSeries`].
@@ -158,6 +162,7 @@ impl Run {
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
         let (mut run, commands) = Self::with_trainer(config, data, device, trainer, hash, (elapsed_secs, history))?;
+        run.rollback.keep(&run.config, checkpoint.clone());
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
             let message = format!(
@@ -249,6 +254,8 @@ impl Run {
             backbone,
             last_sample: mark,
             last_checkpoint: mark,
+            rollback: Rollback::default(),
+            unanswered: None,
         };
         Ok((run, sender))
     }
@@ -271,9 +278,10 @@ impl Run {
                 }
                 Phase::Ended => return None,
             };
-            if let Err(error) = advanced {
+            if let Err(error) = advanced.or_else(|error| self.go_back(error)) {
                 self.phase = Phase::Ended;
-                self.pending.push_back(Event::Failed { kind: error.kind(), message: error.to_string() });
+                let message = format!("{error}{}", self.rollback.words_after(&error));
+                self.pending.push_back(Event::Failed { kind: error.kind(), message });
             }
         }
     }
@@ -285,24 +293,56 @@ impl Run {
 
     async fn begin(&mut self) -> Result<(), RunError> {
         self.phase = Phase::Running;
-        self.pending.push_front(Event::Started {
+        self.pending.push_front(self.started());
+        self.repeat_history();
+        self.sample_fixed(None).await?;
+        self.clock.start();
+        Ok(())
+    }
+
+    fn started(&self) -> Event {
+        Event::Started {
             config: Box::new(self.config.clone().into_inner()),
             device: self.device.description.clone(),
             generator_parameters: weights::count_parameters(&self.trainer.generator),
             discriminator_parameters: weights::count_parameters(&self.trainer.discriminator),
             data: self.data.summary().clone(),
             progress: self.progress(),
-        });
+        }
+    }
+
+    fn repeat_history(&mut self) {
         if !self.history.is_empty() {
             self.pending.push_back(Event::Tick { progress: self.progress(), series: self.history.clone() });
         }
-        self.sample_fixed(None).await?;
+    }
+
+    /// After a divergence: goes back to the last checkpoint and on with lower learning rates, where the settings say so and
+    /// there is hope. The front end is told as of a run that was resumed.
+    ///
+    /// # Errors
+    /// Any other error, and a divergence that ends the run.
+    fn go_back(&mut self, error: RunError) -> Result<(), RunError> {
+        let Some((checkpoint, config, message)) = self.rollback.attempt(&error, &self.config)? else {
+            return Err(error);
+        };
+        checkpoint::restore_into(&mut self.trainer, checkpoint, &config, &self.device.device)?;
+        (self.config, self.history) = (config, checkpoint.meta.history.clone());
+        self.unread.clear();
+        self.clock.rewind(self.trainer.nimg);
         self.clock.start();
+        let mark = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
+        (self.last_sample, self.last_checkpoint) = (mark, mark);
+        self.phase = Phase::Running;
+        self.pending.push_back(Event::Warning { message });
+        self.pending.push_back(self.started());
+        self.repeat_history();
         Ok(())
     }
 
     async fn advance(&mut self) -> Result<(), RunError> {
-        match self.commands.try_recv() {
+        let command = self.unanswered.take().map_or_else(|| self.commands.try_recv(), Ok);
+        match command {
             Ok(command) => return self.obey(command).await,
             // If nobody holds the sender any more, the run continues to its end.
             Err(TryRecvError::Empty | TryRecvError::Closed) => {}
@@ -363,6 +403,7 @@ impl Run {
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), RunError> {
+        self.unanswered = Some(command.clone());
         match command {
             Command::Pause => {
                 self.tick().await?;
@@ -386,6 +427,7 @@ impl Run {
             Command::Save => self.save(CheckpointReason::Requested).await?,
             Command::Stop => self.finish(FinishReason::Stopped).await?,
         }
+        self.unanswered = None;
         Ok(())
     }
 
@@ -474,6 +516,10 @@ impl Run {
             return Err(RunError::Diverged { step, name: name.to_owned(), value });
         }
         let bytes = checkpoint.to_bytes();
+        // After the last one there is nothing to go back for.
+        if reason != CheckpointReason::Last {
+            self.rollback.keep(&self.config, checkpoint);
+        }
         self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
         Ok(())
@@ -539,3 +585,6 @@ fn listed(names: &[String]) -> String {
         many => format!("{} and {} more", many[..SHOWN].join(", "), many.len() - SHOWN),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ mod calibrate;
 mod clock;
 mod engine;
 mod profile;
+mod rollback;
 mod trial;
 
 pub use calibrate::{Calibration, calibrate};

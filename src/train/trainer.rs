@@ -173,6 +173,11 @@ impl Trainer {
         }
     }
 
+    /// Sets the training settings of the steps that follow. Those of the networks have to be the same.
+    pub fn set_config(&mut self, config: &RunConfig) {
+        self.config = config.clone();
+    }
+
     /// Adam's constants for `(generator, discriminator)` after `nimg` images.
     pub fn adam_configs(config: &RunConfig, nimg: u64) -> (AdamConfig, AdamConfig) {
         let schedule = Schedule::at(config, nimg);

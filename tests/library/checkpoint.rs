@@ -124,6 +124,30 @@ fn truncated_files_are_refused_wherever_they_end() {
     }
 }
 
+/// A single bit anywhere, in a weight or in the description.
+#[test]
+fn a_damaged_file_is_told_by_its_hash() {
+    let (file, _) = train(new_run(config(1), cpu()));
+    let is_damaged = |bytes: &[u8]| matches!(refusal(bytes), CheckpointError::Damaged { .. });
+    let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    for place in [header, (header + file.len()) / 2 / 4 * 4, file.len() - 4] {
+        let mut damaged = file.clone();
+        damaged[place] ^= 1;
+        assert!(is_damaged(&damaged), "{place}");
+    }
+    let seed = br#"\"position\":4"#;
+    let place = file.windows(seed.len()).position(|part| part == seed).unwrap() + seed.len() - 1;
+    let mut damaged = file.clone();
+    damaged[place] = b'5';
+    assert!(is_damaged(&damaged));
+
+    // Who writes the same in another order changes nothing; files of older releases have no hash.
+    let whole = Checkpoint::from_bytes(&file).unwrap();
+    assert_eq!(Checkpoint::from_bytes(&whole.to_bytes()).unwrap().meta, whole.meta);
+    let without = with_description(&file, &serde_json::to_string(&whole.meta).unwrap());
+    assert_eq!(tensors(&without), tensors(&file));
+}
+
 #[test]
 fn foreign_files_are_refused() {
     for bytes in [&b""[..], b"\x89PNG\r\n\x1a\n and more", b"not a checkpoint at all", &[0; 64]] {

@@ -14,6 +14,7 @@ use whelp::sample::{Draw, Pictures};
 use crate::assets::pooled_lite0;
 use crate::cli::EvaluateArguments;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 
 use pictures::{Reference, Selection, Source, Subject};
 use report::{Evaluation, Judged, Network};
@@ -24,7 +25,7 @@ const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../../src/features/cifar10.saf
 pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
     let subject = Subject::open(arguments)?;
     let reference = Reference::open(arguments, &subject)?;
-    let device = block_on(device::open(arguments.device)).map_err(Failure::device)?;
+    let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     let eye = Eye::open(arguments.network, device)?;
     let total = subject.count() + reference.count();
     let bar = ProgressBar::new(total as u64)
@@ -46,9 +47,9 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
         notes: notes(&eye, &subject, &reference),
     };
     if arguments.json {
-        println!("{}", serde_json::to_string(&evaluation).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&evaluation).map_err(Failure::fault)?);
     } else {
-        print!("{}", evaluation.table());
+        say!("{}", evaluation.table().trim_end());
     }
     Ok(Outcome::Done)
 }

@@ -1,11 +1,14 @@
 //! The binary as people use it: real files, real processes, real signals.
 
 mod data;
+mod disk;
 mod evaluate;
 mod fashion;
 mod memory;
+mod night;
 mod profile;
 mod serve;
+mod signals;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -315,14 +318,17 @@ fn bad_input_is_a_sentence_that_names_it_and_status_2() {
 fn a_second_run_does_not_mix_with_the_first() {
     let place = TempDir::new().unwrap();
     let data = pictures(&place);
-    let train = || {
+    let train = |out: &str| {
         let mut command = whelp(place.path());
-        command.arg("train").arg("--data").arg(&data).args(TINY).args(["--steps", "1", "--out", "run"]);
+        command.arg("train").arg("--data").arg(&data).args(TINY).args(["--steps", "1", "--out", out]);
         command
     };
-    succeed(&mut train());
-    let message = refused(&mut train());
-    assert!(message.contains("already holds another run") && message.contains("--resume run"), "{message}");
+    succeed(&mut train("run"));
+    succeed(&mut train("other"));
+    let mut mix = whelp(place.path());
+    mix.args(["train", "--device", "cpu", "--resume", "run", "--out", "other", "--steps", "2", "--data"]).arg(&data);
+    let message = refused(&mut mix);
+    assert!(message.contains("other already holds another run"), "{message}");
     // A resumed run of another shape is refused before anything is written.
     let before = fs::read(place.path().join("run/events.jsonl")).unwrap();
     let message = refused(

@@ -40,7 +40,7 @@ async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     {
         return Ok(opened);
     }
-    let opened = device::open(choice).await?;
+    let opened = device::open(choice.clone()).await?;
     OPENED.set(Some((choice, opened.clone())));
     Ok(opened)
 }

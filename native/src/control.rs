@@ -1,0 +1,231 @@
+//! `whelp ctl`: asks a run that another process trains to save, pause, go on, stop or draw.
+//!
+//! A request is a file in the run's folder, `control/ID.request`, and so is its answer. Unlike a socket that works wherever the
+//! folder can be seen: on another computer of a cluster, in another container, and under a path of any length.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use async_channel::Sender;
+use serde::{Deserialize, Serialize};
+use whelp::config::RunConfig;
+use whelp::protocol::{CheckpointReason, Command, Event, FinishReason};
+
+use crate::cli::{ControlArguments, ControlWord};
+use crate::failure::{Failure, Outcome};
+use crate::lock::{self, RunLock};
+use crate::output::{note, say};
+use crate::run_folder::{RunFolder, write_whole};
+
+/// How often a run looks for requests, and a request for its answer.
+const RHYTHM: Duration = Duration::from_millis(250);
+
+/// When whoever waits is told why it takes so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const REQUEST: &str = "request";
+const ANSWER: &str = "answer";
+
+/// The run's side.
+#[derive(Debug)]
+pub struct Control {
+    folder: PathBuf,
+    /// What `sample` asks for.
+    sample: Command,
+    looked: Mutex<Instant>,
+    /// What was asked and not answered yet, oldest first.
+    waiting: Mutex<VecDeque<Request>>,
+}
+
+#[derive(Debug)]
+struct Request {
+    id: String,
+    word: ControlWord,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Answer {
+    /// Whether it was done.
+    done: bool,
+    /// A sentence without a capital and without a full stop.
+    message: String,
+}
+
+impl Control {
+    /// For the run in `root`, which this process has locked: requests of an earlier process are forgotten.
+    pub fn new(root: &Path, config: &RunConfig) -> Self {
+        let folder = folder(root);
+        for path in files(&folder) {
+            let _ = fs::remove_file(path);
+        }
+        let sample = Command::Sample { count: config.output.grid, seed: config.seed, class: None, truncation_psi: 1.0 };
+        Self { folder, sample, looked: Mutex::new(Instant::now()), waiting: Mutex::default() }
+    }
+
+    /// Passes new requests on to the run.
+    pub fn look(&self, commands: &Sender<Command>) {
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if looked.elapsed() < RHYTHM {
+                return;
+            }
+            *looked = Instant::now();
+        }
+        for path in files(&self.folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == REQUEST)) {
+            let word = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<ControlWord>(&text).ok());
+            // What can't be removed would be obeyed for ever.
+            let is_taken = fs::remove_file(&path).is_ok();
+            let id = path.file_stem().and_then(|stem| stem.to_str());
+            let (true, Some(word), Some(id)) = (is_taken, word, id) else { continue };
+            self.lock().push_back(Request { id: id.to_owned(), word });
+            let _ = commands.try_send(match word {
+                ControlWord::Save => Command::Save,
+                ControlWord::Pause => Command::Pause,
+                ControlWord::Resume => Command::Resume,
+                ControlWord::Stop => Command::Stop,
+                ControlWord::Sample => self.sample.clone(),
+            });
+        }
+    }
+
+    /// Answers what `event` answers.
+    pub fn answer(&self, event: &Event) {
+        match event {
+            Event::Checkpoint { reason: CheckpointReason::Requested, step, path, .. } => {
+                let path = path.as_deref().unwrap_or("not written");
+                self.answer_first(ControlWord::Save, &format!("saved step {step}: {path}"));
+            }
+            Event::Paused { progress } => {
+                self.answer_first(ControlWord::Pause, &format!("paused after step {}", progress.step));
+            }
+            Event::Resumed { progress } => {
+                self.answer_first(ControlWord::Resume, &format!("goes on after step {}", progress.step));
+            }
+            Event::Samples { step, path, .. } => {
+                let path = path.as_deref().unwrap_or("not written");
+                self.answer_first(ControlWord::Sample, &format!("drew step {step}: {path}"));
+            }
+            Event::Finished { reason, progress } => {
+                let how = match reason {
+                    FinishReason::Completed => "is complete",
+                    FinishReason::Stopped => "stopped, and a checkpoint was saved,",
+                };
+                let message = format!("the run {how} after step {}", progress.step);
+                self.answer_all(|word| Answer { done: word == ControlWord::Stop, message: message.clone() });
+            }
+            Event::Failed { message, .. } => {
+                self.answer_all(|_| Answer { done: false, message: format!("the run failed: {message}") });
+            }
+            Event::Started { .. }
+            | Event::Tick { .. }
+            | Event::Values { .. }
+            | Event::Warning { .. }
+            | Event::Checkpoint { reason: CheckpointReason::Automatic | CheckpointReason::Last, .. } => {}
+        }
+    }
+
+    fn answer_first(&self, word: ControlWord, message: &str) {
+        let request = {
+            let mut waiting = self.lock();
+            let place = waiting.iter().position(|request| request.word == word);
+            place.and_then(|place| waiting.remove(place))
+        };
+        if let Some(request) = request {
+            self.write(&request, &Answer { done: true, message: message.to_owned() });
+        }
+    }
+
+    fn answer_all(&self, answer: impl Fn(ControlWord) -> Answer) {
+        let waiting = std::mem::take(&mut *self.lock());
+        waiting.iter().for_each(|request| self.write(request, &answer(request.word)));
+    }
+
+    fn write(&self, request: &Request, answer: &Answer) {
+        // Whoever asked may be gone, or the disk full: neither is worth an end of the run.
+        let text = serde_json::to_string(answer).unwrap_or_default();
+        let _ = write_whole(&self.folder.join(format!("{}.{ANSWER}", request.id)), text.as_bytes());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Request>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `whelp ctl`.
+pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
+    let (root, word) = (&arguments.run, arguments.word);
+    if !RunFolder::is_used(root) {
+        return Err(Failure::Input(format!("{} is not the folder of a run", root.display())));
+    }
+    if !RunLock::is_held(root) {
+        return Err(Failure::Input(format!(
+            "{0} is not being trained, so there is nobody to ask. `whelp train --out {0}` goes on with it",
+            root.display()
+        )));
+    }
+    let folder = folder(root);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let id = format!("{:020}-{}-{}", since_epoch.as_nanos(), lock::host(), std::process::id());
+    let request = folder.join(format!("{id}.{REQUEST}"));
+    let text = serde_json::to_string(&word).map_err(Failure::fault)?;
+    fs::create_dir_all(&folder)
+        .and_then(|()| write_whole(&request, text.as_bytes()))
+        .map_err(|error| Failure::file(&request, "written", &error))?;
+    match wait(root, &folder.join(format!("{id}.{ANSWER}"))) {
+        Some(Answer { done: true, message }) => {
+            say!("{message}");
+            Ok(Outcome::Done)
+        }
+        Some(Answer { done: false, message }) => Err(Failure::fault(format!("{}: {message}", root.display()))),
+        None if word == ControlWord::Stop => {
+            say!("the run has ended");
+            Ok(Outcome::Done)
+        }
+        None => {
+            let _ = fs::remove_file(request);
+            Err(Failure::fault(format!("{}: the run ended before it answered", root.display())))
+        }
+    }
+}
+
+/// The answer; none if the run ends without one.
+fn wait(root: &Path, path: &Path) -> Option<Answer> {
+    let take = || {
+        let answer = serde_json::from_slice(&fs::read(path).ok()?).ok();
+        let _ = fs::remove_file(path);
+        answer
+    };
+    let asked = Instant::now();
+    let mut was_told = false;
+    loop {
+        thread::sleep(RHYTHM / 5);
+        if let Some(answer) = take() {
+            return Some(answer);
+        }
+        if !RunLock::is_held(root) {
+            // It may have answered last of all.
+            return take();
+        }
+        if asked.elapsed() > PATIENCE && !was_told {
+            was_told = true;
+            let holder = lock::holder(root).map_or_else(|| "the run".to_owned(), |holder| holder.to_string());
+            note!("waiting for {holder}, which answers between two steps (Ctrl-C ends the wait, not the run)");
+        }
+    }
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("control")
+}
+
+/// In the order of their names, which is that in which they were asked.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}

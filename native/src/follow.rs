@@ -1,0 +1,160 @@
+//! What a run tells becomes files and lines.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use async_channel::Sender;
+use futures_lite::future::block_on;
+use whelp::protocol::{Command, Event};
+use whelp::run::Run;
+
+use crate::control::Control;
+use crate::failure::{Failure, Outcome};
+use crate::memory;
+use crate::output::{Lines, note};
+use crate::progress::RunDisplay;
+use crate::run_folder::{RunFolder, WriteError};
+use crate::signals::Signals;
+
+/// The first wait for a file that can't be written, and the longest.
+const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(15)];
+
+/// How long a run waits for a file that can't be written for another reason than that there is no space: long enough for a file
+/// server to come back.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Where a run's events go.
+pub struct FrontEnd<'a> {
+    pub folder: RunFolder,
+    /// Whether programs read the events.
+    pub json: bool,
+    pub commands: Sender<Command>,
+    pub control: &'a Control,
+    pub signals: &'a Signals,
+}
+
+impl FrontEnd<'_> {
+    /// Polls the run to its end, writing and showing every event. A run that is not polled is paused, so it waits for files that
+    /// can't be written.
+    ///
+    /// # Errors
+    /// If the run fails, or if a file can't be written for good.
+    pub fn follow(mut self, mut run: Run) -> Result<Outcome, Failure> {
+        let mut shown = if self.json {
+            Shown::Lines(Lines::default())
+        } else {
+            note!("run         {}", self.folder.root().display());
+            Shown::Display(RunDisplay::new())
+        };
+        let mut outcome = Outcome::Done;
+        while let Some(mut event) = block_on(run.next()) {
+            persist(self.signals, WriteError::is_full, || self.folder.record(&mut event))?;
+            if matches!(event, Event::Tick { .. }) {
+                memory::has_trained();
+            }
+            self.control.answer(&event);
+            match &mut shown {
+                Shown::Display(display) => display.show(&event),
+                Shown::Lines(lines) => match print(lines, &event, self.signals)? {
+                    Ok(()) => {}
+                    Err(error) => {
+                        shown = Shown::Nothing;
+                        if error.kind() == ErrorKind::BrokenPipe {
+                            outcome = Outcome::ReaderLeft;
+                            // A run that ends at this moment need not be told.
+                            let _ = self.commands.try_send(Command::Stop);
+                        } else {
+                            note!(
+                                "note        nothing can be printed any more ({error}); the run goes on in its folder"
+                            );
+                        }
+                    }
+                },
+                Shown::Nothing => {}
+            }
+            if let Event::Failed { kind, message } = event {
+                return Err(Failure::run(kind, &message));
+            }
+        }
+        Ok(self.signals.outcome().unwrap_or(outcome))
+    }
+}
+
+/// Who sees the events.
+enum Shown {
+    /// People.
+    Display(RunDisplay),
+    /// A program.
+    Lines(Lines),
+    /// Nobody any more.
+    Nothing,
+}
+
+/// Prints an event as a line. A full disk is waited for; the inner result tells another failure of stdout.
+fn print(lines: &mut Lines, event: &Event, signals: &Signals) -> Result<io::Result<()>, Failure> {
+    let line = serde_json::to_string(event).map_err(Failure::fault)?;
+    let mut printed = Ok(());
+    persist(
+        signals,
+        |_| true,
+        || match lines.write(&line) {
+            Err(error) if is_full(&error) => Err(format!("the output cannot be written: {error}")),
+            result => {
+                printed = result;
+                Ok(())
+            }
+        },
+    )?;
+    Ok(printed)
+}
+
+/// Whether there is no space, or no more is allowed.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+}
+
+/// Tries until something is written. `lasts`: whether to try for ever.
+///
+/// # Errors
+/// If it can't be written for [`PATIENCE`], or if a second signal asks for an end meanwhile.
+fn persist<E: Display>(
+    signals: &Signals,
+    lasts: impl Fn(&E) -> bool,
+    mut write: impl FnMut() -> Result<(), E>,
+) -> Result<(), Failure> {
+    let (started, [mut wait, longest]) = (Instant::now(), WAITS);
+    let (mut was_told, mut asked) = (false, None);
+    loop {
+        let error = match write() {
+            Ok(()) => {
+                if was_told {
+                    note!("resumed     it could be written, and the run goes on");
+                }
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if !lasts(&error) && started.elapsed() > PATIENCE {
+            return Err(Failure::fault(format!("{error}. The checkpoints that were saved before stay valid")));
+        }
+        if !was_told {
+            was_told = true;
+            note!("paused      {error}. Training waits, and tries again until it can be written");
+        }
+        match (asked, signals.outcome()) {
+            (Some(before), Some(outcome)) if signals.count() > before => {
+                let message =
+                    format!("{error}. The run ended without its last checkpoint; the one before it stays valid");
+                return Err(Failure::Unsaved { outcome, message });
+            }
+            (None, Some(_)) => {
+                asked = Some(signals.count());
+                note!("paused      nothing can be saved yet; one more signal ends the run without its last checkpoint");
+            }
+            _ => {}
+        }
+        signals.wait(wait);
+        wait = (2 * wait).min(longest);
+    }
+}

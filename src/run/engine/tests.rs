@@ -1,0 +1,135 @@
+use futures_lite::future::block_on;
+
+use super::*;
+use crate::config::{Length, OnDivergence, RunConfig};
+use crate::data::DatasetBuilder;
+use crate::device::{DeviceChoice, open};
+
+/// A run that takes a moment, with a checkpoint after step 4.
+fn config() -> RunConfig {
+    let mut config = RunConfig::default();
+    (config.model.generator_width, config.model.discriminator_width, config.model.latent) = (4, 4, 8);
+    (config.train.batch, config.train.length) = (4, Length::Steps(10));
+    (config.output.tick_steps, config.output.grid) = (1, 4);
+    (config.output.sample_steps, config.output.checkpoint_steps) = (None, Some(4));
+    config.output.checkpoint_secs = None;
+    config
+}
+
+fn data() -> Arc<Dataset> {
+    let mut builder = DatasetBuilder::new("test pictures", 32);
+    for index in 0..8u32 {
+        let pixels = (0..3 * 32 * 32).map(|place| (place * (index + 3) % 251) as u8).collect();
+        builder.push(&format!("{index}.png"), Ok(pixels));
+    }
+    Arc::new(builder.finish().unwrap())
+}
+
+fn cpu() -> OpenDevice {
+    block_on(open(DeviceChoice::Cpu)).unwrap()
+}
+
+/// Makes every weight of the generator NaN, which the next step's losses show.
+fn poison(run: &mut Run) {
+    let inner = run.device.device.clone().inner();
+    run.trainer.generator = weights::replace(run.trainer.generator.clone(), |_, shape, _| {
+        Some(Tensor::full([shape.iter().product::<usize>()], f32::NAN, &inner))
+    });
+}
+
+/// Every event of a run that is poisoned after step 6, the first `times` times that it gets there.
+fn play(config: RunConfig, mut times: u32, command: Option<Command>) -> Vec<Event> {
+    let (mut run, commands) = Run::new(config.validate().unwrap(), data(), cpu(), None).unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        if matches!(&event, Event::Tick { progress, series } if progress.step == 6 && series.steps() == [6])
+            && times > 0
+        {
+            times -= 1;
+            poison(&mut run);
+            command.iter().for_each(|command| commands.try_send(command.clone()).unwrap());
+        }
+        events.push(event);
+    }
+    events
+}
+
+fn checkpoints(events: &[Event]) -> Vec<Checkpoint> {
+    let bytes = events.iter().filter_map(|event| match event {
+        Event::Checkpoint { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    bytes.map(|bytes| Checkpoint::from_bytes(bytes).unwrap()).collect()
+}
+
+#[test]
+fn a_run_that_diverges_goes_back_and_on_with_half_the_learning_rates() {
+    let events = play(config(), 1, None);
+    let warning = events.iter().find_map(|event| match event {
+        Event::Warning { message } => Some(message.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        warning.unwrap(),
+        "training diverged: loss/d is NaN at step 7. The run went back to its checkpoint of step 4 and goes on with lower \
+         learning rates: 0.0002 to 0.0001 for the generator, 0.0002 to 0.0001 for the discriminator. This is attempt 1 of 2"
+    );
+    let starts: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Started { progress, .. } => Some(progress.step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(starts, [0, 4], "the front end is told where the run goes on");
+    assert!(matches!(events.last(), Some(Event::Finished { progress, .. }) if progress.step == 10));
+
+    // What a resumed run with these learning rates comes to, to the bit.
+    let saved = checkpoints(&events);
+    let mut slower = config();
+    slower.scale_learning_rates(0.5);
+    let (mut run, _commands) = Run::resume(&saved[0], slower.validate().unwrap(), data(), cpu(), None).unwrap();
+    let mut resumed = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        resumed.push(event);
+    }
+    let (found, expected) = (saved.last().unwrap(), checkpoints(&resumed).pop().unwrap());
+    assert_eq!((&found.meta.config, found.meta.progress.step), (&expected.meta.config, 10));
+    assert_eq!(found.meta.history, expected.meta.history);
+    let bits = |checkpoint: &Checkpoint| -> Vec<Vec<u32>> {
+        checkpoint.tensors.values().map(|tensor| tensor.values.iter().map(|value| value.to_bits()).collect()).collect()
+    };
+    assert_eq!(bits(found), bits(&expected));
+}
+
+#[test]
+fn a_run_that_diverges_a_third_time_stops() {
+    let events = play(config(), 3, None);
+    let Some(Event::Failed { kind: FailureKind::Diverged, message }) = events.last() else {
+        panic!("{:?}", events.last())
+    };
+    assert_eq!(
+        message,
+        "training diverged: loss/d is NaN at step 7, although the run went back twice, last to its checkpoint of step 4, with \
+         lower learning rates"
+    );
+}
+
+#[test]
+fn a_run_that_is_to_stop_does() {
+    let mut config = config();
+    config.train.on_divergence = OnDivergence::Stop;
+    let events = play(config, 1, None);
+    let Some(Event::Failed { message, .. }) = events.last() else { panic!("{:?}", events.last()) };
+    assert_eq!(message, "training diverged: loss/d is NaN at step 7");
+}
+
+/// Whoever stops a run when it has just broken down gets the last checkpoint, and an answer.
+#[test]
+fn a_command_that_finds_a_divergence_is_obeyed_after_the_rollback() {
+    let events = play(config(), 1, Some(Command::Save));
+    let requested =
+        |event: &Event| matches!(event, Event::Checkpoint { reason: CheckpointReason::Requested, step: 4, .. });
+    assert!(events.iter().any(requested));
+    assert!(matches!(events.last(), Some(Event::Finished { progress, .. }) if progress.step == 10));
+}

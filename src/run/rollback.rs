@@ -1,0 +1,69 @@
+//! What a run goes back to when it diverges, and how it goes on from there.
+
+use super::RunError;
+use crate::checkpoint::Checkpoint;
+use crate::config::{OnDivergence, RunConfig};
+use crate::validate::ValidConfig;
+
+/// How often a run goes back. If the second time, with a quarter of the learning rates, does not help, something else is wrong.
+const MOST: u32 = 2;
+
+/// What the learning rates are multiplied by each time.
+const FACTOR: f64 = 0.5;
+
+/// The last good checkpoint, on the host, and how often the run went back.
+#[derive(Debug, Default)]
+pub struct Rollback {
+    checkpoint: Option<Checkpoint>,
+    count: u32,
+}
+
+impl Rollback {
+    /// Remembers a checkpoint whose numbers are all finite, if the settings want that.
+    pub fn keep(&mut self, config: &ValidConfig, checkpoint: Checkpoint) {
+        self.checkpoint = match config.train.on_divergence {
+            OnDivergence::Rollback => Some(checkpoint),
+            OnDivergence::Stop => None,
+        };
+    }
+
+    /// Where to go on from after `error`, with which settings, and a sentence that says so. None if the run has to end: not a
+    /// divergence, no checkpoint yet, or often enough already.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] if such low learning rates are refused.
+    pub fn attempt(
+        &mut self,
+        error: &RunError,
+        config: &ValidConfig,
+    ) -> Result<Option<(&Checkpoint, ValidConfig, String)>, RunError> {
+        let RunError::Diverged { .. } = error else { return Ok(None) };
+        let Some(checkpoint) = self.checkpoint.as_ref().filter(|_| self.count < MOST) else { return Ok(None) };
+        self.count += 1;
+        let mut slower = config.clone().into_inner();
+        slower.scale_learning_rates(FACTOR);
+        let rates = |config: &RunConfig| [config.train.generator_lr, config.train.discriminator_lr];
+        let ([generator, discriminator], [slower_generator, slower_discriminator]) = (rates(config), rates(&slower));
+        let message = format!(
+            "{error}. The run went back to its checkpoint of step {} and goes on with lower learning rates: {generator} to \
+             {slower_generator} for the generator, {discriminator} to {slower_discriminator} for the discriminator. This is \
+             attempt {} of {MOST}",
+            checkpoint.meta.progress.step, self.count
+        );
+        Ok(Some((checkpoint, slower.validate()?, message)))
+    }
+
+    /// What is to be added to an error that ends the run.
+    pub fn words_after(&self, error: &RunError) -> String {
+        match (error, &self.checkpoint) {
+            (RunError::Diverged { .. }, Some(checkpoint)) if self.count > 0 => {
+                let times = if self.count == 1 { "once" } else { "twice" };
+                let step = checkpoint.meta.progress.step;
+                format!(
+                    ", although the run went back {times}, last to its checkpoint of step {step}, with lower learning rates"
+                )
+            }
+            _ => String::new(),
+        }
+    }
+}
