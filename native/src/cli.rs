@@ -160,6 +160,9 @@ pub struct EvaluateArguments {
     /// What to evaluate: a checkpoint or run folder, whose averaged generator draws; or a folder or archive of pictures
     #[arg(value_name = "CHECKPOINT|FOLDER|ZIP")]
     pub subject: String,
+    /// Another checkpoint, folder or archive, to tell whether the scores of the two differ by more than noise
+    #[arg(long, value_name = "CHECKPOINT|FOLDER|ZIP")]
+    pub against: Option<String>,
     /// Real pictures to compare with [default: builtin:dogs; required if a checkpoint was trained on anything else]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
@@ -175,6 +178,12 @@ pub struct EvaluateArguments {
     /// Resolution at which the pictures of a folder and real ones are prepared [default: 32, or the checkpoint's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024).map(|side| side as usize))]
     pub resolution: Option<usize>,
+    /// Write the ten pictures that are closest to training pictures, each above its nearest one
+    #[arg(long, value_name = "FILE.png")]
+    pub copies: Option<PathBuf>,
+    /// Write generated and real pictures in a random order, unmarked; which is which goes to FILE.key.txt
+    #[arg(long, value_name = "FILE.png")]
+    pub sheet: Option<PathBuf>,
     /// Device to compute on
     #[arg(long, value_name = "auto|cpu|wgpu|vulkan|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
