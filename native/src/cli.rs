@@ -132,9 +132,12 @@ pub struct TrainArguments {
 
 #[derive(Args, Debug)]
 pub struct GenerateArguments {
-    /// Checkpoint or run folder to draw with
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: PathBuf,
+    /// Run folder or checkpoint to draw with; of a folder the checkpoint with the best score, if the run was scored
+    #[arg(value_name = "RUN|FILE", conflicts_with = "checkpoint", required_unless_present = "checkpoint")]
+    pub run: Option<PathBuf>,
+    /// The same
+    #[arg(long, value_name = "RUN|FILE")]
+    pub checkpoint: Option<PathBuf>,
     /// Number of pictures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,

@@ -1,4 +1,4 @@
-//! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
+//! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest,best}.safetensors`,
 //! and the samples saved under `output.epoch_file`.
 
 use std::fs::{self, File, OpenOptions};
@@ -15,6 +15,9 @@ use crate::tensorboard::TensorBoard;
 
 /// How many of the `step_*` checkpoints are kept; older ones are deleted. `latest` is always the newest.
 const CHECKPOINTS_KEPT: usize = 3;
+
+/// The checkpoint with the best score, in the run's folder.
+const BEST: &str = "checkpoints/best.safetensors";
 
 /// The folder of one run, open for writing.
 #[derive(Debug)]
@@ -61,6 +64,11 @@ impl RunFolder {
         if path.is_dir() { path.join("checkpoints/latest.safetensors") } else { path.to_owned() }
     }
 
+    /// The best checkpoint of a run's folder, if `path` is one and has one.
+    pub fn best_of(path: &Path) -> Option<PathBuf> {
+        Some(path.join(BEST)).filter(|best| best.is_file())
+    }
+
     /// The run's folder that contains a checkpoint, if one does.
     pub fn of_checkpoint(file: &Path) -> Option<PathBuf> {
         let checkpoints = file.parent()?;
@@ -95,6 +103,11 @@ impl RunFolder {
                 let file = self.root.join(format!("checkpoints/step_{step:08}.safetensors"));
                 *path = Some(file.display().to_string());
                 write_whole(&file, bytes).and_then(|()| self.keep_latest(&file))
+            }
+            Event::Best { bytes, path, .. } => {
+                let file = self.root.join(BEST);
+                *path = Some(file.display().to_string());
+                write_whole(&file, bytes)
             }
             Event::Tick { .. }
             | Event::Values { .. }

@@ -9,12 +9,13 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::{Dataset, PictureKind, Preparation, Speed};
 use whelp::device::{self, OpenDevice};
+use whelp::features::{Cifar10, FeatureNetwork};
 use whelp::protocol::{Command, Event};
 use whelp::recipes;
 use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
+use crate::assets::{BUILTIN_DOGS, CIFAR10_WEIGHTS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
 use crate::data::{expect_builtin, is_set, read_data, read_sized};
 use crate::failure::{Failure, Outcome};
@@ -51,12 +52,15 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let backbone = backbone(&config)?;
     let backbone = backbone.as_ref();
     let (root, data) = (folder.unwrap_or_else(|| RunFolder::next_free(&config)), Arc::new(data));
-    let (run, commands) = match &begin {
+    let on = device.clone();
+    let (mut run, commands) = match &begin {
         Begin::New => Run::new(config, data, device, backbone),
         Begin::Resume(checkpoint) => Run::resume(checkpoint, config, data, device, backbone),
         Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device, backbone),
     }
     .map_err(Failure::start)?;
+    let judge = Cifar10::new(CIFAR10_WEIGHTS, &on.device).map_err(Failure::fault)?;
+    run.judge_by(FeatureNetwork::Cifar10(judge));
     let folder = RunFolder::open(&root)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
