@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::judge::Judge;
 use crate::checkpoint::{
     self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, Scored,
-    WarmStart,
+    Snapshot, WarmStart,
 };
 use crate::config::ConfigError;
 use crate::data::Dataset;
@@ -405,7 +405,7 @@ impl Run {
         let meta = self.meta().await?;
         let sampler = self.sampler();
         if let Some(judge) = &mut self.judge {
-            judge.begin(self.trainer.clone(), meta, sampler);
+            judge.begin(Snapshot::take(&self.trainer, meta), sampler);
         }
         Ok(())
     }
@@ -414,12 +414,12 @@ impl Run {
     async fn work_on_score(&mut self) -> Result<bool, RunError> {
         let now = self.clock.elapsed_secs();
         let Some(judge) = &mut self.judge else { return Ok(false) };
-        let Some(verdict) = judge.work(&self.device.device, now).await? else { return Ok(false) };
-        let Progress { step, nimg, .. } = verdict.meta.progress;
+        let Some(mut verdict) = judge.work(&self.device.device, now).await? else { return Ok(false) };
+        let Progress { step, nimg, .. } = verdict.snapshot.meta.progress;
         self.pending.push_back(Event::Values { step, nimg, values: verdict.values });
         if let Some((score, before)) = verdict.best {
-            let checkpoint =
-                checkpoint::capture(&verdict.trainer, Meta { scored: judge.scored(), ..*verdict.meta }).await?;
+            verdict.snapshot.meta.scored = judge.scored();
+            let checkpoint = verdict.snapshot.read().await?;
             // A run that has broken down ends by its losses at the next tick.
             if checkpoint.not_finite().is_none() {
                 let bytes = checkpoint.to_bytes();

@@ -2,14 +2,14 @@
 //!
 //! The work is done in pieces between steps, and only while it has had less than its share of the time. A score is that of the
 //! generator at one step: its weights, and all else that a checkpoint needs, are held until the score is known. Nothing here
-//! changes the training: its random numbers are a stream of their own, and its tensors are clones.
+//! changes the training: its random numbers are a stream of their own, and it only holds on to tensors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use crate::checkpoint::{Meta, Scored};
+use crate::checkpoint::{Scored, Snapshot};
 use crate::config::{BestBy, MetricsConfig};
 use crate::data::{Dataset, Split};
 use crate::device::DeviceError;
@@ -20,7 +20,6 @@ use crate::protocol::BestScore;
 use crate::random::{Random, Stream};
 use crate::sample::{Draw, Pictures, Sampler};
 use crate::series;
-use crate::train::Trainer;
 use crate::validate::ValidConfig;
 
 /// Position in the random stream of scores: which real pictures are compared with.
@@ -51,8 +50,7 @@ pub struct Judge {
 /// A run at one step, until its score is known.
 #[derive(Debug)]
 struct Job {
-    trainer: Box<Trainer>,
-    meta: Box<Meta>,
+    snapshot: Snapshot,
     sampler: Sampler,
     stage: Stage,
     count: usize,
@@ -69,8 +67,7 @@ enum Stage {
 #[derive(Debug)]
 pub struct Verdict {
     /// The run as it was.
-    pub trainer: Box<Trainer>,
-    pub meta: Box<Meta>,
+    pub snapshot: Snapshot,
     /// By the name of its series.
     pub values: BTreeMap<String, f64>,
     /// The best score, if that is this one, and the one before.
@@ -146,17 +143,16 @@ impl Judge {
     }
 
     /// Begins a score of the run as it is.
-    pub fn begin(&mut self, trainer: Trainer, meta: Meta, sampler: Sampler) {
+    pub fn begin(&mut self, snapshot: Snapshot, sampler: Sampler) {
+        let meta = &snapshot.meta;
         self.last = (meta.progress.nimg, meta.progress.elapsed_secs);
         let count = meta.config.metrics.count;
-        let stage = Stage::Drawing(Seen::default());
-        let (trainer, meta) = (Box::new(trainer), Box::new(meta));
-        self.job = Some(Job { trainer, meta, sampler, stage, count, secs: 0.0 });
+        self.job = Some(Job { snapshot, sampler, stage: Stage::Drawing(Seen::default()), count, secs: 0.0 });
     }
 
     /// Forgets what is under way of a step after this one: the run went back.
     pub fn forget_after(&mut self, step: u64) {
-        if self.job.as_ref().is_some_and(|job| job.trainer.step > step) {
+        if self.job.as_ref().is_some_and(|job| job.snapshot.meta.progress.step > step) {
             self.job = None;
         }
     }
@@ -226,14 +222,14 @@ impl Judge {
             values.extend(error.map(|error| (series::of_standard_error(&name(score)), error)));
         }
         let is_biased = is_frechet_biased(self.real.len(), job.count, self.network.features());
-        let by = match job.meta.config.metrics.best {
+        let by = match job.snapshot.meta.config.metrics.best {
             BestBy::Fd if !is_biased => Score::Fd,
             BestBy::Fd | BestBy::Kid => Score::Kid,
         };
         let estimate = scores.get(by).expect("all are computed");
-        let best = self.rank(name(by), estimate, job.meta.progress.step);
+        let best = self.rank(name(by), estimate, job.snapshot.meta.progress.step);
         let stalled = self.scored.as_ref().map_or(0, |scored| scored.stalled);
-        Verdict { trainer: job.trainer, meta: job.meta, values, best, stalled }
+        Verdict { snapshot: job.snapshot, values, best, stalled }
     }
 
     /// Notes a score, by which less is better. If it is the best, returns it and the one before.

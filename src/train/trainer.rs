@@ -17,8 +17,8 @@ use crate::ops::{Dropout, Dual};
 use crate::random::{Random, Stream};
 use crate::series;
 
-/// Everything that training changes. A clone is as it was: tensors are shared until one of them changes.
-#[derive(Clone, Debug)]
+/// Everything that training changes.
+#[derive(Debug)]
 pub struct Trainer {
     /// From latents to pictures.
     pub generator: Generator,

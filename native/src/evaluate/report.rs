@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use whelp::features::FeatureNetwork;
-use whelp::metrics::{Estimate, RealSplit, Score, Scores, Verdict, score_name};
+use whelp::metrics::{Estimate, RealSplit, SWD_MOST, Score, Scores, Verdict, score_name};
 
 use super::copies::Copies;
 
@@ -93,6 +93,7 @@ impl Evaluation {
     }
 
     fn name(&self, score: Score, count: usize) -> String {
+        let count = if score == Score::Swd { count.min(SWD_MOST) } else { count };
         score_name(score, self.network.short, count, self.split)
     }
 

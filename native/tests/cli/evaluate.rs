@@ -125,7 +125,7 @@ fn real_dogs_are_nearer_to_the_test_dogs_than_a_tiny_network_and_the_starter_is_
     }
     assert!(number(floor, "dog_rate") > 0.5 && number(&found, "real_dog_rate") > 0.5, "{found}");
     assert!(number(starter, "dog_rate") > 0.3 && number(tiny, "dog_rate") < 0.5, "{found}");
-    assert_eq!(found["notes"].as_array().unwrap().len(), 1, "the checkpoint was trained on others: {found}");
+    assert!(found["notes"].as_array().unwrap().is_empty(), "{found}");
 
     // Noise is no copy of anything. Each picture of the sheet is beside its nearest of the training.
     let copies = &found["copies"];
