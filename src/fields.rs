@@ -466,6 +466,12 @@ pub const FIELDS: &[Field] = &[
         "If losses stop being numbers: go back to the last checkpoint with half the learning rates, twice at most; or stop.",
     ),
     free(
+        "train.stop_when_stalled",
+        "Stop when stalled (scores)",
+        Accepts::OptionalWhole,
+        "Ends training after so many scores in a row that are no better than before. Empty: never.",
+    ),
+    free(
         "schedule.kimg",
         "Schedule length (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),
@@ -564,6 +570,36 @@ pub const FIELDS: &[Field] = &[
         "Zoom",
         Accepts::Real(Range::closed(0.0, 0.9)),
         "Largest change of size, as a share of the size.",
+    ),
+    free(
+        "metrics.every_kimg",
+        "Score interval (kimg)",
+        Accepts::OptionalReal(Range::above(0.0, 1e6)),
+        "Scores the generated pictures every so many thousand pictures. Empty: not by pictures.",
+    ),
+    free(
+        "metrics.every_minutes",
+        "Score interval (minutes)",
+        Accepts::OptionalReal(Range::above(0.0, 1e5)),
+        "Scores the generated pictures every so many minutes. Empty: not by time.",
+    ),
+    free(
+        "metrics.count",
+        "Pictures per score",
+        Accepts::Whole { low: 10, high: 50_000 },
+        "More give a surer score and take longer. Only scores of as many pictures can be compared.",
+    ),
+    free(
+        "metrics.budget",
+        "Time for scores (share)",
+        Accepts::Real(Range::above(0.0, 1.0)),
+        "Share of the time that scores may take. If they would take more, they come later.",
+    ),
+    free(
+        "metrics.best",
+        "Best checkpoint by",
+        Accepts::Choice(&[("fd", "Fréchet distance"), ("kid", "Kernel distance")]),
+        "The score that decides which checkpoint is kept as the best.",
     ),
     free(
         "output.tick_steps",

@@ -88,6 +88,19 @@ pub enum Event {
         /// The file it was written to, if any.
         path: Option<String>,
     },
+    /// A score was the best so far. The checkpoint is as the run was when its pictures were drawn, some steps ago.
+    Best {
+        step: u64,
+        nimg: u64,
+        score: BestScore,
+        /// The best one before, if there was one.
+        before: Option<BestScore>,
+        /// The whole file of a checkpoint.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+        /// The file it was written to, if any.
+        path: Option<String>,
+    },
     /// Answers `Pause`.
     Paused { progress: Progress },
     /// Answers `Resume`.
@@ -103,7 +116,7 @@ impl Event {
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         match self {
             Event::Samples { grid, .. } => Some(std::mem::take(&mut grid.pixels)),
-            Event::Checkpoint { bytes, .. } => Some(std::mem::take(bytes)),
+            Event::Checkpoint { bytes, .. } | Event::Best { bytes, .. } => Some(std::mem::take(bytes)),
             Event::Started { .. }
             | Event::Tick { .. }
             | Event::Values { .. }
@@ -157,6 +170,18 @@ pub enum CheckpointReason {
     Last,
 }
 
+/// The score of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestScore {
+    /// See [`score_name`](crate::metrics::score_name).
+    pub name: String,
+    pub value: f64,
+    /// None for few pictures.
+    pub standard_error: Option<f64>,
+    /// When its pictures were drawn.
+    pub step: u64,
+}
+
 /// Why a run ended without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +190,8 @@ pub enum FinishReason {
     Completed,
     /// Answers `Stop`.
     Stopped,
+    /// Its scores did not get better any more: `train.stop_when_stalled`.
+    Stalled,
 }
 
 /// What kind of failure ended a run. Front ends choose their advice by it; nobody parses message text.

@@ -62,11 +62,12 @@ impl RunConfig {
         })
     }
 
-    /// These settings for another run: its seed, pictures, length and output are those of `run`.
+    /// These settings for another run: its seed, pictures, length, scores and output are those of `run`.
     pub fn for_run(&self, run: &RunConfig) -> RunConfig {
         let mut config = self.clone();
         config.set_resolution(run.data.resolution);
         (config.seed, config.data, config.output) = (run.seed, run.data.clone(), run.output.clone());
+        config.metrics = run.metrics.clone();
         config.train.length = run.train.length;
         config
     }
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(paths(of("data").0), ["data.horizontal_flip"]);
         assert_eq!(paths(of("model").0), ["model.dropout"]);
         assert_eq!(paths(of("train").1), ["train.loss"]);
-        for section in ["schedule", "augment", "output"] {
+        for section in ["schedule", "augment", "metrics", "output"] {
             assert!(of(section).1.is_empty(), "{section}");
         }
     }

@@ -132,7 +132,12 @@ impl Pictures {
     /// Arranges the pictures row by row in a grid that is as square as possible.
     pub fn grid(&self) -> Grid {
         let count = self.iter().len();
-        let columns = (1..).find(|c| c * c >= count).unwrap_or(1).max(1);
+        self.grid_of((1..).find(|c| c * c >= count).unwrap_or(1))
+    }
+
+    /// Arranges the pictures in rows of so many.
+    pub fn grid_of(&self, columns: usize) -> Grid {
+        let (count, columns) = (self.iter().len(), columns.max(1));
         let tile = self.resolution;
         let mut grid = Grid { tile, columns, count, channels: self.channels, pixels: Vec::new() };
         let row_bytes = tile * self.channels;

@@ -32,6 +32,28 @@ pub const IMAGES_PER_SEC: &str = "speed/images_per_sec";
 pub const NIMG: &str = "progress/nimg";
 /// Memory of the process or worker in bytes, where it can be told.
 pub const MEMORY_BYTES: &str = "memory/bytes";
+/// Seconds that the last scores took, to look at the pictures and to compute.
+pub const SCORING_SECS: &str = "scoring/secs";
+/// Share of the session's time that scores have taken.
+pub const SCORING_SHARE: &str = "scoring/share";
+
+/// What a score's series is called: `metric/fd_c10_1k_val`.
+pub fn of_score(name: &str) -> String {
+    format!("{METRIC}{name}")
+}
+
+/// What the series of a score's standard error is called: `metric_error/fd_c10_1k_val`.
+pub fn of_standard_error(name: &str) -> String {
+    format!("{METRIC_ERROR}{name}")
+}
+
+/// The name of the score that a series has the values of.
+pub fn score_of(series: &str) -> Option<&str> {
+    series.strip_prefix(METRIC)
+}
+
+const METRIC: &str = "metric/";
+const METRIC_ERROR: &str = "metric_error/";
 
 /// Named series over the same steps: a table with a row for each step and a column for each series.
 ///

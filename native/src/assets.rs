@@ -18,6 +18,9 @@ pub const BUILTIN_DOGS: &str = "builtin:dogs";
 /// The value of `--from` for the starter.
 pub const STARTER: &str = "starter";
 
+/// The network that judges pictures, trained by `src/features/cifar10.py`.
+pub const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../src/features/cifar10.safetensors");
+
 /// The files of [`RUNS`].
 const STARTER_RUNS: [&[u8]; RUNS.len()] = [
     include_bytes!("../../web/assets/starter-run.safetensors"),

@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use whelp::checkpoint::Checkpoint;
 
+use crate::run_folder::BEST;
 use crate::storage::replace_file;
 use crate::tensorboard::{self, Record};
 
@@ -23,6 +25,7 @@ pub fn set_aside(root: &Path, step: Option<u64>) -> io::Result<u64> {
     branch.take_tensorboard()?;
     branch.take_numbered("samples", ".png")?;
     branch.take_numbered("checkpoints", ".safetensors")?;
+    branch.take_best()?;
     Ok(known_through)
 }
 
@@ -121,6 +124,22 @@ impl Branch<'_> {
                 let target = self.folder(name)?.join(path.file_name().unwrap_or_default());
                 fs::rename(&path, target)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The best checkpoint, whose name does not tell its step.
+    fn take_best(&mut self) -> io::Result<()> {
+        let path = self.root.join(BEST);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            bytes => bytes?,
+        };
+        // What can't be read is of no course.
+        let step = Checkpoint::from_bytes(&bytes).map_or(u64::MAX, |best| best.meta.progress.step);
+        if self.is_beyond(step) {
+            let target = self.folder("checkpoints")?.join(path.file_name().unwrap_or_default());
+            fs::rename(&path, target)?;
         }
         Ok(())
     }

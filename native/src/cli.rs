@@ -194,9 +194,12 @@ pub enum ControlWord {
 
 #[derive(Args, Debug)]
 pub struct GenerateArguments {
-    /// Checkpoint or run folder to draw with
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: PathBuf,
+    /// Run folder or checkpoint to draw with; of a folder the checkpoint with the best score, if the run was scored
+    #[arg(value_name = "RUN|FILE", conflicts_with = "checkpoint", required_unless_present = "checkpoint")]
+    pub run: Option<PathBuf>,
+    /// The same
+    #[arg(long, value_name = "RUN|FILE")]
+    pub checkpoint: Option<PathBuf>,
     /// Number of pictures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
@@ -222,6 +225,9 @@ pub struct EvaluateArguments {
     /// What to evaluate: a checkpoint or run folder, whose averaged generator draws; or a folder or archive of pictures
     #[arg(value_name = "CHECKPOINT|FOLDER|ZIP")]
     pub subject: String,
+    /// Another checkpoint, folder or archive, to tell whether the scores of the two differ by more than noise
+    #[arg(long, value_name = "CHECKPOINT|FOLDER|ZIP")]
+    pub against: Option<String>,
     /// Real pictures to compare with [default: builtin:dogs; required if a checkpoint was trained on anything else]
     #[arg(long, value_name = "PATH|builtin:dogs")]
     pub data: Option<String>,
@@ -237,6 +243,12 @@ pub struct EvaluateArguments {
     /// Resolution at which the pictures of a folder and real ones are prepared [default: 32, or the checkpoint's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024).map(|side| side as usize))]
     pub resolution: Option<usize>,
+    /// Write the ten pictures that are closest to training pictures, each above its nearest one
+    #[arg(long, value_name = "FILE.png")]
+    pub copies: Option<PathBuf>,
+    /// Write generated and real pictures in a random order, unmarked; which is which goes to FILE.key.txt
+    #[arg(long, value_name = "FILE.png")]
+    pub sheet: Option<PathBuf>,
     /// Device to compute on
     #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,

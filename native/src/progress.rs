@@ -1,13 +1,14 @@
 //! What the terminal shows during a run: a progress bar in a terminal, plain lines in a file or a pipe.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::config::DataConfig;
 use whelp::data::{DataSummary, held_out};
-use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
-use whelp::series::{LOSS_D, LOSS_G};
+use whelp::protocol::{BestScore, CheckpointReason, Event, FinishReason, Progress};
+use whelp::series::{self, LOSS_D, LOSS_G};
 
 /// Steps of the progress bar, which shows a share of the run's length.
 const RESOLUTION: u64 = 1000;
@@ -71,8 +72,15 @@ impl RunDisplay {
                 let path = path.as_deref().unwrap_or("not written");
                 self.line(&format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text()));
             }
-            // Of these the line has what the progress tells.
-            Event::Values { .. } => {}
+            Event::Best { score, before, path, .. } => {
+                let path = path.as_deref().unwrap_or("not written");
+                self.line(&format!("best        {}: {path}", best_in_words(score, before.as_ref())));
+            }
+            Event::Values { step, values, .. } => {
+                if let Some(words) = scores_in_words(values) {
+                    self.line(&format!("scores      step {step}: {words}"));
+                }
+            }
             Event::Warning { message } => self.line(&format!("warning     {message}")),
             Event::Paused { .. } => self.line("paused"),
             Event::Resumed { .. } => self.line("resumed"),
@@ -82,6 +90,7 @@ impl RunDisplay {
                 let word = match reason {
                     FinishReason::Completed => "done",
                     FinishReason::Stopped => "stopped",
+                    FinishReason::Stalled => "stalled",
                 };
                 self.line(&format!("{word:<12}{}", self.status(progress)));
             }
@@ -113,6 +122,46 @@ impl RunDisplay {
             note!("{text}");
         }
     }
+}
+
+/// The scores among the values of series, with their standard errors; none if there are none.
+fn scores_in_words(values: &BTreeMap<String, f64>) -> Option<String> {
+    let scores: Vec<String> = values
+        .iter()
+        .filter_map(|(series, value)| {
+            let name = series::score_of(series)?;
+            let error = values.get(&series::of_standard_error(name)).copied();
+            Some(format!("{name} {}", with_error(*value, error)))
+        })
+        .collect();
+    let secs = values.get(series::SCORING_SECS).map_or_else(String::new, |secs| format!(" (took {secs:.1} s)"));
+    (!scores.is_empty()).then(|| scores.join(", ") + &secs)
+}
+
+/// Why a checkpoint is the best.
+fn best_in_words(score: &BestScore, before: Option<&BestScore>) -> String {
+    let BestScore { name, value, standard_error, step } = score;
+    let found = format!("step {step}, {name} {}", with_error(*value, *standard_error));
+    match before {
+        Some(before) => {
+            let improvement = before.value - value;
+            let noise = standard_error.is_some_and(|error| improvement < 2.0 * error);
+            let words = if noise { ", no more than noise" } else { "" };
+            format!(
+                "{found} instead of {} at step {}{words}",
+                with_error(before.value, before.standard_error),
+                before.step
+            )
+        }
+        None => format!("{found}, the first score"),
+    }
+}
+
+/// `0.416 ± 0.021`, with digits enough for small ones.
+fn with_error(value: f64, error: Option<f64>) -> String {
+    let digits = if value.abs() < 0.1 { 5 } else { 3 };
+    let error = error.map_or_else(String::new, |error| format!(" ± {error:.digits$}"));
+    format!("{value:.digits$}{error}")
 }
 
 /// A data set in one line.
@@ -164,6 +213,28 @@ mod tests {
         };
         assert_eq!(words(0.0, 1.0), "");
         assert_eq!(words(0.1, 0.125), ", 20 of them held out, trained on the most typical 12.5 %");
+    }
+
+    #[test]
+    fn scores_are_told_with_their_errors_and_a_best_one_with_the_one_before() {
+        let values = BTreeMap::from([
+            ("metric/fd_c10_1k_val", 0.41649),
+            ("metric_error/fd_c10_1k_val", 0.02111),
+            ("metric/kid_c10_1k_val", 0.004204),
+            ("scoring/secs", 3.21),
+        ]);
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let words = scores_in_words(&values).unwrap();
+        assert_eq!(words, "fd_c10_1k_val 0.416 ± 0.021, kid_c10_1k_val 0.00420 (took 3.2 s)");
+        assert_eq!(scores_in_words(&BTreeMap::from([("progress/nimg".to_owned(), 3.0)])), None);
+
+        let score = |value, step| BestScore { name: "fd_c10_1k_val".into(), value, standard_error: Some(0.02), step };
+        let words = best_in_words(&score(0.416, 20), Some(&score(0.43, 10)));
+        assert_eq!(
+            words,
+            "step 20, fd_c10_1k_val 0.416 ± 0.020 instead of 0.430 ± 0.020 at step 10, no more than noise"
+        );
+        assert_eq!(best_in_words(&score(0.416, 20), None), "step 20, fd_c10_1k_val 0.416 ± 0.020, the first score");
     }
 
     #[test]

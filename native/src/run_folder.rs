@@ -1,4 +1,4 @@
-//! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest}.safetensors`,
+//! A run's folder: `run.json`, `events.jsonl`, `tensorboard/`, `samples/`, `checkpoints/{step_*,latest,best}.safetensors`,
 //! the samples saved under `output.epoch_file`, `branches/` with what the run went back from, and `control/` for `whelp ctl`.
 
 use std::fmt;
@@ -24,6 +24,9 @@ use crate::tensorboard::TensorBoard;
 const CHECKPOINTS_KEPT: usize = 3;
 
 const CHECKPOINT: &str = ".safetensors";
+
+/// The checkpoint with the best score, in the run's folder.
+pub const BEST: &str = "checkpoints/best.safetensors";
 
 /// The folder of one run, open for writing.
 #[derive(Debug)]
@@ -170,7 +173,7 @@ impl RunFolder {
                     }
                     return Ok(Some(Newest { checkpoint, file }));
                 }
-                Ok(Err(error @ CheckpointError::Newer { .. })) => {
+                Ok(Err(error @ (CheckpointError::Newer { .. } | CheckpointError::Unknown { .. }))) => {
                     return Err(Failure::Input(format!("{}: {error}", file.display())));
                 }
                 Ok(Err(error)) => error.to_string(),
@@ -186,6 +189,11 @@ impl RunFolder {
                 root.join("checkpoints").display()
             )))
         })
+    }
+
+    /// The best checkpoint of a run's folder, if `path` is one and has one.
+    pub fn best_of(path: &Path) -> Option<PathBuf> {
+        Some(path.join(BEST)).filter(|best| best.is_file())
     }
 
     /// The run's folder that contains a checkpoint, if one does.
@@ -264,6 +272,12 @@ impl RunFolder {
                 let file = self.root.join(&name);
                 self.named(&name, replace_verified(&file, bytes))?;
                 self.named("checkpoints", self.keep_latest(&file))?;
+                *path = Some(file.display().to_string());
+                Ok(())
+            }
+            Event::Best { bytes, path, .. } => {
+                let file = self.root.join(BEST);
+                self.named(BEST, replace_verified(&file, bytes))?;
                 *path = Some(file.display().to_string());
                 Ok(())
             }

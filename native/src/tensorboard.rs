@@ -77,6 +77,7 @@ impl TensorBoard {
             Event::Started { .. }
             | Event::Warning { .. }
             | Event::Checkpoint { .. }
+            | Event::Best { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Failed { .. }

@@ -8,12 +8,13 @@ use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::{DataSummary, Dataset, PictureKind, Preparation, Speed};
 use whelp::device::{self, OpenDevice};
+use whelp::features::{Cifar10, FeatureNetwork};
 use whelp::protocol::{Event, FinishReason, Progress};
 use whelp::recipes;
 use whelp::run::{Calibration, Run, calibrate};
 use whelp::validate::ValidConfig;
 
-use crate::assets::{BUILTIN_DOGS, STARTER, backbone, builtin_dogs, starter};
+use crate::assets::{BUILTIN_DOGS, CIFAR10_WEIGHTS, STARTER, backbone, builtin_dogs, starter};
 use crate::cli::TrainArguments;
 use crate::control::Control;
 use crate::data::{expect_builtin, is_set, judge, read_data, read_sized};
@@ -74,8 +75,8 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         return Plan { config: &config, progress, begins, root, data, backbone, device }.print(arguments.json);
     }
     judge(&data, &config, &device)?;
-    let (settings, data) = (config.clone(), Arc::new(data));
-    let (run, commands) = match &begin {
+    let (settings, data, on) = (config.clone(), Arc::new(data), device.clone());
+    let (mut run, commands) = match &begin {
         Begin::New => Run::new(config, data, device, backbone),
         Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) => {
             Run::resume(checkpoint, config, data, device, backbone)
@@ -85,6 +86,8 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     .map_err(Failure::start)?;
     // It is as large as the networks with all that belongs to them.
     drop(begin);
+    let judge = Cifar10::new(CIFAR10_WEIGHTS, &on.device).map_err(Failure::fault)?;
+    run.judge_by(FeatureNetwork::Cifar10(judge));
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
     let folder = RunFolder::open(&root, place.lock, origin)?;
     let control = Arc::new(Control::new(&root, &settings));

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::CheckpointError;
 use crate::config::RunConfig;
 use crate::data::{DataSummary, PictureKind};
-use crate::protocol::Progress;
+use crate::protocol::{BestScore, Progress};
 use crate::series::StepSeries;
 use crate::train::NETWORKS;
 use crate::weights::HostTensor;
@@ -60,6 +60,20 @@ pub struct Meta {
     /// Hash of the weights of the discriminator's frozen network, where it has one: they are not in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backbone: Option<String>,
+    /// What the run was scored at, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Scored>,
+}
+
+/// How good the run's pictures have been.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// The best score.
+    pub best: BestScore,
+    /// Scores since one was better than all before by more than its standard error.
+    pub stalled: u64,
+    /// That score's value.
+    pub stalled_at: f64,
 }
 
 /// State of adaptive augmentation.
@@ -274,7 +288,8 @@ fn read_meta(bytes: &[u8]) -> Result<(Meta, Option<Seal>), CheckpointError> {
 fn unknown(complaint: &str) -> Option<String> {
     let named = |rest: &str| rest.split('`').next().map(str::to_owned);
     let field = complaint.strip_prefix("unknown field `").and_then(named).map(|name| format!("the setting {name}"));
-    field.or_else(|| complaint.strip_prefix("unknown variant `").and_then(named).map(|name| format!("the value {name}")))
+    field
+        .or_else(|| complaint.strip_prefix("unknown variant `").and_then(named).map(|name| format!("the value {name}")))
 }
 
 /// Tells a cut-off file from a foreign one.

@@ -207,6 +207,7 @@ pub async fn import(
         history: StepSeries::default(),
         adaptive: None,
         backbone: None,
+        scored: None,
     };
     // New networks of these sizes say which tensors there have to be.
     let trainer = Trainer::new(&config, meta.data.kind(), None, device)?;

@@ -21,6 +21,36 @@ const ADAM_DISCRIMINATOR: &str = "optimizer.discriminator";
 /// # Errors
 /// [`CheckpointError::Device`] if the device failed.
 pub async fn capture(trainer: &Trainer, meta: Meta) -> Result<Checkpoint, CheckpointError> {
+    Snapshot::take(trainer, meta).read().await
+}
+
+/// All training state at one step, still on the device. Later steps do not change it; it shares what they don't change.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What the checkpoint says of the run.
+    pub meta: Meta,
+    tensors: Vec<DeviceTensor>,
+}
+
+impl Snapshot {
+    /// The state of `trainer` as it is.
+    pub fn take(trainer: &Trainer, meta: Meta) -> Self {
+        Self { meta, tensors: tensors(trainer) }
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Device`] if the device failed.
+    pub async fn read(self) -> Result<Checkpoint, CheckpointError> {
+        let tensors = weights::read_back(self.tensors).await?;
+        let tensors = tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        Ok(Checkpoint { meta: self.meta, tensors })
+    }
+}
+
+/// Every tensor of a checkpoint, by its name there.
+fn tensors(trainer: &Trainer) -> Vec<DeviceTensor> {
     let (generator_m, generator_v) = trainer.generator_adam.state();
     let (discriminator_m, discriminator_v) = trainer.discriminator_adam.state();
     let [generator, discriminator, generator_ema] = NETWORKS.map(str::to_owned);
@@ -36,8 +66,7 @@ pub async fn capture(trainer: &Trainer, meta: Meta) -> Result<Checkpoint, Checkp
     let named = groups.into_iter().flat_map(|(prefix, tensors)| {
         tensors.into_iter().map(move |tensor| DeviceTensor { name: format!("{prefix}.{}", tensor.name), ..tensor })
     });
-    let tensors = weights::read_back(named.collect()).await?;
-    Ok(Checkpoint { meta, tensors: tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect() })
+    named.collect()
 }
 
 /// A trainer that goes on exactly where the checkpoint was made, on any device.

@@ -1,8 +1,8 @@
 //! The default values: recipe `dcgan32`, the PyTorch DCGAN tutorial at 32 pixels.
 
 use super::{
-    Architecture, AugmentConfig, Background, Channels, Crop, DataConfig, Frames, Framing, Length, Loss, ModelConfig,
-    Norm, OnDivergence, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
+    Architecture, AugmentConfig, Background, BestBy, Channels, Crop, DataConfig, Frames, Framing, Length, Loss,
+    MetricsConfig, ModelConfig, Norm, OnDivergence, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -16,6 +16,7 @@ impl Default for RunConfig {
             train: TrainConfig::default(),
             schedule: ScheduleConfig::default(),
             augment: AugmentConfig::default(),
+            metrics: MetricsConfig::default(),
             output: OutputConfig::default(),
         }
     }
@@ -81,6 +82,7 @@ impl Default for TrainConfig {
             ema_half_life_kimg: 40.0,
             ema_rampup: Some(0.05),
             on_divergence: OnDivergence::Rollback,
+            stop_when_stalled: None,
         }
     }
 }
@@ -117,6 +119,13 @@ impl Default for AugmentConfig {
             shear: 0.0,
             zoom: 0.0,
         }
+    }
+}
+
+impl Default for MetricsConfig {
+    /// A thousand pictures are more than the network has features, and are drawn in seconds.
+    fn default() -> Self {
+        Self { every_kimg: Some(10.0), every_minutes: None, count: 1000, budget: 0.05, best: BestBy::Fd }
     }
 }
 

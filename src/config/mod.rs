@@ -29,6 +29,8 @@ pub struct RunConfig {
     pub schedule: ScheduleConfig,
     /// Augmentation of real and generated pictures.
     pub augment: AugmentConfig,
+    /// Scores of the generated pictures. Has no effect on training.
+    pub metrics: MetricsConfig,
     /// When the run reports. Has no effect on training.
     pub output: OutputConfig,
 }
@@ -297,6 +299,9 @@ pub struct TrainConfig {
     pub ema_rampup: Option<f64>,
     /// What happens when a loss or a weight is no longer a finite number.
     pub on_divergence: OnDivergence,
+    /// Scores in a row without a better one, by more than its standard error, after which the run ends. `None`: it never ends
+    /// for that.
+    pub stop_when_stalled: Option<u64>,
 }
 
 /// What happens when training breaks down.
@@ -388,6 +393,39 @@ impl AugmentConfig {
     pub fn is_active(&self) -> bool {
         self.color || self.translation || self.cutout || self.flip || self.shear > 0.0 || self.zoom > 0.0
     }
+}
+
+/// When the run scores its pictures, and on how many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Thousands of images from one score to the next. `None`: not by images. Without this and the next one there are no scores.
+    pub every_kimg: Option<f64>,
+    /// Minutes of training from one score to the next. `None`: not by time.
+    pub every_minutes: Option<f64>,
+    /// Pictures that are drawn for a score, and the most real ones that they are compared with.
+    pub count: usize,
+    /// The share of the run's time that scores may take, in (0, 1]: they wait until it is theirs.
+    pub budget: f64,
+    /// The score by which one checkpoint is the best.
+    pub best: BestBy,
+}
+
+impl MetricsConfig {
+    /// Whether the run is scored at all.
+    pub fn is_on(&self) -> bool {
+        self.every_kimg.is_some() || self.every_minutes.is_some()
+    }
+}
+
+/// The score by which one checkpoint is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// The Fréchet distance; the kernel distance where there are too few pictures for the former.
+    Fd,
+    /// The kernel distance.
+    Kid,
 }
 
 /// When the run reports.

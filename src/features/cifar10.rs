@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
-use super::{FeatureError, Pretrained};
+use super::{FeatureError, Pretrained, WeightFile};
 use crate::models::Frozen;
 use crate::ops::{Conv, Dual, Linear};
 
@@ -26,6 +26,13 @@ impl Cifar10 {
 
     /// Features of a picture.
     pub const FEATURES: usize = 192;
+
+    /// The file with its weights, as the page's host has it.
+    pub const FILE: WeightFile =
+        WeightFile { name: "cifar10.safetensors", bytes: 1_372_700, hash: "c1dafaafdc9a33cdd4be0d2a84b21609" };
+
+    /// What it is called in the names of scores.
+    pub const SHORT: &str = "c10";
 
     /// What CIFAR-10 has pictures of, in the order of the classes.
     pub const CLASSES: [&str; 10] =
@@ -129,4 +136,15 @@ fn conv(channels: [usize; 2], device: &Device) -> Conv {
 
 fn relu(conv: &Conv, x: Dual<4>) -> Dual<4> {
     conv.forward_leaky_relu(x, 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_knows_the_weights() {
+        let content = include_bytes!("cifar10.safetensors");
+        assert!(Cifar10::FILE.is_whole(content) && Cifar10::FILE.bytes == content.len() as u64);
+    }
 }

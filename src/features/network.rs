@@ -71,11 +71,11 @@ impl FeatureNetwork {
         }
     }
 
-    /// What scores on its features have behind their name: `FD-C10`. They are never called FID, which is on Inception's.
-    pub fn suffix(&self) -> &'static str {
+    /// What it is called in the [names of scores](crate::metrics::score_name).
+    pub fn short(&self) -> &'static str {
         match self {
-            Self::Cifar10(_) => "C10",
-            Self::Lite0(_) => "EffLite0",
+            Self::Cifar10(_) => Cifar10::SHORT,
+            Self::Lite0(_) => "lite0",
         }
     }
 
@@ -120,7 +120,7 @@ impl FeatureNetwork {
     pub async fn look_at(&self, pictures: &Pictures, device: &Device) -> Result<Seen, DeviceError> {
         let device = device.clone().inner();
         let at = |side, filter| {
-            let pixels = rgb_planes(pictures, side, filter);
+            let pixels = pictures.rgb_planes(side, filter);
             from_pixels(&pixels, [pictures.iter().len(), 3, side, side], &device)
         };
         match self {
@@ -171,6 +171,21 @@ impl Seen {
         Matrix::from_f32(self.features[0].len(), &self.features.concat())
     }
 
+    /// The features of each picture, one after the other.
+    pub fn features(&self) -> impl Iterator<Item = f32> {
+        self.features.iter().flatten().copied()
+    }
+
+    /// How many pictures were seen.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether no pictures were seen.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
     /// The share of the pictures whose most probable class is `class`; none if the network tells no classes.
     pub fn rate(&self, class: usize) -> Option<f64> {
         let count = self.classes.iter().filter(|seen| **seen == class).count();
@@ -193,20 +208,41 @@ impl Pictures {
         }
         Self { resolution, channels, pixels }
     }
-}
 
-/// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
-pub(super) fn rgb_planes(pictures: &Pictures, side: usize, filter: Filter) -> Vec<u8> {
-    let channels = pictures.channels;
-    let resizer = Resizer::new(pictures.resolution, side, filter);
-    let mut planes = Vec::with_capacity(pictures.iter().len() * 3 * side * side);
-    for picture in pictures.iter() {
-        let resized = if channels == 1 { resizer.resize::<1>(picture) } else { resizer.resize::<3>(picture) };
-        for channel in 0..3 {
-            planes.extend(resized.iter().skip(channel % channels).step_by(channels));
-        }
+    /// The pictures in RGB. Grey ones repeat their channel.
+    #[must_use]
+    pub fn in_colour(self) -> Self {
+        let resolution = self.resolution;
+        self.in_colour_at(resolution)
     }
-    planes
+
+    /// The pictures in RGB at `side` pixels.
+    #[must_use]
+    pub fn in_colour_at(self, side: usize) -> Self {
+        let plane = side * side;
+        let planes = self.rgb_planes(side, Filter::Lanczos);
+        let interleave = |planes: &[u8]| {
+            (0..plane)
+                .flat_map(|at| planes[at..].iter().step_by(plane).copied().collect::<Vec<u8>>())
+                .collect::<Vec<u8>>()
+        };
+        let pixels = planes.chunks_exact(3 * plane).flat_map(interleave).collect();
+        Self { resolution: side, channels: 3, pixels }
+    }
+
+    /// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
+    pub fn rgb_planes(&self, side: usize, filter: Filter) -> Vec<u8> {
+        let channels = self.channels;
+        let resizer = Resizer::new(self.resolution, side, filter);
+        let mut planes = Vec::with_capacity(self.iter().len() * 3 * side * side);
+        for picture in self.iter() {
+            let resized = if channels == 1 { resizer.resize::<1>(picture) } else { resizer.resize::<3>(picture) };
+            for channel in 0..3 {
+                planes.extend(resized.iter().skip(channel % channels).step_by(channels));
+            }
+        }
+        planes
+    }
 }
 
 pub(super) async fn read<const N: usize>(tensors: [Tensor<2>; N]) -> Result<[Vec<f32>; N], DeviceError> {
@@ -236,15 +272,15 @@ mod tests {
         let data = builder.finish().unwrap();
         let pictures = Pictures::from_dataset(&data, &[1]);
         assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
-        assert_eq!(rgb_planes(&pictures, 2, Filter::Lanczos), data.pixels(1), "and back");
+        assert_eq!(pictures.rgb_planes(2, Filter::Lanczos), data.pixels(1), "and back");
     }
 
     #[test]
     fn grey_is_repeated_and_a_flat_picture_stays_flat_at_another_size() {
         let grey = Pictures { resolution: 2, channels: 1, pixels: vec![1, 2, 3, 4] };
-        assert_eq!(rgb_planes(&grey, 2, Filter::Lanczos), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
+        assert_eq!(grey.rgb_planes(2, Filter::Lanczos), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
         let flat = Pictures { resolution: 64, channels: 3, pixels: [10, 20, 30].repeat(64 * 64) };
-        assert_eq!(rgb_planes(&flat, 32, Filter::Lanczos), [[10; 1024], [20; 1024], [30; 1024]].concat());
+        assert_eq!(flat.rgb_planes(32, Filter::Lanczos), [[10; 1024], [20; 1024], [30; 1024]].concat());
     }
 
     #[test]

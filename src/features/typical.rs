@@ -8,7 +8,7 @@
 use burn::tensor::Device;
 
 use super::PooledLite0;
-use super::network::{read, rgb_planes};
+use super::network::read;
 use crate::data::{Dataset, Filter};
 use crate::device::DeviceError;
 use crate::ops::from_pixels;
@@ -43,7 +43,7 @@ pub async fn judge_typicality(
     let mut opinions = Opinions::default();
     let all: Vec<u32> = (0..data.len() as u32).collect();
     for indices in all.chunks(BATCH) {
-        let pixels = rgb_planes(&Pictures::from_dataset(data, indices), SIDE, Filter::Bicubic);
+        let pixels = Pictures::from_dataset(data, indices).rgb_planes(SIDE, Filter::Bicubic);
         let pictures = from_pixels(&pixels, [indices.len(), 3, SIDE, SIDE], &device);
         let [probabilities] = read([network.probabilities(network.features(pictures))]).await?;
         for (index, probabilities) in indices.iter().zip(probabilities.chunks_exact(PooledLite0::CLASSES)) {

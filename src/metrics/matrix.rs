@@ -80,6 +80,10 @@ impl Matrix {
         out
     }
 
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     pub(super) fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }
@@ -122,6 +126,19 @@ pub(super) fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
         *sum += term(*a, *b);
     }
     sums.iter().sum()
+}
+
+/// `Σ a b` where float32 is enough, twice as fast.
+pub(super) fn inner_product_f32(a: &[f32], b: &[f32]) -> f32 {
+    const SUMS: usize = 16;
+    let mut sums = [0.0; SUMS];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
+    for (a, b) in a.iter().zip(b) {
+        for k in 0..SUMS {
+            sums[k] += a[k] * b[k];
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 #[cfg(test)]

@@ -1,22 +1,30 @@
 //! Scores of generated pictures: numbers that compare the features of two sets of pictures. They are float64 throughout, and
 //! know neither networks nor devices: [`features`](crate::features) turns pictures into [`Matrix`] rows.
 
-mod density_coverage;
+mod copies;
 mod eigenvalues;
+mod estimate;
 mod frechet;
 mod kid;
 mod matrix;
 mod memorization;
+mod name;
+mod neighborhoods;
 mod neighbors;
-mod precision_recall;
 mod scores;
+mod swd;
 
-pub use density_coverage::{DensityCoverage, density_coverage};
+pub use copies::{
+    Closeness, CopyLimits, FALSE_ALARMS, Looks, MIN_CALIBRATION, Nearby, Rows, THUMBNAIL_SIDE, closeness,
+};
 pub use eigenvalues::symmetric_eigenvalues;
-pub use frechet::frechet_distance;
-pub use kid::{Kid, kid};
+pub use estimate::{Estimate, LeftOut};
+pub use frechet::{frechet, frechet_distance, is_frechet_biased};
+pub use kid::kid;
 pub use matrix::Matrix;
-pub use memorization::{cosine_distance, memorization_distance, mifid};
+pub use memorization::{cosine_distance, memorization_distance, memorization_threshold, mifid};
+pub use name::{RealSplit, Score, score_name};
+pub use neighborhoods::{NeighborScores, Neighbors, neighbor_scores};
 pub use neighbors::{distance, nearest, radii};
-pub use precision_recall::{PrecisionRecall, precision_recall};
-pub use scores::Scores;
+pub use scores::{Scores, Scoring, Verdict};
+pub use swd::{Patches, SWD_MOST, Sketch, laplacian_pyramid, swd_of_level};

@@ -8,6 +8,35 @@ pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| (a - b) * (a - b)).sqrt()
 }
 
+/// Another row, and how far away it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Nearest {
+    pub row: u32,
+    pub distance: f64,
+}
+
+/// Of each row the `count` nearest other rows by Euclidean distance, ascending; all others if there are fewer.
+pub(super) fn nearest_others(features: &Matrix, count: usize) -> Vec<Vec<Nearest>> {
+    let mut nearest = vec![Vec::with_capacity(count + 1); features.rows()];
+    let mut add = |row: usize, other: usize, distance: f64| {
+        let nearest: &mut Vec<Nearest> = &mut nearest[row];
+        if nearest.len() == count && nearest.last().is_some_and(|last| last.distance <= distance) {
+            return;
+        }
+        let at = nearest.partition_point(|other| other.distance <= distance);
+        nearest.insert(at, Nearest { row: other as u32, distance });
+        nearest.truncate(count);
+    };
+    for_each_pair(features, features, |i, j, a, b| {
+        if i < j {
+            let distance = distance(a, b);
+            add(i, j, distance);
+            add(j, i, distance);
+        }
+    });
+    nearest
+}
+
 /// The Euclidean distance from each row to its `k`-th nearest other row.
 ///
 /// # Panics
@@ -15,24 +44,7 @@ pub fn distance(a: &[f64], b: &[f64]) -> f64 {
 pub fn radii(features: &Matrix, k: usize) -> Vec<f64> {
     let rows = features.rows();
     assert!((1..rows).contains(&k), "{rows} pictures have no {k}-th neighbour");
-    // Of each row the k nearest so far, ascending.
-    let mut nearest = vec![Vec::with_capacity(k + 1); rows];
-    let mut add = |row: usize, distance: f64| {
-        let nearest = &mut nearest[row];
-        let at = nearest.partition_point(|other| *other <= distance);
-        if at < k {
-            nearest.insert(at, distance);
-            nearest.truncate(k);
-        }
-    };
-    for_each_pair(features, features, |i, j, a, b| {
-        if i < j {
-            let distance = distance(a, b);
-            add(i, distance);
-            add(j, distance);
-        }
-    });
-    nearest.into_iter().map(|nearest| nearest[k - 1]).collect()
+    nearest_others(features, k).into_iter().map(|nearest| nearest[k - 1].distance).collect()
 }
 
 /// For each of `points` the index of the nearest of `candidates` by `distance`, the first of several, and its distance.

@@ -8,14 +8,16 @@ use burn::tensor::Tensor;
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::judge::Judge;
 use super::rollback::Rollback;
 use crate::checkpoint::{
-    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, WarmStart,
+    self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, Scored,
+    Snapshot, WarmStart,
 };
 use crate::config::ConfigError;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
-use crate::features::{FeatureError, Pretrained};
+use crate::features::{FeatureError, FeatureNetwork, Pretrained};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
@@ -96,6 +98,11 @@ pub struct Run {
     backbone: Option<String>,
     last_sample: Mark,
     last_checkpoint: Mark,
+    /// Scores the pictures, if the run was given a network to see them with.
+    judge: Option<Judge>,
+    is_judged: bool,
+    /// What the checkpoint that this run goes on from was scored at.
+    scored: Option<Scored>,
     rollback: Rollback,
     /// The command that is being obeyed: after a rollback it is obeyed again.
     unanswered: Option<Command>,
@@ -162,6 +169,7 @@ impl Run {
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
         let (mut run, commands) = Self::with_trainer(config, data, device, trainer, hash, (elapsed_secs, history))?;
+        run.scored.clone_from(&checkpoint.meta.scored);
         run.rollback.keep(&run.config, checkpoint.clone());
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
@@ -203,6 +211,26 @@ impl Run {
         }
         run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
         Ok((run, commands))
+    }
+
+    /// Whether its settings ask for scores, and it has not been told yet what to score by.
+    pub fn wants_scores(&self) -> bool {
+        self.config.metrics.is_on() && !self.is_judged
+    }
+
+    /// Has the run score its pictures by what `network` sees in them, as `metrics` says. Without this call it doesn't. The
+    /// network must be one that no discriminator looks through.
+    pub fn judge_by(&mut self, network: FeatureNetwork) {
+        if !self.wants_scores() {
+            return;
+        }
+        self.is_judged = true;
+        let at = (self.trainer.nimg, self.clock.elapsed_secs());
+        self.judge = Judge::new(network, self.data.clone(), &self.config, self.scored.clone(), at);
+        if self.judge.is_none() {
+            let message = "there are too few pictures to score the generated ones".to_owned();
+            self.pending.push_back(Event::Warning { message });
+        }
     }
 
     /// Scales the mixing of a new projected discriminator by the first pictures.
@@ -254,6 +282,9 @@ impl Run {
             backbone,
             last_sample: mark,
             last_checkpoint: mark,
+            judge: None,
+            is_judged: false,
+            scored: None,
             rollback: Rollback::default(),
             unanswered: None,
         };
@@ -329,6 +360,9 @@ impl Run {
         checkpoint::restore_into(&mut self.trainer, checkpoint, &config, &self.device.device)?;
         (self.config, self.history) = (config, checkpoint.meta.history.clone());
         self.unread.clear();
+        if let Some(judge) = &mut self.judge {
+            judge.forget_after(self.trainer.step);
+        }
         self.clock.rewind(self.trainer.nimg);
         self.clock.start();
         let mark = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
@@ -352,6 +386,7 @@ impl Run {
         }
         self.step().await?;
         self.report().await?;
+        self.judge().await?;
         platform::yield_now().await;
         Ok(())
     }
@@ -390,6 +425,70 @@ impl Run {
         }
         if is_due(self.last_checkpoint, output.checkpoint_steps, output.checkpoint_secs) {
             self.save(CheckpointReason::Automatic).await?;
+        }
+        Ok(())
+    }
+
+    /// Does a piece of a score, if one is due and the scores have had less than their share of the time.
+    async fn judge(&mut self) -> Result<(), RunError> {
+        // Right after a tick the device has nothing else to do, so the time that a piece takes is its own.
+        let (step, nimg, now) = (self.trainer.step, self.trainer.nimg, self.clock.elapsed_secs());
+        let metrics = self.config.metrics.clone();
+        let Some(judge) = self.judge.as_mut().filter(|_| self.unread.is_empty()) else { return Ok(()) };
+        judge.forget_after(step);
+        if !judge.may_work(&metrics, now) {
+            return Ok(());
+        }
+        if judge.is_due(&metrics, nimg, now) {
+            self.begin_score().await?;
+        }
+        if self.work_on_score().await? {
+            self.finish(FinishReason::Stalled).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_score(&mut self) -> Result<(), RunError> {
+        let meta = self.meta().await?;
+        let sampler = self.sampler();
+        if let Some(judge) = &mut self.judge {
+            judge.begin(Snapshot::take(&self.trainer, meta), sampler);
+        }
+        Ok(())
+    }
+
+    /// Does a piece of the score under way. True if the run is to end, because its scores don't get better.
+    async fn work_on_score(&mut self) -> Result<bool, RunError> {
+        let now = self.clock.elapsed_secs();
+        let Some(judge) = &mut self.judge else { return Ok(false) };
+        let Some(mut verdict) = judge.work(&self.device.device, now).await? else { return Ok(false) };
+        let Progress { step, nimg, .. } = verdict.snapshot.meta.progress;
+        self.pending.push_back(Event::Values { step, nimg, values: verdict.values });
+        if let Some((score, before)) = verdict.best {
+            verdict.snapshot.meta.scored = judge.scored();
+            let checkpoint = verdict.snapshot.read().await?;
+            // A run that has broken down ends by its losses at the next tick.
+            if checkpoint.not_finite().is_none() {
+                let bytes = checkpoint.to_bytes();
+                self.pending.push_back(Event::Best { step, nimg, score, before, bytes, path: None });
+            }
+        }
+        Ok(self.config.train.stop_when_stalled.is_some_and(|most| verdict.stalled >= most))
+    }
+
+    /// Finishes a score that is under way, or scores the last pictures, if there is time for it.
+    async fn score_last(&mut self) -> Result<(), RunError> {
+        let (nimg, now) = (self.trainer.nimg, self.clock.elapsed_secs());
+        let Some(judge) = &self.judge else { return Ok(()) };
+        if !judge.is_affordable(&self.config.metrics, now) || nimg == 0 {
+            return Ok(());
+        }
+        if !judge.is_busy() {
+            self.begin_score().await?;
+        }
+        while self.judge.as_ref().is_some_and(Judge::is_busy) {
+            self.work_on_score().await?;
+            platform::yield_now().await;
         }
         Ok(())
     }
@@ -487,29 +586,23 @@ impl Run {
     }
 
     async fn sample(&mut self, what: Draw, epoch: Option<u64>) -> Result<(), RunError> {
-        let generator = self.trainer.generator_ema.module().clone();
-        let sampler = Sampler::new(generator, &self.config, self.data.summary().kind());
-        let grid = sampler.draw(what, &self.device.device).await?.grid();
+        let grid = self.sampler().draw(what, &self.device.device).await?.grid();
         let Trainer { step, nimg, .. } = self.trainer;
         self.pending.push_back(Event::Samples { step, nimg, seed: what.seed, grid, epoch, path: None });
         Ok(())
+    }
+
+    /// What draws the pictures that people see.
+    fn sampler(&self) -> Sampler {
+        let generator = self.trainer.generator_ema.module().clone();
+        Sampler::new(generator, &self.config, self.data.summary().kind())
     }
 
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
         // The losses first: a run that has diverged ends by what diverged first.
         self.tick().await?;
         let Trainer { step, nimg, .. } = self.trainer;
-        let seed = self.config.seed;
-        let meta = Meta {
-            format: FORMAT,
-            config: self.config.clone().into_inner(),
-            progress: self.progress(),
-            random: RandomState::at(seed, nimg),
-            data: DataOrigin::from(self.data.summary()),
-            history: self.history.clone(),
-            adaptive: self.adaptive_state().await?,
-            backbone: self.backbone.clone(),
-        };
+        let meta = self.meta().await?;
         let checkpoint = checkpoint::capture(&self.trainer, meta).await?;
         // Losses are taken before a step's updates, so they don't tell whether the last ones left numbers.
         if let Some((name, value)) = checkpoint.not_finite() {
@@ -525,6 +618,21 @@ impl Run {
         Ok(())
     }
 
+    /// What a checkpoint says of the run as it is.
+    async fn meta(&self) -> Result<Meta, RunError> {
+        Ok(Meta {
+            format: FORMAT,
+            config: self.config.clone().into_inner(),
+            progress: self.progress(),
+            random: RandomState::at(self.config.seed, self.trainer.nimg),
+            data: DataOrigin::from(self.data.summary()),
+            history: self.history.clone(),
+            adaptive: self.adaptive_state().await?,
+            backbone: self.backbone.clone(),
+            scored: self.judge.as_ref().map_or_else(|| self.scored.clone(), Judge::scored),
+        })
+    }
+
     async fn adaptive_state(&self) -> Result<Option<AdaptiveState>, RunError> {
         if !self.config.augment.adaptive {
             return Ok(None);
@@ -535,6 +643,9 @@ impl Run {
 
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {
         self.tick().await?;
+        if reason == FinishReason::Completed {
+            self.score_last().await?;
+        }
         self.clock.stop();
         if self.last_sample.step != self.trainer.step {
             self.sample_fixed(None).await?;

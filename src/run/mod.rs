@@ -3,6 +3,7 @@
 mod calibrate;
 mod clock;
 mod engine;
+mod judge;
 mod profile;
 mod rollback;
 mod trial;

@@ -14,7 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
-use crate::features::{self, PooledLite0, Pretrained, WeightFile, judge_typicality};
+use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::recipes;
 use crate::run::{Run, RunError};
@@ -39,6 +39,8 @@ struct Session<T> {
     commands: RefCell<Option<Sender<Command>>>,
     /// Weights of frozen networks, with the files that they were in.
     backbone: RefCell<Vec<(&'static [WeightFile], Rc<Pretrained>)>>,
+    /// What pictures are scored by, once it has been fetched.
+    judge: RefCell<Option<Cifar10>>,
     /// The newest request to read pictures. An older one that is still reading gives up.
     loading: Cell<Option<u32>>,
 }
@@ -54,6 +56,7 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         opened: RefCell::default(),
         commands: RefCell::default(),
         backbone: RefCell::default(),
+        judge: RefCell::default(),
         loading: Cell::default(),
     });
     while let Ok(incoming) = requests.recv().await {
@@ -359,7 +362,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Judges how typical the pictures are, if a run with these settings wants to know.
-    async fn judge(&self, config: &RunConfig, data: &Dataset, device: &OpenDevice) -> Result<(), Problem> {
+    async fn find_typical(&self, config: &RunConfig, data: &Dataset, device: &OpenDevice) -> Result<(), Problem> {
         let files = features::files_to_judge(config);
         if files.is_empty() || data.typicality().is_some() {
             return Ok(());
@@ -375,6 +378,22 @@ impl<T: Transport> Session<T> {
         judged.map_err(|error| failed(error.kind(), error.to_string()))
     }
 
+    /// Fetches what pictures are scored by, beside the run. A run without it has no scores, and nothing else is lost.
+    async fn fetch_judge(self: Rc<Self>) {
+        let Some(device) = self.device.borrow().clone() else { return };
+        let file = Cifar10::FILE;
+        let fetched = self.fetch_all(vec![(file.name, file.bytes)], "the weights that pictures are scored by").await;
+        let read = fetched
+            .map_err(|problem| problem.to_string())
+            .and_then(|contents| Cifar10::new(&contents.concat(), &device.device).map_err(|error| error.to_string()));
+        match read {
+            Ok(network) => *self.judge.borrow_mut() = Some(network),
+            Err(reason) => {
+                self.post_event(Event::Warning { message: format!("The pictures are not scored: {reason}") })
+            }
+        }
+    }
+
     // The run.
 
     async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
@@ -384,7 +403,7 @@ impl<T: Transport> Session<T> {
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
         let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
-        self.judge(&config, &data, &device).await?;
+        self.find_typical(&config, &data, &device).await?;
         let made = match from {
             StartFrom::Nothing => {
                 let backbone = self.backbone(&config).await?;
@@ -416,6 +435,9 @@ impl<T: Transport> Session<T> {
         *self.commands.borrow_mut() = Some(commands);
         // From now on pictures are drawn with the run.
         *self.opened.borrow_mut() = None;
+        if run.wants_scores() && self.judge.borrow().is_none() {
+            self.transport.spawn(self.clone().fetch_judge());
+        }
         self.transport.spawn(self.clone().follow(run));
         Ok(())
     }
@@ -423,6 +445,10 @@ impl<T: Transport> Session<T> {
     /// Polls the run to its end.
     async fn follow(self: Rc<Self>, mut run: Run) {
         while let Some(event) = run.next().await {
+            let judge = run.wants_scores().then(|| self.judge.borrow().clone()).flatten();
+            if let Some(judge) = judge {
+                run.judge_by(FeatureNetwork::Cifar10(judge));
+            }
             if let Some(fault) = self.transport.take_fault() {
                 self.post_event(Event::Failed { kind: fault.kind(), message: fault.to_string() });
                 break;

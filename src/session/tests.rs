@@ -13,6 +13,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{DataConfig, Length, RunConfig, Taps};
 use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
+use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
@@ -113,6 +114,7 @@ impl Transport for Channels {
         progress(1000);
         match name {
             starter::FILE => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
+            name if name == Cifar10::FILE.name => Ok(include_bytes!("../features/cifar10.safetensors").to_vec()),
             name if name == starter::RUNS[0].name => Ok(RUNS[0].to_vec()),
             // Weights of the right shapes.
             name if self.has_weights && lite0::files_of(Taps::Deep).iter().any(|file| file.name == name) => {

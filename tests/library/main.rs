@@ -19,6 +19,7 @@ mod properties;
 mod rectifier;
 mod resample;
 mod run;
+mod scores;
 mod spectral_norm;
 mod support;
 mod tanh;

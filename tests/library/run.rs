@@ -45,11 +45,13 @@ fn story(events: &[Event]) -> Vec<&'static str> {
         Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
         Event::Checkpoint { reason: CheckpointReason::Requested, .. } => "requested checkpoint",
         Event::Checkpoint { reason: CheckpointReason::Last, .. } => "last checkpoint",
+        Event::Best { .. } => "best",
         Event::Paused { .. } => "paused",
         Event::Resumed { .. } => "resumed",
         Event::Failed { .. } => "failed",
         Event::Finished { reason: FinishReason::Completed, .. } => "completed",
         Event::Finished { reason: FinishReason::Stopped, .. } => "stopped",
+        Event::Finished { reason: FinishReason::Stalled, .. } => "stalled",
     };
     events.iter().map(word).collect()
 }

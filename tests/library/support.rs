@@ -105,7 +105,7 @@ pub fn backbone_of(taps: Taps) -> Option<Pretrained> {
     features::backbone(&files).unwrap()
 }
 
-fn asset(name: &str) -> Option<Vec<u8>> {
+pub fn asset(name: &str) -> Option<Vec<u8>> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = variable("WHELP_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("whelp")))

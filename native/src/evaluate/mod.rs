@@ -1,143 +1,160 @@
 //! `whelp evaluate`.
 
+mod copies;
+mod eye;
 mod pictures;
 mod report;
+mod sheet;
 
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::checkpoint::restore_sampler;
-use whelp::device::{self, OpenDevice};
-use whelp::features::{Cifar10, FeatureNetwork, NetworkChoice, Seen};
-use whelp::metrics::Scores;
-use whelp::sample::{Draw, Pictures};
+use whelp::device;
+use whelp::features::FeatureNetwork;
+use whelp::metrics::{
+    LeftOut, Matrix, Score, Scores, is_frechet_biased, memorization_distance, memorization_threshold, mifid,
+};
 
-use crate::assets::pooled_lite0;
 use crate::cli::EvaluateArguments;
 use crate::failure::{Failure, Outcome};
-use crate::output::say;
+use crate::output::{note, say};
 
-use pictures::{Reference, Selection, Source, Subject};
+use copies::Copies;
+use eye::{Eye, Looked};
+use pictures::{Reference, Subject};
 use report::{Evaluation, Judged, Network};
 
-/// What the scores come from, trained by `src/features/cifar10.py`.
-const CIFAR10_WEIGHTS: &[u8] = include_bytes!("../../../src/features/cifar10.safetensors");
-
 pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
-    let subject = Subject::open(arguments)?;
+    let subject = Subject::open(&arguments.subject, arguments)?;
+    let other = arguments.against.as_deref().map(|path| Subject::open(path, arguments)).transpose()?;
     let reference = Reference::open(arguments, &subject)?;
     let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
-    let eye = Eye::open(arguments.network, device)?;
-    let total = subject.count() + reference.count();
+    let eye = Eye::open(arguments.network, device, reference.resolution(), arguments.seed)?;
+    let total = subject.count() + other.as_ref().map_or(0, Subject::count) + reference.count();
     let bar = ProgressBar::new(total as u64)
         .with_style(ProgressStyle::with_template("looking {bar:30} {pos}/{len}").expect("a fixed template"));
-    let seen = eye.subject(&subject, &bar)?;
-    let real = eye.selection(&reference.real, &bar)?;
-    let floor = match &reference.floor {
-        Some(training) => [eye.selection(training, &bar)?, real.clone()],
-        None => reference.real.halves(arguments.seed).map(|half| real.select(&half)),
-    };
+    let looked = eye.subject(&subject, &bar)?;
+    let looked_at_other = other.as_ref().map(|other| eye.subject(other, &bar)).transpose()?;
+    let training = eye.selection(&reference.training, &bar)?;
+    let held_out = reference.held_out.as_ref().map(|held_out| eye.selection(held_out, &bar)).transpose()?;
     bar.finish_and_clear();
-    let evaluation = Evaluation {
+
+    let judge = Judge::new(&eye, &reference, &training, held_out.as_ref(), arguments.seed);
+    let copies = Copies::find(&looked, &training, held_out.as_ref());
+    let mut evaluation = Evaluation {
         network: Network::new(&eye.network),
-        generated: eye.judge(subject.title(), &seen, &real, arguments.seed),
-        real: reference.real.title.clone(),
-        real_count: reference.real.len(),
-        real_dog_rate: eye.dog_rate(&real),
-        floor: eye.judge(reference.floor_title(), &floor[0], &floor[1], arguments.seed),
-        notes: notes(&eye, &subject, &reference),
+        generated: judge.judge(subject.title(), &looked),
+        against: other.as_ref().zip(looked_at_other.as_ref()).map(|(other, seen)| judge.judge(other.title(), seen)),
+        differences: None,
+        real: reference.title.clone(),
+        real_count: judge.real.len(),
+        real_dog_rate: eye.network.dog().and_then(|dog| judge.real.seen.rate(dog)),
+        split: reference.split,
+        floor: judge.floor(),
+        notes: notes(&eye, &subject, other.as_ref(), &reference),
+        copies,
     };
+    evaluation.compare();
+    if let Some(path) = &arguments.copies {
+        evaluation.copies.write_sheet(path, &eye, &subject, &reference)?;
+    }
+    if let Some(path) = &arguments.sheet {
+        let key = sheet::write(path, &eye, &subject, &reference, arguments.seed)?;
+        note!("sheet       {}; which picture is which: {}", path.display(), key.display());
+    }
     if arguments.json {
-        say!("{}", serde_json::to_string(&evaluation).map_err(Failure::fault)?);
+        say!("{}", serde_json::to_string(&evaluation.json()).map_err(Failure::fault)?);
     } else {
         say!("{}", evaluation.table().trim_end());
     }
     Ok(Outcome::Done)
 }
 
-fn notes(eye: &Eye, subject: &Subject, reference: &Reference) -> Vec<String> {
-    let (features, fewest) = (eye.network.features(), subject.count().min(reference.real.len()));
+fn notes(eye: &Eye, subject: &Subject, other: Option<&Subject>, reference: &Reference) -> Vec<String> {
+    let (features, fewest) = (eye.network.features(), subject.count().min(reference.real_count()));
     let mut notes = reference.notes.clone();
-    if matches!(eye.network, FeatureNetwork::Lite0(_)) && subject.learnt_from_lite0() {
+    let is_lite0 = matches!(eye.network, FeatureNetwork::Lite0(_));
+    if is_lite0 && (subject.learnt_from_lite0() || other.is_some_and(Subject::learnt_from_lite0)) {
         notes.push(
             "These scores don't count: the generator learnt to please the same network. Go by --network cifar10."
                 .to_owned(),
         );
     }
-    if Scores::is_frechet_biased(subject.count(), reference.real.len(), features) {
+    if is_frechet_biased(subject.count(), reference.real_count(), features) {
         notes.push(format!(
-            "{fewest} pictures are too few for {0} on {features} features: their covariance is singular, and {0} far too \
-             large. Go by {1}, or take more than {features} pictures (--count).",
-            Network::new(&eye.network).fd,
-            Network::new(&eye.network).kid,
+            "{fewest} pictures are too few for fd and mifid on {features} features: their covariance is singular, and the \
+             distance far too large. Go by kid, or take more than {features} pictures (--count)."
+        ));
+    }
+    let floor = reference.floor.unwrap_or(reference.real_count() / 2);
+    if floor != subject.count() {
+        notes.push(format!(
+            "The floor is of {floor} pictures, not of {}: its fd, precision and recall can't be compared with the others.",
+            subject.count()
+        ));
+    }
+    if let Some(other) = other.filter(|other| other.count() != subject.count()) {
+        notes.push(format!(
+            "There is no verdict, because scores of {} and of {} pictures can't be compared.",
+            subject.count(),
+            other.count()
         ));
     }
     notes
 }
 
-/// A network that looks at pictures, and the device that it is on.
-struct Eye {
-    network: FeatureNetwork,
-    device: OpenDevice,
+/// Compares sets of pictures with the same real ones.
+struct Judge<'a> {
+    eye: &'a Eye,
+    reference: &'a Reference,
+    /// Those that were looked at for copies.
+    training: &'a Looked,
+    features_of_training: Matrix,
+    real: Looked,
+    /// The memorization distance below which pictures are memorized.
+    memorization_threshold: f64,
+    seed: u64,
 }
 
-impl Eye {
-    fn open(choice: NetworkChoice, device: OpenDevice) -> Result<Self, Failure> {
-        let network = match choice {
-            NetworkChoice::Cifar10 => {
-                // They are part of the program: whatever is wrong with them, no user can mend it.
-                FeatureNetwork::Cifar10(Cifar10::new(CIFAR10_WEIGHTS, &device.device).map_err(Failure::fault)?)
-            }
-            NetworkChoice::Lite0 => {
-                FeatureNetwork::Lite0(pooled_lite0(&device, "--network lite0", "choose --network cifar10")?)
-            }
-        };
-        Ok(Self { network, device })
+impl<'a> Judge<'a> {
+    fn new(eye: &'a Eye, reference: &'a Reference, training: &'a Looked, held_out: Option<&Looked>, seed: u64) -> Self {
+        let real = held_out.unwrap_or(training).range(0..reference.real_count());
+        let features_of_training = training.seen.matrix();
+        let others = held_out.map(|held_out| held_out.seen.matrix());
+        let memorization_threshold = memorization_threshold(&features_of_training, others.as_ref());
+        Self { eye, reference, training, features_of_training, real, memorization_threshold, seed }
     }
 
-    fn subject(&self, subject: &Subject, bar: &ProgressBar) -> Result<Seen, Failure> {
-        match &subject.source {
-            Source::Pictures(selection) => self.selection(selection, bar),
-            Source::Generator { checkpoint, seed, count } => {
-                let sampler = restore_sampler(checkpoint, &self.device.device).map_err(Failure::input)?;
-                self.in_chunks(*count, bar, |first, count| {
-                    let what = Draw { first, ..Draw::new(*seed, count) };
-                    block_on(sampler.draw(what, &self.device.device)).map_err(Failure::device)
-                })
+    fn judge(&self, title: String, pictures: &Looked) -> Judged {
+        let mut judged = self.compare(title, pictures, &self.real);
+        let left_out = LeftOut::random(self.real.len(), pictures.len(), self.seed);
+        let distance = memorization_distance(&self.features_of_training, &pictures.seen.matrix(), &left_out);
+        if let Some(fd) = judged.scores.get(Score::Fd) {
+            let threshold = self.memorization_threshold;
+            judged.scores.push(Score::Mifid, fd.with(&distance, |fd, distance| mifid(fd, distance, threshold)));
+        }
+        judged.memorization = Some(report::Memorization { distance, threshold: self.memorization_threshold });
+        judged
+    }
+
+    /// Real pictures against real ones. They have no mifid: pictures of the training are copies of themselves.
+    fn floor(&self) -> Judged {
+        let title = self.reference.floor_title();
+        match self.reference.floor {
+            Some(count) => self.compare(title, &self.training.range(0..count), &self.real),
+            None => {
+                let half = self.real.len() / 2;
+                self.compare(title, &self.real.range(0..half), &self.real.range(half..self.real.len()))
             }
         }
     }
 
-    fn selection(&self, selection: &Selection, bar: &ProgressBar) -> Result<Seen, Failure> {
-        self.in_chunks(selection.len(), bar, |first, count| {
-            Ok(Pictures::from_dataset(&selection.data, &selection.indices[first..first + count]))
-        })
-    }
-
-    /// Looks at `count` pictures, which `pictures` gives from a first one on.
-    fn in_chunks(
-        &self,
-        count: usize,
-        bar: &ProgressBar,
-        mut pictures: impl FnMut(usize, usize) -> Result<Pictures, Failure>,
-    ) -> Result<Seen, Failure> {
-        let mut seen = Seen::default();
-        let batch = self.network.batch();
-        for first in (0..count).step_by(batch) {
-            let chunk = batch.min(count - first);
-            let pictures = pictures(first, chunk)?;
-            seen.append(block_on(self.network.look_at(&pictures, &self.device.device)).map_err(Failure::device)?);
-            bar.inc(chunk as u64);
+    fn compare(&self, title: String, pictures: &Looked, real: &Looked) -> Judged {
+        let left_out = LeftOut::random(real.len(), pictures.len(), self.seed);
+        let mut scores = Scores::new(&real.seen.matrix(), &pictures.seen.matrix(), &left_out);
+        if !pictures.sketch.is_empty() && !real.sketch.is_empty() {
+            scores.push(Score::Swd, pictures.sketch.distance(&real.sketch, &left_out));
         }
-        Ok(seen)
-    }
-
-    fn judge(&self, title: String, seen: &Seen, real: &Seen, seed: u64) -> Judged {
-        let [pictures, real] = [seen, real].map(|seen| seen.matrix());
-        let (count, dog_rate) = (pictures.rows(), self.dog_rate(seen));
-        Judged { pictures: title, count, scores: Scores::new(&real, &pictures, seed), dog_rate }
-    }
-
-    fn dog_rate(&self, seen: &Seen) -> Option<f64> {
-        self.network.dog().and_then(|dog| seen.rate(dog))
+        let dog_rate = self.eye.network.dog().and_then(|dog| pictures.seen.rate(dog));
+        Judged { pictures: title, count: pictures.len(), scores, dog_rate, memorization: None }
     }
 }

@@ -1,13 +1,15 @@
 //! Which pictures are compared: those to evaluate, real ones, and other real ones as the floor.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Architecture, Channels};
 use whelp::data::{Dataset, Preparation, Split};
-use whelp::metrics::Scores;
+use whelp::metrics::{RealSplit, Scores};
 use whelp::random::{Random, Stream};
+use whelp::sample::Pictures;
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs, builtin_test_dogs};
 use crate::cli::EvaluateArguments;
@@ -22,9 +24,11 @@ const RESOLUTION: usize = 32;
 /// The most real pictures of one's own that are compared with: how long that takes grows with their square.
 const MOST_REAL: usize = 5000;
 
-/// Positions in the random stream, behind those of the subsets of a score.
+/// The most pictures of the training that copies are looked for in.
+const MOST_TRAINING: usize = 20_000;
+
+/// Position in the random stream of scores.
 const CHOICE: u64 = 1000;
-const HALVES: u64 = 1001;
 
 /// Some pictures of a data set.
 pub struct Selection {
@@ -50,11 +54,16 @@ impl Selection {
         self.indices.len()
     }
 
-    /// Two halves of the pictures, by their places among them, chosen by the seed.
-    pub fn halves(&self, seed: u64) -> [Vec<u32>; 2] {
-        let mut order = Random::new(seed, Stream::Scores, HALVES).permutation(self.len());
-        let other = order.split_off(self.len() / 2);
-        [order, other]
+    /// The same pictures in a random order, so that the first few are like all of them.
+    fn shuffled(title: String, data: &Arc<Dataset>, indices: &[u32], most: usize, seed: u64) -> Self {
+        let order = Random::new(seed, Stream::Scores, CHOICE).permutation(indices.len());
+        let indices = order.iter().take(most).map(|place| indices[*place as usize]).collect();
+        Self { title, data: data.clone(), indices }
+    }
+
+    /// The pictures with these numbers.
+    pub fn pictures(&self, numbers: Range<usize>) -> Pictures {
+        Pictures::from_dataset(&self.data, &self.indices[numbers])
     }
 }
 
@@ -71,9 +80,8 @@ pub enum Source {
 }
 
 impl Subject {
-    pub fn open(arguments: &EvaluateArguments) -> Result<Self, Failure> {
-        let EvaluateArguments { subject: path, seed, .. } = arguments;
-        let (seed, count) = (*seed, arguments.count as usize);
+    pub fn open(path: &str, arguments: &EvaluateArguments) -> Result<Self, Failure> {
+        let (seed, count) = (arguments.seed, arguments.count as usize);
         let source = if is_checkpoint(Path::new(path)) {
             if arguments.resolution.is_some() {
                 return Err(Failure::input("--resolution is for folders of pictures: a checkpoint has its own"));
@@ -86,7 +94,7 @@ impl Subject {
             expect_enough(path, selection.len(), Scores::MIN_PICTURES)?;
             Source::Pictures(selection)
         };
-        Ok(Self { path: path.clone(), source })
+        Ok(Self { path: path.to_owned(), source })
     }
 
     pub fn title(&self) -> String {
@@ -121,9 +129,16 @@ impl Subject {
 
 /// Real pictures to compare with.
 pub struct Reference {
-    pub real: Selection,
-    /// Other real pictures, which are compared with the same for the floor; none if that is one half against the other.
-    pub floor: Option<Selection>,
+    /// Which ones, in words.
+    pub title: String,
+    pub split: RealSplit,
+    /// Real pictures that were not trained on; none if all were, or nothing is known about a training. Then the real ones are
+    /// the first of `training`.
+    pub held_out: Option<Selection>,
+    /// What was trained on, or could have been, in a random order.
+    pub training: Selection,
+    /// How many pictures of the training the floor is computed from; none if that is one half of the real ones against the other.
+    pub floor: Option<usize>,
     pub notes: Vec<String>,
 }
 
@@ -139,19 +154,26 @@ impl Reference {
                 if let (None, Some(checkpoint)) = (asked, subject.checkpoint()) {
                     expect_builtin(&checkpoint.meta.data)?;
                 }
-                Self::built_in(preparation, arguments)
+                Self::built_in(preparation, arguments, subject.checkpoint())
             }
         }
     }
 
-    fn built_in(preparation: Preparation, arguments: &EvaluateArguments) -> Result<Self, Failure> {
+    fn built_in(
+        preparation: Preparation,
+        arguments: &EvaluateArguments,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Self, Failure> {
         let test = Arc::new(builtin_test_dogs(preparation)?);
-        let (dogs, count) = (Arc::new(builtin_dogs(preparation)?), arguments.count as usize);
+        let (dogs, seed) = (Arc::new(builtin_dogs(preparation)?), arguments.seed);
         let title = "built-in dogs for comparison, which nobody trains on".to_owned();
-        let real = Selection { title, indices: every(&test), data: test };
-        let title = "of the built-in dogs for training".to_owned();
-        let floor = Selection::choose(title, &dogs, every(&dogs), count, arguments.seed);
-        Ok(Self { real, floor: Some(floor), notes: Vec::new() })
+        let held_out = Selection::shuffled(title.clone(), &test, &every(&test), MOST_REAL, seed);
+        let of_training = checkpoint.filter(|it| it.meta.data.fingerprint == dogs.summary().fingerprint);
+        let trained_on = split_of(&dogs, of_training).training;
+        let of_training = "of the built-in dogs for training".to_owned();
+        let training = Selection::shuffled(of_training, &dogs, &trained_on, MOST_TRAINING, seed);
+        let floor = Some(training.len().min(arguments.count as usize));
+        Ok(Self { title, split: RealSplit::Test, held_out: Some(held_out), training, floor, notes: Vec::new() })
     }
 
     fn own(
@@ -168,35 +190,60 @@ impl Reference {
             let trained_on = &checkpoint.meta.data.name;
             notes.push(format!("The checkpoint was trained on other pictures ({trained_on:?}) than those of --data."));
         }
-        let split = match of_training.map(|checkpoint| &checkpoint.meta.config) {
-            Some(config) => Split::new(data.len(), config.data.validation, config.seed),
-            None => Split::new(data.len(), 0.0, 0),
-        };
+        let split = split_of(&data, of_training);
         if !split.validation.is_empty() {
             expect_enough(path, split.validation.len(), Scores::MIN_PICTURES)?;
             let title = format!("held out from the training on {}", summary.name);
-            let real = Selection::choose(title, &data, split.validation, MOST_REAL, seed);
-            let title = format!("of {} that were trained on", summary.name);
-            let floor = Some(Selection::choose(title, &data, split.training, count, seed));
-            return Ok(Self { real, floor, notes });
+            let held_out = Selection::shuffled(title.clone(), &data, &split.validation, MOST_REAL, seed);
+            let of_training = format!("of {} that were trained on", summary.name);
+            let training = Selection::shuffled(of_training, &data, &split.training, MOST_TRAINING, seed);
+            let floor = Some(training.len().min(count));
+            return Ok(Self { title, split: RealSplit::Validation, held_out: Some(held_out), training, floor, notes });
         }
         // Two halves have to be large enough.
         expect_enough(path, data.len(), 2 * Scores::MIN_PICTURES)?;
-        let which = if of_training.is_some() { "which it was trained on" } else { "all of them" };
-        let real = Selection::choose(format!("of {}, {which}", summary.name), &data, every(&data), MOST_REAL, seed);
-        Ok(Self { real, floor: None, notes })
+        let (split, which) = match of_training {
+            Some(_) => (RealSplit::Training, "which it was trained on"),
+            None => (RealSplit::Given, "all of them"),
+        };
+        let title = format!("of {}, {which}", summary.name);
+        let training = Selection::shuffled(title.clone(), &data, &every(&data), MOST_TRAINING, seed);
+        Ok(Self { title, split, held_out: None, training, floor: None, notes })
+    }
+
+    /// How many real pictures others are compared with.
+    pub fn real_count(&self) -> usize {
+        self.held_out.as_ref().map_or(self.training.len().min(MOST_REAL), Selection::len)
+    }
+
+    /// Some of the real pictures.
+    pub fn real_pictures(&self, numbers: Range<usize>) -> Pictures {
+        self.held_out.as_ref().unwrap_or(&self.training).pictures(numbers)
     }
 
     /// How many pictures are looked at.
     pub fn count(&self) -> usize {
-        self.real.len() + self.floor.as_ref().map_or(0, Selection::len)
+        self.training.len() + self.held_out.as_ref().map_or(0, Selection::len)
+    }
+
+    /// Resolution of the pictures.
+    pub fn resolution(&self) -> usize {
+        self.training.data.resolution()
     }
 
     pub fn floor_title(&self) -> String {
         match &self.floor {
-            Some(training) => format!("{}, against the same", training.title),
+            Some(_) => format!("{}, against the same", self.training.title),
             None => "of the real ones, against the other half".to_owned(),
         }
+    }
+}
+
+/// Which pictures the checkpoint's run trained on; all of them if there was none.
+fn split_of(data: &Dataset, of_training: Option<&Checkpoint>) -> Split {
+    match of_training.map(|checkpoint| &checkpoint.meta.config) {
+        Some(config) => Split::new(data.len(), config.data.validation, config.seed),
+        None => Split::new(data.len(), 0.0, 0),
     }
 }
 

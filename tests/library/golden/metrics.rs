@@ -1,8 +1,9 @@
 //! Scores of generated pictures, on given features.
 
 use whelp::metrics::{
-    Matrix, cosine_distance, density_coverage, distance, frechet_distance, kid, memorization_distance, mifid, nearest,
-    precision_recall, radii,
+    Estimate, LeftOut, Matrix, NeighborScores, Neighbors, Patches, cosine_distance, distance, frechet,
+    frechet_distance, kid, laplacian_pyramid, memorization_distance, mifid, nearest, neighbor_scores, radii,
+    swd_of_level,
 };
 
 use super::file::Golden;
@@ -26,18 +27,19 @@ fn check(golden: &Golden, set: &str) {
     let small: Vec<u32> = (0..setting("small_rows") as u32).collect();
     let [few_real, few_generated] = [&real, &generated].map(|features| features.select(&small));
 
+    let nothing = LeftOut::nothing(real.rows(), generated.rows());
     let fid = frechet_distance(&real, &generated);
-    let memorization = memorization_distance(&real, &generated);
-    let quality = precision_recall(&real, &generated, k_radius);
-    let coverage = density_coverage(&real, &generated, k_density);
+    let memorization = memorization_distance(&real, &generated, &nothing).value;
+    let k = Neighbors { precision_recall: k_radius, density_coverage: k_density };
+    let NeighborScores { precision, recall, density, coverage } = neighbor_scores(&real, &generated, k, &nothing);
     for (score, got) in [
         ("fid", fid),
         ("fid_small", frechet_distance(&few_real, &few_generated)),
-        ("kid", kid(&real, &generated, 0).value),
-        ("precision", quality.precision),
-        ("recall", quality.recall),
-        ("density", coverage.density),
-        ("coverage", coverage.coverage),
+        ("kid", kid(&real, &generated, &nothing).value),
+        ("precision", precision.value),
+        ("recall", recall.value),
+        ("density", density.value),
+        ("coverage", coverage.value),
         ("memorization_distance", memorization),
         ("mifid", mifid(fid, memorization, golden.number("/mifid_eps"))),
     ] {
@@ -61,6 +63,77 @@ fn check(golden: &Golden, set: &str) {
             found.into_iter().map(|(index, distance)| (index as i64, distance)).unzip();
         assert_eq!(indices, golden.integers(&format!("{set}.{name}_index")), "{set}.{name}_index");
         rows(&format!("{name}_distance"), distances);
+    }
+}
+
+/// Scores without each group of pictures, and the standard errors that follow: `tests/golden/scores.py`, by NumPy and SciPy.
+#[test]
+fn golden_standard_errors() {
+    for golden in Golden::load_all_if_known("jackknife") {
+        let inputs = Golden::load("metrics");
+        let groups = golden.case["groups"].as_u64().unwrap() as usize;
+        for set in ["gen", "mem"] {
+            let [real, generated] = ["real", set].map(|name| features(&inputs, name));
+            let of = |rows: usize| (0..rows).map(|row| (row % groups + 1) as u8).collect();
+            let left_out = LeftOut::given(of(real.rows()), of(generated.rows()), groups);
+            let fid = frechet(&real, &generated, &left_out);
+            let memorization = memorization_distance(&real, &generated, &left_out);
+            let threshold = inputs.number("/mifid_eps");
+            let mifid = fid.with(&memorization, |fid, memorization| mifid(fid, memorization, threshold));
+            let NeighborScores { precision, recall, density, coverage } =
+                neighbor_scores(&real, &generated, Neighbors::default(), &left_out);
+            let scores: [(&str, Estimate); 8] = [
+                ("fid", fid),
+                ("kid", kid(&real, &generated, &left_out)),
+                ("precision", precision),
+                ("recall", recall),
+                ("density", density),
+                ("coverage", coverage),
+                ("memorization_distance", memorization),
+                ("mifid", mifid),
+            ];
+            for (score, estimate) in scores {
+                let variants: Vec<f32> = estimate.variants().map(|value| value as f32).collect();
+                golden.check(&format!("{set}.{score}.variants"), &variants);
+                golden.check(&format!("{set}.{score}.error"), &[estimate.standard_error().unwrap() as f32]);
+            }
+        }
+    }
+}
+
+#[test]
+fn golden_sliced_wasserstein_distance() {
+    for golden in Golden::load_all_if_known("swd") {
+        let levels = golden.case["levels"].as_u64().unwrap() as usize;
+        let shape = golden.shape("images_a_u8");
+        let (channels, side) = (shape[1], shape[2]);
+        let pyramids = |set: &str| -> Vec<Vec<Vec<f32>>> {
+            let pictures = golden.values(&format!("images_{set}_u8"));
+            pictures.chunks_exact(channels * side * side).map(|planes| laplacian_pyramid(planes, side)).collect()
+        };
+        let (a, b) = (pyramids("a"), pyramids("b"));
+        let mut distances = Vec::new();
+        for level in 0..levels {
+            golden.check(&format!("pyramid_a0.level{level}"), &a[0][level]);
+            let patches = |set: &str, pyramids: &[Vec<Vec<f32>>]| {
+                let positions = golden.integers(&format!("positions_{set}.level{level}"));
+                let per_picture = positions.len() / pyramids.len();
+                let mut patches = Patches::new(channels);
+                for (pyramid, positions) in pyramids.iter().zip(positions.chunks_exact(per_picture)) {
+                    let corners = positions.as_chunks().0.iter().map(|[y, x]| [*y as usize, *x as usize]);
+                    patches.cut(&pyramid[level], side >> level, corners);
+                }
+                patches
+            };
+            // The file has a direction in each column.
+            let name = format!("directions.level{level}");
+            let (rows, columns) = (golden.shape(&name)[0], golden.shape(&name)[1]);
+            let values = golden.values(&name);
+            let directions: Vec<f32> = (0..rows * columns).map(|at| values[at % rows * columns + at / rows]).collect();
+            let groups = vec![0; golden.integers(&format!("positions_a.level{level}")).len() / 2];
+            distances.push(swd_of_level(patches("a", &a), patches("b", &b), &directions, &groups, 0).value as f32);
+        }
+        golden.check("swd", &distances);
     }
 }
 

@@ -210,6 +210,8 @@ impl Store {
     fn begin_lineage(self, from: Option<&Opened>) {
         self.lineage.update_value(|lineage| *lineage += 1);
         self.losses.update(|losses| losses.truncate_after(0));
+        self.scores.update(|scores| scores.truncate_after(0));
+        self.best.set(None);
         match from {
             None => self.progress.set(Progress::default()),
             Some(opened) => self.latest.set(Some(Saved {

@@ -29,6 +29,13 @@ impl Store {
         }
     }
 
+    /// Downloads the checkpoint with the best score.
+    pub fn download_best(self) {
+        if let Some(best) = self.best.get_untracked() {
+            self.offer(&best.saved);
+        }
+    }
+
     /// Has the worker open a checkpoint and draw with it.
     pub fn open_checkpoint(self, name: String, blob: Blob) {
         if self.phase.get_untracked().is_active() {

@@ -4,17 +4,17 @@ use js_sys::{Array, ArrayBuffer, Date, Uint8Array};
 use leptos::prelude::*;
 use std::collections::VecDeque;
 use std::time::Duration;
-use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::RunConfig;
 use whelp::data::{Grid, Preparation};
-use whelp::protocol::{CheckpointReason, Event, FailureKind, Progress};
+use whelp::protocol::{BestScore, CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
 use whelp::session::{About, DeviceInfo, Problem, Refusal, Reply, Request};
 
 use super::notices::{Remedy, Tone};
+use super::scores::with_error;
 use super::store::{
-    Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
+    Best, Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
 };
 use super::worker::Client;
 use super::{files, format, panics, wording};
@@ -143,6 +143,7 @@ impl Store {
         match event {
             Event::Started { config, data, progress, .. } => {
                 self.losses.update(|losses| losses.truncate_after(progress.step));
+                self.scores.update(|scores| scores.truncate_after(progress.step));
                 // The form shows what the run really does, such as training without an end.
                 self.show_settings((*config).clone());
                 self.take_classes(&config, data.classes);
@@ -156,8 +157,8 @@ impl Store {
                 self.take_progress(progress);
                 self.losses.update(|losses| losses.extend(&series));
             }
-            // Of these the page shows what the progress tells.
-            Event::Values { .. } => {}
+            // Of the others the page shows what the progress tells.
+            Event::Values { step, values, .. } => self.scores.update(|scores| scores.add(step, values)),
             Event::Samples { step, nimg, seed, grid, .. } => {
                 let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
                 let origin = fresh.map_or(Origin::Run, Origin::Fresh);
@@ -165,6 +166,7 @@ impl Store {
             }
             Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
             Event::Checkpoint { nimg, reason, .. } => self.keep(nimg, reason, bytes),
+            Event::Best { nimg, score, .. } => self.keep_best(nimg, &score, bytes),
             Event::Paused { progress } => {
                 self.take_progress(progress);
                 self.phase.set(Phase::Paused);
@@ -189,16 +191,10 @@ impl Store {
 
     /// Keeps a checkpoint in place of the last one: as a blob, which the browser may move to disk.
     fn keep(self, nimg: u64, reason: CheckpointReason, bytes: Option<ArrayBuffer>) {
-        let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()));
-        let blob =
-            bytes.ok_or(JsValue::UNDEFINED).and_then(|bytes| Blob::new_with_u8_array_sequence(&Array::of1(&bytes)));
-        let saved = match (recipe, blob) {
-            (Some(recipe), Ok(blob)) => Saved { blob, recipe, nimg, lineage: self.lineage.get_value() },
-            _ => {
-                let text = "A checkpoint could not be saved because the browser has no memory for it. Close other tabs and try \
-                            again.";
-                return self.notices.show(Tone::Error, text, &[]);
-            }
+        let Some(saved) = self.saved(nimg, bytes) else {
+            let text = "A checkpoint could not be saved because the browser has no memory for it. Close other tabs and try \
+                        again.";
+            return self.notices.show(Tone::Error, text, &[]);
         };
         panics::keep(&saved.blob, &saved.file_name());
         if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
@@ -206,6 +202,25 @@ impl Store {
             self.offer(&saved);
         }
         self.latest.set(Some(saved));
+    }
+
+    /// Keeps the checkpoint with the best score. Where the browser has no memory for it, the one before stays.
+    fn keep_best(self, nimg: u64, score: &BestScore, bytes: Option<ArrayBuffer>) {
+        let Some(saved) = self.saved(nimg, bytes) else { return };
+        let BestScore { name, value, standard_error, step } = score;
+        let value = with_error(*value, *standard_error);
+        let why = format!(
+            "The best checkpoint is from after {} pictures (step {step}): {name} {value}.",
+            format::short(nimg)
+        );
+        self.best.set(Some(Best { saved, why }));
+    }
+
+    /// A checkpoint as a blob; none if the browser has no memory for it.
+    fn saved(self, nimg: u64, bytes: Option<ArrayBuffer>) -> Option<Saved> {
+        let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()))?;
+        let blob = Blob::new_with_u8_array_sequence(&Array::of1(&bytes?.into())).ok()?;
+        Some(Saved { blob, recipe, nimg, lineage: self.lineage.get_value() })
     }
 
     /// Hands a checkpoint to the browser's downloads.

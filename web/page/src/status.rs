@@ -95,6 +95,11 @@ pub fn sentence(situation: &Situation) -> String {
         Phase::Finished(FinishReason::Stopped) => {
             format!("Stopped after {seen} pictures. Download the checkpoint, continue, or start over.")
         }
+        Phase::Finished(FinishReason::Stalled) => {
+            format!(
+                "Ended after {seen} pictures, because the scores got no better. Download the checkpoint, or continue."
+            )
+        }
         Phase::Broken if *can_continue => "Training failed. Everything up to the last checkpoint is saved.".to_owned(),
         Phase::Broken => "Training failed before its first checkpoint.".to_owned(),
         Phase::Idle => idle(device, loading.as_deref(), data.as_deref(), opened.as_deref()),

@@ -13,6 +13,7 @@ use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
 use super::losses::LossSeries;
 use super::notices::Notices;
+use super::scores::ScoreHistory;
 use super::worker::Client;
 use super::{format, theme};
 
@@ -39,6 +40,9 @@ pub struct Store {
     /// Seconds since `progress` came, by a clock that ticks only while a run does.
     pub since_progress: RwSignal<f64>,
     pub losses: RwSignal<LossSeries>,
+    pub scores: RwSignal<ScoreHistory>,
+    /// The checkpoint of the current run with the best score.
+    pub best: RwSignal<Option<Best>, LocalStorage>,
     pub samples: RwSignal<Option<Samples>>,
     /// Classes that the current networks can draw; empty if they have none.
     pub classes: RwSignal<Vec<String>>,
@@ -270,6 +274,14 @@ pub struct Opened {
     pub blob: Blob,
 }
 
+/// The checkpoint with the best score.
+#[derive(Clone)]
+pub struct Best {
+    pub saved: Saved,
+    /// Its score, in a sentence.
+    pub why: String,
+}
+
 /// A checkpoint in memory.
 #[derive(Clone)]
 pub struct Saved {
@@ -302,6 +314,8 @@ impl Store {
             progress: RwSignal::new(Progress::default()),
             since_progress: RwSignal::new(0.0),
             losses: RwSignal::new(LossSeries::default()),
+            scores: RwSignal::new(ScoreHistory::default()),
+            best: RwSignal::new_local(None),
             samples: RwSignal::new(None),
             classes: RwSignal::new(Vec::new()),
             drawing: RwSignal::new(Drawing::default()),

@@ -2,8 +2,7 @@
 
 use std::io::Read;
 
-use whelp::features::WeightFile;
-use whelp::features::lite0;
+use whelp::features::{Cifar10, WeightFile, lite0};
 use whelp::storage::Storage;
 
 use super::data;
@@ -17,7 +16,7 @@ const FOLDER: &str = "weights";
 /// # Errors
 /// Why the page's host does not give it.
 pub async fn fetch(name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
-    let Some(file) = lite0::FILES.iter().find(|file| file.name == name) else {
+    let Some(file) = lite0::FILES.iter().chain([&Cifar10::FILE]).find(|file| file.name == name) else {
         return data::fetch(name, progress).await;
     };
     let storage = PrivateStorage::open().await;

@@ -138,7 +138,7 @@ fn processor_time_in(stat: &str) -> Option<Duration> {
 /// The scores in words, and for the default recipe whether it has collapsed.
 fn line(scores: &Value, is_default: bool) -> Result<String> {
     let generated = &scores["generated"];
-    let of = |key: &str| number(generated, key);
+    let of = |score: &str| number(&generated["scores"][format!("{score}_c10_1k_test")], "value");
     let recall = of("recall")?;
     let verdict = match (is_default, recall > LEAST_RECALL) {
         (false, _) => String::new(),
@@ -146,11 +146,11 @@ fn line(scores: &Value, is_default: bool) -> Result<String> {
         (true, false) => format!(" (COLLAPSED: not above {LEAST_RECALL})"),
     };
     Ok(format!(
-        "FD-C10 {:.2}, KID-C10 {:.4}, precision {:.2}, recall {recall:.2}{verdict}, dogs {:.2}",
+        "fd_c10_1k_test {:.2}, kid {:.4}, precision {:.2}, recall {recall:.2}{verdict}, dogs {:.2}",
         of("fd")?,
         of("kid")?,
         of("precision")?,
-        of("dog_rate")?
+        number(generated, "dog_rate")?
     ))
 }
 
@@ -170,12 +170,18 @@ mod tests {
     #[test]
     fn a_collapse_is_named() {
         let scores = |recall: f64| {
-            serde_json::json!({ "generated": {
-                "fd": 1.261, "kid": 0.01174, "precision": 0.856, "recall": recall, "dog_rate": 0.7
-            } })
+            let of = |value: f64| serde_json::json!({ "value": value, "standard_error": 0.01 });
+            let scores = serde_json::json!({
+                "fd_c10_1k_test": of(1.261),
+                "kid_c10_1k_test": of(0.01174),
+                "precision_c10_1k_test": of(0.856),
+                "recall_c10_1k_test": of(recall),
+            });
+            serde_json::json!({ "generated": { "scores": scores, "dog_rate": 0.7 } })
         };
         let healthy = line(&scores(0.408), true).unwrap();
-        assert_eq!(healthy, "FD-C10 1.26, KID-C10 0.0117, precision 0.86, recall 0.41 (above 0.3), dogs 0.70");
+        let expected = "fd_c10_1k_test 1.26, kid 0.0117, precision 0.86, recall 0.41 (above 0.3), dogs 0.70";
+        assert_eq!(healthy, expected);
         assert!(line(&scores(0.1), true).unwrap().contains("COLLAPSED"));
         assert!(!line(&scores(0.1), false).unwrap().contains("COLLAPSED"));
         assert!(line(&serde_json::json!({}), false).is_err());

@@ -9,12 +9,13 @@ use super::setting_field::SettingField;
 use crate::store::Store;
 
 /// Sections of the configuration, with the titles that the page shows.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("data", "Pictures"),
     ("model", "Networks"),
     ("train", "Training"),
     ("schedule", "Schedule"),
     ("augment", "Augmentation"),
+    ("metrics", "Scores"),
     ("output", "Output"),
 ];
 

@@ -12,6 +12,7 @@ use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::pictures::Pictures;
 use super::sample_grid::SampleGrid;
+use super::score_chart::ScoreChart;
 use super::settings::Settings;
 use super::status_line::StatusLine;
 use super::timeline::Timeline;
@@ -41,6 +42,7 @@ pub fn App() -> impl IntoView {
                 <Settings />
                 <Checkpoint />
                 <LossChart />
+                <ScoreChart />
             </div>
         </main>
         <NoticeList />

@@ -2,6 +2,7 @@
 
 mod advanced;
 mod app;
+mod chart;
 mod check;
 mod checkpoint;
 mod complaint;
@@ -17,6 +18,7 @@ mod numbers;
 mod pictures;
 mod problems;
 mod sample_grid;
+mod score_chart;
 mod setting_field;
 mod settings;
 mod status_line;

@@ -1,0 +1,95 @@
+//! The scores of a run's pictures, as far as the page has seen them.
+
+use std::collections::BTreeMap;
+
+use whelp::series;
+
+/// All scores of the current run, by step.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreHistory {
+    /// A step, and the values by the name of their series.
+    scores: BTreeMap<u64, BTreeMap<String, f64>>,
+}
+
+impl ScoreHistory {
+    /// Notes the scores among the values of a step. Other values are left out.
+    pub fn add(&mut self, step: u64, values: BTreeMap<String, f64>) {
+        if values.keys().any(|name| series::score_of(name).is_some()) {
+            self.scores.insert(step, values);
+        }
+    }
+
+    /// Forgets the steps after `step`.
+    pub fn truncate_after(&mut self, step: u64) {
+        self.scores.retain(|known, _| *known <= step);
+    }
+
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// The name of the Fréchet distance, which is shown as a line.
+    pub fn leading_name(&self) -> Option<&str> {
+        self.scores
+            .values()
+            .next_back()?
+            .keys()
+            .find_map(|name| series::score_of(name).filter(|it| it.starts_with("fd_")))
+    }
+
+    /// The steps, and the Fréchet distance at each.
+    pub fn leading(&self) -> [Vec<f64>; 2] {
+        let series = series::of_score(self.leading_name().unwrap_or_default());
+        let values = self.scores.values().map(|values| values.get(&series).copied().unwrap_or(f64::NAN));
+        [self.scores.keys().map(|step| *step as f64).collect(), values.collect()]
+    }
+
+    /// Each score of the newest step with its standard error.
+    pub fn newest_in_words(&self) -> Vec<String> {
+        let Some((step, values)) = self.scores.last_key_value() else { return Vec::new() };
+        let words = |(series, value): (&String, &f64)| {
+            let name = series::score_of(series)?;
+            let error = values.get(&series::of_standard_error(name));
+            Some(format!("{name}: {}", with_error(*value, error.copied())))
+        };
+        let secs = values.get(series::SCORING_SECS).map(|secs| format!("at step {step}, in {secs:.0} s"));
+        values.iter().filter_map(words).chain(secs).collect()
+    }
+}
+
+/// `0.416 ± 0.021`, with digits enough for small ones.
+pub fn with_error(value: f64, error: Option<f64>) -> String {
+    let digits = if value.abs() < 0.1 { 5 } else { 3 };
+    let error = error.map_or_else(String::new, |error| format!(" ± {error:.digits$}"));
+    format!("{value:.digits$}{error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(fd: f64) -> BTreeMap<String, f64> {
+        let values = [
+            (series::of_score("fd_c10_1k_val"), fd),
+            (series::of_standard_error("fd_c10_1k_val"), 0.125),
+            (series::of_score("kid_c10_1k_val"), 0.0123),
+            (series::SCORING_SECS.to_owned(), 12.4),
+        ];
+        BTreeMap::from(values)
+    }
+
+    #[test]
+    fn the_newest_scores_are_told_with_their_errors_and_the_distance_is_a_line() {
+        let mut history = ScoreHistory::default();
+        history.add(5, BTreeMap::from([("progress/nimg".to_owned(), 20.0)]));
+        assert!(history.is_empty());
+        history.add(10, values(3.0));
+        history.add(20, values(2.0));
+        assert_eq!(history.leading(), [vec![10.0, 20.0], vec![3.0, 2.0]]);
+        let words = ["fd_c10_1k_val: 2.000 ± 0.125", "kid_c10_1k_val: 0.01230", "at step 20, in 12 s"];
+        assert_eq!(history.newest_in_words(), words);
+        history.truncate_after(10);
+        assert_eq!(history.leading(), [vec![10.0], vec![3.0]]);
+    }
+}
