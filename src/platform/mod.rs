@@ -21,3 +21,9 @@ pub use web::{complete_webgpu, memory_bytes, use_basic_webgpu, use_relaxed_simd,
 
 /// A point in time. The standard library's clock panics in a browser.
 pub use web_time::Instant;
+
+/// Milliseconds since 1970, by the system's clock.
+#[allow(clippy::disallowed_methods)] // natively, where this is the standard one, it does not panic
+pub fn now_ms() -> u64 {
+    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -95,6 +95,8 @@ pub struct Run {
     backbone: Option<String>,
     last_sample: Mark,
     last_checkpoint: Mark,
+    /// Seconds that the last checkpoint took.
+    save_secs: f64,
 }
 
 /// What becomes a step of a [`StepSeries`].
@@ -245,6 +247,7 @@ impl Run {
             backbone,
             last_sample: mark,
             last_checkpoint: mark,
+            save_secs: 0.0,
         };
         Ok((run, sender))
     }
@@ -277,6 +280,11 @@ impl Run {
     /// How far the run is.
     pub fn progress(&self) -> Progress {
         self.clock.progress(self.trainer.step, self.trainer.nimg, self.batches.epoch_len(), self.config.train.length)
+    }
+
+    /// Seconds that the last checkpoint took to make; 0 before the first one.
+    pub fn save_secs(&self) -> f64 {
+        self.save_secs
     }
 
     async fn begin(&mut self) -> Result<(), RunError> {
@@ -380,6 +388,7 @@ impl Run {
                 }
             }
             Command::Save => self.save(CheckpointReason::Requested).await?,
+            Command::Autosave => self.save(CheckpointReason::Automatic).await?,
             Command::Stop => self.finish(FinishReason::Stopped).await?,
         }
         Ok(())
@@ -452,6 +461,7 @@ impl Run {
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
         // The losses first: a run that has diverged ends by what diverged first.
         self.tick().await?;
+        let began = platform::Instant::now();
         let Trainer { step, nimg, .. } = self.trainer;
         let seed = self.config.seed;
         let meta = Meta {
@@ -470,6 +480,7 @@ impl Run {
             return Err(RunError::Diverged { step, name: name.to_owned(), value });
         }
         let bytes = checkpoint.to_bytes();
+        self.save_secs = began.elapsed().as_secs_f64();
         self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
         Ok(())

@@ -16,6 +16,7 @@ mod notice_list;
 mod numbers;
 mod pictures;
 mod problems;
+mod runs;
 mod sample_grid;
 mod setting_field;
 mod settings;
