@@ -16,6 +16,7 @@ pub mod device;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
+pub mod kept_runs;
 #[cfg(feature = "engine")]
 pub mod losses;
 pub mod metrics;

@@ -11,7 +11,7 @@ use crate::config::{Counts, RunConfig};
 use crate::data::{DataSummary, Grid};
 use crate::series::StepSeries;
 
-/// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Save` and `Stop`.
+/// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Save`, `Autosave` and `Stop`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
@@ -32,6 +32,8 @@ pub enum Command {
     Set { key: String, value: String },
     /// Write a checkpoint now.
     Save,
+    /// The same, as if `output.checkpoint_secs` had passed.
+    Autosave,
     /// Write a checkpoint and end the run.
     Stop,
 }
@@ -164,7 +166,7 @@ impl Progress {
 pub enum CheckpointReason {
     /// Answers `Save`.
     Requested,
-    /// `output.checkpoint_steps` or `output.checkpoint_secs` had passed.
+    /// `output.checkpoint_steps` or `output.checkpoint_secs` had passed, or answers `Autosave`.
     Automatic,
     /// The last one of the run.
     Last,

@@ -42,6 +42,28 @@ pub trait Storage {
     async fn touch(&self, name: &str) -> io::Result<()>;
 }
 
+impl<S: Storage> Storage for std::rc::Rc<S> {
+    async fn get<T>(&self, name: &str, read: impl FnOnce(&mut dyn Read, u64) -> T) -> io::Result<Option<T>> {
+        S::get(self, name, read).await
+    }
+
+    async fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        S::put(self, name, write).await
+    }
+
+    async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {
+        S::list(self, folder).await
+    }
+
+    async fn delete(&self, name: &str) -> io::Result<()> {
+        S::delete(self, name).await
+    }
+
+    async fn touch(&self, name: &str) -> io::Result<()> {
+        S::touch(self, name).await
+    }
+}
+
 /// A file of a [`Storage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
@@ -75,7 +97,7 @@ pub fn parts(name: &str) -> io::Result<Vec<&str>> {
 /// A storage in memory, for tests.
 #[cfg(test)]
 pub(crate) mod memory {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     use super::*;
 
@@ -83,8 +105,9 @@ pub(crate) mod memory {
     #[derive(Default)]
     pub struct MemoryStorage {
         pub files: RefCell<Vec<(String, Vec<u8>)>>,
-        /// Bytes that fit; a file that does not is not stored.
-        pub room: Option<usize>,
+        /// Bytes that all files together may have; one that does not fit is not stored. The old file of a name is there until
+        /// the new one is.
+        pub room: Cell<Option<usize>>,
     }
 
     impl MemoryStorage {
@@ -107,7 +130,8 @@ pub(crate) mod memory {
             parts(name)?;
             let mut bytes = Vec::new();
             write(&mut bytes)?;
-            if self.room.is_some_and(|room| bytes.len() > room) {
+            let stored: usize = self.files.borrow().iter().map(|(_, bytes)| bytes.len()).sum();
+            if self.room.get().is_some_and(|room| stored + bytes.len() > room) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             self.take(name);

@@ -113,6 +113,7 @@ impl Control {
                 let how = match reason {
                     FinishReason::Completed => "is complete",
                     FinishReason::Stopped => "stopped, and a checkpoint was saved,",
+                    FinishReason::Stalled => "ended because its scores got no better,",
                 };
                 let message = format!("the run {how} after step {}", progress.step);
                 self.answer_all(|word| Answer { done: word == ControlWord::Stop, message: message.clone() });
@@ -123,6 +124,7 @@ impl Control {
             Event::Started { .. }
             | Event::Tick { .. }
             | Event::Values { .. }
+            | Event::Best { .. }
             | Event::Warning { .. }
             | Event::Checkpoint { reason: CheckpointReason::Automatic | CheckpointReason::Last, .. } => {}
         }

@@ -22,13 +22,21 @@ pub struct KeptPictures<S> {
     storage: S,
     folder: &'static str,
     max_bytes: u64,
+    /// Keys of data sets that are removed last.
+    needed: Vec<String>,
 }
 
 impl<S: Storage> KeptPictures<S> {
     /// Keeps at most `max_bytes` in `folder`, and one data set in any case. Those that were not used for the longest
     /// time are removed first.
     pub fn new(storage: S, folder: &'static str, max_bytes: u64) -> Self {
-        Self { storage, folder, max_bytes }
+        Self { storage, folder, max_bytes, needed: Vec::new() }
+    }
+
+    /// Removes the data sets with these keys last: runs that are kept need them to go on.
+    pub fn needing(mut self, keys: Vec<String>) -> Self {
+        self.needed = keys;
+        self
     }
 
     /// Where the files are.
@@ -105,7 +113,10 @@ impl<S: Storage> KeptPictures<S> {
     /// Removes what was not used for the longest time beyond `max_bytes`, but not `newest`.
     async fn remove_oldest(&self, newest: &str) {
         let mut bytes = 0;
-        for file in self.list().await {
+        let needed: Vec<String> = self.needed.iter().map(|key| self.name(key)).collect();
+        let mut files = self.list().await;
+        files.sort_by_key(|file| !needed.contains(&file.name));
+        for file in files {
             bytes += file.bytes;
             if bytes > self.max_bytes && file.name != newest {
                 let _ = self.storage.delete(&file.name).await;
@@ -187,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn those_that_a_run_needs_go_last() {
+        let kept = kept(2 * length()).needing(vec![key("a")]);
+        for name in ["a", "b", "c"] {
+            block_on(kept.write(&key(name), &data())).unwrap();
+        }
+        assert_eq!(["a", "b", "c"].map(|name| is_kept(&kept, name)), [true, false, true]);
+        let kept = kept.needing(vec![key("a"), key("c")]);
+        block_on(kept.write(&key("d"), &data())).unwrap();
+        assert_eq!(["a", "c", "d"].map(|name| is_kept(&kept, name)), [false, true, true], "needed, but too much");
+    }
+
+    #[test]
     fn the_newest_stays_even_if_it_is_too_large_alone() {
         let kept = kept(length() - 1);
         block_on(kept.write(&key("a"), &data())).unwrap();
@@ -206,7 +229,7 @@ mod tests {
 
     #[test]
     fn without_room_nothing_is_kept_and_nothing_fails() {
-        let storage = MemoryStorage { room: Some(10), ..MemoryStorage::default() };
+        let storage = MemoryStorage { room: Some(10).into(), ..MemoryStorage::default() };
         let kept = KeptPictures::new(storage, "", u64::MAX);
         assert_eq!(block_on(kept.write(&key("a"), &data())).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(block_on(kept.read(&key("a"))).unwrap().is_none());

@@ -26,3 +26,9 @@ pub use web::{graphics_adapters, graphics_memory_bytes};
 
 /// A point in time. The standard library's clock panics in a browser.
 pub use web_time::Instant;
+
+/// Milliseconds since 1970, by the system's clock.
+#[allow(clippy::disallowed_methods)] // natively, where this is the standard one, it does not panic
+pub fn now_ms() -> u64 {
+    web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

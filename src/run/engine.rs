@@ -106,6 +106,8 @@ pub struct Run {
     rollback: Rollback,
     /// The command that is being obeyed: after a rollback it is obeyed again.
     unanswered: Option<Command>,
+    /// Seconds that the last checkpoint took.
+    save_secs: f64,
 }
 
 /// What becomes a step of a [`StepSeries`].
@@ -287,6 +289,7 @@ impl Run {
             scored: None,
             rollback: Rollback::default(),
             unanswered: None,
+            save_secs: 0.0,
         };
         Ok((run, sender))
     }
@@ -320,6 +323,11 @@ impl Run {
     /// How far the run is.
     pub fn progress(&self) -> Progress {
         self.clock.progress(self.trainer.step, self.trainer.nimg, self.batches.epoch_len(), self.config.train.length)
+    }
+
+    /// Seconds that the last checkpoint took to make; 0 before the first one.
+    pub fn save_secs(&self) -> f64 {
+        self.save_secs
     }
 
     async fn begin(&mut self) -> Result<(), RunError> {
@@ -524,6 +532,7 @@ impl Run {
                 }
             }
             Command::Save => self.save(CheckpointReason::Requested).await?,
+            Command::Autosave => self.save(CheckpointReason::Automatic).await?,
             Command::Stop => self.finish(FinishReason::Stopped).await?,
         }
         self.unanswered = None;
@@ -601,6 +610,7 @@ impl Run {
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
         // The losses first: a run that has diverged ends by what diverged first.
         self.tick().await?;
+        let began = platform::Instant::now();
         let Trainer { step, nimg, .. } = self.trainer;
         let meta = self.meta().await?;
         let checkpoint = checkpoint::capture(&self.trainer, meta).await?;
@@ -613,6 +623,7 @@ impl Run {
         if reason != CheckpointReason::Last {
             self.rollback.keep(&self.config, checkpoint);
         }
+        self.save_secs = began.elapsed().as_secs_f64();
         self.last_checkpoint = Mark { step, secs: self.clock.elapsed_secs() };
         self.pending.push_back(Event::Checkpoint { step, nimg, reason, bytes, path: None });
         Ok(())

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::config::{DataConfig, RunConfig};
 use crate::data::{DataSummary, Grid, PictureSize, Report};
+use crate::kept_runs::{KeptRun, RunPictures};
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
 
@@ -44,7 +45,36 @@ pub enum Request {
     OpenCheckpoint {
         /// Its name, for messages.
         name: String,
+        /// The kept run that it is of, if any: what goes on from it is kept as that run.
+        run: Option<String>,
     },
+    /// Tell which runs are kept. Answered by `Runs`.
+    ListRuns,
+    /// Read the newest checkpoint of a kept run, as `OpenCheckpoint` does. Answered by `Opened`, with the file beside it, and a
+    /// `Samples` event.
+    OpenRun {
+        /// Its id.
+        id: String,
+    },
+    /// Read the newest checkpoint of a kept run, to save it elsewhere. Answered by `RunFile`.
+    ReadRun {
+        /// Its id.
+        id: String,
+    },
+    /// Give a kept run another name. Answered by `Runs`.
+    RenameRun {
+        /// Its id.
+        id: String,
+        /// The name.
+        name: String,
+    },
+    /// Remove a kept run, but not the one under way. Answered by `Runs`.
+    DeleteRun {
+        /// Its id.
+        id: String,
+    },
+    /// Remove all kept runs but the one under way. Answered by `Runs`.
+    DeleteRuns,
     /// Draw pictures with the run or the open checkpoint, as [`Command::Sample`] does. Answered by a `Samples` event.
     Generate {
         /// How many pictures.
@@ -161,10 +191,33 @@ pub enum Reply {
         /// How much there is.
         kept: Kept,
     },
+    /// The kept runs, the latest saved first. The pixels of their thumbnails go beside the message, one after the other.
+    Runs {
+        /// The runs.
+        runs: Vec<KeptRun>,
+        /// Whether this session keeps runs.
+        access: RunAccess,
+    },
+    /// A checkpoint of the run under way was to be kept. The pixels of the thumbnail go beside the message.
+    RunKept {
+        /// The run, also if it could not be kept.
+        run: Box<KeptRun>,
+        /// Whether it is kept.
+        outcome: KeptOutcome,
+        /// Seconds that training stood still for it.
+        cost_secs: f64,
+    },
+    /// The newest checkpoint of a kept run, whose bytes go beside the message.
+    RunFile {
+        /// The run's id.
+        id: String,
+    },
     /// A checkpoint is open.
     Opened {
         /// Its name.
         name: String,
+        /// The kept run that it is of, if any, and what that is trained on.
+        run: Option<(String, RunPictures)>,
         /// Its settings.
         config: Box<RunConfig>,
         /// How far it was trained.
@@ -224,6 +277,35 @@ pub enum Problem {
         failure: FailureKind,
         /// What happened, as a clause without a full stop.
         message: String,
+    },
+}
+
+/// Whether a session keeps its runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunAccess {
+    /// It does.
+    Keeps,
+    /// Another session keeps its runs in the same place, so this one only reads what is there.
+    Reads,
+    /// There is no place.
+    Refused,
+}
+
+/// What became of a checkpoint that was to be kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum KeptOutcome {
+    /// It is kept.
+    Kept,
+    /// It is kept, and there was room only because older checkpoints were removed.
+    MadeRoom,
+    /// There is no room for it. What was kept of the run before stays.
+    NoRoom,
+    /// It is not kept for another reason.
+    Failed {
+        /// The system's words.
+        reason: String,
     },
 }
 
@@ -304,6 +386,13 @@ pub enum DataSource {
         /// A name for all of them together.
         name: String,
     },
+    /// Prepared pictures in storage, however the request says that they be prepared.
+    Kept {
+        /// Their key.
+        key: String,
+        /// Their name, for messages.
+        name: String,
+    },
 }
 
 /// The device of a session.
@@ -334,6 +423,8 @@ pub enum About {
     Data,
     /// A checkpoint, or drawing with it.
     Checkpoint,
+    /// Kept runs.
+    KeptRuns,
     /// A run.
     Run,
     /// The session itself: it has to be started again.
@@ -356,6 +447,8 @@ mod tests {
             },
             Request::Start { config: Box::default(), from: StartFrom::Starter },
             Request::Run { command: Command::Stop },
+            Request::OpenCheckpoint { name: "x".to_owned(), run: Some("1f".to_owned()) },
+            Request::RenameRun { id: "1f".to_owned(), name: "my dogs".to_owned() },
         ];
         for request in requests {
             let json = serde_json::to_value(&request).unwrap();

@@ -1,6 +1,8 @@
 //! A session: a device, a data set, an open checkpoint and at most one run. It serves requests of a front end through a
 //! [`Transport`], which the page's worker implements with messages between threads.
 
+#[cfg(feature = "engine")]
+mod keep;
 mod messages;
 #[cfg(feature = "engine")]
 mod opened;
@@ -16,11 +18,12 @@ mod tests;
 mod transport;
 
 pub use messages::{
-    About, DataSource, DeviceInfo, DevicePreference, Kept, Problem, Refusal, Reply, Request, StartFrom,
+    About, DataSource, DeviceInfo, DevicePreference, Kept, KeptOutcome, Problem, Refusal, Reply, Request, RunAccess,
+    StartFrom,
 };
 #[cfg(feature = "engine")]
 pub use serve::serve;
 #[cfg(feature = "engine")]
 pub use starter::{RUNS, TrainedRun, run_for};
 #[cfg(feature = "engine")]
-pub use transport::{Incoming, Transport, Watch};
+pub use transport::{Incoming, ReadPictures, RunStorage, Transport, Watch};

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 
+use super::keep::{Keeper, RunChange};
 use super::opened::Opened;
 use super::suggest::{self, Pace, Suggestion};
-use super::transport::{Incoming, Transport, Watch};
+use super::transport::{Incoming, ReadPictures, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
+use crate::kept_runs::RunPictures;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
 use crate::recipes;
 use crate::run::{Run, RunError};
@@ -27,14 +29,20 @@ const PREVIEW: usize = 60;
 const MOST_DRAWN: usize = 1024;
 
 /// What a session holds. The task that answers requests shares it with the tasks that it starts.
-struct Session<T> {
-    transport: T,
-    device: RefCell<Option<OpenDevice>>,
+pub(super) struct Session<T> {
+    pub(super) transport: T,
+    pub(super) device: RefCell<Option<OpenDevice>>,
     /// The device, until it has been measured how large a network it trains well.
     unmeasured: RefCell<Option<DeviceInfo>>,
     speed: Cell<Speed>,
     data: RefCell<Option<Arc<Dataset>>>,
+    /// Where `data` is to be found again.
+    pictures: RefCell<Option<RunPictures>>,
     opened: RefCell<Option<Rc<Opened>>>,
+    /// The kept run that the open checkpoint is of.
+    pub(super) opened_run: RefCell<Option<String>>,
+    /// The kept run that is under way.
+    pub(super) current_run: RefCell<Option<String>>,
     /// Sends commands to the run, while there is one.
     commands: RefCell<Option<Sender<Command>>>,
     /// Weights of frozen networks, with the files that they were in.
@@ -53,7 +61,10 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         unmeasured: RefCell::default(),
         speed: Cell::default(),
         data: RefCell::default(),
+        pictures: RefCell::default(),
         opened: RefCell::default(),
+        opened_run: RefCell::default(),
+        current_run: RefCell::default(),
         commands: RefCell::default(),
         backbone: RefCell::default(),
         judge: RefCell::default(),
@@ -88,7 +99,9 @@ impl<T: Transport> Session<T> {
                 self.loading.set(Some(id));
                 let preparation = Preparation::from(&data);
                 let is_builtin = source == DataSource::BuiltinDogs;
-                let sizing = by_pictures.then(|| Sizing::new(preparation, is_builtin, self.speed.get()));
+                // What is prepared already has its size.
+                let is_kept = matches!(source, DataSource::Kept { .. });
+                let sizing = (by_pictures && !is_kept).then(|| Sizing::new(preparation, is_builtin, self.speed.get()));
                 self.transport.spawn(self.clone().load_data(id, source, files, preparation, sizing));
             }
             Request::CancelData { id } => {
@@ -100,7 +113,13 @@ impl<T: Transport> Session<T> {
                 self.transport.clear_kept().await;
                 self.tell_kept().await;
             }
-            Request::OpenCheckpoint { name } => self.open_checkpoint(name, &bytes).await,
+            Request::OpenCheckpoint { name, run } => self.open_checkpoint(name, run, &bytes).await,
+            Request::ListRuns => self.transport.spawn(self.clone().tell_runs_later()),
+            Request::OpenRun { id } => self.open_run(&id).await,
+            Request::ReadRun { id } => self.read_run(id).await,
+            Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
+            Request::DeleteRun { id } => self.change_runs(RunChange::Delete { id }).await,
+            Request::DeleteRuns => self.change_runs(RunChange::DeleteAll).await,
             Request::Generate { count, seed, class, truncation_psi } => {
                 let count = count.clamp(1, MOST_DRAWN);
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
@@ -120,16 +139,16 @@ impl<T: Transport> Session<T> {
 
     // Replies.
 
-    fn post(&self, reply: Reply) {
+    pub(super) fn post(&self, reply: Reply) {
         self.transport.post(&reply, None);
     }
 
-    fn post_event(&self, mut event: Event) {
+    pub(super) fn post_event(&self, mut event: Event) {
         let payload = event.take_payload();
         self.transport.post(&Reply::Event { event: Box::new(event) }, payload);
     }
 
-    fn fail(&self, about: About, problem: Problem) {
+    pub(super) fn fail(&self, about: About, problem: Problem) {
         self.post(Reply::Failed { about, problem });
     }
 
@@ -203,6 +222,7 @@ impl<T: Transport> Session<T> {
         sizing: Option<Sizing>,
     ) {
         let watch = LoadWatch { session: self.clone(), id };
+        let place = source.clone();
         let loaded = match sizing {
             Some(sizing) => self.read_sized(source, files, sizing, &watch).await,
             None => self.transport.read_pictures(source, files, preparation, &watch).await,
@@ -212,7 +232,7 @@ impl<T: Transport> Session<T> {
             self.post(Reply::DataCancelled { id });
         } else {
             self.loading.set(None);
-            self.answer_data(id, loaded);
+            self.answer_data(id, &place, loaded);
             self.tell_kept().await;
         }
         self.measure().await;
@@ -224,20 +244,27 @@ impl<T: Transport> Session<T> {
         files: T::Files,
         mut sizing: Sizing,
         watch: &LoadWatch<T>,
-    ) -> Result<Option<Dataset>, String> {
+    ) -> Result<Option<ReadPictures>, String> {
         loop {
             let preparation = sizing.preparation();
             let read = self.transport.read_pictures(source.clone(), files.clone(), preparation, watch).await?;
-            let Some(data) = read else { return Ok(None) };
+            let Some(ReadPictures { data, key }) = read else { return Ok(None) };
             if let Some((data, _)) = sizing.settle(data) {
-                return Ok(Some(data));
+                return Ok(Some(ReadPictures { data, key }));
             }
         }
     }
 
-    fn answer_data(&self, id: u32, loaded: Result<Option<Dataset>, String>) {
+    fn answer_data(&self, id: u32, source: &DataSource, loaded: Result<Option<ReadPictures>, String>) {
         match loaded {
-            Ok(Some(dataset)) => {
+            Ok(Some(ReadPictures { data: dataset, key })) => {
+                *self.pictures.borrow_mut() = match (source, key) {
+                    (DataSource::BuiltinDogs, _) => Some(RunPictures::BuiltinDogs),
+                    (DataSource::Files { name } | DataSource::Kept { name, .. }, Some(key)) => {
+                        Some(RunPictures::Kept { key, name: name.clone() })
+                    }
+                    (DataSource::Files { .. } | DataSource::Kept { .. }, None) => None,
+                };
                 let mut preview = dataset.preview(PREVIEW);
                 let pixels = std::mem::take(&mut preview.pixels);
                 let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
@@ -252,31 +279,47 @@ impl<T: Transport> Session<T> {
 
     // Checkpoints, and drawing with them.
 
-    async fn open_checkpoint(&self, name: String, bytes: &[u8]) {
+    async fn open_checkpoint(&self, name: String, run: Option<String>, bytes: &[u8]) {
         let Some(device) = self.device.borrow().clone() else {
             return self.fail(About::Checkpoint, Problem::NoDevice);
         };
-        let opened = match Opened::read(bytes, &device).await {
-            Ok(opened) => opened,
+        match Opened::read(bytes, &device).await {
+            Ok(opened) => {
+                *self.opened_run.borrow_mut() = run;
+                self.show_opened(name, None, opened, None).await;
+            }
             Err(error) => {
                 let failure = RunError::from(error);
                 let message = format!("{name} was not opened: {failure}");
-                return self.fail(About::Checkpoint, failed(failure.kind(), message));
+                self.fail(About::Checkpoint, failed(failure.kind(), message));
             }
-        };
+        }
+    }
+
+    /// Opens a checkpoint and draws with it. `run` is the kept run that it was read from, and `file` its bytes, which go beside
+    /// the reply.
+    pub(super) async fn show_opened(
+        &self,
+        name: String,
+        run: Option<(String, RunPictures)>,
+        opened: Opened,
+        file: Option<Vec<u8>>,
+    ) {
         if opened.has_fresh_discriminator {
             let message = format!("{name} has only a generator, so training continues with a new discriminator.");
             self.post_event(Event::Warning { message });
         }
         let meta = &opened.checkpoint.meta;
         let draw = Draw::new(meta.config.seed, meta.config.output.grid);
-        self.post(Reply::Opened {
+        let reply = Reply::Opened {
             name,
+            run,
             config: Box::new(meta.config.clone()),
             progress: meta.progress.clone(),
             history: meta.history.clone(),
             classes: meta.data.classes.clone(),
-        });
+        };
+        self.transport.post(&reply, file);
         *self.opened.borrow_mut() = Some(Rc::new(opened));
         self.draw_opened(draw).await;
     }
@@ -438,12 +481,14 @@ impl<T: Transport> Session<T> {
         if run.wants_scores() && self.judge.borrow().is_none() {
             self.transport.spawn(self.clone().fetch_judge());
         }
-        self.transport.spawn(self.clone().follow(run));
+        let opened_run = self.opened_run.take().filter(|_| from == StartFrom::Run);
+        let keeper = Keeper::new(opened_run, self.pictures.borrow().clone());
+        self.transport.spawn(self.clone().follow(run, keeper));
         Ok(())
     }
 
     /// Polls the run to its end.
-    async fn follow(self: Rc<Self>, mut run: Run) {
+    async fn follow(self: Rc<Self>, mut run: Run, mut keeper: Keeper) {
         while let Some(event) = run.next().await {
             let judge = run.wants_scores().then(|| self.judge.borrow().clone()).flatten();
             if let Some(judge) = judge {
@@ -453,10 +498,12 @@ impl<T: Transport> Session<T> {
                 self.post_event(Event::Failed { kind: fault.kind(), message: fault.to_string() });
                 break;
             }
+            self.keep(&mut keeper, &event, run.save_secs()).await;
             self.open_last(&event).await;
             self.post_event(event);
         }
         *self.commands.borrow_mut() = None;
+        *self.current_run.borrow_mut() = None;
     }
 
     /// Opens the last checkpoint of a run, so that more pictures can be drawn with it.
@@ -464,7 +511,10 @@ impl<T: Transport> Session<T> {
         let Event::Checkpoint { reason: CheckpointReason::Last, bytes, .. } = event else { return };
         let Some(device) = self.device.borrow().clone() else { return };
         match Opened::read(bytes, &device).await {
-            Ok(opened) => *self.opened.borrow_mut() = Some(Rc::new(opened)),
+            Ok(opened) => {
+                *self.opened.borrow_mut() = Some(Rc::new(opened));
+                self.opened_run.borrow_mut().clone_from(&self.current_run.borrow());
+            }
             Err(error) => {
                 let failure = RunError::from(error);
                 let message = format!("the last checkpoint can't be drawn with: {failure}");
@@ -473,7 +523,12 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn command(&self, command: Command) {
+    /// Whether there is a run.
+    pub(super) fn has_run(&self) -> bool {
+        self.commands.borrow().is_some()
+    }
+
+    pub(super) fn command(&self, command: Command) {
         match &*self.commands.borrow() {
             // The channel is only full if the run hangs, and then the command does not matter.
             Some(commands) => drop(commands.try_send(command)),
@@ -504,6 +559,6 @@ fn warm_started(
     Run::warm_start(checkpoint, config, data, device, backbone)
 }
 
-fn failed(failure: FailureKind, message: String) -> Problem {
+pub(super) fn failed(failure: FailureKind, message: String) -> Problem {
     Problem::Failed { failure, message }
 }

@@ -13,9 +13,6 @@ use crate::run::{Calibration, RunError, calibrate};
 /// The kind of pictures that is assumed until there are some: RGB, no classes.
 const KIND: PictureKind = PictureKind { channels: 3, classes: 0 };
 
-/// Seconds between two automatic checkpoints: the most training that a crash can cost.
-const CHECKPOINT_SECS: f64 = 60.0;
-
 /// Settings, and a sentence on why the networks have this size.
 #[derive(Debug)]
 pub struct Suggestion {
@@ -86,8 +83,8 @@ fn config(recipe: &Recipe, size: Option<Size>) -> RunConfig {
     config.output = OutputConfig {
         sample_steps: None,
         sample_secs: Some(2.0),
+        // The session saves by itself.
         checkpoint_steps: None,
-        checkpoint_secs: Some(CHECKPOINT_SECS),
         ..OutputConfig::default()
     };
     config

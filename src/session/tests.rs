@@ -11,13 +11,16 @@ use futures_lite::future::block_on;
 use super::*;
 use crate::checkpoint::Checkpoint;
 use crate::config::{DataConfig, Length, RunConfig, Taps};
-use crate::data::{Dataset, DatasetBuilder, PictureSize, Preparation};
+use crate::data::{DatasetBuilder, KeptPictures, PictureSize, Preparation, SourceKey};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
+use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
+use crate::series::{LOSS_D, LOSS_G, StepSeries};
+use crate::storage::memory::MemoryStorage;
 
 /// Those of [`starter::RUNS`].
 const RUNS: [&[u8]; 2] = [
@@ -46,14 +49,38 @@ struct Channels {
     tasks: Rc<RefCell<Vec<Task>>>,
     fault: Rc<RefCell<Option<DeviceError>>>,
     kept: Cell<Kept>,
+    place: Place,
     /// Whether it has a device that is worth measuring.
     is_slow: bool,
     /// Whether it can fetch the weights of the frozen network.
     has_weights: bool,
 }
 
+/// Files that outlast a session.
+#[derive(Clone)]
+struct Place {
+    storage: Rc<MemoryStorage>,
+    access: Rc<Cell<RunAccess>>,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { storage: Rc::default(), access: Rc::new(Cell::new(RunAccess::Keeps)) }
+    }
+
+    fn pictures(&self) -> KeptPictures<Rc<MemoryStorage>> {
+        KeptPictures::new(self.storage.clone(), "pictures", u64::MAX)
+    }
+
+    fn runs(&self) -> KeptRuns<Rc<MemoryStorage>> {
+        KeptRuns::new(self.storage.clone())
+    }
+}
+
 impl Transport for Channels {
     type Files = Files;
+
+    type Storage = Rc<MemoryStorage>;
 
     fn post(&self, reply: &Reply, payload: Option<Vec<u8>>) {
         // Through JSON, as in the page: what is not part of it must not be relied on.
@@ -77,11 +104,16 @@ impl Transport for Channels {
 
     async fn read_pictures(
         &self,
-        _source: DataSource,
+        source: DataSource,
         files: Files,
         preparation: Preparation,
         watch: &impl Watch,
-    ) -> Result<Option<Dataset>, String> {
+    ) -> Result<Option<ReadPictures>, String> {
+        if let DataSource::Kept { key, name } = source {
+            let data = self.place.pictures().read(&key).await.unwrap();
+            let data = data.ok_or_else(|| format!("{name} is no longer kept."))?;
+            return Ok(Some(ReadPictures { data, key: Some(key) }));
+        }
         let (count, side) = match files {
             Files::None => return Err("There are no pictures".to_owned()),
             Files::Pictures(count) => (count, 500),
@@ -99,7 +131,18 @@ impl Transport for Channels {
             builder.push(&format!("{index}.png"), Ok(pixels));
         }
         self.kept.set(Kept { count: 1, bytes: 100, is_refused: false });
-        builder.finish().map(Some).map_err(|error| error.to_string())
+        let data = builder.finish().map_err(|error| error.to_string())?;
+        let key = SourceKey::new("test pictures", preparation).finish();
+        self.place.pictures().write(&key, &data).await.unwrap();
+        Ok(Some(ReadPictures { data, key: Some(key) }))
+    }
+
+    async fn runs(&self) -> RunStorage<Rc<MemoryStorage>> {
+        match self.place.access.get() {
+            RunAccess::Keeps => RunStorage::Ours(self.place.storage.clone()),
+            RunAccess::Reads => RunStorage::Theirs(self.place.storage.clone()),
+            RunAccess::Refused => RunStorage::Refused,
+        }
     }
 
     async fn kept(&self) -> Kept {
@@ -218,6 +261,52 @@ impl Client {
         self.event(pick).await
     }
 
+    /// The next list of runs, with the pixels of their thumbnails.
+    async fn runs(&self) -> (Vec<KeptRun>, RunAccess) {
+        let pick = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Runs { mut runs, access } => {
+                let mut pixels = payload.unwrap();
+                for KeptRun { thumbnail, .. } in &mut runs {
+                    let rest = pixels.split_off(thumbnail.width() * thumbnail.height() * thumbnail.channels);
+                    thumbnail.pixels = std::mem::replace(&mut pixels, rest);
+                }
+                assert!(pixels.is_empty());
+                Some((runs, access))
+            }
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    /// What becomes of the next checkpoint that is to be kept.
+    async fn kept(&self) -> (KeptRun, KeptOutcome) {
+        let pick = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::RunKept { mut run, outcome, .. } => {
+                run.thumbnail.pixels = payload.unwrap();
+                Some((*run, outcome))
+            }
+            Reply::Failed { problem, .. } => panic!("{problem}"),
+            _ => None,
+        };
+        self.next(pick).await
+    }
+
+    /// The losses of both networks at each step until the run ends.
+    async fn losses(&self) -> Vec<(u64, f32, f32)> {
+        let mut all = StepSeries::default();
+        let pick = |event, _| match event {
+            Event::Tick { series, .. } => {
+                all.append(&series);
+                None
+            }
+            Event::Finished { .. } => Some(()),
+            _ => None,
+        };
+        self.event(pick).await;
+        let value = |values: &[(&str, f32)], name: &str| values.iter().find(|(found, _)| *found == name).unwrap().1;
+        all.rows().map(|(step, values)| (step, value(&values, LOSS_D), value(&values, LOSS_G))).collect()
+    }
+
     async fn checkpoint(&self, wanted: CheckpointReason) -> Vec<u8> {
         let pick = |event, payload: Option<Vec<u8>>| match event {
             Event::Checkpoint { reason, .. } if reason == wanted => payload,
@@ -244,8 +333,13 @@ impl Client {
     }
 }
 
-/// Plays a front end's part to its end, beside a session.
-fn play_on<R>([is_slow, has_weights]: [bool; 2], script: impl AsyncFnOnce(Client) -> R) -> R {
+/// Plays a front end's part to its end, beside a session. Then the session is gone, whatever it was doing.
+fn play_on<R>(device: [bool; 2], script: impl AsyncFnOnce(Client) -> R) -> R {
+    play_in(&Place::new(), device, script)
+}
+
+/// The same, with files that were there before.
+fn play_in<R>(place: &Place, [is_slow, has_weights]: [bool; 2], script: impl AsyncFnOnce(Client) -> R) -> R {
     let (requests, incoming) = bounded(64);
     let (told, replies) = bounded(4096);
     let tasks = Rc::new(RefCell::new(Vec::new()));
@@ -255,6 +349,7 @@ fn play_on<R>([is_slow, has_weights]: [bool; 2], script: impl AsyncFnOnce(Client
         tasks: tasks.clone(),
         fault: fault.clone(),
         kept: Cell::default(),
+        place: place.clone(),
         is_slow,
         has_weights,
     };
@@ -316,7 +411,7 @@ fn a_session_trains_pauses_saves_and_continues_from_what_it_saved() {
         client.ask(Request::Generate { count: 4, seed: 7, class: None, truncation_psi: 1.0 });
         assert_eq!(client.drawn(7).await, drawn);
 
-        client.send(Request::OpenCheckpoint { name: "saved".to_owned() }, saved, Files::None);
+        client.send(Request::OpenCheckpoint { name: "saved".to_owned(), run: None }, saved, Files::None);
         let opened = |reply, _| match reply {
             Reply::Opened { name, config, progress, .. } => Some((name, config, progress.step)),
             _ => None,
@@ -406,7 +501,7 @@ fn what_is_not_ready_is_named() {
         let draw = || Request::Generate { count: 4, seed: 1, class: None, truncation_psi: 1.0 };
         client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.problem().await, (About::Run, Problem::NoDevice));
-        client.send(Request::OpenCheckpoint { name: "x".to_owned() }, vec![1, 2, 3], Files::None);
+        client.send(Request::OpenCheckpoint { name: "x".to_owned(), run: None }, vec![1, 2, 3], Files::None);
         assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoDevice));
         client.hello().await;
         client.start(&tiny(1), StartFrom::Nothing);
@@ -419,7 +514,11 @@ fn what_is_not_ready_is_named() {
         assert_eq!(client.problem().await, (About::Checkpoint, Problem::NoNetwork));
         client.command(Command::Pause);
         assert_eq!(client.problem().await, (About::Run, Problem::NoRun));
-        client.send(Request::OpenCheckpoint { name: "letter.txt".to_owned() }, b"Dear aunt".to_vec(), Files::None);
+        client.send(
+            Request::OpenCheckpoint { name: "letter.txt".to_owned(), run: None },
+            b"Dear aunt".to_vec(),
+            Files::None,
+        );
         let (about, problem) = client.problem().await;
         assert_eq!(about, About::Checkpoint);
         assert!(
@@ -685,4 +784,218 @@ fn what_a_driver_reports_becomes_a_sentence_of_limited_length() {
     );
     let long = Refusal::of_failure(&"ä".repeat(10_000)).reason;
     assert!(long.chars().count() < 400 && long.contains("ä…)"), "{long}");
+}
+
+/// Opens the processor and the pictures of a kept run, and goes on with it.
+async fn go_on(client: &Client, run: &KeptRun, config: &RunConfig) {
+    client.hello().await;
+    let RunPictures::Kept { key, name } = run.pictures.clone() else { panic!("{run:?}") };
+    client.ask(Request::OpenRun { id: run.id.clone() });
+    let opened = |reply, payload: Option<Vec<u8>>| match reply {
+        Reply::Opened { run, progress, .. } => Some((run, progress.step, payload.unwrap())),
+        _ => None,
+    };
+    let (origin, step, file) = client.next(opened).await;
+    assert_eq!((origin, step), (Some((run.id.clone(), run.pictures.clone())), run.progress.step));
+    assert_eq!(Checkpoint::from_bytes(&file).unwrap().meta.progress.step, step);
+    let source = DataSource::Kept { key, name };
+    client.ask(Request::LoadData { id: 7, source, data: run.config.data.clone(), by_pictures: true });
+    client.loaded(7).await;
+    client.start(config, StartFrom::Run);
+}
+
+#[test]
+fn a_run_outlives_its_session_and_goes_on_bit_for_bit() {
+    let config = tiny(40);
+    let undisturbed = play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        client.losses().await
+    });
+    assert_eq!(undisturbed.len(), 40);
+
+    let place = Place::new();
+    let saved = play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        let tenth = |event, _| matches!(event, Event::Tick { progress, .. } if progress.step >= 10).then_some(());
+        client.event(tenth).await;
+        client.command(Command::Autosave);
+        let (run, outcome) = client.kept().await;
+        assert_eq!(outcome, KeptOutcome::Kept);
+        // The session goes on, and is gone in the middle of it.
+        let later = |event, _| {
+            matches!(event, Event::Tick { progress, .. } if progress.step >= run.progress.step + 5).then_some(())
+        };
+        client.event(later).await;
+        run
+    });
+    assert_eq!((saved.name.as_str(), saved.has_ended, &saved.config), ("test pictures", false, &config));
+    assert!(saved.progress.step >= 10 && saved.bytes > 1000);
+    assert_eq!((saved.thumbnail.count, saved.thumbnail.pixels.len()), (4, 4 * 32 * 32 * 3));
+
+    let losses = play_in(&place, [true, false], async |client| {
+        client.ask(Request::ListRuns);
+        let (runs, access) = client.runs().await;
+        assert_eq!((runs.len(), access), (1, RunAccess::Keeps));
+        let listed = |run: &KeptRun| (run.id.clone(), run.progress.step, run.bytes, run.thumbnail.clone());
+        assert_eq!(listed(&runs[0]), listed(&saved));
+        go_on(&client, &saved, &config).await;
+        client.losses().await
+    });
+    assert_eq!(losses, undisturbed, "the history, and what came after it");
+    let runs = block_on(place.runs().list());
+    assert_eq!(runs.len(), 1, "the same run goes on");
+    assert_eq!((runs[0].id == saved.id, runs[0].has_ended, runs[0].progress.step), (true, true, 40));
+}
+
+#[test]
+fn a_pause_saves_and_new_runs_have_names_of_their_own() {
+    let place = Place::new();
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(100_000), StartFrom::Nothing);
+        client.started().await;
+        client.command(Command::Pause);
+        let (first, _) = client.kept().await;
+        client.ask(Request::DeleteRun { id: first.id.clone() });
+        assert_eq!(client.problem().await, (About::KeptRuns, Problem::RunUnderWay));
+        client.ask(Request::DeleteRuns);
+        assert_eq!(client.runs().await.0.len(), 1, "it is under way");
+        client.ask(Request::RenameRun { id: first.id.clone(), name: " my  first ".to_owned() });
+        client.runs().await;
+        client.command(Command::Stop);
+        let (stopped, _) = client.kept().await;
+        assert_eq!((stopped.name.as_str(), stopped.has_ended, stopped.id == first.id), ("my first", true, true));
+        client.finished().await;
+
+        // What goes on from its end is the same run, and a new one is another.
+        client.start(&tiny(first.progress.step + 1), StartFrom::Run);
+        assert_eq!(client.kept().await.0.id, first.id);
+        client.finished().await;
+        for name in ["test pictures", "test pictures 2"] {
+            client.start(&tiny(1), StartFrom::Nothing);
+            let (run, _) = client.kept().await;
+            assert_eq!(run.name, name);
+            assert_ne!(run.id, first.id);
+            client.finished().await;
+        }
+        client.ask(Request::DeleteRun { id: first.id.clone() });
+        let (runs, _) = client.runs().await;
+        assert_eq!(runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["test pictures 2", "test pictures"]);
+        client.ask(Request::ReadRun { id: first.id.clone() });
+        assert_eq!(client.problem().await.1.to_string(), "this run is no longer kept on this device");
+        client.ask(Request::ReadRun { id: runs[0].id.clone() });
+        let file = |reply, payload| if let Reply::RunFile { .. } = reply { payload } else { None };
+        assert_eq!(Checkpoint::from_bytes(&client.next(file).await).unwrap().meta.progress.step, 1);
+        client.ask(Request::DeleteRuns);
+        assert!(client.runs().await.0.is_empty());
+    });
+    assert!(place.storage.files.borrow().iter().all(|(name, _)| name.starts_with("pictures/")));
+}
+
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_lost_pictures_are_named() {
+    let place = Place::new();
+    let saved = play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(100_000), StartFrom::Nothing);
+        client.started().await;
+        client.command(Command::Autosave);
+        client.kept().await;
+        let next = |event, _| matches!(event, Event::Tick { .. }).then_some(());
+        client.event(next).await;
+        client.command(Command::Pause);
+        client.kept().await.0
+    });
+    let newest = block_on(place.runs().checkpoints(&saved.id))[0].name.clone();
+    for (name, bytes) in place.storage.files.borrow_mut().iter_mut() {
+        if *name == newest {
+            bytes.truncate(500);
+        }
+    }
+    block_on(place.pictures().clear()).unwrap();
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.ask(Request::OpenRun { id: saved.id.clone() });
+        let warning = |event, _| if let Event::Warning { message } = event { Some(message) } else { None };
+        let warning = client.event(warning).await;
+        assert!(warning.starts_with("The newest checkpoint of test pictures can't be used: "), "{warning}");
+        let opened = |reply, _| if let Reply::Opened { progress, .. } = reply { Some(progress.step) } else { None };
+        assert!(client.next(opened).await < saved.progress.step);
+        let RunPictures::Kept { key, name } = saved.pictures.clone() else { panic!() };
+        let source = DataSource::Kept { key, name };
+        client.ask(Request::LoadData { id: 2, source, data: DataConfig::default(), by_pictures: false });
+        let (about, problem) = client.problem().await;
+        assert_eq!((about, problem.to_string().as_str()), (About::Data, "test pictures is no longer kept."));
+        client.ask(Request::OpenRun { id: "x".to_owned() });
+        assert_eq!(client.problem().await.1.to_string(), "this run is no longer kept on this device");
+    });
+}
+
+#[test]
+fn a_second_session_reads_and_does_not_write_and_without_storage_training_goes_on() {
+    let place = Place::new();
+    let train = async |client: &Client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(3), StartFrom::Nothing);
+        client.finished().await
+    };
+    play_in(&place, [true, false], async |client| train(&client).await);
+    let kept = block_on(place.runs().list());
+    assert_eq!(kept.len(), 1);
+    for access in [RunAccess::Reads, RunAccess::Refused] {
+        place.access.set(access);
+        play_in(&place, [true, false], async |client| {
+            client.ask(Request::DeleteRuns);
+            client.ask(Request::RenameRun { id: kept[0].id.clone(), name: "other".to_owned() });
+            for _ in 0..2 {
+                let (runs, told) = client.runs().await;
+                let listed = if access == RunAccess::Reads { vec![&kept[0].name] } else { Vec::new() };
+                assert_eq!((runs.iter().map(|run| &run.name).collect::<Vec<_>>(), told), (listed, access));
+            }
+            assert_eq!(train(&client).await, (FinishReason::Completed, 3));
+        });
+    }
+    assert_eq!(block_on(place.runs().list()), kept);
+}
+
+#[test]
+fn where_there_is_no_room_older_checkpoints_go_and_training_goes_on() {
+    let place = Place::new();
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(100_000), StartFrom::Nothing);
+        client.started().await;
+        let mut outcomes = Vec::new();
+        for round in 0..4 {
+            if round == 2 {
+                let stored: usize = place.storage.files.borrow().iter().map(|(_, bytes)| bytes.len()).sum();
+                place.storage.room.set(Some(stored + 100));
+            }
+            if round == 3 {
+                place.storage.room.set(Some(100));
+            }
+            let next = |event, _| matches!(event, Event::Tick { .. }).then_some(());
+            client.event(next).await;
+            client.command(Command::Autosave);
+            outcomes.push(client.kept().await.1);
+        }
+        assert_eq!(outcomes, [KeptOutcome::Kept, KeptOutcome::Kept, KeptOutcome::MadeRoom, KeptOutcome::NoRoom]);
+        client.command(Command::Stop);
+        assert_eq!(client.finished().await.0, FinishReason::Stopped);
+    });
+    assert_eq!(block_on(place.runs().list()).len(), 1);
 }

@@ -2,6 +2,7 @@
 
 use crate::data::{Dataset, Preparation};
 use crate::device::{DeviceError, OpenDevice};
+use crate::storage::Storage;
 
 use super::{DataSource, DeviceInfo, DevicePreference, Kept, Refusal, Reply, Request};
 
@@ -14,6 +15,26 @@ pub struct Incoming<F> {
     pub bytes: Vec<u8>,
     /// Files to read pictures from.
     pub files: F,
+}
+
+/// Pictures that were read.
+#[derive(Debug)]
+pub struct ReadPictures {
+    /// The pictures.
+    pub data: Dataset,
+    /// Their key among the prepared pictures in storage; none if they come with the program.
+    pub key: Option<String>,
+}
+
+/// The storage of runs. One session at a time writes to it.
+#[derive(Debug)]
+pub enum RunStorage<S> {
+    /// This session does.
+    Ours(S),
+    /// Another one does, in another tab. This one reads.
+    Theirs(S),
+    /// There is none.
+    Refused,
 }
 
 /// How far pictures have been read, and whether to read on.
@@ -29,6 +50,9 @@ pub trait Watch {
 pub trait Transport: 'static {
     /// Files that come beside a request: `File` objects in the page. They may be read twice.
     type Files: Clone + 'static;
+
+    /// Where runs are kept.
+    type Storage: Storage + 'static;
 
     /// Sends a reply. `payload` goes beside its JSON.
     fn post(&self, reply: &Reply, payload: Option<Vec<u8>>);
@@ -55,7 +79,10 @@ pub trait Transport: 'static {
         files: Self::Files,
         preparation: Preparation,
         watch: &impl Watch,
-    ) -> impl Future<Output = Result<Option<Dataset>, String>>;
+    ) -> impl Future<Output = Result<Option<ReadPictures>, String>>;
+
+    /// Where runs are kept, and whether this session may write there. The answer may change when another session ends.
+    fn runs(&self) -> impl Future<Output = RunStorage<Self::Storage>>;
 
     /// What is in the storage of prepared pictures.
     fn kept(&self) -> impl Future<Output = Kept>;

@@ -267,6 +267,44 @@ async function training(whelp, page) {
   await keepBoth(page, "checkpoint");
 }
 
+/** Three runs, of which the last is interrupted. */
+async function runs(whelp, page) {
+  page.on("dialog", (dialog) => dialog.accept());
+  await whelp.open();
+  await whelp.chooseSize(WIDTH, BATCH);
+  await whelp.train();
+  await whelp.waitForStep(STEPS / 2, 10 * MINUTE);
+  await whelp.stop();
+  const folder = path.join(scratch, "discs");
+  mkdirSync(folder);
+  for (let seed = 0; seed < 40; seed++) writeFileSync(path.join(folder, `${seed}.png`), png(48, seed));
+  await whelp.open();
+  await whelp.part("pick-folder").setInputFiles(folder);
+  await whelp.part("data-summary").filter({ hasText: "discs" }).waitFor();
+  for (const width of [8, 16]) {
+    await whelp.chooseSize(width, BATCH);
+    await whelp.train();
+    await whelp.waitForStep(STEPS / 4, 10 * MINUTE);
+    if (width === 8) {
+      await whelp.stop();
+      await whelp.part("use-settings").first().click();
+      await whelp.part("data-summary").filter({ hasText: "discs" }).waitFor();
+    }
+  }
+  await whelp.pause();
+  await whelp.open();
+  await whelp.part("offer").waitFor();
+  await whelp.starter();
+  await keepBoth(page, "offer");
+  await show(whelp.part("runs"));
+  await keepBoth(page, "runs");
+  await page.setViewportSize(NARROW);
+  await show(whelp.part("offer"));
+  await keep(page, "offer-narrow");
+  await show(whelp.part("runs"));
+  await keep(page, "runs-narrow");
+}
+
 /** Each story with the browser that it runs in. */
 const STORIES = [
   [firstVisit, WITH_WEBGPU],
@@ -277,6 +315,7 @@ const STORIES = [
   [settings, WITHOUT_WEBGPU],
   [classes, WITHOUT_WEBGPU],
   [training, WITHOUT_WEBGPU],
+  [runs, WITHOUT_WEBGPU],
 ];
 
 try {

@@ -133,5 +133,9 @@ test("where the browser keeps nothing, the page trains and says so", async ({ co
     await expect(whelp.part("not-kept"), kind).toContainText("nothing is kept for your next visit");
     await whelp.chooseSize(4, 4);
     await whelp.train();
+    await whelp.pause();
+    await expect(page.getByText(/ kept/), `one sentence: ${kind}`).toHaveCount(1);
+    await expect(whelp.part("runs"), kind).toHaveCount(0);
+    await expect(whelp.part("warning"), kind).toHaveCount(0);
   }
 });

@@ -45,6 +45,7 @@ impl Store {
         }
         let measure = self.suggested.with_untracked(Option::is_none);
         self.post(&Request::Hello { device, measure }, None, None);
+        self.list_runs();
         // A worker that replaces another one reads the pictures as they were.
         if measure {
             self.load_new(self.source.get_value())
@@ -75,28 +76,35 @@ impl Store {
 
     /// Trains new networks.
     pub fn train(self) {
-        self.intend(Intent::Train);
+        self.intend(Intent::Train, None);
     }
 
     /// Continues from the opened checkpoint, or else from the latest.
     pub fn continue_training(self) {
-        self.intend(Intent::Continue);
+        self.intend(Intent::Continue, None);
     }
 
     /// Trains new networks that begin with those of the opened checkpoint, or else of the latest.
     pub fn start_from_checkpoint(self) {
-        self.intend(Intent::FromCheckpoint);
+        self.intend(Intent::FromCheckpoint, None);
     }
 
     /// Trains new networks that begin with the starter's, which draw dogs.
     pub fn start_from_starter(self) {
-        self.intend(Intent::FromStarter);
+        self.intend(Intent::FromStarter, None);
     }
 
-    fn intend(self, intent: Intent) {
+    /// Waits until a start is possible. `run`: the kept run that it goes on with.
+    pub(super) fn intend(self, intent: Intent, run: Option<String>) {
         if self.phase.get_untracked().is_active() {
             return;
         }
+        self.offer.set(None);
+        self.ask_for_persistence();
+        if run.is_some() {
+            self.opened.set(None);
+        }
+        self.resuming.set_value(run);
         self.intent.set(intent);
         if self.device.get_untracked() == Device::None {
             return self.connect(DevicePreference::Auto);
@@ -115,6 +123,7 @@ impl Store {
     /// Ends the run, or cancels a start that is still waiting.
     pub fn stop(self) {
         self.intent.set(Intent::Nothing);
+        self.resuming.set_value(None);
         let phase = self.phase.get_untracked();
         if phase.is_active() && phase != Phase::Stopping {
             self.command(phase, Phase::Stopping, Command::Stop);
@@ -138,8 +147,12 @@ impl Store {
         }
         let opened = if intent.needs_checkpoint() { self.opened.get_untracked() } else { None };
         if intent.needs_checkpoint() && opened.is_none() {
+            if let Some(id) = self.resuming.get_value() {
+                self.opening.set(true);
+                return self.post(&Request::OpenRun { id }, None, None);
+            }
             return match self.rescue_untracked() {
-                Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob),
+                Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob, saved.run),
                 None => self.intent.set(Intent::Nothing),
             };
         }
@@ -185,6 +198,7 @@ impl Store {
             return self.notices.show(Tone::Error, text, &[]);
         }
         let continued = opened.filter(|_| intent == Intent::Continue);
+        self.current_run.set(continued.as_ref().and_then(|opened| opened.run.clone()));
         match &continued {
             None => self.begin_lineage(None),
             Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
@@ -207,7 +221,7 @@ impl Store {
 
     /// From now on other networks are trained than before. The earlier training's checkpoint can still be downloaded until
     /// the first one of this training replaces it.
-    fn begin_lineage(self, from: Option<&Opened>) {
+    pub(super) fn begin_lineage(self, from: Option<&Opened>) {
         self.lineage.update_value(|lineage| *lineage += 1);
         self.losses.update(|losses| losses.truncate_after(0));
         self.scores.update(|scores| scores.truncate_after(0));
@@ -219,6 +233,7 @@ impl Store {
                 recipe: opened.config.recipe.clone(),
                 nimg: opened.progress.nimg,
                 lineage: self.lineage.get_value(),
+                run: opened.run.clone(),
             })),
         }
     }
@@ -305,11 +320,23 @@ impl Store {
         self.load_as(source, data, false);
     }
 
-    fn load_as(self, source: Source, data: DataConfig, by_pictures: bool) {
+    pub(super) fn load_as(self, source: Source, data: DataConfig, by_pictures: bool) {
+        if let Source::Kept { name, preparation, .. } = &source
+            && *preparation != Preparation::from(&data)
+        {
+            self.intent.set(Intent::Nothing);
+            let text = format!(
+                "{name} is kept as it was prepared: {} pixels, with the settings of its run. Choose the pictures again to \
+                 prepare them in another way.",
+                preparation.resolution
+            );
+            return self.notices.show(Tone::Error, text, &[]);
+        }
         let id = self.begin_loading(source.name(), LoadStage::Reading { done: 0, total: 0, skipped: 0 });
         let (wanted, files) = match &source {
             Source::BuiltinDogs => (DataSource::BuiltinDogs, None),
             Source::Files { name, files } => (DataSource::Files { name: name.clone() }, Some(files::as_array(files))),
+            Source::Kept { key, name, .. } => (DataSource::Kept { key: key.clone(), name: name.clone() }, None),
         };
         self.loading_source.set_value(source);
         self.loading_preparation.set_value(Preparation::from(&data));

@@ -43,15 +43,17 @@ impl Store {
             return self.notices.show(Tone::Error, text, &[]);
         }
         self.intent.set(Intent::Nothing);
-        self.send_checkpoint(name, blob);
+        self.resuming.set_value(None);
+        self.send_checkpoint(name, blob, None);
     }
 
-    pub(super) fn send_checkpoint(self, name: String, blob: Blob) {
+    /// `run`: the kept run that it is of.
+    pub(super) fn send_checkpoint(self, name: String, blob: Blob, run: Option<String>) {
         self.opening.set(true);
-        self.opening_blob.set_value(Some(blob.clone()));
+        self.opening_blob.set_value(Some((blob.clone(), run.clone())));
         spawn_local(async move {
             match files::bytes_of(&blob).await {
-                Ok(bytes) => self.post(&Request::OpenCheckpoint { name }, Some(&bytes), None),
+                Ok(bytes) => self.post(&Request::OpenCheckpoint { name, run }, Some(&bytes), None),
                 Err(_) => {
                     self.opening.set(false);
                     self.intent.set(Intent::Nothing);

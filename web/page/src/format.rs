@@ -87,6 +87,17 @@ pub fn duration(secs: f64) -> String {
     }
 }
 
+/// How long ago something was: `just now`, `4 min ago`, `2 h ago`, `3 days ago`.
+pub fn ago(secs: f64) -> String {
+    let (count, unit) = match secs.max(0.0) {
+        s if s < 60.0 => return "just now".to_owned(),
+        s if s < 3600.0 => (s / 60.0, "min"),
+        s if s < 48.0 * 3600.0 => (s / 3600.0, "h"),
+        s => (s / 86_400.0, "days"),
+    };
+    format!("{}{NB}{unit} ago", count.floor())
+}
+
 /// "1 picture", "2,990 pictures".
 pub fn pictures(count: u64) -> String {
     if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", full(count)) }
@@ -140,6 +151,13 @@ mod tests {
     fn durations_are_rough() {
         assert_eq!([1.0, 48.0, 58.0, 240.0].map(duration).map(plain), ["5 s", "50 s", "1 min", "4 min"]);
         assert_eq!([7800.0, 7200.0, 260_000.0].map(duration).map(plain), ["2 h 10 min", "2 h", "3 days"]);
+    }
+
+    #[test]
+    fn times_past_are_rough() {
+        let words = [0.0, 59.0, 60.0, 250.0, 3600.0, 170_000.0, 260_000.0].map(ago).map(plain);
+        assert_eq!(words, ["just now", "just now", "1 min ago", "4 min ago", "1 h ago", "47 h ago", "3 days ago"]);
+        assert_eq!(ago(-5.0), "just now", "the clock was set back");
     }
 
     #[test]

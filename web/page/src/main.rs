@@ -12,6 +12,7 @@ mod losses;
 mod notices;
 mod panics;
 mod replies;
+mod runs;
 mod scores;
 mod settings;
 mod status;

@@ -9,7 +9,7 @@ use whelp::config::RunConfig;
 use whelp::data::{Grid, Preparation};
 use whelp::protocol::{BestScore, CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
-use whelp::session::{About, DeviceInfo, Problem, Refusal, Reply, Request};
+use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Refusal, Reply, Request};
 
 use super::notices::{Remedy, Tone};
 use super::scores::with_error;
@@ -18,6 +18,8 @@ use super::store::{
 };
 use super::worker::Client;
 use super::{files, format, panics, wording};
+
+const NO_MEMORY: &str = "The browser has no memory for a checkpoint. Close other tabs and try again.";
 
 impl Store {
     /// Handles one reply.
@@ -61,8 +63,28 @@ impl Store {
             Reply::DataCancelled { id } if self.is_loading(id) => self.loading.set(None),
             // A newer request has replaced this one.
             Reply::Data { .. } | Reply::DataCancelled { .. } => {}
-            Reply::Opened { name, config, progress, history, classes } => {
-                self.opened(name, *config, progress, &history, classes);
+            Reply::Runs { runs, access } => self.take_runs(runs, access, bytes),
+            Reply::RunKept { run, outcome, .. } => self.run_kept(*run, &outcome, bytes),
+            Reply::RunFile { id } => self.offer_run_file(&id, bytes),
+            Reply::Opened { name, run, config, progress, history, classes } => {
+                let (blob, id) = match run {
+                    Some((id, pictures)) => {
+                        self.resuming.set_value(None);
+                        self.show_run(&config, &history, &pictures);
+                        (blob_of(bytes), Some(id))
+                    }
+                    None => self.opening_blob.get_value().map_or((None, None), |(blob, id)| (Some(blob), id)),
+                };
+                match blob {
+                    Some(blob) => {
+                        self.opened(Opened { name, config: *config, progress, blob, run: id }, &history, classes);
+                    }
+                    None => {
+                        self.opening.set(false);
+                        self.intent.set(Intent::Nothing);
+                        self.notices.show(Tone::Error, NO_MEMORY, &[]);
+                    }
+                }
             }
             Reply::Starter { nimg, grid } => {
                 // Any other pictures are more interesting.
@@ -112,22 +134,26 @@ impl Store {
         self.device.set(Device::Ready(device));
     }
 
-    fn opened(self, name: String, config: RunConfig, progress: Progress, history: &StepSeries, classes: Vec<String>) {
+    fn opened(self, opened: Opened, history: &StepSeries, classes: Vec<String>) {
         self.opening.set(false);
-        let Some(blob) = self.opening_blob.get_value() else { return };
         // Continuing after a stop or a failure keeps the form. Opening a file shows the file's settings and losses.
         if !self.intent.get_untracked().needs_checkpoint() {
-            self.show_settings(config.clone());
-            self.resolution_chosen.set(true);
-            self.losses.update(|losses| {
-                losses.truncate_after(0);
-                losses.extend(history);
-            });
-            self.phase.set(Phase::Idle);
+            self.show_checkpoint(&opened.config, history);
         }
-        self.take_classes(&config, classes);
-        self.take_progress(progress.clone());
-        self.opened.set(Some(Opened { name, config, progress, blob }));
+        self.take_classes(&opened.config, classes);
+        self.take_progress(opened.progress.clone());
+        self.opened.set(Some(opened));
+    }
+
+    /// Shows the settings and losses of a checkpoint.
+    pub(super) fn show_checkpoint(self, config: &RunConfig, history: &StepSeries) {
+        self.show_settings(config.clone());
+        self.resolution_chosen.set(true);
+        self.losses.update(|losses| {
+            losses.truncate_after(0);
+            losses.extend(history);
+        });
+        self.phase.set(Phase::Idle);
     }
 
     /// Sets the classes that can be drawn from now on.
@@ -142,6 +168,8 @@ impl Store {
     fn event(self, event: Event, bytes: Option<ArrayBuffer>) {
         match event {
             Event::Started { config, data, progress, .. } => {
+                self.told_outcome.set_value(KeptOutcome::Kept);
+                self.warn_of_other_tab();
                 self.losses.update(|losses| losses.truncate_after(progress.step));
                 self.scores.update(|scores| scores.truncate_after(progress.step));
                 // The form shows what the run really does, such as training without an end.
@@ -192,9 +220,7 @@ impl Store {
     /// Keeps a checkpoint in place of the last one: as a blob, which the browser may move to disk.
     fn keep(self, nimg: u64, reason: CheckpointReason, bytes: Option<ArrayBuffer>) {
         let Some(saved) = self.saved(nimg, bytes) else {
-            let text = "A checkpoint could not be saved because the browser has no memory for it. Close other tabs and try \
-                        again.";
-            return self.notices.show(Tone::Error, text, &[]);
+            return self.notices.show(Tone::Error, NO_MEMORY, &[]);
         };
         panics::keep(&saved.blob, &saved.file_name());
         if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
@@ -219,8 +245,8 @@ impl Store {
     /// A checkpoint as a blob; none if the browser has no memory for it.
     fn saved(self, nimg: u64, bytes: Option<ArrayBuffer>) -> Option<Saved> {
         let recipe = self.running.with_value(|config| config.as_ref().map(|config| config.recipe.clone()))?;
-        let blob = Blob::new_with_u8_array_sequence(&Array::of1(&bytes?.into())).ok()?;
-        Some(Saved { blob, recipe, nimg, lineage: self.lineage.get_value() })
+        let (blob, run) = (blob_of(bytes)?, self.current_run.get_untracked());
+        Some(Saved { blob, recipe, nimg, lineage: self.lineage.get_value(), run })
     }
 
     /// Hands a checkpoint to the browser's downloads.
@@ -263,7 +289,9 @@ impl Store {
         {
             return;
         }
-        self.intent.set(Intent::Nothing);
+        if about != About::KeptRuns {
+            self.intent.set(Intent::Nothing);
+        }
         let message = wording::of_problem(about, problem);
         match about {
             About::Device => {
@@ -274,8 +302,10 @@ impl Store {
                 self.loading.set(None);
                 self.notices.show(Tone::Error, message, &[]);
             }
+            About::KeptRuns => self.notices.show(Tone::Error, message, &[]),
             About::Checkpoint => {
                 self.opening.set(false);
+                self.resuming.set_value(None);
                 self.wants_download.set(false);
                 self.asked.update_value(VecDeque::clear);
                 self.notices.show(Tone::Error, message, &[]);
@@ -334,6 +364,7 @@ impl Store {
         self.loading.set(None);
         self.opened.set(None);
         self.opening.set(false);
+        self.resuming.set_value(None);
         self.wants_download.set(false);
         let (advice, remedies) = match self.rescue_untracked() {
             Some(saved) => (kept_sentence(&saved), [Remedy::Recover, Remedy::DownloadLatest]),
@@ -372,6 +403,11 @@ fn remedies(kind: FailureKind, has_checkpoint: bool) -> &'static [Remedy] {
 
 fn kept_sentence(saved: &Saved) -> String {
     format!("The last checkpoint, after {} pictures, is saved.", format::short(saved.nimg))
+}
+
+/// A file's bytes, where the browser may move them to disk; none if it has no memory for them.
+pub(super) fn blob_of(bytes: Option<ArrayBuffer>) -> Option<Blob> {
+    Blob::new_with_u8_array_sequence(&Array::of1(&bytes?.into())).ok()
 }
 
 fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
+use whelp::kept_runs::KeptRun;
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
-use whelp::session::{DeviceInfo, DevicePreference, Kept};
+use whelp::session::{DeviceInfo, DevicePreference, Kept, KeptOutcome, RunAccess};
 
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
@@ -56,6 +57,14 @@ pub struct Store {
     pub judging: RwSignal<Option<(usize, usize)>>,
     /// Prepared pictures that are kept in the browser's private file system.
     pub kept: RwSignal<Kept>,
+    /// Runs that are kept in the browser's private file system, the latest saved first.
+    pub runs: RwSignal<Vec<KeptRun>>,
+    /// Whether this tab keeps runs; none until the worker has said so.
+    pub run_access: RwSignal<Option<RunAccess>>,
+    /// The id of the kept run that is under way, or was last.
+    pub current_run: RwSignal<Option<String>>,
+    /// The id of a run that was interrupted, and that the page offers to go on with.
+    pub offer: RwSignal<Option<String>>,
     /// The checkpoint that the worker holds open. None while it is being trained.
     pub opened: RwSignal<Option<Opened>, LocalStorage>,
     /// Whether a checkpoint is on its way to the worker.
@@ -79,8 +88,16 @@ pub struct Store {
     pub(super) progress_at: StoredValue<f64>,
     /// Settings of the current or last run.
     pub(super) running: StoredValue<Option<RunConfig>>,
-    /// The checkpoint that was last sent to the worker.
-    pub(super) opening_blob: StoredValue<Option<Blob>, LocalStorage>,
+    /// The checkpoint that was last sent to the worker, and the kept run that it is of.
+    pub(super) opening_blob: StoredValue<Option<(Blob, Option<String>)>, LocalStorage>,
+    /// The kept run that a waiting start goes on with, until the worker has opened it.
+    pub(super) resuming: StoredValue<Option<String>>,
+    /// Whether an interrupted run has been looked for. That happens once.
+    pub(super) has_offered: StoredValue<bool>,
+    /// What the visitor has been told of how the current run is kept.
+    pub(super) told_outcome: StoredValue<KeptOutcome>,
+    /// Whether the browser has been asked to keep the page's files.
+    pub(super) has_persisted: StoredValue<bool>,
     /// What `data` was read from, and what is being read now.
     pub(super) source: StoredValue<Source, LocalStorage>,
     pub(super) loading_source: StoredValue<Source, LocalStorage>,
@@ -248,7 +265,16 @@ pub enum LoadStage {
 #[derive(Clone)]
 pub enum Source {
     BuiltinDogs,
-    Files { name: String, files: Vec<PathAndFile> },
+    Files {
+        name: String,
+        files: Vec<PathAndFile>,
+    },
+    /// Prepared already, and kept under this key.
+    Kept {
+        key: String,
+        name: String,
+        preparation: Preparation,
+    },
 }
 
 /// For use in a sentence.
@@ -259,7 +285,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Source::BuiltinDogs => BUILTIN_DOGS.to_owned(),
-            Source::Files { name, .. } => name.clone(),
+            Source::Files { name, .. } | Source::Kept { name, .. } => name.clone(),
         }
     }
 }
@@ -272,6 +298,8 @@ pub struct Opened {
     pub progress: Progress,
     /// Its file.
     pub blob: Blob,
+    /// The kept run that it is of.
+    pub run: Option<String>,
 }
 
 /// The checkpoint with the best score.
@@ -289,6 +317,8 @@ pub struct Saved {
     pub recipe: String,
     pub nimg: u64,
     pub lineage: u32,
+    /// The kept run that it is of.
+    pub run: Option<String>,
 }
 
 impl Saved {
@@ -324,6 +354,10 @@ impl Store {
             fetching: RwSignal::new(None),
             judging: RwSignal::new(None),
             kept: RwSignal::new(Kept::default()),
+            runs: RwSignal::new(Vec::new()),
+            run_access: RwSignal::new(None),
+            current_run: RwSignal::new(None),
+            offer: RwSignal::new(None),
             opened: RwSignal::new_local(None),
             opening: RwSignal::new(false),
             latest: RwSignal::new_local(None),
@@ -338,6 +372,10 @@ impl Store {
             progress_at: StoredValue::new(0.0),
             running: StoredValue::new(None),
             opening_blob: StoredValue::new_local(None),
+            resuming: StoredValue::new(None),
+            has_offered: StoredValue::new(false),
+            told_outcome: StoredValue::new(KeptOutcome::Kept),
+            has_persisted: StoredValue::new(false),
             source: StoredValue::new_local(Source::BuiltinDogs),
             loading_source: StoredValue::new_local(Source::BuiltinDogs),
             loading_preparation: StoredValue::new(Preparation::from(&RunConfig::default().data)),

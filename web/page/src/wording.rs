@@ -80,7 +80,7 @@ mod tests {
             failed("the pictures are missing"),
             failed("The pictures are missing."),
         ];
-        let abouts = [About::Device, About::Data, About::Checkpoint, About::Run, About::Session];
+        let abouts = [About::Device, About::Data, About::Checkpoint, About::KeptRuns, About::Run, About::Session];
         let told = problems.iter().flat_map(|problem| abouts.map(|about| of_problem(about, problem)));
         let kinds = [
             FailureKind::Input,

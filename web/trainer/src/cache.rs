@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use whelp::data::{Dataset, KeptPictures};
+use whelp::kept_runs::KeptRuns;
 use whelp::session::Kept;
 
 use super::storage::PrivateStorage;
@@ -33,9 +34,12 @@ pub async fn read(key: &str) -> Option<Dataset> {
 
 /// Keeps a data set under `key`, if there is room.
 pub async fn write(key: &str, data: &Dataset) {
-    let is_refused = match cache().await {
-        Some(cache) => cache.write(key, data).await.is_err(),
-        None => true,
+    let is_refused = match (cache().await, PrivateStorage::open().await) {
+        (Some(cache), Some(storage)) => {
+            let needed = KeptRuns::new(storage).needed_pictures().await;
+            cache.needing(needed).write(key, data).await.is_err()
+        }
+        _ => true,
     };
     IS_REFUSED.set(is_refused);
 }

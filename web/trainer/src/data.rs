@@ -11,7 +11,7 @@ use whelp::data::{
     is_ignorable,
 };
 use whelp::platform::{Instant, yield_now};
-use whelp::session::{DataSource, Watch};
+use whelp::session::{DataSource, ReadPictures, Watch};
 
 use super::cache;
 use super::port::scope;
@@ -28,7 +28,7 @@ pub async fn load(
     files: Vec<(String, File)>,
     preparation: Preparation,
     watch: &impl Watch,
-) -> Result<Option<Dataset>, String> {
+) -> Result<Option<ReadPictures>, String> {
     match source {
         DataSource::BuiltinDogs => {
             const ADVICE: &str = "Reload the page, or drop pictures of your own.";
@@ -38,9 +38,16 @@ pub async fn load(
                 DataError::BuiltIn { .. } => format!("{error} {ADVICE}"),
                 other => sentence(other),
             };
-            data::dogs(&png, preparation).map(Some).map_err(advise)
+            let dogs = data::dogs(&png, preparation).map_err(advise)?;
+            Ok(Some(ReadPictures { data: dogs, key: None }))
         }
         DataSource::Files { name } => load_or_recall(&name, files, preparation, watch).await,
+        DataSource::Kept { key, name } => match cache::read(&key).await {
+            Some(data) => Ok(Some(ReadPictures { data, key: Some(key) })),
+            None => {
+                Err(format!("The prepared pictures of {name} are no longer kept on this device. Choose them again."))
+            }
+        },
     }
 }
 
@@ -54,19 +61,17 @@ async fn load_or_recall(
     mut files: Vec<(String, File)>,
     preparation: Preparation,
     watch: &impl Watch,
-) -> Result<Option<Dataset>, String> {
+) -> Result<Option<ReadPictures>, String> {
     files.retain(|(path, _)| !is_ignorable(path));
     // Browsers list a folder in any order.
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     let key = key(name, &files, preparation);
     if let Some(data) = cache::read(&key).await {
-        return Ok(Some(data));
+        return Ok(Some(ReadPictures { data, key: Some(key) }));
     }
-    let data = load_files(name, files, preparation, watch).await?;
-    if let Some(data) = &data {
-        cache::write(&key, data).await;
-    }
-    Ok(data)
+    let Some(data) = load_files(name, files, preparation, watch).await? else { return Ok(None) };
+    cache::write(&key, &data).await;
+    Ok(Some(ReadPictures { data, key: Some(key) }))
 }
 
 /// Tells whether the same files were dropped before.

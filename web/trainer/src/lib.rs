@@ -8,6 +8,7 @@ mod data;
 mod faults;
 mod gpu;
 mod port;
+mod runs;
 mod storage;
 mod transport;
 mod weights;

@@ -92,7 +92,10 @@ impl Storage for PrivateStorage {
             let Ok(handle) = handle(&handle_of_folder, &name, false).await else { continue };
             let Ok(file) = awaited::<File>(handle.get_file()).await else { continue };
             let stored = StoredFile { name: format!("{folder}{slash}{name}"), bytes: file.size() as u64 };
-            if !name.ends_with(UNFINISHED) && parts(&stored.name).is_ok() {
+            if name.ends_with(UNFINISHED) {
+                // What a tab that was closed left behind. One that is being written is locked, and stays.
+                let _ = remove(&handle_of_folder, &name).await;
+            } else if parts(&stored.name).is_ok() {
                 files.push((file.last_modified(), stored));
             }
         }

@@ -2,11 +2,14 @@
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
-use whelp::data::{Dataset, Preparation};
+use whelp::data::Preparation;
 use whelp::device::{DeviceError, OpenDevice};
-use whelp::session::{DataSource, DeviceInfo, DevicePreference, Kept, Refusal, Reply, Transport, Watch};
+use whelp::session::{
+    DataSource, DeviceInfo, DevicePreference, Kept, ReadPictures, Refusal, Reply, RunStorage, Transport, Watch,
+};
 
-use super::{cache, data, faults, gpu, port, weights};
+use super::storage::PrivateStorage;
+use super::{cache, data, faults, gpu, port, runs, weights};
 
 /// This worker.
 pub struct Worker;
@@ -14,6 +17,8 @@ pub struct Worker;
 impl Transport for Worker {
     /// Dropped files with their paths below the drop; not read yet.
     type Files = Vec<(String, File)>;
+
+    type Storage = PrivateStorage;
 
     fn post(&self, reply: &Reply, payload: Option<Vec<u8>>) {
         port::post(reply, payload.as_deref());
@@ -33,8 +38,12 @@ impl Transport for Worker {
         files: Self::Files,
         preparation: Preparation,
         watch: &impl Watch,
-    ) -> Result<Option<Dataset>, String> {
+    ) -> Result<Option<ReadPictures>, String> {
         data::load(source, files, preparation, watch).await
+    }
+
+    async fn runs(&self) -> RunStorage<PrivateStorage> {
+        runs::storage().await
     }
 
     async fn kept(&self) -> Kept {

@@ -1,6 +1,8 @@
 //! The whole page.
 
 use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
 use whelp::session::DevicePreference;
 
 use super::checkpoint::Checkpoint;
@@ -11,6 +13,7 @@ use super::loss_chart::LossChart;
 use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::pictures::Pictures;
+use super::runs::{Offer, Runs};
 use super::sample_grid::SampleGrid;
 use super::score_chart::ScoreChart;
 use super::settings::Settings;
@@ -24,11 +27,13 @@ pub fn App() -> impl IntoView {
     provide_context(store);
     store.connect(DevicePreference::Auto);
     guard_against_leaving(store);
+    watch_visibility(store);
     view! {
         <Header />
         <main class="layout">
             <section class="stage" aria-label="Generated pictures and training">
                 <SampleGrid />
+                <Offer />
                 <div class="deck">
                     <Controls />
                     <Headline />
@@ -43,6 +48,7 @@ pub fn App() -> impl IntoView {
                 <Checkpoint />
                 <LossChart />
                 <ScoreChart />
+                <Runs />
             </div>
         </main>
         <NoticeList />
@@ -50,10 +56,22 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// Closing the tab would end a run, so the browser asks first.
+/// A tab that is hidden may be closed without another word.
+fn watch_visibility(store: Store) {
+    let on_change = Closure::<dyn Fn()>::new(move || match document().hidden() {
+        true => store.save_now(),
+        false => store.look_again(),
+    });
+    // Every document has this event.
+    let _ = document().add_event_listener_with_callback("visibilitychange", on_change.as_ref().unchecked_ref());
+    on_change.forget();
+}
+
+/// Closing the tab would interrupt a run, so the browser asks first. Meanwhile the run is saved.
 fn guard_against_leaving(store: Store) {
     let _ = window_event_listener(ev::beforeunload, move |event| {
         if store.phase.get_untracked().is_active() {
+            store.save_now();
             event.prevent_default();
         }
     });

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use whelp::config::RunConfig;
 use whelp::data::{PictureSize, held_out};
+use whelp::session::RunAccess;
 
 use super::check::Check;
 use super::file_picker::{FilePicker, Pick};
@@ -23,6 +24,11 @@ pub fn Pictures() -> impl IntoView {
         store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, shares())))
     };
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
+    // Also where a run's pictures are gone.
+    let is_not_builtin = move || {
+        !store.loading.with(Option::is_some)
+            && store.data.with(|data| data.as_ref().is_none_or(|data| !data.is_builtin))
+    };
     let can_start = Memo::new(move |_| !store.is_busy());
     let is_loading = Memo::new(move |_| store.loading.with(Option::is_some));
     let invitation = move || {
@@ -73,7 +79,7 @@ pub fn Pictures() -> impl IntoView {
                         "Start from the dogs"
                     </button>
                 </Show>
-                <Show when=is_own>
+                <Show when=is_not_builtin>
                     <button
                         type="button"
                         class="button"
@@ -152,11 +158,20 @@ fn Kept() -> impl IntoView {
             count => format!("{count} prepared sets of pictures ({size}) are kept for your next visit. "),
         }
     };
+    let is_full = move || {
+        store.kept.with(|kept| kept.is_refused)
+            && store.run_access.get().is_some_and(|access| access != RunAccess::Refused)
+    };
     view! {
-        <Show when=move || { store.kept.with(|kept| kept.is_refused && kept.count == 0) }>
+        <Show when=move || store.run_access.get() == Some(RunAccess::Refused)>
             <p class="hint" data-testid="not-kept">
                 "This browser gives the page no storage, so nothing is kept for your next visit. Download a checkpoint before \
                  you leave."
+            </p>
+        </Show>
+        <Show when=is_full>
+            <p class="hint" data-testid="no-room">
+                "There is no room to keep these pictures. To go on with a run on your next visit, choose them again."
             </p>
         </Show>
         <Show when=move || { store.kept.get().count > 0 }>

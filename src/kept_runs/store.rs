@@ -1,0 +1,388 @@
+//! The files of kept runs.
+
+use std::io::{self, ErrorKind, Read};
+
+use super::KeptRun;
+use crate::storage::{Storage, StoredFile};
+
+/// What is told of each run: a file each.
+const RUNS: &str = "runs";
+const RUN_ENDING: &str = ".run";
+
+/// Named by run and step.
+const CHECKPOINTS: &str = "run checkpoints";
+const CHECKPOINT_ENDING: &str = ".safetensors";
+
+/// The most that all checkpoints may have before those in between go, in bytes.
+const MAX_BYTES: u64 = 2_000_000_000;
+
+/// Checkpoints of a run before its newest one, to fall back on.
+const IN_BETWEEN: usize = 3;
+
+/// Kept runs in two folders of a [`Storage`].
+///
+/// The newest checkpoint of a run is removed with the run alone. Those before it, the ones in between, are the first to go: of
+/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room.
+#[derive(Debug)]
+pub struct KeptRuns<S> {
+    storage: S,
+    max_bytes: u64,
+}
+
+/// Whether there was room for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There was.
+    Enough,
+    /// There was once checkpoints in between had been removed.
+    Made,
+}
+
+impl<S: Storage> KeptRuns<S> {
+    /// Those in `storage`.
+    pub fn new(storage: S) -> Self {
+        Self { storage, max_bytes: MAX_BYTES }
+    }
+
+    /// An id that no run has, made of the time in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub async fn new_id(&self, now_ms: u64) -> io::Result<String> {
+        let files = [self.storage.list(RUNS).await?, self.storage.list(CHECKPOINTS).await?].concat();
+        let is_taken = |id: &str| files.iter().any(|file| id_of(&file.name) == Some(id));
+        let mut ids = (now_ms..).map(|ms| format!("{ms:012x}"));
+        Ok(ids.find(|id| !is_taken(id)).expect("there are more milliseconds than files"))
+    }
+
+    /// `name`, or with a number behind it if a run has that name already.
+    pub async fn new_name(&self, name: &str) -> String {
+        let runs = self.list().await;
+        let is_taken = |name: &str| runs.iter().any(|run| run.name == name);
+        let numbered = (2..).map(|number| format!("{name} {number}"));
+        std::iter::once(name.to_owned()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
+    }
+
+    /// All runs that have a checkpoint, the latest saved first.
+    pub async fn list(&self) -> Vec<KeptRun> {
+        let checkpoints = self.storage.list(CHECKPOINTS).await.unwrap_or_default();
+        let mut runs = Vec::new();
+        for file in self.storage.list(RUNS).await.unwrap_or_default() {
+            let Some(mut run) = self.read(&file.name).await else { continue };
+            run.bytes = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
+            if run.bytes > 0 {
+                runs.push(run);
+            }
+        }
+        runs.sort_by(|a, b| b.saved_ms.cmp(&a.saved_ms).then_with(|| b.id.cmp(&a.id)));
+        runs
+    }
+
+    /// One run, if it is kept.
+    pub async fn get(&self, id: &str) -> Option<KeptRun> {
+        self.read(&run_file(id)).await
+    }
+
+    /// Keeps a run and its newest checkpoint.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint in between is left, and others of the storage. What
+    /// was kept of the run before stays.
+    pub async fn save(&self, run: &KeptRun, checkpoint: &[u8]) -> io::Result<Room> {
+        let name = checkpoint_file(&run.id, run.progress.step);
+        let mut room = Room::Enough;
+        while let Err(error) = self.storage.put(&name, |file| file.write_all(checkpoint)).await {
+            self.make_room(error).await?;
+            room = Room::Made;
+        }
+        while let Err(error) = self.write(run).await {
+            self.make_room(error).await?;
+            room = Room::Made;
+        }
+        self.thin(&run.id).await;
+        let bytes = |files: &[StoredFile]| files.iter().map(|file| file.bytes).sum::<u64>();
+        while bytes(&self.storage.list(CHECKPOINTS).await.unwrap_or_default()) > self.max_bytes {
+            if !self.remove_oldest_in_between().await {
+                break;
+            }
+        }
+        Ok(room)
+    }
+
+    /// The files of a run's checkpoints, the newest first, for [`KeptRuns::checkpoint`].
+    pub async fn checkpoints(&self, id: &str) -> Vec<StoredFile> {
+        let files = self.storage.list(CHECKPOINTS).await.unwrap_or_default();
+        of_run(&files, id).cloned().collect()
+    }
+
+    /// A checkpoint's bytes.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no longer there.
+    pub async fn checkpoint(&self, file: &StoredFile) -> io::Result<Vec<u8>> {
+        self.bytes(&file.name).await?.ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// Gives a run another name. A name of which [`KeptRun::plain_name`] leaves nothing changes nothing.
+    ///
+    /// # Errors
+    /// If the run is not kept, or the storage fails.
+    pub async fn rename(&self, id: &str, name: &str) -> io::Result<()> {
+        let mut run = self.get(id).await.ok_or(ErrorKind::NotFound)?;
+        let Some(name) = KeptRun::plain_name(name) else { return Ok(()) };
+        run.name = name;
+        self.write(&run).await
+    }
+
+    /// Removes a run and its checkpoints. It is no error if there is none.
+    ///
+    /// # Errors
+    /// That of the first file that cannot be removed; the others are removed all the same.
+    pub async fn delete(&self, id: &str) -> io::Result<()> {
+        let mut result = self.storage.delete(&run_file(id)).await;
+        for file in self.checkpoints(id).await {
+            result = result.and(self.storage.delete(&file.name).await);
+        }
+        result
+    }
+
+    /// Removes all runs but `spared`, also what is left of damaged ones.
+    ///
+    /// # Errors
+    /// As for [`KeptRuns::delete`].
+    pub async fn clear(&self, spared: Option<&str>) -> io::Result<()> {
+        let mut result = Ok(());
+        for folder in [RUNS, CHECKPOINTS] {
+            for file in self.storage.list(folder).await? {
+                if id_of(&file.name).is_none_or(|id| Some(id) != spared) {
+                    result = result.and(self.storage.delete(&file.name).await);
+                }
+            }
+        }
+        result
+    }
+
+    /// Keys of the prepared pictures that the runs need to go on: see [`KeptPictures`](crate::data::KeptPictures).
+    pub async fn needed_pictures(&self) -> Vec<String> {
+        self.list().await.iter().filter_map(|run| run.pictures.key()).map(str::to_owned).collect()
+    }
+
+    async fn write(&self, run: &KeptRun) -> io::Result<()> {
+        self.storage.put(&run_file(&run.id), |file| run.write(file)).await
+    }
+
+    async fn read(&self, name: &str) -> Option<KeptRun> {
+        let run = KeptRun::read(&self.bytes(name).await.ok()??)?;
+        // A file under another name than its own could not be removed again.
+        (run_file(&run.id) == name).then_some(run)
+    }
+
+    async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let read = |file: &mut dyn Read, length: u64| {
+            let mut bytes = Vec::with_capacity(length as usize);
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        };
+        self.storage.get(name, read).await?.transpose()
+    }
+
+    /// Removes a checkpoint in between if that may help against `error`, else returns it.
+    async fn make_room(&self, error: io::Error) -> io::Result<()> {
+        let helps = error.kind() == ErrorKind::StorageFull && self.remove_oldest_in_between().await;
+        if helps { Ok(()) } else { Err(error) }
+    }
+
+    /// Removes the oldest checkpoint that is not the newest of its run. False if there is none.
+    async fn remove_oldest_in_between(&self) -> bool {
+        let files = self.storage.list(CHECKPOINTS).await.unwrap_or_default();
+        let is_in_between = |index: &usize| {
+            let id = id_of(&files[*index].name);
+            files[..*index].iter().any(|newer| id_of(&newer.name) == id)
+        };
+        match (0..files.len()).rfind(is_in_between) {
+            Some(oldest) => self.storage.delete(&files[oldest].name).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Leaves a run its newest checkpoint and a few before it: close together near the newest one, farther apart before that.
+    async fn thin(&self, id: &str) {
+        let mut files = self.checkpoints(id).await;
+        while files.len() > 1 + IN_BETWEEN {
+            let steps: Vec<u64> = files.iter().map(|file| step_of(&file.name).unwrap_or_default()).collect();
+            let removed = files.remove(superfluous(&steps));
+            let _ = self.storage.delete(&removed.name).await;
+        }
+    }
+}
+
+/// Which of these steps, of which the first is the newest and stays, is the least loss: the one between whose neighbours the
+/// distance from the newest grows least. At least three.
+fn superfluous(steps: &[u64]) -> usize {
+    let distance = |index: usize| match steps.get(index) {
+        Some(step) => steps[0].saturating_sub(*step) as f64,
+        // Before the oldest is the beginning.
+        None => steps[0] as f64,
+    };
+    let growth = |index: &usize| (distance(index + 1) + 1.0) / (distance(index - 1) + 1.0);
+    (1..steps.len()).min_by(|a, b| growth(a).total_cmp(&growth(b))).unwrap_or_default()
+}
+
+fn run_file(id: &str) -> String {
+    format!("{RUNS}/{id}{RUN_ENDING}")
+}
+
+fn checkpoint_file(id: &str, step: u64) -> String {
+    format!("{CHECKPOINTS}/{id}-{step}{CHECKPOINT_ENDING}")
+}
+
+/// The run that a file belongs to.
+fn id_of(file: &str) -> Option<&str> {
+    let name = file.rsplit('/').next()?;
+    match name.strip_suffix(RUN_ENDING) {
+        Some(id) => Some(id),
+        None => name.strip_suffix(CHECKPOINT_ENDING)?.rsplit_once('-').map(|(id, _)| id),
+    }
+}
+
+fn step_of(checkpoint: &str) -> Option<u64> {
+    checkpoint.strip_suffix(CHECKPOINT_ENDING)?.rsplit_once('-')?.1.parse().ok()
+}
+
+/// Those of a run, in the same order.
+fn of_run<'a>(checkpoints: &'a [StoredFile], id: &'a str) -> impl Iterator<Item = &'a StoredFile> {
+    checkpoints.iter().filter(move |file| id_of(&file.name) == Some(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::block_on;
+
+    use super::super::record::tests::run;
+    use super::*;
+    use crate::storage::memory::MemoryStorage;
+
+    fn runs(max_bytes: u64) -> KeptRuns<MemoryStorage> {
+        KeptRuns { storage: MemoryStorage::default(), max_bytes }
+    }
+
+    /// Saves a run with a checkpoint of 10,000 bytes.
+    fn save(runs: &KeptRuns<MemoryStorage>, id: &str, step: u64) -> io::Result<Room> {
+        block_on(runs.save(&run(id, step), &[step as u8; 10_000]))
+    }
+
+    /// Steps of the checkpoints of a run, the newest first.
+    fn steps(runs: &KeptRuns<MemoryStorage>, id: &str) -> Vec<u64> {
+        block_on(runs.checkpoints(id)).iter().map(|file| step_of(&file.name).unwrap()).collect()
+    }
+
+    fn ids(runs: &KeptRuns<MemoryStorage>) -> Vec<String> {
+        block_on(runs.list()).into_iter().map(|run| run.id).collect()
+    }
+
+    #[test]
+    fn a_run_comes_back_with_its_newest_checkpoint() {
+        let runs = runs(u64::MAX);
+        assert!(block_on(runs.list()).is_empty());
+        save(&runs, "a", 10).unwrap();
+        save(&runs, "b", 30).unwrap();
+        save(&runs, "a", 20).unwrap();
+        assert_eq!(ids(&runs), ["b", "a"], "the latest saved first");
+        assert_eq!(block_on(runs.list())[1], KeptRun { bytes: 20_000, ..run("a", 20) });
+        let newest = block_on(runs.checkpoints("a"))[0].clone();
+        assert_eq!(block_on(runs.checkpoint(&newest)).unwrap(), [20; 10_000]);
+        assert_eq!(block_on(runs.needed_pictures()), ["key of b", "key of a"]);
+    }
+
+    #[test]
+    fn a_few_checkpoints_stay_farther_apart_the_older_they_are() {
+        let runs = runs(u64::MAX);
+        for step in (100..=10_000).step_by(100) {
+            save(&runs, "a", step).unwrap();
+            assert!(steps(&runs, "a").len() <= 1 + IN_BETWEEN);
+        }
+        let steps = steps(&runs, "a");
+        assert_eq!((steps.len(), steps[0]), (1 + IN_BETWEEN, 10_000));
+        let distances: Vec<u64> = steps[1..].iter().map(|step| steps[0] - step).collect();
+        assert!(distances.windows(2).all(|pair| pair[1] >= 2 * pair[0]), "{steps:?}");
+        assert!(*distances.last().unwrap() >= 1_000, "{steps:?}");
+    }
+
+    #[test]
+    fn the_oldest_checkpoints_in_between_go_first_and_the_newest_of_a_run_never() {
+        let runs = runs(40_000);
+        for (id, step) in [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1)] {
+            assert_eq!(save(&runs, id, step).unwrap(), Room::Enough);
+        }
+        assert_eq!([steps(&runs, "a"), steps(&runs, "b"), steps(&runs, "c")], [vec![2], vec![2, 1], vec![1]]);
+        for id in ["d", "e", "f"] {
+            save(&runs, id, 1).unwrap();
+        }
+        assert_eq!(ids(&runs).len(), 6, "more than the limit, but the last ones of their runs");
+        assert_eq!(steps(&runs, "b"), [2]);
+    }
+
+    #[test]
+    fn where_there_is_no_room_it_is_made_by_what_is_in_between() {
+        let runs = runs(u64::MAX);
+        for step in 1..=3 {
+            save(&runs, "a", step).unwrap();
+        }
+        let stored: usize = runs.storage.files.borrow().iter().map(|(_, bytes)| bytes.len()).sum();
+        runs.storage.room.set(Some(stored + 5000));
+        assert_eq!(save(&runs, "a", 4).unwrap(), Room::Made);
+        assert_eq!(steps(&runs, "a"), [4, 3, 2]);
+
+        runs.storage.room.set(Some(1));
+        assert_eq!(save(&runs, "a", 5).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(steps(&runs, "a"), [4], "what was kept before stays");
+        assert_eq!(ids(&runs), ["a"]);
+    }
+
+    #[test]
+    fn runs_are_renamed_and_removed_one_by_one_and_all_together() {
+        let runs = runs(u64::MAX);
+        for id in ["a", "b", "c"] {
+            save(&runs, id, 1).unwrap();
+        }
+        block_on(runs.rename("a", " my  dogs ")).unwrap();
+        block_on(runs.rename("b", "  ")).unwrap();
+        assert_eq!(block_on(runs.rename("x", "y")).unwrap_err().kind(), ErrorKind::NotFound);
+        let name = |id: &str| block_on(runs.get(id)).unwrap().name;
+        assert_eq!((name("a"), name("b")), ("my dogs".to_owned(), "run b".to_owned()));
+        assert_eq!(block_on(runs.new_name("my dogs")), "my dogs 2");
+        assert_eq!(block_on(runs.new_name("cats")), "cats");
+
+        block_on(runs.delete("a")).unwrap();
+        assert_eq!(ids(&runs), ["c", "b"]);
+        block_on(runs.clear(Some("b"))).unwrap();
+        assert_eq!(ids(&runs), ["b"]);
+        block_on(runs.clear(None)).unwrap();
+        assert!(runs.storage.files.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_listed_and_removed_with_all() {
+        let runs = runs(u64::MAX);
+        save(&runs, "a", 1).unwrap();
+        save(&runs, "b", 1).unwrap();
+        for (name, bytes) in runs.storage.files.borrow_mut().iter_mut() {
+            if *name == "runs/a.run" {
+                bytes.truncate(40);
+            }
+        }
+        // A run without a checkpoint can't go on.
+        block_on(runs.write(&run("c", 1))).unwrap();
+        assert_eq!(ids(&runs), ["b"]);
+        block_on(runs.clear(None)).unwrap();
+        assert!(runs.storage.files.borrow().is_empty());
+    }
+
+    #[test]
+    fn an_id_is_taken_once() {
+        let runs = runs(u64::MAX);
+        let first = block_on(runs.new_id(0x0123_4567_89ab)).unwrap();
+        assert_eq!(first, "0123456789ab");
+        save(&runs, &first, 1).unwrap();
+        assert_eq!(block_on(runs.new_id(0x0123_4567_89ab)).unwrap(), "0123456789ac");
+    }
+}

@@ -1,0 +1,285 @@
+//! Keeps the run under way, and tells of the runs that are kept.
+
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+use super::opened::Opened;
+use super::serve::{Session, failed};
+use super::transport::{RunStorage, Transport};
+use super::{About, KeptOutcome, Problem, Reply, RunAccess};
+use crate::checkpoint::CheckpointError;
+use crate::config::RunConfig;
+use crate::data::Grid;
+use crate::kept_runs::{KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, interval_secs, thumbnail};
+use crate::platform::{Instant, now_ms};
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
+use crate::run::RunError;
+
+/// Keeps one run from its start to its end.
+pub struct Keeper {
+    run: KeptRun,
+    /// Whether `run` has its pictures: without them it could not go on.
+    has_pictures: bool,
+    /// The name of the pictures, which a new run is called by.
+    pictures_name: String,
+    saved_at: Instant,
+    /// Seconds from one save to the next.
+    interval_secs: f64,
+    /// The step of the newest checkpoint.
+    saved_step: u64,
+    /// Whether a checkpoint has been asked for that has not come yet.
+    is_asked: bool,
+}
+
+impl Keeper {
+    /// Keeps what goes on from the kept run `id`, or a new run.
+    pub fn new(id: Option<String>, pictures: Option<RunPictures>) -> Self {
+        let run = KeptRun {
+            id: id.unwrap_or_default(),
+            name: String::new(),
+            config: RunConfig::default(),
+            progress: Progress::default(),
+            has_ended: false,
+            saved_ms: 0,
+            bytes: 0,
+            thumbnail: Grid::default(),
+            pictures: pictures.clone().unwrap_or(RunPictures::BuiltinDogs),
+        };
+        Self {
+            run,
+            has_pictures: pictures.is_some(),
+            pictures_name: String::new(),
+            saved_at: Instant::now(),
+            interval_secs: LEAST_SECS,
+            saved_step: 0,
+            is_asked: false,
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        !self.is_asked && self.saved_at.elapsed().as_secs_f64() >= self.interval_secs
+    }
+}
+
+/// A change to the kept runs.
+pub enum RunChange {
+    Rename { id: String, name: String },
+    Delete { id: String },
+    DeleteAll,
+}
+
+impl<T: Transport> Session<T> {
+    /// Takes from an event of the run what is kept of it. `save_secs` is how long its last checkpoint took to make.
+    pub(super) async fn keep(&self, keeper: &mut Keeper, event: &Event, save_secs: f64) {
+        let run = &mut keeper.run;
+        match event {
+            Event::Started { config, data, progress, .. } => {
+                run.config = (**config).clone();
+                run.progress = progress.clone();
+                keeper.pictures_name.clone_from(&data.name);
+                keeper.saved_step = progress.step;
+                keeper.saved_at = Instant::now();
+                *self.current_run.borrow_mut() = Some(run.id.clone()).filter(|id| !id.is_empty());
+            }
+            Event::Tick { progress, .. } => {
+                run.progress = progress.clone();
+                if keeper.is_due() {
+                    self.autosave(keeper);
+                }
+            }
+            Event::Paused { progress } => {
+                run.progress = progress.clone();
+                if progress.step != keeper.saved_step {
+                    self.autosave(keeper);
+                }
+            }
+            // The grid of fixed latents, not what a visitor asks for.
+            Event::Samples { seed, grid, .. } if *seed == run.config.seed => run.thumbnail = thumbnail(grid),
+            Event::Checkpoint { reason, bytes, .. } => {
+                run.has_ended = *reason == CheckpointReason::Last;
+                keeper.saved_step = run.progress.step;
+                let cost_secs = self.save(keeper, bytes, save_secs).await;
+                keeper.saved_at = Instant::now();
+                keeper.interval_secs = interval_secs(cost_secs, bytes.len());
+                keeper.is_asked = false;
+            }
+            Event::Samples { .. }
+            | Event::Values { .. }
+            | Event::Best { .. }
+            | Event::Warning { .. }
+            | Event::Resumed { .. }
+            | Event::Failed { .. }
+            | Event::Finished { .. } => {}
+        }
+    }
+
+    fn autosave(&self, keeper: &mut Keeper) {
+        keeper.is_asked = true;
+        self.command(Command::Autosave);
+    }
+
+    /// Keeps a checkpoint of the run that took `made_secs` to make, and tells what became of it. Returns what it took in all, in
+    /// seconds.
+    async fn save(&self, keeper: &mut Keeper, checkpoint: &[u8], made_secs: f64) -> f64 {
+        let began = Instant::now();
+        let (true, RunStorage::Ours(storage)) = (keeper.has_pictures, self.transport.runs().await) else {
+            return made_secs;
+        };
+        let runs = KeptRuns::new(storage);
+        let outcome = match self.save_in(&runs, keeper, checkpoint).await {
+            Ok(Room::Enough) => KeptOutcome::Kept,
+            Ok(Room::Made) => KeptOutcome::MadeRoom,
+            Err(error) if error.kind() == ErrorKind::StorageFull => KeptOutcome::NoRoom,
+            Err(error) => KeptOutcome::Failed { reason: error.to_string() },
+        };
+        let mut run = Box::new(keeper.run.clone());
+        run.bytes = runs.checkpoints(&run.id).await.iter().map(|file| file.bytes).sum();
+        let pixels = std::mem::take(&mut run.thumbnail.pixels);
+        let cost_secs = made_secs + began.elapsed().as_secs_f64();
+        self.transport.post(&Reply::RunKept { run, outcome, cost_secs }, Some(pixels));
+        cost_secs
+    }
+
+    async fn save_in(&self, runs: &KeptRuns<T::Storage>, keeper: &mut Keeper, checkpoint: &[u8]) -> io::Result<Room> {
+        let now = now_ms();
+        if keeper.run.id.is_empty() {
+            keeper.run.id = runs.new_id(now).await?;
+            *self.current_run.borrow_mut() = Some(keeper.run.id.clone());
+        }
+        let run = &mut keeper.run;
+        // It may have been renamed since.
+        if let Some(kept) = runs.get(&run.id).await {
+            run.name = kept.name;
+        }
+        if run.name.is_empty() {
+            run.name = runs.new_name(&keeper.pictures_name).await;
+        }
+        run.saved_ms = now;
+        runs.save(run, checkpoint).await
+    }
+
+    /// Beside the requests: the first time it may take a moment to know whether another session keeps its runs there.
+    pub(super) async fn tell_runs_later(self: Rc<Self>) {
+        self.tell_runs().await;
+    }
+
+    async fn tell_runs(&self) {
+        let (access, storage) = match self.transport.runs().await {
+            RunStorage::Ours(storage) => (RunAccess::Keeps, Some(storage)),
+            RunStorage::Theirs(storage) => (RunAccess::Reads, Some(storage)),
+            RunStorage::Refused => (RunAccess::Refused, None),
+        };
+        let mut runs = match storage {
+            Some(storage) => KeptRuns::new(storage).list().await,
+            None => Vec::new(),
+        };
+        let pixels = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.thumbnail.pixels)).collect();
+        self.transport.post(&Reply::Runs { runs, access }, Some(pixels));
+    }
+
+    /// Opens the newest checkpoint of a kept run that can be used.
+    pub(super) async fn open_run(&self, id: &str) {
+        let Some(device) = self.device.borrow().clone() else {
+            return self.fail(About::Checkpoint, Problem::NoDevice);
+        };
+        let (storage, is_ours) = match self.transport.runs().await {
+            RunStorage::Ours(storage) => (storage, true),
+            RunStorage::Theirs(storage) => (storage, false),
+            RunStorage::Refused => return self.fail(About::Checkpoint, no_longer_kept()),
+        };
+        let runs = KeptRuns::new(storage);
+        let Some(run) = runs.get(id).await else { return self.fail(About::Checkpoint, no_longer_kept()) };
+        let mut reason: Option<RunError> = None;
+        for file in runs.checkpoints(id).await {
+            let Ok(bytes) = runs.checkpoint(&file).await else { continue };
+            match Opened::read(&bytes, &device).await {
+                Ok(opened) => {
+                    if let Some(reason) = reason {
+                        let nimg = opened.checkpoint.meta.progress.nimg;
+                        let message = format!(
+                            "The newest checkpoint of {} can't be used: {reason}. The one before it is open, after {nimg} \
+                             pictures.",
+                            run.name
+                        );
+                        self.post_event(Event::Warning { message });
+                    }
+                    // What another session keeps goes on here as a run of its own.
+                    *self.opened_run.borrow_mut() = is_ours.then(|| id.to_owned());
+                    let origin = (id.to_owned(), run.pictures);
+                    return self.show_opened(run.name, Some(origin), opened, Some(bytes)).await;
+                }
+                // Another device or file would not help.
+                Err(error @ CheckpointError::Device(_)) => {
+                    let error = RunError::from(error);
+                    return self.fail(About::Checkpoint, failed(error.kind(), error.to_string()));
+                }
+                Err(error) => reason = reason.or(Some(RunError::from(error))),
+            }
+        }
+        let problem = match reason {
+            Some(error) => failed(error.kind(), format!("{} was not opened: {error}", run.name)),
+            None => no_longer_kept(),
+        };
+        self.fail(About::Checkpoint, problem);
+    }
+
+    /// Sends the newest checkpoint of a kept run, as it is.
+    pub(super) async fn read_run(&self, id: String) {
+        let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
+            return self.fail(About::KeptRuns, no_longer_kept());
+        };
+        let runs = KeptRuns::new(storage);
+        let read = match runs.checkpoints(&id).await.first() {
+            Some(newest) => runs.checkpoint(newest).await,
+            None => return self.fail(About::KeptRuns, no_longer_kept()),
+        };
+        match read {
+            Ok(bytes) => self.transport.post(&Reply::RunFile { id }, Some(bytes)),
+            Err(error) => self.fail(About::KeptRuns, failed_to("read", &error)),
+        }
+    }
+
+    pub(super) async fn change_runs(&self, change: RunChange) {
+        if let RunStorage::Ours(storage) = self.transport.runs().await {
+            let runs = KeptRuns::new(storage);
+            let current = self.current_run.borrow().clone();
+            let changed = match change {
+                RunChange::Rename { id, name } => {
+                    runs.rename(&id, &name).await.map_err(|error| failed_to("renamed", &error))
+                }
+                RunChange::Delete { id } if self.has_run() && current.as_ref() == Some(&id) => {
+                    Err(Problem::RunUnderWay)
+                }
+                RunChange::Delete { id } => {
+                    self.forget_opened(Some(&id));
+                    runs.delete(&id).await.map_err(|error| failed_to("deleted", &error))
+                }
+                RunChange::DeleteAll => {
+                    self.forget_opened(None);
+                    let spared = current.as_deref().filter(|_| self.has_run());
+                    runs.clear(spared).await.map_err(|error| failed_to("deleted", &error))
+                }
+            };
+            if let Err(problem) = changed {
+                self.fail(About::KeptRuns, problem);
+            }
+        }
+        self.tell_runs().await;
+    }
+
+    /// What goes on from the open checkpoint is kept as a new run, if `deleted` is what it was of; none: all were deleted.
+    fn forget_opened(&self, deleted: Option<&str>) {
+        let mut opened = self.opened_run.borrow_mut();
+        if deleted.is_none() || opened.as_deref() == deleted {
+            *opened = None;
+        }
+    }
+}
+
+fn no_longer_kept() -> Problem {
+    failed(FailureKind::Input, "this run is no longer kept on this device".to_owned())
+}
+
+fn failed_to(what: &str, error: &io::Error) -> Problem {
+    failed(FailureKind::Input, format!("the run could not be {what}: {error}"))
+}
