@@ -1,6 +1,7 @@
 // What every test starts with: the served page, watched for errors.
 
 import { test as base, expect } from "@playwright/test";
+import { Announced, Folder } from "./downloads.mjs";
 import { serve } from "./server.mjs";
 import { Whelp } from "./whelp.mjs";
 
@@ -50,5 +51,7 @@ export const test = base.extend({
   },
 
   /** The page, used as a visitor would. */
-  whelp: async ({ page }, use) => use(new Whelp(page)),
+  whelp: async ({ page, launchOptions: { downloadsPath } }, use) => {
+    await use(new Whelp(page, downloadsPath ? new Folder(downloadsPath) : new Announced(page)));
+  },
 });

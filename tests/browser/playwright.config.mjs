@@ -1,7 +1,19 @@
 import { defineConfig } from "@playwright/test";
-import { WITH_INSECURE_HOST, WITH_WEBGPU, executablePath } from "./browser.mjs";
+import { fileURLToPath } from "node:url";
+import { FIREFOX, FIREFOX_PROCESSOR, FIREFOX_WEBGPU, WITH_INSECURE_HOST, WITH_WEBGPU, executablePath } from "./browser.mjs";
 
 const MINUTE = 60_000;
+
+/** Firefox with these preferences. It tells nobody of downloads, so they go to a folder that is known. */
+const firefox = (firefoxUserPrefs) => ({
+  browserName: "firefox",
+  channel: "moz-firefox",
+  launchOptions: {
+    executablePath: FIREFOX,
+    firefoxUserPrefs,
+    downloadsPath: fileURLToPath(new URL("../../test-results/downloads/", import.meta.url)),
+  },
+});
 
 export default defineConfig({
   testDir: ".",
@@ -15,6 +27,7 @@ export default defineConfig({
   timeout: 6 * MINUTE,
   expect: { timeout: MINUTE },
   reporter: "list",
+  globalSetup: "./versions.mjs",
   use: { headless: true, viewport: { width: 1280, height: 900 }, trace: "off" },
   projects: [
     {
@@ -28,5 +41,9 @@ export default defineConfig({
       testMatch: "processor/*.spec.mjs",
       use: { launchOptions: { executablePath, args: WITH_INSECURE_HOST } },
     },
+    // What a visitor does, in the other engines.
+    { name: "firefox", testMatch: "engines/firefox.spec.mjs", use: firefox(FIREFOX_PROCESSOR) },
+    { name: "firefox-webgpu", testMatch: "engines/firefox-webgpu.spec.mjs", use: firefox(FIREFOX_WEBGPU) },
+    { name: "webkit", testMatch: "engines/webkit.spec.mjs" },
   ],
 });

@@ -1,6 +1,8 @@
-// The page as a visitor uses it: what can be pressed and read.
+// The page as a visitor uses it: what can be pressed and read. The steps below are the same in every browser, so they do with
+// the few functions of Playwright's `Page` and `Locator` that `webkit/page.mjs` has too; those that need more say so.
 
 import { expect } from "@playwright/test";
+import { Announced } from "./downloads.mjs";
 
 const MINUTE = 60_000;
 
@@ -20,8 +22,10 @@ export const DEFAULT = "projected";
 export const R3GAN = "r3gan";
 
 export class Whelp {
-  constructor(page) {
+  /** `downloads` is how this browser saves files: see `downloads.mjs`. */
+  constructor(page, downloads = new Announced(page)) {
     this.page = page;
+    this.downloads = downloads;
   }
 
   /** The element with this `data-testid`. */
@@ -32,13 +36,25 @@ export class Whelp {
   /** Loads the page and waits until a device is found and the built-in dogs are read. */
   async open(address = "/") {
     await this.page.goto(address);
-    await expect(this.part("device")).toContainText(/WebGPU|CPU/, { timeout: 2 * MINUTE });
-    await expect(this.part("data-summary")).toContainText("Built-in dogs", { timeout: MINUTE });
+    await this.shows("device", /WebGPU|CPU/, 2 * MINUTE);
+    await this.shows("data-summary", "Built-in dogs");
+  }
+
+  /** Waits until a part of the page has this text in it. */
+  async shows(id, text, timeout = MINUTE) {
+    const words = async () => (await this.part(id).allTextContents()).join("\n");
+    const polled = expect.poll(words, { timeout, intervals: [100], message: `the text of ${id}` });
+    await (text instanceof RegExp ? polled.toMatch(text) : polled.toContain(text));
+  }
+
+  /** Waits until a part of the page can be seen, or not. */
+  async appears(id, { timeout = MINUTE, visible = true } = {}) {
+    await expect.poll(() => this.part(id).isVisible(), { timeout, intervals: [100], message: `${id} is visible` }).toBe(visible);
   }
 
   /** Waits for the pictures of the starter network: the last thing that the page does by itself. */
   async starter() {
-    await expect(this.part("grid-caption")).toContainText("starter", { timeout: MINUTE });
+    await this.shows("grid-caption", "starter");
   }
 
   /** Opens the advanced settings and the named sections of them: `model`, `train`, ... */
@@ -81,23 +97,24 @@ export class Whelp {
   }
 
   async firstLosses() {
-    await expect(this.part("loss-chart")).toHaveAttribute("data-newest", /./, { timeout: FIRST_STEP_MS });
+    const newest = async () => (await this.part("loss-chart").getAttribute("data-newest")) ?? "";
+    await expect.poll(newest, { timeout: FIRST_STEP_MS, intervals: [100], message: "losses" }).not.toBe("");
   }
 
   async pause() {
     await this.part("pause").click();
-    await expect(this.part("resume")).toBeVisible();
+    await this.appears("resume");
   }
 
   async resume() {
     await this.part("resume").click();
-    await expect(this.part("pause")).toBeVisible();
+    await this.appears("pause");
   }
 
   /** Stops the run and waits for its last checkpoint. */
   async stop() {
     await this.part("stop").click();
-    await expect(this.part("continue")).toBeVisible();
+    await this.appears("continue");
   }
 
   /** The newest losses on the chart; NaN if there is no number. */
@@ -177,24 +194,40 @@ export class Whelp {
     }, png.toString("base64"));
   }
 
-  /** Presses Download and saves the file. */
+  /** Presses Download and saves the file. Returns the name that the page gave it. */
   async download(path) {
-    const [download] = await Promise.all([
-      this.page.waitForEvent("download", { timeout: 2 * MINUTE }),
-      this.part("download-checkpoint").click(),
-    ]);
-    await download.saveAs(path);
-    return download.suggestedFilename();
+    return this.downloads.save(() => this.part("download-checkpoint").click(), path);
   }
 
   /** Picks a checkpoint and waits until its pictures are drawn. */
   async openCheckpoint(file) {
     await this.part("open-checkpoint").setInputFiles(file);
-    await expect(this.part("status")).toContainText("is open", { timeout: 2 * MINUTE });
-    await expect(this.part("grid")).toBeVisible({ timeout: 2 * MINUTE });
+    await this.shows("status", "is open", 2 * MINUTE);
+    await this.appears("grid", { timeout: 2 * MINUTE });
   }
 
-  /** The size in bytes of the worker's linear memory, from the module that runs in it. */
+  /** Drops files, by their paths, with the events that a browser makes of it. Chromium's tests drop folders, by the browser itself. */
+  async drop(files) {
+    await this.page.evaluate(() => {
+      const input = Object.assign(document.createElement("input"), { type: "file", multiple: true });
+      input.dataset.testid = "to-drop";
+      document.body.append(input);
+    });
+    const dragged = this.part("to-drop");
+    await dragged.setInputFiles(files);
+    const drag = (input, types) => {
+      const dataTransfer = new DataTransfer();
+      for (const file of input.files) dataTransfer.items.add(file);
+      for (const type of types) document.body.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+    };
+    await dragged.evaluate(drag, ["dragenter", "dragover"]);
+    await this.shows("drop-overlay", "Drop to train on these");
+    await dragged.evaluate(drag, ["drop"]);
+    await this.appears("drop-overlay", { visible: false });
+    await dragged.evaluate((input) => input.remove());
+  }
+
+  /** The size in bytes of the worker's linear memory, from the module that runs in it. In Chromium alone. */
   async workerMemory() {
     const [worker] = this.page.workers();
     return worker.evaluate(async () => {
@@ -206,7 +239,7 @@ export class Whelp {
   }
 }
 
-/** The processor time that the browser uses per second, measured over `seconds`. */
+/** The processor time that Chromium uses per second, measured over `seconds`. */
 export async function processorUse(browser, seconds) {
   const session = await browser.newBrowserCDPSession();
   const total = async () => {
@@ -222,7 +255,7 @@ export async function processorUse(browser, seconds) {
   return ((after - before) * 1000) / (end - start);
 }
 
-/** Kills the browser's graphics process, as a driver reset does. The browser starts another. */
+/** Kills Chromium's graphics process, as a driver reset does. The browser starts another. */
 export async function endGraphicsProcess(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");

@@ -35,7 +35,7 @@ cargo xtask bench           page weight and time to the first step, into bench/r
 cargo xtask bench recipes N  every recipe after N minutes of processor time, scored, into bench/
 
 Tools, compiled crates and pictures are kept in $WHELP_CACHE, else $XDG_CACHE_HOME/whelp, else ~/.cache/whelp.
-WHELP_CHROMIUM names the browser for the tests, if it is not the system's.";
+WHELP_CHROMIUM, WHELP_FIREFOX and WHELP_WEBKIT_DRIVER name the browsers for the tests, if they are not the system's.";
 
 fn main() -> ExitCode {
     // Trunk looks for `wasm-opt` on PATH; what it finds there is this program, see `wasm_opt`.

@@ -36,6 +36,11 @@ pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether packages can be installed here without the user's help.
+pub fn can_install() -> bool {
+    find_on_path("apt-get").is_some() && (is_root() || may_use_sudo())
+}
+
 /// Where packages of this kind come as snaps, which cannot be driven from outside their sandbox.
 pub fn is_ubuntu() -> bool {
     std::fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=ubuntu"))

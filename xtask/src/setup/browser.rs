@@ -1,4 +1,4 @@
-//! The browser that the tests drive: Chromium with WebGPU on a software GPU.
+//! The browser that all of the page's tests drive: Chromium with WebGPU on a software GPU. The others: [`super::engines`].
 
 use super::{Part, apt};
 use crate::paths::Paths;
@@ -36,15 +36,17 @@ impl Part for Chromium {
     }
 }
 
-/// The browser to test with: the one the user names, else the first of the usual names that is not a snap.
+/// The browser to test with.
 pub fn find_browser() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os(BROWSER_VARIABLE) {
+    find(BROWSER_VARIABLE, &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"])
+}
+
+/// The program that the user names in `variable`, else the first of the usual names that is not a snap.
+pub(super) fn find(variable: &str, usual: &[&str]) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
         return Some(PathBuf::from(named)).filter(|path| path.is_file());
     }
-    ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"]
-        .into_iter()
-        .filter_map(find_on_path)
-        .find(|path| !is_snap(path))
+    usual.iter().copied().filter_map(find_on_path).find(|path| !is_snap(path))
 }
 
 /// The description of the browser's own Vulkan driver, by which other programs can be made to use it.
@@ -59,9 +61,9 @@ pub fn find_swiftshader() -> Option<PathBuf> {
 fn is_snap(path: &PathBuf) -> bool {
     path.starts_with("/snap")
         || path.canonicalize().is_ok_and(|real| real.ends_with("snap"))
-        || std::fs::read(path).is_ok_and(|bytes| bytes.len() < 10_000 && find(&bytes, b"/snap/bin/"))
+        || std::fs::read(path).is_ok_and(|bytes| bytes.len() < 10_000 && contains(&bytes, b"/snap/bin/"))
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> bool {
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }

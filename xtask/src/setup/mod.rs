@@ -10,6 +10,7 @@ mod apt;
 pub mod browser;
 mod cargo_tool;
 mod dogs;
+pub mod engines;
 mod fashion;
 pub mod lite0;
 mod mosaic;
@@ -74,6 +75,8 @@ pub fn test_parts() -> Parts {
         Box::new(fashion::FashionMnist),
         Box::new(lite0::Lite0),
         Box::new(browser::Chromium),
+        Box::new(engines::FIREFOX),
+        Box::new(engines::WEBKIT),
     ]
 }
 

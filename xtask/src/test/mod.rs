@@ -11,6 +11,7 @@ use crate::files::{copy_different, write_if_different};
 use crate::paths::Paths;
 use crate::process::{run_watched, tool, with_log};
 use crate::programs::{self, Device, GOLDEN, TRAINER};
+use crate::setup::engines::Engine;
 use crate::setup::{self, browser, lite0};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
@@ -169,6 +170,16 @@ fn browser_tests(paths: &Paths, count: &mut Count) -> Result<()> {
         .env(build::PROGRAM_VARIABLE, build::program(paths))
         .env(GOLDEN_PROGRAM_VARIABLE, golden_program(paths))
         .env(lite0::WHOLE_FILE_VARIABLE, lite0::whole_file(paths));
+    // Where an engine is named its tests may not be skipped; an empty name leaves them out.
+    for engine in Engine::ALL {
+        match engine.find() {
+            Some(program) => command.env(engine.variable, program),
+            None => {
+                println!("   The tests in {} are left out: it is not here.", engine.name);
+                command.env(engine.variable, "")
+            }
+        };
+    }
     let succeeded = run_watched(&mut command, |_| ())?;
     let text = std::fs::read_to_string(&report).context("Playwright ended without a report")?;
     *count += Count::from_playwright_report(&text)?;
