@@ -76,7 +76,10 @@ impl Part for Engine {
             );
             return Ok(());
         }
-        apt::install(self.packages, &format!("some tests drive {}", self.name))?;
+        if let Err(error) = apt::install(self.packages, &format!("some tests drive {}", self.name)) {
+            println!("   The tests in {} will be left out: {error:#}.", self.name);
+            return Ok(());
+        }
         ensure!(self.find().is_some(), "{packages} are installed, but {} is not where it is looked for", self.name);
         Ok(())
     }
