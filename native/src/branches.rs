@@ -94,16 +94,21 @@ impl Branch<'_> {
         for path in files(&self.root.join("tensorboard"))?.into_iter().filter(|path| tensorboard::is_event_file(path)) {
             let mut file = BufReader::new(File::open(&path)?);
             let (mut kept, mut aside, mut count, mut at) = (Vec::new(), Vec::new(), 0, 0);
-            while let Some(Record { step, length }) = tensorboard::next_record(&mut file)? {
+            let mut shows_something = false;
+            while let Some(Record { step, length, has_summary }) = tensorboard::next_record(&mut file)? {
                 // The first record says what kind of file it is.
                 let is_kept = !self.is_beyond(step) || count == 0;
                 extend(if is_kept { &mut kept } else { &mut aside }, at..at + length);
                 count += usize::from(is_kept);
                 at += length;
+                shows_something |= has_summary;
             }
             let file = file.into_inner();
             let is_all_beyond = count <= 1 && (self.step.is_none() || !aside.is_empty());
-            if is_all_beyond {
+            if !shows_something {
+                // Of a process that was killed when it had just begun.
+                fs::remove_file(&path)?;
+            } else if is_all_beyond {
                 let target = self.folder("tensorboard")?.join(path.file_name().unwrap_or_default());
                 fs::rename(&path, target)?;
             } else if !aside.is_empty() {

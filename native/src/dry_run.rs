@@ -4,7 +4,7 @@ use std::path::Path;
 
 use futures_lite::future::block_on;
 use serde::Serialize;
-use whelp::config::{Counts, RunConfig};
+use whelp::config::{Counts, Length, RunConfig};
 use whelp::data::{DataSummary, held_out};
 use whelp::device::OpenDevice;
 use whelp::features::Pretrained;
@@ -94,14 +94,15 @@ impl Plan<'_> {
     /// By the speed of the trial.
     fn remaining_secs(&self, images_per_sec: f64) -> Option<f64> {
         let length = self.config.train.length;
-        let mut counts = self.progress.counts();
-        // Of a run that has not begun, what a step adds tells how its unit is counted.
-        if counts.nimg == 0 {
-            let (count, batch) = (self.data.count, self.config.train.batch as u64);
-            let shown = count - held_out(count, self.config.data.validation);
-            counts = Counts { step: 1, nimg: batch, epoch: batch as f64 / shown.max(1) as f64, elapsed_secs: 0.0 };
+        let counts = self.progress.counts();
+        if counts.nimg > 0 || matches!(length, Length::Seconds(_)) {
+            return length.remaining_secs(&counts, images_per_sec);
         }
-        length.remaining_secs(&counts, images_per_sec)
+        // Of a run that has not begun, its first step tells how the unit of its length is counted.
+        let (count, batch) = (self.data.count, self.config.train.batch as u64);
+        let shown = count - held_out(count, self.config.data.validation);
+        let first = Counts { step: 1, nimg: batch, epoch: batch as f64 / shown.max(1) as f64, elapsed_secs: 0.0 };
+        Some(batch as f64 / images_per_sec + length.remaining_secs(&first, images_per_sec)?)
     }
 }
 

@@ -12,12 +12,12 @@ use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
 use crate::pytorch;
-use crate::run_folder::{Newest, RunFolder};
+use crate::run_folder::RunFolder;
 
 /// Reads a checkpoint file, or the newest checkpoint of a run's folder that is whole.
 pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     if path.is_dir() {
-        return newest_checkpoint(path).map(|newest| newest.checkpoint);
+        return newest_checkpoint(path);
     }
     let file = path;
     let bytes = std::fs::read(file).map_err(|error| Failure::file(file, "read", &error))?;
@@ -33,7 +33,7 @@ pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
 }
 
 /// The newest checkpoint of a run's folder that is whole.
-pub fn newest_checkpoint(root: &Path) -> Result<Newest, Failure> {
+fn newest_checkpoint(root: &Path) -> Result<Checkpoint, Failure> {
     RunFolder::newest(root)?.ok_or_else(|| {
         Failure::Input(format!(
             "{0} holds no checkpoint yet. If it is the folder of a run, `whelp train --out {0}` with the run's other options \

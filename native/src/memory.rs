@@ -257,6 +257,31 @@ mod tests {
         assert!(message.contains("Not even a batch of 2 fits"), "{message}");
     }
 
+    /// It needs a process of its own: this test starts itself.
+    #[cfg(unix)]
+    #[test]
+    fn memory_that_runs_out_ends_the_program_with_a_sentence() {
+        const CHILD: &str = "WHELP_TEST_EXHAUSTION";
+        if let Ok(moment) = std::env::var(CHILD) {
+            explain_exhaustion().unwrap();
+            if moment == "later" {
+                has_trained();
+            }
+            // More than any machine can address.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 62)));
+            return;
+        }
+        for (moment, status, advice) in [("at the start", 2, "Lower --batch"), ("later", 1, "stay valid")] {
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+            let name = "memory::tests::memory_that_runs_out_ends_the_program_with_a_sentence";
+            let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, moment).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(status), "{said}");
+            assert!(said.contains("whelp: out of memory: 4611686018428 MB more were refused"), "{said}");
+            assert!(said.contains(advice), "{said}");
+        }
+    }
+
     #[test]
     fn free_memory_is_read_as_the_kernel_tells_it() {
         assert_eq!(meminfo("MemTotal:  9 kB\nMemFree: 1 kB\nMemAvailable:    2048 kB\n"), Some(2 << 20));

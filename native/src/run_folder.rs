@@ -33,8 +33,8 @@ pub const BEST: &str = "checkpoints/best.safetensors";
 pub struct RunFolder {
     root: PathBuf,
     _lock: RunLock,
-    /// What the run began with, if that is a checkpoint of this folder: it is not deleted.
-    origin: Option<PathBuf>,
+    /// The step of the checkpoint that the run began with, if that is of this folder: it is not deleted.
+    origin: Option<u64>,
     /// Once the run has started.
     open: Option<OpenFiles>,
     /// What of the present event is written already.
@@ -80,20 +80,13 @@ impl fmt::Display for WriteError {
     }
 }
 
-/// A checkpoint of a run's folder.
-#[derive(Debug)]
-pub struct Newest {
-    pub checkpoint: Checkpoint,
-    pub file: PathBuf,
-}
-
 impl RunFolder {
-    /// Creates the folder, or opens an existing one to go on in it. `lock` is that of an existing one; `origin` the checkpoint
-    /// that the run begins with.
+    /// Creates the folder, or opens an existing one to go on in it. `lock` is that of an existing one; `origin` the step of
+    /// the checkpoint of this folder that the run begins with.
     ///
     /// # Errors
     /// If it can't be written to, or if another process has begun a run there.
-    pub fn open(root: &Path, lock: Option<RunLock>, origin: Option<PathBuf>) -> Result<Self, Failure> {
+    pub fn open(root: &Path, lock: Option<RunLock>, origin: Option<u64>) -> Result<Self, Failure> {
         let failed = |path: &Path, error: io::Error| Failure::file(path, "written to", &error);
         fs::create_dir_all(root).map_err(|error| failed(root, error))?;
         let lock = match lock {
@@ -112,9 +105,11 @@ impl RunFolder {
         for part in ["samples", "checkpoints"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(|error| failed(&path, error))?;
-            remove_unfinished(&path);
         }
-        remove_unfinished(root);
+        // An event file that a killed process was writing would be read by TensorBoard, too.
+        for part in ["", "samples", "checkpoints", "tensorboard"] {
+            remove_unfinished(&root.join(part));
+        }
         Ok(Self { root: root.to_owned(), _lock: lock, origin, open: None, written: Written::Nothing })
     }
 
@@ -163,7 +158,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If none of them is whole, or if a newer Whelp wrote one.
-    pub fn newest(root: &Path) -> Result<Option<Newest>, Failure> {
+    pub fn newest(root: &Path) -> Result<Option<Checkpoint>, Failure> {
         let mut damaged = None;
         for file in Self::checkpoints(root) {
             let reason = match fs::read(&file).map(|bytes| Checkpoint::from_bytes(&bytes)) {
@@ -171,7 +166,7 @@ impl RunFolder {
                     if damaged.is_some() {
                         note!("note        taking {} instead, the newest that is whole", file.display());
                     }
-                    return Ok(Some(Newest { checkpoint, file }));
+                    return Ok(Some(checkpoint));
                 }
                 Ok(Err(error @ (CheckpointError::Newer { .. } | CheckpointError::Unknown { .. }))) => {
                     return Err(Failure::Input(format!("{}: {error}", file.display())));
@@ -298,8 +293,10 @@ impl RunFolder {
     /// Points `latest` at `file` and deletes the oldest step checkpoints.
     fn keep_latest(&self, file: &Path) -> io::Result<()> {
         link_as(file, &self.root.join("checkpoints/latest.safetensors"))?;
-        let steps = Self::checkpoints(&self.root).into_iter().filter(|path| numbered(path, CHECKPOINT).is_some());
-        for old in steps.skip(CHECKPOINTS_KEPT).filter(|path| self.origin.as_ref() != Some(path)) {
+        let mut steps = Self::checkpoints(&self.root);
+        steps.retain(|path| numbered(path, CHECKPOINT).is_some());
+        let is_kept = |path: &PathBuf| self.origin.is_some() && numbered(path, CHECKPOINT) == self.origin;
+        for old in steps.into_iter().skip(CHECKPOINTS_KEPT).filter(|path| !is_kept(path)) {
             fs::remove_file(old)?;
         }
         Ok(())

@@ -19,6 +19,9 @@ use crate::lock::host;
 /// Says how a reader is to treat restarts; what TensorFlow and PyTorch write too.
 const FILE_VERSION: &str = "brain.Event:2";
 
+/// How the name of an event file begins.
+const PREFIX: &str = "events.out.tfevents.";
+
 /// `SessionLog.SessionStatus.START`.
 const SESSION_START: u64 = 1;
 
@@ -33,19 +36,21 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Begins `folder/events.out.tfevents.<unix seconds>.<host>`. TensorBoard puts the files of a folder together.
+    /// Begins `folder/events.out.tfevents.<unix seconds>.<host>`. TensorBoard puts the files of a folder together, in the order of
+    /// their names: this one comes after all others, also after one that began in the same second.
     pub fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let is_continued = fs::read_dir(folder)?.flatten().any(|entry| is_event_file(&entry.path()));
-        let host = host();
-        let mut secs = since_epoch().as_secs();
+        let others: Vec<Option<u64>> =
+            fs::read_dir(folder)?.flatten().filter_map(|entry| event_file_secs(&entry.path())).collect();
+        let after_others = others.iter().flatten().max().map_or(0, |secs| secs + 1);
+        let (host, mut secs) = (host(), since_epoch().as_secs().max(after_others));
         let file = loop {
-            match AppendFile::create_new(&folder.join(format!("events.out.tfevents.{secs:010}.{host}"))) {
-                // Of a session that began in the same second; TensorBoard reads the files in the order of their names.
+            match AppendFile::create_new(&folder.join(format!("{PREFIX}{secs:010}.{host}"))) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => secs += 1,
                 result => break result?,
             }
         };
+        let is_continued = !others.is_empty();
         let mut writer = Self { file, is_continued, known_through: 0 };
         writer.write(&[event(now_secs(), 0, |out| bytes_field(out, 3, FILE_VERSION.as_bytes()))])?;
         Ok(writer)
@@ -103,7 +108,13 @@ fn now_secs() -> f64 {
 
 /// Whether a file is TensorBoard's, by its name.
 pub fn is_event_file(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("events.out.tfevents."))
+    event_file_secs(path).is_some()
+}
+
+/// When an event file was begun, in seconds since 1970, if its name tells it; none at all of another file.
+fn event_file_secs(path: &Path) -> Option<Option<u64>> {
+    let rest = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    Some(rest.split('.').next().and_then(|secs| secs.parse().ok()))
 }
 
 /// A record of an event file.
@@ -113,6 +124,8 @@ pub struct Record {
     pub step: u64,
     /// Bytes of the whole record.
     pub length: u64,
+    /// Whether there is something to be seen in it: values or a picture.
+    pub has_summary: bool,
 }
 
 /// Reads the next record. None at the end, and where a kill has left a part of one.
@@ -133,7 +146,10 @@ pub fn next_record(file: &mut impl Read) -> io::Result<Option<Record>> {
     file.take(length).read_to_end(&mut payload)?;
     let mut crc = [0; 4];
     let is_whole = payload.len() as u64 == length && fill(file, &mut crc)? && crc == masked_crc(&payload).to_le_bytes();
-    Ok(is_whole.then(|| Record { step: step_of(&payload), length: length + 16 }))
+    Ok(is_whole.then(|| {
+        let (step, what) = step_of(&payload);
+        Record { step, length: length + 16, has_summary: what == Some(&SUMMARY) }
+    }))
 }
 
 /// Whether there were enough bytes.
@@ -144,24 +160,26 @@ fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-/// `Event.step`, which comes after the time and before everything else: here, and where protobuf's own encoders write it.
-fn step_of(event: &[u8]) -> u64 {
-    let time = 1 + size_of::<f64>();
-    match event.get(time) {
-        Some(&key) if u64::from(key) == 2 << 3 | WIRE_VARINT => {
-            let bytes = event[time + 1..].iter().take(10);
-            let (mut step, mut shift) = (0, 0);
-            for byte in bytes {
-                step |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
-                shift += 7;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-            }
-            step
-        }
-        _ => 0,
+/// The key of `Event.summary`.
+const SUMMARY: u8 = (5 << 3 | WIRE_BYTES) as u8;
+
+/// `Event.step`, which comes after the time and before everything else, here and where protobuf's own encoders write it; and the key
+/// of what comes next.
+fn step_of(event: &[u8]) -> (u64, Option<&u8>) {
+    let rest = event.get(1 + size_of::<f64>()..).unwrap_or_default();
+    let [key, rest @ ..] = rest else { return (0, None) };
+    if u64::from(*key) != 2 << 3 | WIRE_VARINT {
+        return (0, Some(key));
     }
+    let (mut step, mut shift) = (0, 0);
+    for (place, byte) in rest.iter().enumerate() {
+        step |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return (step, rest.get(place + 1));
+        }
+    }
+    (step, None)
 }
 
 /// A TFRecord: `u64 length, u32 crc(length), payload, u32 crc(payload)`, little-endian.
@@ -294,10 +312,13 @@ mod tests {
         let mut rest = &bytes[..];
         let lengths = [0, 301].map(|step| {
             let record = next_record(&mut rest).unwrap().unwrap();
-            assert_eq!(record.step, step);
+            assert_eq!((record.step, record.has_summary), (step, false));
             record.length as usize
         });
         assert_eq!((lengths.iter().sum(), next_record(&mut rest).unwrap()), (bytes.len(), None));
+        let bytes_of_scalar = frame(&scalars(WALL_TIME_SECS, 300, &[("loss/d", 1.25)]));
+        let record = Record { step: 300, length: bytes_of_scalar.len() as u64, has_summary: true };
+        assert_eq!(next_record(&mut &bytes_of_scalar[..]).unwrap(), Some(record));
         for end in lengths[0]..bytes.len() {
             assert_eq!(next_record(&mut &bytes[lengths[0]..end]).unwrap(), None, "{end}");
         }

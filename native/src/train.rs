@@ -21,11 +21,11 @@ use crate::data::{expect_builtin, is_set, judge, read_data, read_sized};
 use crate::dry_run::Plan;
 use crate::failure::{Failure, Outcome};
 use crate::follow::FrontEnd;
-use crate::info::{newest_checkpoint, read_checkpoint};
+use crate::info::read_checkpoint;
 use crate::lock::RunLock;
 use crate::memory::{check_fit, explain_exhaustion};
 use crate::output::{note, say};
-use crate::run_folder::{Newest, RunFolder};
+use crate::run_folder::RunFolder;
 use crate::signals::Signals;
 
 /// The setting that follows the pictures.
@@ -138,20 +138,19 @@ enum Begin {
 }
 
 impl Begin {
-    /// With the checkpoint's file, if that lies in the run's own folder.
-    fn of(arguments: &TrainArguments, place: &Place) -> Result<(Self, Option<PathBuf>), Failure> {
+    /// With the checkpoint's step, if it lies in the run's own folder.
+    fn of(arguments: &TrainArguments, place: &Place) -> Result<(Self, Option<u64>), Failure> {
+        let step = |checkpoint: &Checkpoint| place.is_used.then_some(checkpoint.meta.progress.step);
         if let Some(path) = &arguments.resume {
-            if path.is_dir() {
-                let Newest { checkpoint, file } = newest_checkpoint(path)?;
-                return Ok((Self::Resume(checkpoint), place.is_used.then_some(file)));
-            }
-            let is_own = place.is_used && RunFolder::of_checkpoint(path).is_some();
-            return Ok((Self::Resume(read_checkpoint(path)?), is_own.then(|| path.clone())));
+            let checkpoint = read_checkpoint(path)?;
+            let origin = step(&checkpoint);
+            return Ok((Self::Resume(checkpoint), origin));
         }
         if let (Some(root), true) = (&place.root, place.is_used)
-            && let Some(Newest { checkpoint, file }) = RunFolder::newest(root)?
+            && let Some(checkpoint) = RunFolder::newest(root)?
         {
-            return Ok((Self::Repeat(checkpoint), Some(file)));
+            let origin = step(&checkpoint);
+            return Ok((Self::Repeat(checkpoint), origin));
         }
         let begin = match &arguments.from {
             Some(from) if from.as_os_str() == STARTER => {

@@ -6,6 +6,7 @@ mod evaluate;
 mod fashion;
 mod memory;
 mod night;
+mod plan;
 mod profile;
 mod serve;
 mod signals;

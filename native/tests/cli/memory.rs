@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{TINY, pictures, succeed, text, whelp};
+use super::{TINY, pictures, refused, succeed, text, whelp};
 
 /// The most that a training of two steps had in memory, in bytes.
 fn peak(place: &TempDir, data: &Path, name: &str, arguments: &[&str]) -> u64 {
@@ -50,4 +50,29 @@ fn recipes_take_about_the_memory_they_tell() {
         println!("{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
         assert!((0.8..1.4).contains(&ratio), "{recipe}: {ratio:.2} times the {} MB it tells", told(recipe));
     }
+}
+
+/// A command with so many kilobytes of addresses.
+fn with_addresses(command: &Command, kilobytes: u64) -> Command {
+    let mut limited = Command::new("bash");
+    limited.current_dir(command.get_current_dir().unwrap()).env("WHELP_DATA_CACHE", "").env_remove("RUST_BACKTRACE");
+    limited.args(["-c", &format!(r#"ulimit -v {kilobytes}; exec "$0" "$@""#)]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited
+}
+
+#[test]
+fn settings_that_need_more_memory_than_there_is_are_refused_with_a_batch_that_fits() {
+    let place = TempDir::new().unwrap();
+    let data = pictures(&place);
+    let train = |batch: &str| {
+        let mut command = whelp(place.path());
+        command.args(["train", "--recipe", "dcgan64", "--batch", batch, "--steps", "1", "--device", "cpu", "--data"]);
+        command.arg(&data).args(["--out", "run"]);
+        with_addresses(&command, 6_000_000)
+    };
+    let message = refused(&mut train("4096"));
+    assert!(message.contains("dcgan64 with a batch of 4096 needs about "), "{message}");
+    assert!(message.contains("(left by ulimit -v)") || message.contains("(free on this machine)"), "{message}");
+    assert!(message.contains(" fits") && !place.path().join("run").exists(), "{message}");
 }

@@ -352,3 +352,50 @@ fn a_folder_that_cannot_be_written_to_is_named_before_training() {
     let message = refused(&mut train(&place, "file", 2));
     assert!(message.contains("file cannot be written to"), "{message}");
 }
+
+/// Weights that grow by 1 a step, and a penalty that grows with the sixth power of them.
+#[test]
+fn a_run_that_diverges_goes_back_and_leaves_that_course_in_a_branch() {
+    let place = TempDir::new().unwrap();
+    pictures(&place);
+    let start = |out: &str, on_divergence: &str| {
+        let mut command = whelp(place.path());
+        command.args(["train", "--recipe", "r3gan-small", "--data", "my dogs", "--out", out, "--steps", "400"]);
+        command.args(["--resolution", "32", "--batch", "4", "--device", "cpu"]);
+        for setting in [
+            "model.generator_width=4",
+            "model.discriminator_width=4",
+            "train.generator_lr=1",
+            "train.discriminator_lr=1",
+            "train.loss=wasserstein",
+            "train.r1_gamma=1000",
+            "output.grid=4",
+            "output.tick_steps=1",
+            "output.checkpoint_steps=2",
+            on_divergence,
+        ] {
+            command.args(["--set", setting]);
+        }
+        refused(&mut command)
+    };
+    let said = start("run", "train.on_divergence=rollback");
+    for part in ["1 to 0.5 for the generator", "0.5 to 0.25 for the discriminator", "although the run went back twice"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    let run = place.path().join("run");
+    let branches = files(&run.join("branches"));
+    assert_eq!(branches.len(), 2);
+    for branch in branches {
+        assert!(branch.join("events.jsonl").exists());
+    }
+    // One course, through both rollbacks.
+    let told = losses(&run);
+    assert_eq!(told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), (1..=told.len() as u64).collect::<Vec<_>>());
+    let config: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(config["train"]["generator_lr"], 0.25);
+
+    let said = start("stopped", "train.on_divergence=stop");
+    assert!(said.contains("training diverged") && !said.contains("went back"), "{said}");
+    assert!(!place.path().join("stopped/branches").exists());
+}
