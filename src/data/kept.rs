@@ -115,7 +115,7 @@ impl<S: Storage> KeptPictures<S> {
         let mut bytes = 0;
         let needed: Vec<String> = self.needed.iter().map(|key| self.name(key)).collect();
         let mut files = self.list().await;
-        files.sort_by_key(|file| !needed.contains(&file.name));
+        files.sort_by_key(|file| (file.name != newest, !needed.contains(&file.name)));
         for file in files {
             bytes += file.bytes;
             if bytes > self.max_bytes && file.name != newest {

@@ -96,6 +96,10 @@ impl<S: Storage> KeptRuns<S> {
             room = Room::Made;
         }
         while let Err(error) = self.write(run).await {
+            // Another tab is reading its old version. The next save writes it.
+            if error.kind() == ErrorKind::ResourceBusy {
+                break;
+            }
             self.make_room(error).await?;
             room = Room::Made;
         }

@@ -229,7 +229,14 @@ impl Read for OpenFile {
 
 impl Write for OpenFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.advance(self.handle.write_with_u8_array_and_options(bytes, &self.here()))
+        match self.handle.write_with_u8_array_and_options(bytes, &self.here()) {
+            // Where there is no room Chromium 156 does not throw, as the standard says, but returns the code of its
+            // error, a small negative number, as an unsigned one. Writing on after it would be out of bounds.
+            Ok(count) if !bytes.is_empty() && !(1.0..=bytes.len() as f64).contains(&count) => {
+                Err(io::Error::new(io::ErrorKind::StorageFull, "the browser has no room for it"))
+            }
+            count => self.advance(count),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use whelp::data::Grid;
 use whelp::kept_runs::KeptRun;
 use whelp::session::RunAccess;
 
-use crate::store::Store;
+use crate::store::{Device, Store};
 use crate::{draw, format};
 
 /// How often the times on show are brought up to date.
@@ -139,6 +139,8 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
         of(facts) + " · " + &when
     };
     let is_busy = move || store.is_busy();
+    // Before that the form is not the visitor's: it gets the settings that suit the device.
+    let is_ready = move || matches!(store.device.get(), Device::Ready(_));
     let renames = RwSignal::new(false);
     let asks = RwSignal::new(false);
     let can_change = move || !reads.get();
@@ -188,7 +190,7 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                         data-testid="use-settings"
                         title="Fills the form with these settings, for a new run on the same pictures."
                         aria-label=move || labelled("New run with the settings of")
-                        disabled=is_busy
+                        disabled=move || is_busy() || !is_ready()
                         on:click=move |_| {
                             id.with_value(|id| store.use_settings_of(id));
                             to_top();
