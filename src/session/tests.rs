@@ -52,7 +52,7 @@ struct Channels {
     place: Place,
     /// Whether it has a device that is worth measuring.
     is_slow: bool,
-    /// Whether it can fetch the weights of the frozen network.
+    /// Whether it can fetch the weights of the frozen network, and of the one that scores pictures.
     has_weights: bool,
 }
 
@@ -157,7 +157,9 @@ impl Transport for Channels {
         progress(1000);
         match name {
             starter::FILE => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
-            name if name == Cifar10::FILE.name => Ok(include_bytes!("../features/cifar10.safetensors").to_vec()),
+            name if self.has_weights && name == Cifar10::FILE.name => {
+                Ok(include_bytes!("../features/cifar10.safetensors").to_vec())
+            }
             name if name == starter::RUNS[0].name => Ok(RUNS[0].to_vec()),
             // Weights of the right shapes.
             name if self.has_weights && lite0::files_of(Taps::Deep).iter().any(|file| file.name == name) => {
@@ -475,6 +477,59 @@ fn weights_that_cannot_be_had_are_named_and_nothing_is_lost() {
         // Another recipe trains on the same pictures.
         client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
+    });
+}
+
+/// A run whose pictures are scored as often as possible.
+fn scored(steps: u64) -> RunConfig {
+    let mut config = tiny(steps);
+    config.metrics.every_kimg = Some(0.008);
+    (config.metrics.count, config.metrics.budget) = (10, 1.0);
+    config
+}
+
+#[test]
+fn a_run_is_scored_by_a_network_that_comes_while_it_trains() {
+    play_on([true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&scored(1_000_000), StartFrom::Nothing);
+        let fetched = client.next(|reply, _| match reply {
+            Reply::Fetching { done, total } if done == total => Some(total),
+            _ => None,
+        });
+        assert_eq!(fetched.await, Cifar10::FILE.bytes);
+        let series = client.event(|event, _| match event {
+            Event::Values { values, .. } => values.into_keys().find(|name| name.starts_with("metric/")),
+            _ => None,
+        });
+        assert_eq!(series.await, "metric/coverage_c10_10_train");
+        let best = client.event(|event, payload| match event {
+            Event::Best { step, .. } => Some((step, payload.unwrap())),
+            _ => None,
+        });
+        let (step, bytes) = best.await;
+        assert_eq!(Checkpoint::from_bytes(&bytes).unwrap().meta.progress.step, step);
+        client.command(Command::Stop);
+        assert_eq!(client.finished().await.0, FinishReason::Stopped);
+    });
+}
+
+#[test]
+fn a_run_goes_on_without_scores_where_their_network_cannot_be_had() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&scored(20), StartFrom::Nothing);
+        let warning = client.event(|event, _| match event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        });
+        let sentence = warning.await;
+        assert!(sentence.starts_with("The pictures are not scored: cifar10.safetensors, "), "{sentence}");
+        assert_eq!(client.finished().await, (FinishReason::Completed, 20));
     });
 }
 

@@ -101,7 +101,7 @@ fn two_folders_are_told_apart_and_the_table_says_what_is_noise() {
     let line =
         |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {table}"));
     assert!(line("against ").contains("42 in"), "{table}");
-    for name in ["kid_c10_42_given", "swd_42_given"] {
+    for name in ["kid_c10_42_given", "coverage_c10_42_given"] {
         assert!(line(name).contains("worse") && line(name).contains('±'), "{table}");
     }
     assert!(table.contains("42 pictures are too few for fd and mifid on 192 features"), "{table}");
