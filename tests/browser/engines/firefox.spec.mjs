@@ -7,9 +7,8 @@ import { visits } from "./visits.mjs";
 
 test.skip(() => !FIREFOX, FIREFOX_MISSING);
 
-const threads = os.availableParallelism();
 visits(test, {
-  device: threads > 1 ? `processor, ${threads} threads` : "processor",
+  device: os.availableParallelism() > 1 ? /processor, \d+ threads · CPU$/ : /processor · CPU$/,
   insecureHost: INSECURE_HOST,
   keepsPictures: true,
 });

@@ -27,6 +27,8 @@ def main():
     profile = os.environ["WHELP_PROFILE"]
     manager = WebKit2.WebsiteDataManager(base_data_directory=f"{profile}/data", base_cache_directory=f"{profile}/cache")
     context = WebKit2.WebContext(website_data_manager=manager)
+    # Else it is made of the locale: where that is `C.UTF-8`, `C`, which is no language to JavaScript.
+    context.set_preferred_languages(["en-US"])
     context.set_automation_allowed(True)
     context.connect("automation-started", on_automation)
     context.connect("download-started", on_download, f"{profile}/downloads")
