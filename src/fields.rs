@@ -647,8 +647,7 @@ pub const FIELDS: &[Field] = &[
         "output.checkpoint_secs",
         "Checkpoint interval (seconds)",
         Accepts::OptionalReal(SECONDS),
-        "Saves a checkpoint every so many seconds: what a crash can cost at most. Empty: not by time. The page also saves by \
-         itself, as often as takes no more than a hundredth of the time.",
+        "Saves a checkpoint every so many seconds: what a crash can cost. Empty: not by time. The page saves by itself too.",
     ),
 ];
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::data::Grid;
-use crate::protocol::Progress;
+use crate::protocol::{BestScore, Progress};
 
 const MAGIC: &[u8] = b"whelp run 1\n";
 
@@ -30,6 +30,9 @@ pub struct KeptRun {
     pub config: RunConfig,
     /// How far its newest checkpoint is.
     pub progress: Progress,
+    /// The best score of its pictures, if they were scored.
+    #[serde(default)]
+    pub best: Option<BestScore>,
     /// What it is trained on.
     pub pictures: RunPictures,
     /// When it was saved, in milliseconds since 1970.
@@ -111,6 +114,7 @@ pub(super) mod tests {
             name: format!("run {id}"),
             config: recipes::DEFAULT.config(),
             progress: Progress { step, nimg: 16 * step, ..Progress::default() },
+            best: Some(BestScore { name: "fd_c10_1k_val".to_owned(), value: 0.5, standard_error: Some(0.02), step }),
             pictures: RunPictures::Kept { key: format!("key of {id}"), name: "my dogs".to_owned() },
             saved_ms: 1000 + step,
             has_ended: false,

@@ -39,6 +39,7 @@ impl Keeper {
             name: String::new(),
             config: RunConfig::default(),
             progress: Progress::default(),
+            best: None,
             has_ended: false,
             saved_ms: 0,
             bytes: 0,
@@ -95,6 +96,7 @@ impl<T: Transport> Session<T> {
             }
             // The grid of fixed latents, not what a visitor asks for.
             Event::Samples { seed, grid, .. } if *seed == run.config.seed => run.thumbnail = thumbnail(grid),
+            Event::Best { score, .. } => run.best = Some(score.clone()),
             Event::Checkpoint { reason, bytes, .. } => {
                 run.has_ended = *reason == CheckpointReason::Last;
                 keeper.saved_step = run.progress.step;
@@ -105,7 +107,6 @@ impl<T: Transport> Session<T> {
             }
             Event::Samples { .. }
             | Event::Values { .. }
-            | Event::Best { .. }
             | Event::Warning { .. }
             | Event::Resumed { .. }
             | Event::Failed { .. }
@@ -150,6 +151,7 @@ impl<T: Transport> Session<T> {
         // It may have been renamed since.
         if let Some(kept) = runs.get(&run.id).await {
             run.name = kept.name;
+            run.best = run.best.take().or(kept.best);
         }
         if run.name.is_empty() {
             run.name = runs.new_name(&keeper.pictures_name).await;

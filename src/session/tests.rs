@@ -956,6 +956,41 @@ fn a_pause_saves_and_new_runs_have_names_of_their_own() {
 }
 
 #[test]
+fn a_kept_run_tells_its_best_score_after_a_reload_too() {
+    let place = Place::new();
+    let mut config = tiny(100_000);
+    (config.metrics.every_kimg, config.metrics.budget, config.metrics.count) = (Some(1e-3), 1.0, 16);
+    let scored = config.clone();
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(64));
+        client.loaded(1).await;
+        client.start(&scored, StartFrom::Nothing);
+        client.event(|event, _| matches!(event, Event::Best { .. }).then_some(())).await;
+        client.command(Command::Stop);
+        client.finished().await;
+    });
+    let best = block_on(place.runs().list())[0].best.clone().unwrap();
+    assert!(best.value.is_finite() && best.name.contains("_c10_"), "{best:?}");
+    // Without scores it keeps the one that it had.
+    config.metrics.every_kimg = None;
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        let run = block_on(place.runs().list()).remove(0);
+        client.ask(Request::OpenRun { id: run.id });
+        let opened = |reply, _| matches!(reply, Reply::Opened { .. }).then_some(());
+        client.next(opened).await;
+        client.load(1, Files::Pictures(64));
+        client.loaded(1).await;
+        config.train.length = Length::Steps(run.progress.step + 1);
+        client.start(&config, StartFrom::Run);
+        client.finished().await;
+    });
+    let after = block_on(place.runs().list());
+    assert_eq!((after.len(), after[0].best.as_ref().map(|best| best.name.as_str())), (1, Some(best.name.as_str())));
+}
+
+#[test]
 fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_lost_pictures_are_named() {
     let place = Place::new();
     let saved = play_in(&place, [true, false], async |client| {

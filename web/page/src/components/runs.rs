@@ -7,6 +7,7 @@ use whelp::data::Grid;
 use whelp::kept_runs::KeptRun;
 use whelp::session::RunAccess;
 
+use crate::scores::with_error;
 use crate::store::{Device, Store};
 use crate::{draw, format};
 
@@ -348,11 +349,14 @@ fn to_top() {
     window().scroll_to_with_x_and_y(0.0, 0.0);
 }
 
-/// Recipe, size, pictures seen, size on disk.
+/// Recipe, size, pictures seen, best score, size on disk.
 fn facts(run: &KeptRun) -> String {
     let seen = format::short(run.progress.nimg);
     let (recipe, resolution) = (&run.config.recipe, run.config.data.resolution);
-    format!("{recipe} · {resolution} px · {seen} pictures seen · {}", format::megabytes(run.bytes))
+    let best = run.best.as_ref().map_or_else(String::new, |best| {
+        format!(" · best {} {}", best.name, with_error(best.value, best.standard_error))
+    });
+    format!("{recipe} · {resolution} px · {seen} pictures seen{best} · {}", format::megabytes(run.bytes))
 }
 
 fn total(runs: &[KeptRun]) -> String {
