@@ -197,7 +197,7 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                             to_top();
                         }
                     >
-                        "New with these settings"
+                        "Reuse settings"
                     </button>
                     <button
                         type="button"
@@ -242,6 +242,8 @@ fn Rename(name: Signal<String>, on_name: impl Fn(String) + Copy + 'static, renam
     let field = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
         if let Some(field) = field.get() {
+            // Here, because a value that is set later takes the selection away.
+            field.set_value(&name.get_untracked());
             let _ = field.focus();
             field.select();
         }
@@ -266,7 +268,6 @@ fn Rename(name: Signal<String>, on_name: impl Fn(String) + Copy + 'static, renam
                 maxlength="80"
                 data-testid="run-name-field"
                 node_ref=field
-                prop:value=name.get_untracked()
                 on:keydown=leave
             />
             <button type="submit" class="button" data-testid="take-name">
