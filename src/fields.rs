@@ -284,7 +284,7 @@ pub const FIELDS: &[Field] = &[
         "data.keep_typical",
         "Share of typical pictures",
         Accepts::Real(Range { low: 0.0, high: 1.0, above: true, below: false }),
-        "Below 1, trains only on the pictures most typical of the set. Half is better for dogs. Needs 9 MB more to judge them.",
+        "Below 1, trains only on the pictures most typical of the set. Half is better for dogs. Needs 8 MB more to judge them.",
     ),
     fixed(
         "data.validation",
