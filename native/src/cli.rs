@@ -95,7 +95,7 @@ pub struct TrainArguments {
     /// Leave out what `whelp data check` flags: duplicates, small, blank or very long pictures, grey ones among coloured
     #[arg(long)]
     pub exclude_flagged: bool,
-    /// Recipe to start from (see `whelp recipes`) [default: r3gan, sized for the device]
+    /// Recipe to start from (see `whelp recipes`) [default: projected, sized for the device]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub recipe: Option<String>,
     /// Folder for the run's files; a run that is there goes on, so the same command can be given again [default: a new folder in runs/, or the resumed run's folder]

@@ -376,8 +376,9 @@ impl Run {
         let mark = Mark { step: self.trainer.step, secs: self.clock.elapsed_secs() };
         (self.last_sample, self.last_checkpoint) = (mark, mark);
         self.phase = Phase::Running;
-        self.pending.push_back(Event::Warning { message });
+        // After the start, with which a run's folder puts aside what came after the checkpoint.
         self.pending.push_back(self.started());
+        self.pending.push_back(Event::Warning { message });
         self.repeat_history();
         Ok(())
     }
