@@ -8,9 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use whelp::checkpoint::Checkpoint;
 
-use crate::run_folder::BEST;
+use crate::run_folder::{BEST, step_of};
 use crate::storage::replace_file;
 use crate::tensorboard::{self, Record};
 
@@ -136,13 +135,8 @@ impl Branch<'_> {
     /// The best checkpoint, whose name does not tell its step.
     fn take_best(&mut self) -> io::Result<()> {
         let path = self.root.join(BEST);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            bytes => bytes?,
-        };
         // What can't be read is of no course.
-        let step = Checkpoint::from_bytes(&bytes).map_or(u64::MAX, |best| best.meta.progress.step);
-        if self.is_beyond(step) {
+        if path.exists() && self.is_beyond(step_of(&path).unwrap_or(u64::MAX)) {
             let target = self.folder("checkpoints")?.join(path.file_name().unwrap_or_default());
             fs::rename(&path, target)?;
         }

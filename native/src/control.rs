@@ -56,12 +56,16 @@ struct Answer {
 }
 
 impl Control {
-    /// For the run in `root`, which this process has locked: requests of an earlier process are forgotten.
-    pub fn new(root: &Path, config: &RunConfig) -> Self {
-        let folder = folder(root);
-        for path in files(&folder) {
+    /// Forgets requests to an earlier process of the run in `root`, which this process has just locked.
+    pub fn forget_requests(root: &Path) {
+        for path in files(&folder(root)) {
             let _ = fs::remove_file(path);
         }
+    }
+
+    /// For the run in `root`, which this process has locked.
+    pub fn new(root: &Path, config: &RunConfig) -> Self {
+        let folder = folder(root);
         let sample = Command::Sample { count: config.output.grid, seed: config.seed, class: None, truncation_psi: 1.0 };
         Self { folder, sample, looked: Mutex::new(Instant::now()), waiting: Mutex::default() }
     }

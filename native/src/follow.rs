@@ -49,7 +49,8 @@ impl FrontEnd<'_> {
         };
         let mut outcome = Outcome::Done;
         while let Some(mut event) = block_on(run.next()) {
-            persist(self.signals, WriteError::is_full, || self.folder.record(&mut event))?;
+            let waited = persist(self.signals, WriteError::is_full, || self.folder.record(&mut event))?;
+            run.was_held(waited.as_secs_f64());
             if matches!(event, Event::Tick { .. }) {
                 memory::has_trained();
             }
@@ -114,7 +115,7 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// Tries until something is written. `lasts`: whether to try for ever.
+/// Tries until something is written. `lasts`: whether to try for ever. Returns how long that was waited for.
 ///
 /// # Errors
 /// If it can't be written for [`PATIENCE`], or if a second signal asks for an end meanwhile.
@@ -122,7 +123,7 @@ fn persist<E: Display>(
     signals: &Signals,
     lasts: impl Fn(&E) -> bool,
     mut write: impl FnMut() -> Result<(), E>,
-) -> Result<(), Failure> {
+) -> Result<Duration, Failure> {
     let (started, [mut wait, longest]) = (Instant::now(), WAITS);
     let (mut was_told, mut asked) = (false, None);
     loop {
@@ -131,7 +132,7 @@ fn persist<E: Display>(
                 if was_told {
                     note!("resumed     it could be written, and the run goes on");
                 }
-                return Ok(());
+                return Ok(if was_told { started.elapsed() } else { Duration::ZERO });
             }
             Err(error) => error,
         };

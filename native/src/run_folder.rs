@@ -194,7 +194,8 @@ impl RunFolder {
     /// The run's folder that contains a checkpoint, if one does.
     pub fn of_checkpoint(file: &Path) -> Option<PathBuf> {
         let checkpoints = file.parent()?;
-        (checkpoints.file_name()? == "checkpoints").then(|| checkpoints.parent().map(Path::to_owned))?
+        let root = (checkpoints.file_name()? == "checkpoints").then(|| checkpoints.parent())??;
+        Some(if root.as_os_str().is_empty() { PathBuf::from(".") } else { root.to_owned() })
     }
 
     /// The folder's path.
@@ -239,6 +240,12 @@ impl RunFolder {
                 let known_through = set_aside(&self.root, goes_on.then_some(progress.step));
                 let known_through = self.named("events.jsonl", known_through)?;
                 let newest = self.root.join(format!("checkpoints/step_{:08}{CHECKPOINT}", progress.step));
+                // A run that goes on from its best one, which lies beside the numbered ones.
+                let best =
+                    Self::best_of(&self.root).filter(|best| !newest.exists() && step_of(best) == Some(progress.step));
+                if let Some(best) = best {
+                    self.named("checkpoints", link_as(&best, &newest))?;
+                }
                 if newest.exists() {
                     let latest = "checkpoints/latest.safetensors";
                     self.named(latest, link_as(&newest, &self.root.join(latest)))?;
@@ -330,4 +337,9 @@ fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Writes a file completely or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_file(path, |file| file.write_all(bytes))
+}
+
+/// The step that a checkpoint's file was made at, if it can be read.
+pub fn step_of(file: &Path) -> Option<u64> {
+    Some(Checkpoint::from_bytes(&fs::read(file).ok()?).ok()?.meta.progress.step)
 }

@@ -139,7 +139,7 @@ impl Shared {
                 note!("saving a checkpoint, then the run ends{limit}");
                 // The run takes commands one by one, so the queue is only full if something is wrong with it.
                 let _ = commands.try_send(Command::Stop);
-                state.deadline = grace.map(|grace| Instant::now() + grace);
+                state.deadline = grace.and_then(|grace| Instant::now().checked_add(grace));
             }
             Listener::Run(_) => note!("the checkpoint is still being saved"),
         }

@@ -87,6 +87,10 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     // It is as large as the networks with all that belongs to them.
     drop(begin);
     let judge = Cifar10::new(CIFAR10_WEIGHTS, &on.device).map_err(Failure::fault)?;
+    if let (Some(root), true) = (&place.root, origin.is_some()) {
+        let best = RunFolder::best_of(root).and_then(|best| read_checkpoint(&best).ok());
+        run.best_is(best.as_ref().map(|best| &best.meta));
+    }
     run.judge_by(FeatureNetwork::Cifar10(judge));
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
     let folder = RunFolder::open(&root, place.lock, origin)?;
@@ -121,6 +125,10 @@ impl Place {
             )));
         }
         let lock = if arguments.dry_run { None } else { Some(RunLock::take(used)?) };
+        if lock.is_some() {
+            // From now on requests are for this run, which hears of them once it trains.
+            Control::forget_requests(used);
+        }
         Ok(Self { root, is_used: true, lock })
     }
 }

@@ -166,6 +166,14 @@ pub struct CopyLimits {
     pub features: f64,
 }
 
+/// The lowest limit. Two files of one picture are closer than that, two pictures hardly ever.
+const LEAST_LIMIT: f64 = 0.1;
+
+/// How many of so many real pictures lie below the limit of one test: half of the false alarms.
+fn alarms_each(calibration: usize) -> usize {
+    (calibration as f64 * FALSE_ALARMS / 2.0) as usize
+}
+
 impl CopyLimits {
     /// Limits by which [`FALSE_ALARMS`] of `others`, real pictures that were not trained on, count as copies; none if there are
     /// fewer than [`MIN_CALIBRATION`] of them.
@@ -173,8 +181,8 @@ impl CopyLimits {
         let limit = |ratio: fn(&Closeness) -> f64| {
             let mut ratios: Vec<f64> = others.iter().map(ratio).collect();
             ratios.sort_by(f64::total_cmp);
-            // Half of the false alarms for each of two tests; only what lies below the limit is a copy.
-            ratios[(others.len() as f64 * FALSE_ALARMS / 2.0) as usize]
+            // Only what lies below the limit is a copy. Doubles among real pictures must not make exact copies pass.
+            ratios[alarms_each(others.len())].max(LEAST_LIMIT)
         };
         (others.len() >= MIN_CALIBRATION).then(|| Self {
             pixels: limit(|closeness| closeness.pixels.ratio),
@@ -182,10 +190,15 @@ impl CopyLimits {
         })
     }
 
+    /// The share of real pictures that count as copies, as it is to be expected after a calibration with so many: by the order
+    /// statistics, for both tests together.
+    pub fn false_alarms(calibration: usize) -> f64 {
+        2.0 * (alarms_each(calibration) + 1) as f64 / (calibration + 1) as f64
+    }
+
     /// How close a picture is to one of the training, below 1 for a copy.
     pub fn share(&self, closeness: &Closeness) -> f64 {
-        let share = |ratio: f64, limit: f64| if limit > 0.0 { ratio / limit } else { f64::INFINITY };
-        share(closeness.pixels.ratio, self.pixels).min(share(closeness.features.ratio, self.features))
+        (closeness.pixels.ratio / self.pixels).min(closeness.features.ratio / self.features)
     }
 
     /// Whether a picture counts as a copy.
@@ -195,9 +208,8 @@ impl CopyLimits {
 
     /// The picture of the training that it is a copy of, if it is one; else the nearest by the test that it comes nearer to.
     pub fn original(&self, closeness: &Closeness) -> usize {
-        let share = |ratio: f64, limit: f64| if limit > 0.0 { ratio / limit } else { f64::INFINITY };
         let Closeness { pixels, features } = closeness;
-        let is_by_pixels = share(pixels.ratio, self.pixels) <= share(features.ratio, self.features);
+        let is_by_pixels = pixels.ratio / self.pixels <= features.ratio / self.features;
         if is_by_pixels { pixels.training } else { features.training }
     }
 }

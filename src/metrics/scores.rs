@@ -98,8 +98,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Differences below so many standard errors may be chance: 5 % of those between equals are larger.
-    const ERRORS: f64 = 1.96;
+    /// Differences below so many standard errors may be chance: 5 % of those between equals are larger, by Student's distribution
+    /// for 20 groups.
+    const ERRORS: f64 = 2.09;
 
     /// Compares two sets by a score; nothing without standard errors. Both must be compared with the same real pictures, whose
     /// groups were left out together.

@@ -33,6 +33,11 @@ impl Clock {
         self.running_since = None;
     }
 
+    /// Seconds that have passed and were no training.
+    pub fn forget(&mut self, secs: f64) {
+        self.before_secs -= secs;
+    }
+
     pub fn elapsed_secs(&self) -> f64 {
         self.before_secs + self.running_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
     }

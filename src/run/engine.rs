@@ -171,7 +171,6 @@ impl Run {
         let history = checkpoint.meta.history.clone();
         let elapsed_secs = checkpoint.meta.progress.elapsed_secs;
         let (mut run, commands) = Self::with_trainer(config, data, device, trainer, hash, (elapsed_secs, history))?;
-        run.scored.clone_from(&checkpoint.meta.scored);
         run.rollback.keep(&run.config, checkpoint.clone());
         let summary = run.data.summary();
         if !origin.is_unknown() && summary.fingerprint != origin.fingerprint {
@@ -181,8 +180,24 @@ impl Run {
                 origin.name, origin.count, summary.name, summary.count
             );
             run.pending.push_back(Event::Warning { message });
+        } else {
+            // Scores by other pictures would say nothing about these.
+            run.scored.clone_from(&checkpoint.meta.scored);
         }
         Ok((run, commands))
+    }
+
+    /// Tells a resumed run which checkpoint is kept as its best, if one is: a front end that keeps it may have written it after
+    /// the checkpoint that the run goes on from. To be called before [`Run::judge_by`].
+    pub fn best_is(&mut self, best: Option<&Meta>) {
+        let (step, fingerprint) = (self.trainer.step, &self.data.summary().fingerprint);
+        let is_ours = |best: &&Meta| best.progress.step <= step && best.data.fingerprint == *fingerprint;
+        self.scored = best.filter(is_ours).and_then(|best| best.scored.clone());
+    }
+
+    /// Does not count `secs` as training: the front end waited, and did not poll the run.
+    pub fn was_held(&mut self, secs: f64) {
+        self.clock.forget(secs);
     }
 
     /// A new run whose networks begin with those of `checkpoint`. `config` is what
@@ -369,7 +384,7 @@ impl Run {
         (self.config, self.history) = (config, checkpoint.meta.history.clone());
         self.unread.clear();
         if let Some(judge) = &mut self.judge {
-            judge.forget_after(self.trainer.step);
+            judge.go_back(self.trainer.step, (self.trainer.nimg, self.clock.elapsed_secs()));
         }
         self.clock.rewind(self.trainer.nimg);
         self.clock.start();
@@ -470,6 +485,7 @@ impl Run {
     async fn work_on_score(&mut self) -> Result<bool, RunError> {
         let now = self.clock.elapsed_secs();
         let Some(judge) = &mut self.judge else { return Ok(false) };
+        let known = judge.scored();
         let Some(mut verdict) = judge.work(&self.device.device, now).await? else { return Ok(false) };
         let Progress { step, nimg, .. } = verdict.snapshot.meta.progress;
         self.pending.push_back(Event::Values { step, nimg, values: verdict.values });
@@ -480,6 +496,8 @@ impl Run {
             if checkpoint.not_finite().is_none() {
                 let bytes = checkpoint.to_bytes();
                 self.pending.push_back(Event::Best { step, nimg, score, before, bytes, path: None });
+            } else {
+                judge.take_back(known);
             }
         }
         Ok(self.config.train.stop_when_stalled.is_some_and(|most| verdict.stalled >= most))

@@ -150,7 +150,22 @@ impl Judge {
         self.job = Some(Job { snapshot, sampler, stage: Stage::Drawing(Seen::default()), count, secs: 0.0 });
     }
 
-    /// Forgets what is under way of a step after this one: the run went back.
+    /// The run went back to `step`, and goes on there at `at`: pictures shown, and seconds of training. What was scored after it
+    /// is of another course.
+    pub fn go_back(&mut self, step: u64, at: (u64, f64)) {
+        self.forget_after(step);
+        if self.scored.as_ref().is_some_and(|scored| scored.best.step > step) {
+            self.scored = None;
+        }
+        self.last = at;
+    }
+
+    /// Forgets the newest score: what was scored had broken down. `scored` is what was known before.
+    pub fn take_back(&mut self, scored: Option<Scored>) {
+        self.scored = scored;
+    }
+
+    /// Forgets what is under way of a step after this one.
     pub fn forget_after(&mut self, step: u64) {
         if self.job.as_ref().is_some_and(|job| job.snapshot.meta.progress.step > step) {
             self.job = None;

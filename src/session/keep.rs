@@ -123,8 +123,19 @@ impl<T: Transport> Session<T> {
     /// seconds.
     async fn save(&self, keeper: &mut Keeper, checkpoint: &[u8], made_secs: f64) -> f64 {
         let began = Instant::now();
-        let (true, RunStorage::Ours(storage)) = (keeper.has_pictures, self.transport.runs().await) else {
+        if !keeper.has_pictures {
             return made_secs;
+        }
+        let storage = match self.transport.runs().await {
+            RunStorage::Ours(storage) => storage,
+            RunStorage::Theirs(_) => {
+                // The other session may go on with this run too. What is kept of it from here on is another run.
+                keeper.run.id.clear();
+                keeper.run.name.clear();
+                *self.current_run.borrow_mut() = None;
+                return made_secs;
+            }
+            RunStorage::Refused => return made_secs,
         };
         let runs = KeptRuns::new(storage);
         let outcome = match self.save_in(&runs, keeper, checkpoint).await {
@@ -193,7 +204,14 @@ impl<T: Transport> Session<T> {
         let Some(run) = runs.get(id).await else { return self.fail(About::Checkpoint, no_longer_kept()) };
         let mut reason: Option<RunError> = None;
         for file in runs.checkpoints(id).await {
-            let Ok(bytes) = runs.checkpoint(&file).await else { continue };
+            let bytes = match runs.checkpoint(&file).await {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    let error = RunError::Data { reason: format!("it can't be read: {error}") };
+                    reason = reason.or(Some(error));
+                    continue;
+                }
+            };
             match Opened::read(&bytes, &device).await {
                 Ok(opened) => {
                     if let Some(reason) = reason {

@@ -425,10 +425,11 @@ impl<T: Transport> Session<T> {
     async fn fetch_judge(self: Rc<Self>) {
         let Some(device) = self.device.borrow().clone() else { return };
         let file = Cifar10::FILE;
-        let fetched = self.fetch_all(vec![(file.name, file.bytes)], "the weights that pictures are scored by").await;
+        // Without telling how far that is: nothing waits for it.
+        let fetched = self.transport.fetch(file.name, &|_| ()).await;
         let read = fetched
-            .map_err(|problem| problem.to_string())
-            .and_then(|contents| Cifar10::new(&contents.concat(), &device.device).map_err(|error| error.to_string()));
+            .map_err(|reason| format!("{}, the weights that they are scored by, can't be fetched: {reason}", file.name))
+            .and_then(|content| Cifar10::new(&content, &device.device).map_err(|error| error.to_string()));
         match read {
             Ok(network) => *self.judge.borrow_mut() = Some(network),
             Err(reason) => {
@@ -482,6 +483,8 @@ impl<T: Transport> Session<T> {
             self.transport.spawn(self.clone().fetch_judge());
         }
         let opened_run = self.opened_run.take().filter(|_| from == StartFrom::Run);
+        // It is under way from now on, so nothing that is asked meanwhile deletes it.
+        self.current_run.borrow_mut().clone_from(&opened_run);
         let keeper = Keeper::new(opened_run, self.pictures.borrow().clone());
         self.transport.spawn(self.clone().follow(run, keeper));
         Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use whelp::metrics::{Closeness, CopyLimits, FALSE_ALARMS, Looks, MIN_CALIBRATION, closeness};
+use whelp::metrics::{Closeness, CopyLimits, Looks, MIN_CALIBRATION, closeness};
 use whelp::sample::Pictures;
 
 use crate::failure::Failure;
@@ -29,6 +29,10 @@ pub struct Copies {
     pub training: usize,
     /// Whether the limits come from pictures that were held out, else from the training's own.
     pub is_by_held_out: bool,
+    /// Real pictures that the limits come from.
+    pub calibration: usize,
+    /// The share of real pictures that counts as copies, as far as so many can tell.
+    pub false_alarms: f64,
     pub limits: Option<CopyLimits>,
     /// The closest pairs, the closest first.
     pub closest: Vec<Pair>,
@@ -75,6 +79,8 @@ impl Copies {
             of: found.len(),
             training: training.pixels.len(),
             is_by_held_out: held_out.is_some(),
+            calibration: calibration.len(),
+            false_alarms: CopyLimits::false_alarms(calibration.len()),
             limits,
             closest,
         }
@@ -82,7 +88,7 @@ impl Copies {
 
     /// The same in a few sentences.
     pub fn in_words(&self) -> String {
-        let Self { count, of, training, is_by_held_out, .. } = self;
+        let Self { count, of, training, is_by_held_out, calibration, false_alarms, .. } = self;
         let Some(count) = count else {
             return format!(
                 "Copies: not counted, because limits need at least {MIN_CALIBRATION} real pictures. --copies FILE.png shows the \
@@ -92,8 +98,11 @@ impl Copies {
         let share = 100.0 * *count as f64 / *of as f64;
         let real =
             if *is_by_held_out { "real pictures that were held out" } else { "training pictures beside each other" };
-        let percent = 100.0 * FALSE_ALARMS;
-        let verdict = if share > 2.0 * percent {
+        let percent = 100.0 * false_alarms;
+        // Three standard deviations, of the alarms among these pictures and of those that the limits come from.
+        let expected = *of as f64 * false_alarms;
+        let chance = expected + 3.0 * (expected * (1.0 + *of as f64 / *calibration as f64)).sqrt();
+        let verdict = if *count as f64 > chance {
             "That is more than chance: it repeats pictures that it was trained on."
         } else {
             "That is no more than chance."

@@ -12,7 +12,7 @@ use whelp::series::StepSeries;
 use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Refusal, Reply, Request};
 
 use super::notices::{Remedy, Tone};
-use super::scores::with_error;
+use super::scores::{ScoreHistory, with_error};
 use super::store::{
     Best, Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
 };
@@ -67,6 +67,12 @@ impl Store {
             Reply::RunKept { run, outcome, .. } => self.run_kept(*run, &outcome, bytes),
             Reply::RunFile { id } => self.offer_run_file(&id, bytes),
             Reply::Opened { name, run, config, progress, history, classes } => {
+                let wanted = self.resuming.get_value();
+                if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
+                    // Another run has been asked for since, which is opened next.
+                    self.opening.set(false);
+                    return self.proceed();
+                }
                 let (blob, id) = match run {
                     Some((id, pictures)) => {
                         self.resuming.set_value(None);
@@ -153,6 +159,9 @@ impl Store {
             losses.truncate_after(0);
             losses.extend(history);
         });
+        // Scores of another run.
+        self.scores.set(ScoreHistory::default());
+        self.best.set(None);
         self.phase.set(Phase::Idle);
     }
 
@@ -312,11 +321,22 @@ impl Store {
             }
             About::Run => {
                 self.wants_download.set(false);
+                self.forget_waiting();
                 self.phase.update(|phase| *phase = after_refusal(*phase));
+                // A start that failed after Stop was pressed, for example.
+                if *problem == Problem::NoRun && self.phase.get_untracked().is_active() {
+                    self.phase.set(Phase::Idle);
+                }
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::Session => self.lost_worker(&message),
         }
+    }
+
+    /// Nothing is fetched or judged any more.
+    fn forget_waiting(self) {
+        self.fetching.set(None);
+        self.judging.set(None);
     }
 
     fn run_failed(self, kind: FailureKind, message: &str) {
@@ -362,6 +382,7 @@ impl Store {
         self.device.set(Device::None);
         self.intent.set(Intent::Nothing);
         self.loading.set(None);
+        self.forget_waiting();
         self.opened.set(None);
         self.opening.set(false);
         self.resuming.set_value(None);

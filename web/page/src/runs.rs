@@ -155,6 +155,14 @@ impl Store {
         if matches!(outcome, KeptOutcome::NoRoom | KeptOutcome::Failed { .. }) {
             return;
         }
+        // The next failure is news again.
+        if self.told_outcome.with_value(|told| matches!(told, KeptOutcome::NoRoom | KeptOutcome::Failed { .. })) {
+            self.told_outcome.set_value(outcome.clone());
+        }
+        if self.run_access.get_untracked() == Some(RunAccess::Reads) {
+            // The other tab is gone, and what it did with the runs is to be seen.
+            self.list_runs();
+        }
         run.thumbnail.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
         self.run_access.set(Some(RunAccess::Keeps));
         self.current_run.set(Some(run.id.clone()));

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 
-use js_sys::{AsyncIterator, Function, Promise, Reflect};
+use js_sys::{AsyncIterator, Date, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -21,6 +21,9 @@ pub struct PrivateStorage {
 
 /// Ending of a file that is being written.
 const UNFINISHED: &str = ".unfinished";
+
+/// Milliseconds after which nobody is writing an unfinished file any more.
+const ABANDONED_MS: f64 = 3_600_000.0;
 
 impl PrivateStorage {
     /// None in private windows of some browsers and on pages that are not secure.
@@ -93,8 +96,10 @@ impl Storage for PrivateStorage {
             let Ok(file) = awaited::<File>(handle.get_file()).await else { continue };
             let stored = StoredFile { name: format!("{folder}{slash}{name}"), bytes: file.size() as u64 };
             if name.ends_with(UNFINISHED) {
-                // What a tab that was closed left behind. One that is being written is locked, and stays.
-                let _ = remove(&handle_of_folder, &name).await;
+                // What a tab that was closed left behind; a younger one may be about to be written or renamed.
+                if Date::now() - file.last_modified() > ABANDONED_MS {
+                    let _ = remove(&handle_of_folder, &name).await;
+                }
             } else if parts(&stored.name).is_ok() {
                 files.push((file.last_modified(), stored));
             }
@@ -142,12 +147,15 @@ async fn rename(folder: &FileSystemDirectoryHandle, file: &FileSystemFileHandle,
             function.call1(file, &name.into()).and_then(JsCast::dyn_into::<Promise>).map_err(browser_error)?;
         JsFuture::from(promise).await.map(|_| ()).map_err(browser_error)
     };
-    if moved().await.is_ok() {
-        return Ok(());
+    match moved().await {
+        // Without the new file the old one has to stay.
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => {
+            // Some browsers do not replace a file. Then the old one is gone for the moment between these two.
+            let _ = remove(folder, name).await;
+            moved().await
+        }
+        moved => moved,
     }
-    // Some browsers do not replace a file. Then the old one is gone for the moment between these two.
-    let _ = remove(folder, name).await;
-    moved().await
 }
 
 /// None if there is no such file or folder.

@@ -310,10 +310,11 @@ pub fn Offer() -> impl IntoView {
     };
     view! {
         <Show when=move || is_offered.get()>
-            <div class="offer" role="status" data-testid="offer">
+            <div class="offer" data-testid="offer">
                 <Thumbnail grid />
                 <div class="about">
-                    <p>
+                    // Without the time since, which changes every minute.
+                    <p role="status">
                         <strong>"Your training was interrupted. It can go on where it was."</strong>
                     </p>
                     <p class="hint">{words}</p>

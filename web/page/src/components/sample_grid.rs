@@ -66,7 +66,8 @@ fn caption(samples: &Samples) -> String {
         Origin::Run => format!("After {seen} pictures"),
         Origin::Fresh(fresh) => format!("After {seen} pictures · new samples, {}", described(fresh)),
         Origin::Starter => {
-            format!("Drawn by the starter network that comes with this page, trained on {seen} pictures of dogs")
+            // It went on from another run, so its own count would tell too little.
+            "Drawn by the starter network that comes with this page, trained on pictures of dogs".to_owned()
         }
     }
 }
