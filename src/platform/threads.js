@@ -22,22 +22,43 @@ async function run({ module, memory, script }) {
 }
 
 /** Firefox collects workers that nothing refers to, though they run (https://bugzilla.mozilla.org/show_bug.cgi?id=1702191). */
-let threads = [];
+const threads = [];
+
+/** How long a thread may take to be ready. It only loads a small script and a program that is compiled already. */
+const PATIENCE_MS = 10_000;
+
+/** How often a thread is started. In Firefox a worker that is started right after a reload may never run: seen once in eight. */
+const ATTEMPTS = 3;
 
 /** Starts workers of the program that `script` loads. Resolves when all of them are about to call `runThread`. */
 export async function startThreads(module, memory, script, count) {
-  threads = Array.from({ length: count }, () => new Worker(import.meta.url, { type: "module", name: THREAD }));
   try {
-    await Promise.all(threads.map((thread) => started(thread, { module, memory, script })));
+    await Promise.all(Array.from({ length: count }, () => startThread({ module, memory, script })));
   } catch (error) {
     for (const thread of threads) thread.terminate();
     throw error;
   }
 }
 
+/** Only one that does not begin is started again: one that has begun may hold a lock in the shared memory. */
+async function startThread(task) {
+  for (let attempt = 1; ; attempt++) {
+    const thread = new Worker(import.meta.url, { type: "module", name: THREAD });
+    threads.push(thread);
+    const isReady = await Promise.race([started(thread, task), late(attempt * PATIENCE_MS)]);
+    if (isReady) return;
+    thread.terminate();
+    if (attempt === ATTEMPTS) throw new Error("the browser did not start the threads");
+  }
+}
+
+function late(ms) {
+  return new Promise((resolve) => setTimeout(() => resolve(false), ms));
+}
+
 function started(thread, task) {
   return new Promise((resolve, reject) => {
-    thread.onmessage = ({ data }) => (data === READY ? resolve() : reject(new Error(data)));
+    thread.onmessage = ({ data }) => (data === READY ? resolve(true) : reject(new Error(data)));
     thread.onerror = (event) => {
       // Whoever waits is told, so the console need not be.
       event.preventDefault();
