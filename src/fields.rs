@@ -599,7 +599,7 @@ pub const FIELDS: &[Field] = &[
         "metrics.best",
         "Best checkpoint by",
         Accepts::Choice(&[("fd", "Fréchet distance"), ("kid", "Kernel distance")]),
-        "The score that decides which checkpoint is kept as the best.",
+        "The score that decides which checkpoint is the best.",
     ),
     free(
         "output.tick_steps",

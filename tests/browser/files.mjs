@@ -154,6 +154,8 @@ export function parseSafetensors(bytes) {
 export function withClasses(bytes, classes) {
   const { metadata, tensors } = parseSafetensors(bytes);
   const meta = JSON.parse(metadata.whelp);
+  // It is of the content as it was.
+  delete meta.hash;
   const { latent } = meta.config.model;
   meta.config.model.conditional = true;
   meta.data.classes = classes;

@@ -68,7 +68,7 @@ test("Tab reaches every control, and the focus is visible", async ({ page, whelp
     expect((await focused(page)).id).toBe(id);
   }
   await page.keyboard.press("Enter");
-  const fields = ["resolution", "channels", "crop", "framing", "background", "frames", "splits", "exclude-flagged", "validation", "horizontal-flip"];
+  const fields = ["resolution", "channels", "crop", "framing", "background", "frames", "splits", "exclude-flagged", "keep-typical", "validation", "horizontal-flip"];
   for (const id of [...fields.map((field) => `setting-${field}`), "section-model"]) {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toMatchObject({ id, isRinged: true });
@@ -78,7 +78,7 @@ test("Tab reaches every control, and the focus is visible", async ({ page, whelp
 test("every setting has an explanation that is seen and read out", async ({ page, whelp }) => {
   await whelp.open();
   const sections = await page.locator("[data-testid^=section-]").evaluateAll((all) => all.map(({ dataset }) => dataset.testid));
-  expect(sections.length).toBe(6);
+  expect(sections.length).toBe(7);
   await whelp.unfold(...sections.map((section) => section.slice("section-".length)));
   const fields = whelp.part("advanced").locator("[data-testid^=section-] :is(input, select)");
   expect(await fields.count()).toBeGreaterThan(45);
