@@ -124,19 +124,19 @@ test("where the browser keeps nothing, the page trains and says so", async ({ co
     const script = REFUSED_STORAGE[new URL(page.url()).hash.slice(1).replaceAll("-", " ")];
     await route.fulfill({ response, body: `${script}\n${await response.text()}` });
   });
-  const pictures = [0, 1, 2, 3].map((index) => ({ name: `${index}.png`, mimeType: "image/png", buffer: png(32, index) }));
+  // As many as scores need: too few of them are another warning.
+  const pictures = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => ({ name: `${index}.png`, mimeType: "image/png", buffer: png(32, index) }));
   for (const kind of Object.keys(REFUSED_STORAGE)) {
     await page.goto("about:blank");
     await whelp.open(`/#${kind.replaceAll(" ", "-")}`);
     await whelp.part("pick-pictures").setInputFiles(pictures);
-    await expect(whelp.part("data-summary"), kind).toContainText("4 pictures");
+    await expect(whelp.part("data-summary"), kind).toContainText("8 pictures");
     await expect(whelp.part("not-kept"), kind).toContainText("nothing is kept for your next visit");
     await whelp.chooseSize(4, 4);
     await whelp.train();
     await whelp.pause();
-    await expect(page.getByText(/ kept/).filter({ visible: true }), `one sentence: ${kind}`).toHaveCount(1);
+    await expect(page.getByText(/ kept/), `one sentence: ${kind}`).toHaveCount(1);
     await expect(whelp.part("runs"), kind).toHaveCount(0);
-    // Four pictures are too few for scores, which is another warning.
-    await expect(whelp.part("warning").filter({ hasText: /kept|storage/ }), kind).toHaveCount(0);
+    await expect(whelp.part("warning"), kind).toHaveCount(0);
   }
 });
