@@ -1,6 +1,9 @@
 // Starts the worker's program for this device, so that nobody downloads the others'. The page asks for the processor's by the
 // worker's name.
 
+// The page starts another worker if it does not hear of this one: in Firefox a worker may never run.
+self.postMessage("running");
+
 /** How long to wait before looking again for a program that is still being compiled. */
 const PATIENCE_MS = 2000;
 

@@ -64,6 +64,11 @@ pub fn compile_program(paths: &Paths) -> Result<()> {
     })
 }
 
+/// Without the page, which has no use in a training.
+pub fn compile_bare_program(paths: &Paths) -> Result<()> {
+    native(&["build", "--bin", "whelp"], paths, run)
+}
+
 /// The server by itself, in a tenth of the time.
 pub fn compile_server(paths: &Paths) -> Result<()> {
     native(&["build", "--bin", "whelp-server"], paths, run)

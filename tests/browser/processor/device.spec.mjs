@@ -39,6 +39,23 @@ test("a start says when the weights of the network that judges can't be had, and
   await whelp.waitForStep(1);
 });
 
+test("a worker that never begins to run is replaced by another", async ({ context, whelp }) => {
+  // As Firefox does now and then: nothing of the script runs, and there is no error.
+  await context.addInitScript(() => {
+    let count = 0;
+    window.Worker = class extends Worker {
+      constructor(script, options) {
+        super(++count === 1 ? URL.createObjectURL(new Blob([""], { type: "text/javascript" })) : script, options);
+        window.workersStarted = count;
+      }
+    };
+  });
+  await whelp.open();
+  expect(await whelp.page.evaluate(() => window.workersStarted)).toBe(2);
+  await whelp.starter();
+  expect(await whelp.part("error").count()).toBe(0);
+});
+
 test("training uses all threads where workers may share memory, and one elsewhere", async ({ expectedFaults, page, site, whelp }) => {
   expectedFaults.push(/failed request: .*trainer-threads_bg\.wasm/, /Failed to load resource: net::ERR_FAILED/);
   const threads = await page.evaluate(() => navigator.hardwareConcurrency);

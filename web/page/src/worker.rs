@@ -1,8 +1,10 @@
 //! Messages to and from the worker: requests out, replies in. `whelp::session` defines them.
 
 use js_sys::{Array, ArrayBuffer, Object, Reflect};
-use std::cell::RefCell;
-use std::rc::Rc;
+use leptos::prelude::set_timeout;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use whelp::session::{DevicePreference, Reply, Request};
@@ -13,15 +15,31 @@ const SCRIPT: &str = "./trainer.js";
 /// Name of a worker that has to use the processor. The script knows it too.
 const PROCESSOR: &str = "processor";
 
-/// Messages and what is transferred with them, held back until the worker is awake; none from then on.
-type Early = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
+/// What `trainer.js` sends first: the worker runs.
+const RUNNING: &str = "running";
+
+/// How often a worker is started. In Firefox one that is started while a page loads may never run: seen once in thirty.
+const ATTEMPTS: u32 = 3;
+
+/// How long a worker may take to run its script, which is small: this, then twice and three times as long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker and the handlers that listen to it. Dropping it ends the worker.
 pub struct Client {
-    worker: Worker,
-    early: Early,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(Event)>,
+    connection: Rc<Connection>,
+}
+
+/// The worker, which is another one if the first did not begin to run.
+struct Connection {
+    worker: RefCell<Worker>,
+    options: WorkerOptions,
+    /// Whether the worker has yet to run, so that another is started if this one takes too long.
+    is_awaited: Cell<bool>,
+    /// Messages and what is transferred with them, held back until the worker is awake; none from then on.
+    early: RefCell<Option<Vec<(Object, Array)>>>,
+    on_message: Closure<dyn FnMut(MessageEvent)>,
+    on_error: Closure<dyn FnMut(Event)>,
+    on_crash: Box<dyn Fn(String)>,
 }
 
 impl Client {
@@ -40,36 +58,45 @@ impl Client {
         if matches!(device, DevicePreference::Cpu { .. }) {
             options.set_name(PROCESSOR);
         }
-        let worker = Worker::new_with_options(SCRIPT, &options)?;
-        let early: Early = Rc::new(RefCell::new(Some(Vec::new())));
-        let on_unreadable = on_crash.clone();
-        let on_message = {
-            let (worker, early) = (worker.clone(), early.clone());
-            Closure::new(move |event: MessageEvent| match decode(&event.data()) {
-                Ok((Reply::Awake, _)) => {
-                    let sent = early
-                        .take()
-                        .into_iter()
-                        .flatten()
-                        .try_for_each(|(message, moved)| worker.post_message_with_transfer(&message, &moved));
-                    if sent.is_err() {
+        let worker = RefCell::new(Worker::new_with_options(SCRIPT, &options)?);
+        let connection = Rc::new_cyclic(|this: &Weak<Connection>| {
+            let (this, on_unreadable) = (this.clone(), on_crash.clone());
+            let on_message = Closure::new(move |event: MessageEvent| {
+                let Some(this) = this.upgrade() else { return };
+                if event.data().as_string().as_deref() == Some(RUNNING) {
+                    this.is_awaited.set(false);
+                    return;
+                }
+                match decode(&event.data()) {
+                    Ok((Reply::Awake, _)) if this.send_early().is_err() => {
                         on_unreadable("a message to it could not be sent".to_owned());
                     }
+                    Ok((Reply::Awake, _)) => {}
+                    Ok((reply, bytes)) => on_reply(reply, bytes),
+                    Err(reason) => on_unreadable(format!("page and trainer are of different versions ({reason})")),
                 }
-                Ok((reply, bytes)) => on_reply(reply, bytes),
-                Err(reason) => on_unreadable(format!("page and trainer are of different versions ({reason})")),
-            })
-        };
-        let on_error = Closure::new(move |event: Event| {
-            // The page shows it, so the console need not.
-            event.prevent_default();
-            // The event has no message if the script can't be loaded.
-            let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
-            on_crash(message.unwrap_or_default());
+            });
+            let on_failure = on_crash.clone();
+            let on_error = Closure::new(move |event: Event| {
+                // The page shows it, so the console need not.
+                event.prevent_default();
+                // The event has no message if the script can't be loaded.
+                let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
+                on_failure(message.unwrap_or_default());
+            });
+            Connection {
+                worker,
+                options,
+                is_awaited: Cell::new(true),
+                early: RefCell::new(Some(Vec::new())),
+                on_message,
+                on_error,
+                on_crash: Box::new(on_crash),
+            }
         });
-        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, early, _on_message: on_message, _on_error: on_error })
+        connection.hear();
+        Connection::expect_to_run(&Rc::downgrade(&connection), 1);
+        Ok(Self { connection })
     }
 
     /// Sends a request. `bytes` is transferred and is empty here afterwards.
@@ -88,29 +115,79 @@ impl Client {
         if let Some(files) = files {
             Reflect::set(&message, &"files".into(), files)?;
         }
-        match &mut *self.early.borrow_mut() {
+        match &mut *self.connection.early.borrow_mut() {
             Some(early) => {
                 early.push((message, moved));
                 Ok(())
             }
-            None => self.worker.post_message_with_transfer(&message, &moved),
+            None => self.connection.worker.borrow().post_message_with_transfer(&message, &moved),
         }
     }
 
     /// Ends the worker at once. The client itself stays until it is dropped, because one of its own handlers may call this.
     pub fn terminate(&self) {
-        self.worker.set_onmessage(None);
-        // Errors of a worker that has ended still come, and go to the console unless they are prevented. The page has told of
-        // them.
-        let quiet = Closure::<dyn Fn(Event)>::new(|event: Event| event.prevent_default()).into_js_value();
-        self.worker.set_onerror(Some(quiet.unchecked_ref()));
-        self.worker.terminate();
+        self.connection.is_awaited.set(false);
+        self.connection.end();
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
         self.terminate();
+    }
+}
+
+impl Connection {
+    /// Listens to the worker.
+    fn hear(&self) {
+        let worker = self.worker.borrow();
+        worker.set_onmessage(Some(self.on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(self.on_error.as_ref().unchecked_ref()));
+    }
+
+    /// Starts another worker if this one does not run in time. Requests are held back until one is awake, so none is lost.
+    fn expect_to_run(this: &Weak<Self>, attempt: u32) {
+        let this = this.clone();
+        let patience = PATIENCE * attempt;
+        set_timeout(
+            move || {
+                let Some(connection) = this.upgrade() else { return };
+                if !connection.is_awaited.get() {
+                    return;
+                }
+                connection.end();
+                if attempt == ATTEMPTS {
+                    return (connection.on_crash)("the browser did not start it".to_owned());
+                }
+                match Worker::new_with_options(SCRIPT, &connection.options) {
+                    Ok(worker) => {
+                        connection.worker.replace(worker);
+                        connection.hear();
+                        Self::expect_to_run(&this, attempt + 1);
+                    }
+                    Err(error) => (connection.on_crash)(format!("{error:?}")),
+                }
+            },
+            patience,
+        );
+    }
+
+    /// Sends what was held back.
+    fn send_early(&self) -> Result<(), JsValue> {
+        let early = self.early.take().into_iter().flatten();
+        let worker = self.worker.borrow();
+        early.into_iter().try_for_each(|(message, moved)| worker.post_message_with_transfer(&message, &moved))
+    }
+
+    /// Ends the worker.
+    fn end(&self) {
+        let worker = self.worker.borrow();
+        worker.set_onmessage(None);
+        // Errors of a worker that has ended still come, and go to the console unless they are prevented. The page has told of
+        // them.
+        let quiet = Closure::<dyn Fn(Event)>::new(|event: Event| event.prevent_default()).into_js_value();
+        worker.set_onerror(Some(quiet.unchecked_ref()));
+        worker.terminate();
     }
 }
 

@@ -20,11 +20,13 @@ struct Entry {
     seeds: u32,
 }
 
-/// Those that learn from photos: three seeds of the default, and of its variants for long runs and for typical pictures.
-const ENTRIES: [Entry; 10] = [
+/// Those that learn from photos: three seeds of the default and of its variants for long runs and for typical pictures, and one of
+/// the default with a larger view of the pictures.
+const ENTRIES: [Entry; 11] = [
     Entry { recipe: "projected", settings: &[], seeds: 3 },
     Entry { recipe: "projected", settings: &["data.keep_typical=0.5"], seeds: 3 },
     Entry { recipe: "projected", settings: &["model.taps=deep"], seeds: 3 },
+    Entry { recipe: "projected", settings: &["model.network_side=128"], seeds: 1 },
     Entry { recipe: "r3gan-small", settings: &[], seeds: 1 },
     Entry { recipe: "r3gan-base", settings: &[], seeds: 1 },
     Entry { recipe: "dcgan32", settings: &[], seeds: 1 },
@@ -45,25 +47,25 @@ pub fn command(minutes: &str) -> Result<ExitCode> {
     let paths = Paths::find()?;
     let steps = Steps::default();
     setup::prepare(&setup::training_parts(), &paths, &steps)?;
-    steps.run("Compile the terminal program", || build::compile_program(&paths))?;
+    steps.run("Compile the terminal program", || build::compile_bare_program(&paths))?;
     let folder = paths.cache.join("bench-recipes");
     files::create_folder(&folder)?;
     // The program as it is now: it may be compiled again while this goes on.
     let program = folder.join(format!("whelp{}", std::env::consts::EXE_SUFFIX));
     std::fs::copy(build::program(&paths), &program).context("cannot copy the terminal program")?;
     let bench = Bench { program, folder, minutes, paths };
+    let file = bench.paths.root.join(format!("bench/recipes-{minutes}-minutes.md"));
     let mut measurements = Vec::new();
     for entry in &ENTRIES {
         for seed in 0..entry.seeds {
             let measurement = bench.measure(entry, seed)?;
             println!("{}: {}", measurement.name, measurement.value);
             measurements.push(measurement);
+            // Each time, because it takes hours.
+            write_results(&file, &format!("cargo xtask bench recipes {minutes}"), &table(&measurements))?;
         }
     }
-    let table = table(&measurements);
-    println!("\n{table}");
-    let file = format!("bench/recipes-{minutes}-minutes.md");
-    write_results(&bench.paths.root.join(file), &format!("cargo xtask bench recipes {minutes}"), &table)?;
+    println!("\n{}", table(&measurements));
     Ok(ExitCode::SUCCESS)
 }
 
