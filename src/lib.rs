@@ -13,6 +13,8 @@ pub mod config;
 pub mod data;
 #[cfg(feature = "engine")]
 pub mod device;
+#[allow(missing_docs)] // fields that only repeat their name
+pub mod diagnosis;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Counts, RunConfig};
 use crate::data::{DataSummary, Grid};
+use crate::diagnosis::Diagnosis;
 use crate::series::StepSeries;
 
 /// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Save`, `Autosave` and `Stop`.
@@ -66,6 +67,8 @@ pub enum Event {
     },
     /// Values that are not measured at every step, by the name of their series: see [`crate::series`].
     Values { step: u64, nimg: u64, values: BTreeMap<String, f64> },
+    /// How the run goes: whenever that has changed, and after each score.
+    Diagnosis { step: u64, nimg: u64, diagnosis: Diagnosis },
     /// A grid of generated pictures.
     Samples {
         step: u64,
@@ -122,6 +125,7 @@ impl Event {
             Event::Started { .. }
             | Event::Tick { .. }
             | Event::Values { .. }
+            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }

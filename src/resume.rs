@@ -5,6 +5,9 @@ use crate::config::{Architecture, ConfigError, FixedField, RunConfig};
 use crate::fields::{FIELDS, Field, Resume};
 use crate::validate::shown;
 
+/// What learning rates are multiplied by where a run goes on with lower ones.
+pub(crate) const SLOWER: f64 = 0.5;
+
 impl RunConfig {
     /// The configuration of a run that continues from a checkpoint: `self` is the checkpoint's, `asked` is what the user
     /// wants now.
@@ -75,17 +78,26 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError::Fixed`] with every field of this kind that has another value in `asked`.
     fn check_same(&self, asked: &RunConfig, is_fixed: impl Fn(&Field) -> bool) -> Result<(), ConfigError> {
-        let (own, wanted) = (self.to_tree(), asked.to_tree());
-        let fixed = FIELDS.iter().filter(|field| is_fixed(field));
-        let differences: Vec<FixedField> = fixed
-            .filter_map(|field| {
-                let pointer = field.pointer();
-                let (own, wanted) = (own.pointer(&pointer)?, wanted.pointer(&pointer)?);
-                let differs = own != wanted;
-                differs.then(|| FixedField { path: field.path, asked: shown(wanted), checkpoint: shown(own) })
-            })
-            .collect();
+        let differences = self.differences(asked, is_fixed);
         if differences.is_empty() { Ok(()) } else { Err(ConfigError::Fixed(differences)) }
+    }
+
+    /// The fields for which `other` has another value, as `path=value`: what turns these settings into those.
+    pub fn changes_to(&self, other: &RunConfig) -> Vec<String> {
+        let differences = self.differences(other, |_| true);
+        differences.into_iter().map(|FixedField { path, asked, .. }| format!("{path}={asked}")).collect()
+    }
+
+    fn differences(&self, asked: &RunConfig, is_relevant: impl Fn(&Field) -> bool) -> Vec<FixedField> {
+        let (own, wanted) = (self.to_tree(), asked.to_tree());
+        let fields = FIELDS.iter().filter(|field| is_relevant(field));
+        let differing = fields.filter_map(|field| {
+            let pointer = field.pointer();
+            let (own, wanted) = (own.pointer(&pointer)?, wanted.pointer(&pointer)?);
+            let differs = own != wanted;
+            differs.then(|| FixedField { path: field.path, asked: shown(wanted), checkpoint: shown(own) })
+        });
+        differing.collect()
     }
 
     /// Multiplies both learning rates, and the values that they end at, by `factor`: what helps after a divergence.

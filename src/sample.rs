@@ -96,8 +96,17 @@ impl Sampler {
         Ok(pictures)
     }
 
-    /// `[count]`
-    fn classes_of(&self, first: usize, count: usize, class: Option<u32>, device: &Device) -> Option<Tensor<1, Int>> {
+    /// The classes that [`Sampler::draw`] draws; none for a generator without classes.
+    ///
+    /// # Shapes
+    /// - returns: `[count]`
+    pub(crate) fn classes_of(
+        &self,
+        first: usize,
+        count: usize,
+        class: Option<u32>,
+        device: &Device,
+    ) -> Option<Tensor<1, Int>> {
         let class_of = |index: usize| class.map_or(index % self.classes, |class| class as usize % self.classes);
         (self.classes > 0).then(|| {
             let classes: Vec<i32> = (first..first + count).map(|index| class_of(index) as i32).collect();

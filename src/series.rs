@@ -37,6 +37,14 @@ pub const SCORING_SECS: &str = "scoring/secs";
 /// Share of the session's time that scores have taken.
 pub const SCORING_SHARE: &str = "scoring/share";
 
+/// Mean distance of two generated pictures' features, by that of two real ones'.
+pub const DIVERSITY: &str = "health/diversity";
+/// The largest distance of a channel's mean from that of the real pictures, in deviations of that channel.
+pub const COLOR_SHIFT: &str = "health/color_shift";
+/// How much the discriminator knows the training pictures by heart, where some are held out: see
+/// [`ScoreSigns::by_heart`](crate::diagnosis::ScoreSigns).
+pub const BY_HEART: &str = "health/by_heart";
+
 /// What a score's series is called: `metric/fd_c10_1k_val`.
 pub fn of_score(name: &str) -> String {
     format!("{METRIC}{name}")
@@ -124,7 +132,7 @@ impl StepSeries {
     }
 
     /// The values of one series, with their steps.
-    pub fn get(&self, name: &str) -> impl Iterator<Item = (u64, f32)> {
+    pub fn get(&self, name: &str) -> impl DoubleEndedIterator<Item = (u64, f32)> {
         let column = self.values.get(name).map(Vec::as_slice).unwrap_or_default();
         self.steps.iter().zip(column).filter_map(|(step, value)| Some((*step, (*value)?)))
     }

@@ -129,6 +129,7 @@ impl Control {
             | Event::Tick { .. }
             | Event::Values { .. }
             | Event::Best { .. }
+            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Checkpoint { reason: CheckpointReason::Automatic | CheckpointReason::Last, .. } => {}
         }

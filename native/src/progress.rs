@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 
 use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::config::DataConfig;
+use whelp::config::{DataConfig, RunConfig};
 use whelp::data::{DataSummary, held_out};
+use whelp::diagnosis::{Diagnosis, Remedy};
 use whelp::protocol::{BestScore, CheckpointReason, Event, FinishReason, Progress};
 use whelp::series::{self, LOSS_D, LOSS_G};
 
@@ -25,6 +26,8 @@ pub struct RunDisplay {
     bar: ProgressBar,
     is_terminal: bool,
     losses: (f32, f32),
+    /// The run's settings.
+    config: Option<Box<RunConfig>>,
 }
 
 impl RunDisplay {
@@ -33,13 +36,14 @@ impl RunDisplay {
         let bar = if is_terminal { ProgressBar::new(RESOLUTION) } else { ProgressBar::hidden() };
         let template = "{bar:30} {percent:>3}%  {msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
-        Self { bar, is_terminal, losses: (f32::NAN, f32::NAN) }
+        Self { bar, is_terminal, losses: (f32::NAN, f32::NAN), config: None }
     }
 
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
+                self.config = Some(config.clone());
                 self.line(&format!("device      {device}"));
                 self.line(&format!("pictures    {}{}", pictures(data), use_words(data.count, &config.data)));
                 self.line(&format!(
@@ -80,6 +84,10 @@ impl RunDisplay {
                 if let Some(words) = scores_in_words(values) {
                     self.line(&format!("scores      step {step}: {words}"));
                 }
+            }
+            Event::Diagnosis { step, diagnosis, .. } => {
+                let advice = self.config.as_ref().and_then(|config| advice(diagnosis, config)).unwrap_or_default();
+                self.line(&format!("health      step {step}: {diagnosis}{advice}"));
             }
             Event::Warning { message } => self.line(&format!("warning     {message}")),
             Event::Paused { .. } => self.line("paused"),
@@ -122,6 +130,18 @@ impl RunDisplay {
             note!("{text}");
         }
     }
+}
+
+/// What may help a run with these settings.
+fn advice(diagnosis: &Diagnosis, config: &RunConfig) -> Option<String> {
+    let remedy = *diagnosis.remedies(config).first()?;
+    let settings: Vec<String> =
+        config.changes_to(&remedy.apply(config)).iter().map(|setting| format!("--set {setting}")).collect();
+    let from = match remedy {
+        Remedy::Augment | Remedy::LowerLearningRates => "stop the run and go on from its last checkpoint",
+        Remedy::GoBackToBest => "stop the run and go on from checkpoints/best.safetensors",
+    };
+    Some(format!(" It may help to {from} with {}", settings.join(" ")))
 }
 
 /// The scores among the values of series, with their standard errors; none if there are none.
@@ -235,6 +255,20 @@ mod tests {
             "step 20, fd_c10_1k_val 0.416 ± 0.020 instead of 0.430 ± 0.020 at step 10, no more than noise"
         );
         assert_eq!(best_in_words(&score(0.416, 20), None), "step 20, fd_c10_1k_val 0.416 ± 0.020, the first score");
+    }
+
+    #[test]
+    fn advice_is_what_can_be_typed() {
+        let config = RunConfig::default();
+        assert_eq!(advice(&Diagnosis::WarmingUp { nimg: 10 }, &config), None);
+        let words = advice(&Diagnosis::KnowsByHeart { by_heart: 0.9 }, &config).unwrap();
+        assert!(
+            words.starts_with(" It may help to stop the run and go on from its last checkpoint with --set "),
+            "{words}"
+        );
+        assert!(words.contains("--set augment.adaptive=true"), "{words}");
+        let words = advice(&Diagnosis::Collapsed { diversity: 0.1 }, &config).unwrap();
+        assert!(words.contains("checkpoints/best.safetensors with --set train.generator_lr="), "{words}");
     }
 
     #[test]

@@ -285,6 +285,7 @@ impl RunFolder {
             }
             Event::Tick { .. }
             | Event::Values { .. }
+            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }

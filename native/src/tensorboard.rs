@@ -80,6 +80,7 @@ impl TensorBoard {
                 payloads.extend(png.map(|png| image(now, *step, "samples", grid, png)))
             }
             Event::Started { .. }
+            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Checkpoint { .. }
             | Event::Best { .. }

@@ -7,6 +7,7 @@ use async_channel::{Receiver, Sender, TryRecvError};
 use burn::tensor::Tensor;
 use thiserror::Error;
 
+use super::checkup::Opinion;
 use super::clock::Clock;
 use super::judge::Judge;
 use super::rollback::Rollback;
@@ -17,6 +18,7 @@ use crate::checkpoint::{
 use crate::config::ConfigError;
 use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
+use crate::diagnosis::{Diagnosis, LOSS_STEPS, ScoreSigns, Signs, loss_share};
 use crate::features::{FeatureError, FeatureNetwork, Pretrained};
 use crate::platform;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
@@ -52,6 +54,14 @@ pub enum RunError {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The generator draws nearly one picture only.
+    #[error("the generated pictures collapsed: at step {step} two of them differ by only {:.0} % of what two real ones do", 100.0 * diversity)]
+    Collapsed {
+        /// The step of the score that found it.
+        step: u64,
+        /// See [`ScoreSigns::diversity`].
+        diversity: f64,
+    },
     /// A value became NaN or infinite.
     #[error("training diverged: {name} is {value} at step {step}")]
     Diverged {
@@ -70,7 +80,7 @@ impl RunError {
         match self {
             Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
             Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => FailureKind::Input,
-            Self::Diverged { .. } => FailureKind::Diverged,
+            Self::Diverged { .. } | Self::Collapsed { .. } => FailureKind::Diverged,
         }
     }
 }
@@ -104,6 +114,9 @@ pub struct Run {
     /// What the checkpoint that this run goes on from was scored at.
     scored: Option<Scored>,
     rollback: Rollback,
+    /// What the newest score found, and how the run was last said to go.
+    signs: Option<ScoreSigns>,
+    diagnosis: Option<Diagnosis>,
     /// The command that is being obeyed: after a rollback it is obeyed again.
     unanswered: Option<Command>,
     /// Seconds that the last checkpoint took.
@@ -303,6 +316,8 @@ impl Run {
             is_judged: false,
             scored: None,
             rollback: Rollback::default(),
+            signs: None,
+            diagnosis: None,
             unanswered: None,
             save_secs: 0.0,
         };
@@ -383,6 +398,7 @@ impl Run {
         checkpoint::restore_into(&mut self.trainer, checkpoint, &config, &self.device.device)?;
         (self.config, self.history) = (config, checkpoint.meta.history.clone());
         self.unread.clear();
+        (self.signs, self.diagnosis) = (None, None);
         if let Some(judge) = &mut self.judge {
             judge.go_back(self.trainer.step, (self.trainer.nimg, self.clock.elapsed_secs()));
         }
@@ -476,7 +492,8 @@ impl Run {
         let meta = self.meta().await?;
         let sampler = self.sampler();
         if let Some(judge) = &mut self.judge {
-            judge.begin(Snapshot::take(&self.trainer, meta), sampler);
+            let opinion = Opinion::new(&self.trainer.discriminator, judge.asked());
+            judge.begin(Snapshot::take(&self.trainer, meta), sampler, opinion);
         }
         Ok(())
     }
@@ -494,13 +511,48 @@ impl Run {
             let checkpoint = verdict.snapshot.read().await?;
             // A run that has broken down ends by its losses at the next tick.
             if checkpoint.not_finite().is_none() {
+                self.rollback.keep_best(&self.config, &checkpoint);
                 let bytes = checkpoint.to_bytes();
                 self.pending.push_back(Event::Best { step, nimg, score, before, bytes, path: None });
             } else {
                 judge.take_back(known);
             }
         }
+        self.signs = Some(verdict.signs);
+        self.diagnosis = None;
+        if let Diagnosis::Collapsed { diversity } = self.diagnose()
+            && self.rollback.heeds_collapse(&self.config)
+        {
+            return Err(RunError::Collapsed { step, diversity });
+        }
         Ok(self.config.train.stop_when_stalled.is_some_and(|most| verdict.stalled >= most))
+    }
+
+    /// Says how the run goes, if that is another condition than what was said last.
+    fn diagnose(&mut self) -> Diagnosis {
+        let train = &self.config.train;
+        let recent = |name| self.history.get(name).map(|(_, value)| f64::from(value));
+        let sum = |name| recent(name).rev().take(LOSS_STEPS).sum::<f64>();
+        let is_enough = self.history.steps().len() >= LOSS_STEPS;
+        let adversarial =
+            [series::LOSS_R1, series::LOSS_R2].into_iter().fold(sum(series::LOSS_D), |loss, name| loss - sum(name));
+        let mean_loss = is_enough.then_some(adversarial / LOSS_STEPS as f64);
+        let newest = [series::LOSS_D, series::LOSS_G, series::SCORE_REAL, series::SCORE_FAKE]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), f64::from(self.history.last(name)?.abs()))));
+        let signs = Signs {
+            nimg: self.trainer.nimg,
+            largest: newest.max_by(|(_, a), (_, b)| a.total_cmp(b)),
+            loss_share: mean_loss.and_then(|loss| loss_share(train.loss, train.label_smoothing, loss)),
+            scored: self.signs.clone(),
+        };
+        let diagnosis = Diagnosis::of(&signs);
+        if !self.diagnosis.as_ref().is_some_and(|said| said.is_same_condition(&diagnosis)) {
+            let Trainer { step, nimg, .. } = self.trainer;
+            self.pending.push_back(Event::Diagnosis { step, nimg, diagnosis: diagnosis.clone() });
+            self.diagnosis = Some(diagnosis.clone());
+        }
+        diagnosis
     }
 
     /// Finishes a score that is under way, or scores the last pictures, if there is time for it.
@@ -596,6 +648,7 @@ impl Run {
         let values = self.occasional(&progress);
         self.pending.push_back(Event::Tick { progress, series });
         self.pending.push_back(Event::Values { step, nimg, values });
+        self.diagnose();
         Ok(())
     }
 

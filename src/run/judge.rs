@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use super::checkup::{Asked, Colors, Opinion, mean_distance};
 use crate::checkpoint::{Scored, Snapshot};
 use crate::config::{BestBy, MetricsConfig};
 use crate::data::{Dataset, Split};
 use crate::device::DeviceError;
+use crate::diagnosis::ScoreSigns;
 use crate::features::{FeatureNetwork, Seen};
 use crate::metrics::{Estimate, LeftOut, Matrix, RealSplit, Score, Scores, Scoring, is_frechet_biased, score_name};
 use crate::platform::Instant;
@@ -35,6 +37,13 @@ pub struct Judge {
     /// The real pictures, and what has been seen of them.
     real: Vec<u32>,
     seen: Seen,
+    colors: Colors,
+    /// Mean distance of two real pictures' features; none before it is needed.
+    real_distance: Option<f64>,
+    /// What the discriminator is asked about at each score.
+    asked: Asked,
+    /// The largest diversity so far.
+    most_diverse: f64,
     job: Option<Job>,
     /// What was scored so far, as a checkpoint keeps it.
     scored: Option<Scored>,
@@ -53,6 +62,10 @@ struct Job {
     snapshot: Snapshot,
     sampler: Sampler,
     stage: Stage,
+    opinion: Opinion,
+    colors: Colors,
+    /// Of the generated pictures, by that of the real ones; 0 until they are drawn.
+    diversity: f64,
     count: usize,
     secs: f64,
 }
@@ -74,6 +87,8 @@ pub struct Verdict {
     pub best: Option<(BestScore, Option<BestScore>)>,
     /// Scores in a row that were no better.
     pub stalled: u64,
+    /// What else was found.
+    pub signs: ScoreSigns,
 }
 
 impl Judge {
@@ -99,11 +114,15 @@ impl Judge {
         let real = order.iter().take(config.metrics.count).map(|place| from[*place as usize]).collect();
         Some(Self {
             network,
+            asked: Asked::new(&data, &config.data, config.seed),
             data,
             split,
             seed: config.seed,
             real,
             seen: Seen::default(),
+            colors: Colors::default(),
+            real_distance: None,
+            most_diverse: 0.0,
             job: None,
             scored,
             last: (nimg, elapsed_secs),
@@ -142,12 +161,18 @@ impl Judge {
         self.job.is_none() && (by_images || by_time)
     }
 
+    /// The real pictures that an [`Opinion`] is about.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// Begins a score of the run as it is.
-    pub fn begin(&mut self, snapshot: Snapshot, sampler: Sampler) {
+    pub fn begin(&mut self, snapshot: Snapshot, sampler: Sampler, opinion: Opinion) {
         let meta = &snapshot.meta;
         self.last = (meta.progress.nimg, meta.progress.elapsed_secs);
         let count = meta.config.metrics.count;
-        self.job = Some(Job { snapshot, sampler, stage: Stage::Drawing(Seen::default()), count, secs: 0.0 });
+        let (stage, colors) = (Stage::Drawing(Seen::default()), Colors::default());
+        self.job = Some(Job { snapshot, sampler, stage, opinion, colors, diversity: 0.0, count, secs: 0.0 });
     }
 
     /// The run went back to `step`, and goes on there at `at`: pictures shown, and seconds of training. What was scored after it
@@ -158,6 +183,7 @@ impl Judge {
             self.scored = None;
         }
         self.last = at;
+        self.most_diverse = 0.0;
     }
 
     /// Forgets the newest score: what was scored had broken down. `scored` is what was known before.
@@ -184,6 +210,7 @@ impl Judge {
         if self.seen.len() < self.real.len() {
             let chunk = &self.real[self.seen.len()..self.real.len().min(self.seen.len() + batch)];
             let pictures = Pictures::from_dataset(&self.data, chunk);
+            self.colors.add(&pictures);
             self.seen.append(self.network.look_at(&pictures, device).await?);
         } else {
             job.stage = match job.stage {
@@ -192,10 +219,15 @@ impl Judge {
                     let what = Draw { first: seen.len(), ..Draw::new(self.seed, count) };
                     let pictures = job.sampler.draw(what, device).await?;
                     seen.append(self.network.look_at(&pictures, device).await?);
+                    job.colors.add(&pictures);
+                    let classes = job.sampler.classes_of(what.first, count, None, device);
+                    job.opinion.ask(&pictures, classes, &self.data, device).await?;
                     if seen.len() < job.count {
                         Stage::Drawing(seen)
                     } else {
                         let (real, pictures) = (self.seen.matrix(), seen.matrix());
+                        let real_distance = *self.real_distance.get_or_insert_with(|| mean_distance(&real));
+                        job.diversity = mean_distance(&pictures) / real_distance.max(f64::MIN_POSITIVE);
                         Stage::Computing(Box::new(self.scoring(real, pictures)))
                     }
                 }
@@ -242,9 +274,32 @@ impl Judge {
             BestBy::Fd | BestBy::Kid => Score::Kid,
         };
         let estimate = scores.get(by).expect("all are computed");
-        let best = self.rank(name(by), estimate, job.snapshot.meta.progress.step);
+        let leading = name(by);
+        let best = self.rank(leading.clone(), estimate, job.snapshot.meta.progress.step);
         let stalled = self.scored.as_ref().map_or(0, |scored| scored.stalled);
-        Verdict { snapshot: job.snapshot, values, best, stalled }
+        self.most_diverse = self.most_diverse.max(job.diversity);
+        let meta = &job.snapshot.meta;
+        let signs = ScoreSigns {
+            name: leading,
+            value: estimate.value,
+            best: self.scored.as_ref().map_or(estimate.value, |scored| scored.best.value),
+            stalled,
+            stalled_nimg: self.scored.as_ref().map_or(0, |scored| {
+                let steps = meta.progress.step.saturating_sub(scored.best.step);
+                steps * meta.config.train.batch as u64
+            }),
+            diversity: job.diversity,
+            most_diverse: self.most_diverse,
+            color_shift: job.colors.shift_from(&self.colors),
+            by_heart: job.opinion.by_heart(),
+        };
+        let found = [
+            (series::DIVERSITY, Some(signs.diversity)),
+            (series::COLOR_SHIFT, Some(signs.color_shift)),
+            (series::BY_HEART, signs.by_heart),
+        ];
+        values.extend(found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Verdict { snapshot: job.snapshot, values, best, stalled, signs }
     }
 
     /// Notes a score, by which less is better. If it is the best, returns it and the one before.

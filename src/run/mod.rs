@@ -1,6 +1,7 @@
 //! Runs a training: commands in, events out. The page's worker and the terminal use the same code.
 
 mod calibrate;
+mod checkup;
 mod clock;
 mod engine;
 mod judge;

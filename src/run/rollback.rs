@@ -3,18 +3,18 @@
 use super::RunError;
 use crate::checkpoint::Checkpoint;
 use crate::config::{OnDivergence, RunConfig};
+use crate::resume::SLOWER;
 use crate::validate::ValidConfig;
 
 /// How often a run goes back. If the second time, with a quarter of the learning rates, does not help, something else is wrong.
 const MOST: u32 = 2;
 
-/// What the learning rates are multiplied by each time.
-const FACTOR: f64 = 0.5;
-
 /// The last good checkpoint, on the host, and how often the run went back.
 #[derive(Debug, Default)]
 pub struct Rollback {
     checkpoint: Option<Checkpoint>,
+    /// The one with the best score: the last one may have collapsed already.
+    best: Option<Checkpoint>,
     count: u32,
 }
 
@@ -27,8 +27,35 @@ impl Rollback {
         };
     }
 
-    /// Where to go on from after `error`, with which settings, and a sentence that says so. None if the run has to end: not a
-    /// divergence, no checkpoint yet, or often enough already.
+    /// Remembers the checkpoint with the best score, if the settings want that.
+    pub fn keep_best(&mut self, config: &ValidConfig, checkpoint: &Checkpoint) {
+        self.best = (config.train.on_divergence == OnDivergence::Rollback).then(|| checkpoint.clone());
+    }
+
+    /// Whether a collapse is to end the training of these networks, or they could go back: what the settings say, if there is a
+    /// checkpoint to go back to.
+    pub fn heeds_collapse(&self, config: &ValidConfig) -> bool {
+        match config.train.on_divergence {
+            OnDivergence::Rollback => self.best.is_some(),
+            OnDivergence::Stop => true,
+        }
+    }
+
+    /// What helps after `error`, if anything does.
+    fn refuge(&self, error: &RunError) -> Option<&Checkpoint> {
+        match error {
+            RunError::Diverged { .. } => self.checkpoint.as_ref(),
+            RunError::Collapsed { .. } => self.best.as_ref(),
+            RunError::Data { .. }
+            | RunError::Config(_)
+            | RunError::Checkpoint(_)
+            | RunError::Features(_)
+            | RunError::Device(_) => None,
+        }
+    }
+
+    /// Where to go on from after `error`, with which settings, and a sentence that says so. None if the run has to end: neither
+    /// a divergence nor a collapse, no checkpoint yet, or often enough already.
     ///
     /// # Errors
     /// [`RunError::Config`] if such low learning rates are refused.
@@ -37,13 +64,15 @@ impl Rollback {
         error: &RunError,
         config: &ValidConfig,
     ) -> Result<Option<(&Checkpoint, ValidConfig, String)>, RunError> {
-        let RunError::Diverged { .. } = error else { return Ok(None) };
-        let Some(checkpoint) = self.checkpoint.as_ref().filter(|_| self.count < MOST) else { return Ok(None) };
+        if self.count == MOST || self.refuge(error).is_none() {
+            return Ok(None);
+        }
         self.count += 1;
         let mut slower = config.clone().into_inner();
-        slower.scale_learning_rates(FACTOR);
+        slower.scale_learning_rates(SLOWER);
         let rates = |config: &RunConfig| [config.train.generator_lr, config.train.discriminator_lr];
         let ([generator, discriminator], [slower_generator, slower_discriminator]) = (rates(config), rates(&slower));
+        let Some(checkpoint) = self.refuge(error) else { return Ok(None) };
         let message = format!(
             "{error}. The run went back to its checkpoint of step {} and goes on with lower learning rates: {generator} to \
              {slower_generator} for the generator, {discriminator} to {slower_discriminator} for the discriminator. This is \
@@ -55,8 +84,8 @@ impl Rollback {
 
     /// What is to be added to an error that ends the run.
     pub fn words_after(&self, error: &RunError) -> String {
-        match (error, &self.checkpoint) {
-            (RunError::Diverged { .. }, Some(checkpoint)) if self.count > 0 => {
+        match self.refuge(error) {
+            Some(checkpoint) if self.count > 0 => {
                 let times = if self.count == 1 { "once" } else { "twice" };
                 let step = checkpoint.meta.progress.step;
                 format!(

@@ -107,6 +107,7 @@ impl<T: Transport> Session<T> {
             }
             Event::Samples { .. }
             | Event::Values { .. }
+            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Resumed { .. }
             | Event::Failed { .. }

@@ -40,6 +40,7 @@ fn story(events: &[Event]) -> Vec<&'static str> {
         Event::Started { .. } => "started",
         Event::Tick { .. } => "tick",
         Event::Values { .. } => "values",
+        Event::Diagnosis { .. } => "diagnosis",
         Event::Samples { .. } => "samples",
         Event::Warning { .. } => "warning",
         Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
@@ -67,6 +68,7 @@ fn a_run_tells_its_story_in_order() {
         "samples", // untrained
         "tick",    // step 1, at once
         "values",
+        "diagnosis",
         "samples", // step 3
         "tick",    // step 4: nothing is saved before its losses are known
         "values",

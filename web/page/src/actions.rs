@@ -120,8 +120,14 @@ impl Store {
         self.command(Phase::Paused, Phase::Resuming, Command::Resume);
     }
 
-    /// Ends the run, or cancels a start that is still waiting.
+    /// Ends the run, or cancels a start that is still waiting, for good.
     pub fn stop(self) {
+        self.cure.set_value(None);
+        self.end_run();
+    }
+
+    /// Ends the run, or cancels a start that is still waiting.
+    pub(super) fn end_run(self) {
         self.intent.set(Intent::Nothing);
         self.resuming.set_value(None);
         let phase = self.phase.get_untracked();
@@ -226,6 +232,7 @@ impl Store {
         self.losses.update(|losses| losses.truncate_after(0));
         self.scores.update(|scores| scores.truncate_after(0));
         self.best.set(None);
+        self.diagnosis.set(None);
         match from {
             None => self.progress.set(Progress::default()),
             Some(opened) => self.latest.set(Some(Saved {

@@ -8,6 +8,7 @@ mod components;
 mod draw;
 mod files;
 mod format;
+mod health;
 mod losses;
 mod notices;
 mod panics;

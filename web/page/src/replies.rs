@@ -162,6 +162,7 @@ impl Store {
         // Scores of another run.
         self.scores.set(ScoreHistory::default());
         self.best.set(None);
+        self.diagnosis.set(None);
         self.phase.set(Phase::Idle);
     }
 
@@ -186,6 +187,7 @@ impl Store {
                 self.take_classes(&config, data.classes);
                 self.running.set_value(Some(*config));
                 self.opened.set(None);
+                self.diagnosis.set(None);
                 self.take_progress(progress);
                 self.phase.set(Phase::Training);
             }
@@ -196,6 +198,7 @@ impl Store {
             }
             // Of the others the page shows what the progress tells.
             Event::Values { step, values, .. } => self.scores.update(|scores| scores.add(step, values)),
+            Event::Diagnosis { diagnosis, .. } => self.diagnosis.set(Some(diagnosis)),
             Event::Samples { step, nimg, seed, grid, .. } => {
                 let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
                 let origin = fresh.map_or(Origin::Run, Origin::Fresh);
@@ -216,6 +219,7 @@ impl Store {
             Event::Finished { reason, progress } => {
                 self.take_progress(progress);
                 self.phase.set(Phase::Finished(reason));
+                self.take_cure();
             }
         }
     }

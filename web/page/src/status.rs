@@ -1,4 +1,4 @@
-//! The sentence under the pictures: what is happening and what to expect. It says nothing about the quality of the networks.
+//! The sentence under the pictures: what is happening and what to expect.
 
 use whelp::protocol::FinishReason;
 
@@ -23,6 +23,8 @@ pub struct Situation {
     pub can_continue: bool,
     /// How much is there of the weights that are being fetched, in words.
     pub fetched: Option<String>,
+    /// How the run goes, in a sentence, if that is known.
+    pub health: Option<String>,
     /// How many of the pictures have been judged, in words, while that is done.
     pub judged: Option<String>,
 }
@@ -71,8 +73,20 @@ impl Outlook {
 
 /// The sentence.
 pub fn sentence(situation: &Situation) -> String {
-    let Situation { device, phase, intent, loading, data, opened, outlook, seen, can_continue, fetched, judged } =
-        situation;
+    let Situation {
+        device,
+        phase,
+        intent,
+        loading,
+        data,
+        opened,
+        outlook,
+        seen,
+        can_continue,
+        fetched,
+        judged,
+        health,
+    } = situation;
     match phase {
         Phase::Starting => match (fetched, judged) {
             (Some(fetched), _) => {
@@ -81,7 +95,7 @@ pub fn sentence(situation: &Situation) -> String {
             (None, Some(judged)) => format!("Choosing the most typical pictures. {judged} have been looked at."),
             (None, None) => "Setting up the networks…".to_owned(),
         },
-        Phase::Training => format!("Training. {}", outlook.sentence()),
+        Phase::Training => format!("Training. {}", health.as_deref().unwrap_or(outlook.sentence())),
         Phase::Pausing => "Pausing after this step…".to_owned(),
         Phase::Paused => "Paused. Nothing is computed, and nothing is lost.".to_owned(),
         Phase::Resuming => "Resuming…".to_owned(),
@@ -151,6 +165,7 @@ mod tests {
             can_continue: false,
             fetched: None,
             judged: None,
+            health: None,
         }
     }
 
@@ -172,6 +187,14 @@ mod tests {
         assert_eq!(sentence(&situation()), "Ready to train on the built-in dogs.");
         let looking = Situation { device: Device::Looking, ..situation() };
         assert_eq!(sentence(&looking), "Looking for a graphics device…");
+    }
+
+    #[test]
+    fn a_run_is_told_how_it_goes_as_soon_as_that_is_known() {
+        let training = Situation { phase: Phase::Training, outlook: Outlook::after(20_000, false), ..situation() };
+        assert!(sentence(&training).starts_with("Training. Rough shapes"));
+        let healthy = Situation { health: Some("Healthy.".to_owned()), ..training };
+        assert_eq!(sentence(&healthy), "Training. Healthy.");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
+use whelp::diagnosis::Diagnosis;
 use whelp::kept_runs::KeptRun;
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
@@ -12,6 +13,7 @@ use whelp::session::{DeviceInfo, DevicePreference, Kept, KeptOutcome, RunAccess}
 
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
+use super::health::Cure;
 use super::losses::LossSeries;
 use super::notices::Notices;
 use super::scores::ScoreHistory;
@@ -42,6 +44,8 @@ pub struct Store {
     pub since_progress: RwSignal<f64>,
     pub losses: RwSignal<LossSeries>,
     pub scores: RwSignal<ScoreHistory>,
+    /// How the current run goes.
+    pub diagnosis: RwSignal<Option<Diagnosis>>,
     /// The checkpoint of the current run with the best score.
     pub best: RwSignal<Option<Best>, LocalStorage>,
     pub samples: RwSignal<Option<Samples>>,
@@ -108,6 +112,8 @@ pub struct Store {
     pub(super) preference: StoredValue<DevicePreference>,
     /// Whether the client has trained since it was started.
     pub(super) has_trained: StoredValue<bool>,
+    /// What follows once the run has ended.
+    pub(super) cure: StoredValue<Option<Cure>>,
     /// How the current or last run was started.
     pub(super) started_as: StoredValue<Intent>,
 }
@@ -345,6 +351,7 @@ impl Store {
             since_progress: RwSignal::new(0.0),
             losses: RwSignal::new(LossSeries::default()),
             scores: RwSignal::new(ScoreHistory::default()),
+            diagnosis: RwSignal::new(None),
             best: RwSignal::new_local(None),
             samples: RwSignal::new(None),
             classes: RwSignal::new(Vec::new()),
@@ -382,6 +389,7 @@ impl Store {
             client: StoredValue::new_local(None),
             preference: StoredValue::new(DevicePreference::Auto),
             has_trained: StoredValue::new(false),
+            cure: StoredValue::new(None),
             started_as: StoredValue::new(Intent::Nothing),
         }
     }

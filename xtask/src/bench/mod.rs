@@ -1,11 +1,13 @@
 //! Measuring: what a visitor has to download, how long it takes from click to first step, what R1 and R2 cost, how fast
 //! a step is and pictures are prepared, beside others.
 
+pub mod health;
 mod preparing;
 mod python;
 mod pytorch;
 pub mod recipes;
 mod tensorflow;
+mod training;
 
 use crate::build;
 use crate::bundle;

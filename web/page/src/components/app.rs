@@ -13,6 +13,7 @@ use super::loss_chart::LossChart;
 use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::pictures::Pictures;
+use super::remedies::Remedies;
 use super::runs::{Offer, Runs};
 use super::sample_grid::SampleGrid;
 use super::score_chart::ScoreChart;
@@ -41,6 +42,7 @@ pub fn App() -> impl IntoView {
                 <Timeline />
                 <Clocks />
                 <StatusLine />
+                <Remedies />
             </section>
             <div class="panel">
                 <Pictures />

@@ -17,6 +17,7 @@ mod notice_list;
 mod numbers;
 mod pictures;
 mod problems;
+mod remedies;
 mod runs;
 mod sample_grid;
 mod score_chart;

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use crate::format;
 use crate::status::{Outlook, Situation, sentence};
 use crate::store::{Data, Phase, Store};
+use crate::{format, health};
 
 #[component]
 pub fn StatusLine() -> impl IntoView {
@@ -18,6 +18,7 @@ pub fn StatusLine() -> impl IntoView {
     let outlook =
         Memo::new(move |_| store.progress.with(|progress| Outlook::after(progress.nimg, store.is_warm.get())));
     let loading = Memo::new(move |_| store.loading.with(|l| l.as_ref().map(|loading| loading.name.clone())));
+    let health = Memo::new(move |_| store.diagnosis.with(|diagnosis| health::sentence(diagnosis.as_ref()?)));
     let status = Memo::new(move |_| {
         sentence(&Situation {
             device: store.device.get(),
@@ -29,6 +30,7 @@ pub fn StatusLine() -> impl IntoView {
             outlook: outlook.get(),
             seen: seen.get(),
             can_continue: store.can_continue(),
+            health: health.get(),
             judged: store.judging.get().map(|(done, total)| format::count_of(done, total)),
             fetched: store.fetching.get().map(|(done, total)| format::part_of(done, total)),
         })

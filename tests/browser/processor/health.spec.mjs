@@ -1,0 +1,57 @@
+// What the page says of how a run goes: its scores, what is wrong with it, and the buttons that help.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "../fixtures.mjs";
+
+/** The terminal program. Without it, the tests that need it are skipped. */
+const PROGRAM = process.env.WHELP_PROGRAM;
+
+test("the scores in the page are those of the terminal", async ({ whelp }, info) => {
+  test.skip(!PROGRAM, "WHELP_PROGRAM is not set");
+  const steps = 20;
+  const size = { seed: 7, "metrics-every-kimg": 0.08, "metrics-count": 250, "metrics-budget": 1 };
+  await whelp.open();
+  await whelp.chooseSize(8, 8, size);
+  await whelp.trainFor(steps);
+  await whelp.train();
+  await whelp.shows("scores", "fd_c10_250_train");
+  await whelp.shows("status", "Finished");
+  const words = (await whelp.part("scores").allTextContents()).join("\n");
+  const shown = new Map([...words.matchAll(/(\w+_c10_250_train): (-?[\d.]+)/g)].map(([, name, value]) => [name, value]));
+  const at = Number(/at step (\d+)/.exec(words)[1]);
+
+  const run = info.outputPath("run");
+  const settings = ["generator_width=8", "discriminator_width=8"].map((setting) => `model.${setting}`);
+  settings.push("train.batch=8", "metrics.every_kimg=0.08", "metrics.count=250", "metrics.budget=1");
+  const flags = settings.flatMap((setting) => ["--set", setting]);
+  execFileSync(PROGRAM, ["train", "--recipe", "dcgan32", "--device", "cpu", "--data", "builtin:dogs", "--seed", "7", "--steps", String(steps), "--out", run, ...flags], { stdio: "ignore" });
+  const lines = readFileSync(path.join(run, "events.jsonl"), "utf8").trim().split("\n");
+  const scored = lines.map((line) => JSON.parse(line)).find(({ type, step, values }) => type === "values" && step === at && values["scoring/secs"]);
+  expect(shown.size, words).toBeGreaterThan(5);
+  for (const [name, value] of shown) {
+    const native = scored.values[`metric/${name}`];
+    // Half of the last digit that is shown, and a thousandth.
+    const rounding = 0.5 * 10 ** -(value.split(".")[1] ?? "").length;
+    expect(Math.abs(value - native), `${name}: ${value} and ${native}`).toBeLessThan(rounding + 1e-3 * Math.max(1, Math.abs(native)));
+  }
+});
+
+test("a discriminator that always wins is named, and a button goes on with augmentation and then with lower rates", async ({ whelp }) => {
+  await whelp.open();
+  await whelp.chooseSize(8, 32, { "generator-lr": 1e-9, "discriminator-lr": 0.005, "metrics-every-kimg": "" });
+  await whelp.train();
+  await whelp.shows("status", "The discriminator is winning: its loss is 0.");
+  const step = await whelp.step();
+  await whelp.part("cure-augment").click();
+  await whelp.shows("status", "Training.");
+  await expect.poll(() => whelp.step()).toBeGreaterThan(step);
+  expect(await whelp.part("setting-augment-adaptive").isChecked()).toBe(true);
+  await whelp.shows("status", "The discriminator is winning");
+  await whelp.part("cure-lower-learning-rates").click();
+  await expect.poll(() => whelp.part("setting-discriminator-lr").inputValue()).toBe("0.0025");
+  await whelp.firstLosses();
+  await whelp.stop();
+  expect(await whelp.part("error").count()).toBe(0);
+});

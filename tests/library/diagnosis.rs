@@ -1,0 +1,121 @@
+//! Runs that are made to fail, each in its own way: what is wrong with them is named.
+
+use std::sync::Arc;
+
+use futures_lite::future::block_on;
+use whelp::checkpoint::Checkpoint;
+use whelp::config::{Architecture, Loss, OnDivergence, RunConfig};
+use whelp::data::Dataset;
+use whelp::diagnosis::Diagnosis;
+use whelp::features::{Cifar10, FeatureNetwork};
+use whelp::protocol::{Event, FailureKind};
+use whelp::run::Run;
+use whelp::series;
+
+use crate::support::{cpu, pictures, tiny_config};
+
+/// All events of a run that is scored if its settings say so.
+fn play(config: RunConfig, data: &Arc<Dataset>) -> Vec<Event> {
+    let (mut run, _commands) = Run::new(config.validate().unwrap(), data.clone(), cpu(), None).unwrap();
+    follow(&mut run)
+}
+
+fn follow(run: &mut Run) -> Vec<Event> {
+    if run.wants_scores() {
+        let weights = include_bytes!("../../src/features/cifar10.safetensors");
+        run.judge_by(FeatureNetwork::Cifar10(Cifar10::new(weights, &cpu().device).unwrap()));
+    }
+    std::iter::from_fn(|| block_on(run.next())).collect()
+}
+
+fn diagnoses(events: &[Event]) -> Vec<Diagnosis> {
+    let diagnosis = |event: &Event| match event {
+        Event::Diagnosis { diagnosis, .. } => Some(diagnosis.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(diagnosis).collect()
+}
+
+fn unscored(steps: u64) -> RunConfig {
+    let mut config = tiny_config(steps);
+    config.train.batch = 16;
+    config.metrics.every_kimg = None;
+    config
+}
+
+#[test]
+fn a_discriminator_that_is_never_wrong_is_named() {
+    let mut config = unscored(400);
+    (config.train.generator_lr, config.train.discriminator_lr) = (1e-9, 0.01);
+    let told = diagnoses(&play(config, &pictures(100)));
+    assert!(matches!(told[0], Diagnosis::WarmingUp { .. }), "{told:?}");
+    assert!(
+        matches!(told.last().unwrap(), Diagnosis::DiscriminatorWins { loss_share } if *loss_share < 0.02),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn numbers_that_grow_out_of_bounds_are_named_before_they_are_none() {
+    let mut config = unscored(2000);
+    config.model.architecture = Architecture::Dense;
+    config.train.loss = Loss::Wasserstein;
+    config.train.discriminator_lr = 0.02;
+    config.train.on_divergence = OnDivergence::Stop;
+    let events = play(config, &pictures(100));
+    let told = diagnoses(&events);
+    let grown = told.iter().find(|told| matches!(told, Diagnosis::NearInfinity { .. }));
+    assert!(grown.is_some_and(|told| told.to_string().contains(" is soon no number any more")), "{told:?}");
+}
+
+/// Scored runs whose generator can't learn, so that only the discriminator's doing is measured.
+fn scored(steps: u64) -> RunConfig {
+    let mut config = unscored(steps);
+    (config.metrics.every_kimg, config.metrics.count, config.metrics.budget) = (Some(2.0), 44, 1.0);
+    config.data.validation = 0.5;
+    config
+}
+
+#[test]
+fn a_score_measures_diversity_colours_and_what_is_known_by_heart() {
+    let events = play(scored(300), &pictures(100));
+    let measured: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Values { values, .. } => values.get(series::DIVERSITY).map(|diversity| (*diversity, values)),
+            _ => None,
+        })
+        .collect();
+    assert!(!measured.is_empty());
+    for (diversity, values) in measured {
+        assert!(diversity > 0.0 && values[series::COLOR_SHIFT] >= 0.0, "{values:?}");
+        assert!(values.get(series::BY_HEART).is_none_or(|share| share.is_finite()), "{values:?}");
+    }
+}
+
+/// A generator that draws one picture, long after it could draw many.
+#[test]
+fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
+    let data = pictures(100);
+    let Some(Event::Checkpoint { bytes, .. }) =
+        play(unscored(1), &data).into_iter().rfind(|event| matches!(event, Event::Checkpoint { .. }))
+    else {
+        panic!("no checkpoint");
+    };
+    let mut checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    checkpoint.meta.progress.nimg = 60_000;
+    let networks = checkpoint.tensors.iter_mut().filter(|(name, _)| name.starts_with("generator"));
+    networks.for_each(|(_, tensor)| tensor.values.fill(0.0));
+
+    let mut config = scored(40);
+    (config.train.generator_lr, config.train.discriminator_lr) = (1e-12, 1e-12);
+    (config.data.validation, config.metrics.every_kimg) = (0.0, Some(0.1));
+    config.train.on_divergence = OnDivergence::Stop;
+    let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), data, cpu(), None).unwrap();
+    let events = follow(&mut run);
+    let told = diagnoses(&events);
+    assert!(matches!(told.last().unwrap(), Diagnosis::Collapsed { diversity } if *diversity < 0.01), "{told:?}");
+    let Some(Event::Failed { kind, message }) = events.last() else { panic!("{:?}", events.last()) };
+    assert_eq!(*kind, FailureKind::Diverged);
+    assert!(message.starts_with("the generated pictures collapsed: at step "), "{message}");
+}

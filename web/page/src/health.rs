@@ -1,0 +1,82 @@
+//! How the run goes, and the buttons that help it.
+
+use leptos::prelude::*;
+use whelp::diagnosis::{Diagnosis, Remedy};
+
+use super::store::{Intent, Phase, Store};
+
+/// What follows once the run has ended that a remedy stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cure(Remedy);
+
+impl Store {
+    /// What would help the run, the most promising first; nothing if it goes well, or is ending anyway.
+    pub fn remedies(self) -> Vec<Remedy> {
+        let can_go_on = matches!(self.phase.get(), Phase::Training | Phase::Paused | Phase::Finished(_));
+        let has_best = self.best.with(Option::is_some);
+        let remedies = self.diagnosis.with(|diagnosis| {
+            let diagnosis = diagnosis.as_ref().filter(|_| can_go_on)?;
+            self.running.with_value(|config| Some(diagnosis.remedies(config.as_ref()?)))
+        });
+        let is_possible = |remedy: &Remedy| *remedy != Remedy::GoBackToBest || has_best;
+        remedies.unwrap_or_default().into_iter().filter(is_possible).collect()
+    }
+
+    /// Stops the run if it is under way, and goes on with what `remedy` changes.
+    pub fn cure(self, remedy: Remedy) {
+        self.cure.set_value(Some(Cure(remedy)));
+        if self.phase.get_untracked().is_active() {
+            self.end_run();
+        } else {
+            self.take_cure();
+        }
+    }
+
+    /// Goes on after a run that was stopped for that.
+    pub(super) fn take_cure(self) {
+        let Some(Cure(remedy)) = self.cure.try_update_value(Option::take).flatten() else { return };
+        let Some(config) = self.running.get_value() else { return };
+        self.show_settings(remedy.apply(&config));
+        self.diagnosis.set(None);
+        match (remedy, self.best.get_untracked()) {
+            (Remedy::GoBackToBest, Some(best)) => {
+                let saved = best.saved;
+                self.intent.set(Intent::Continue);
+                self.send_checkpoint(saved.file_name(), saved.blob, saved.run);
+            }
+            (Remedy::GoBackToBest | Remedy::Augment | Remedy::LowerLearningRates, _) => self.continue_training(),
+        }
+    }
+}
+
+/// Its label.
+pub fn label(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Augment => "Go on with adaptive augmentation",
+        Remedy::LowerLearningRates => "Go on with half the learning rates",
+        Remedy::GoBackToBest => "Go back to the best pictures",
+    }
+}
+
+/// Its id, for tests.
+pub fn id(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Augment => "cure-augment",
+        Remedy::LowerLearningRates => "cure-lower-learning-rates",
+        Remedy::GoBackToBest => "cure-go-back-to-best",
+    }
+}
+
+/// The sentence of a run that trains, in place of the rule of thumb: none before anything can be told.
+pub fn sentence(diagnosis: &Diagnosis) -> Option<String> {
+    match diagnosis {
+        Diagnosis::WarmingUp { .. } => None,
+        Diagnosis::Healthy { .. }
+        | Diagnosis::Stalled { .. }
+        | Diagnosis::DiscriminatorWins { .. }
+        | Diagnosis::KnowsByHeart { .. }
+        | Diagnosis::Collapsed { .. }
+        | Diagnosis::ColorsOff { .. }
+        | Diagnosis::NearInfinity { .. } => Some(diagnosis.to_string()),
+    }
+}
