@@ -649,6 +649,12 @@ pub const FIELDS: &[Field] = &[
         Accepts::OptionalReal(SECONDS),
         "Saves a checkpoint every so many seconds: what a crash can cost. Empty: not by time. The page saves by itself too.",
     ),
+    free(
+        "output.idle_share",
+        "Idle time (share)",
+        Accepts::Real(Range::closed(0.0, 0.95)),
+        "Share of the time in which the device rests, for battery and heat. 0.5: training takes twice as long. Nothing else changes.",
+    ),
 ];
 
 #[cfg(test)]

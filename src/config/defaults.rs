@@ -140,6 +140,7 @@ impl Default for OutputConfig {
             epoch_file: "output/fake_samples_epoch_{n}.png".to_owned(),
             checkpoint_steps: Some(500),
             checkpoint_secs: None,
+            idle_share: 0.0,
         }
     }
 }

@@ -448,4 +448,6 @@ pub struct OutputConfig {
     pub checkpoint_steps: Option<u64>,
     /// Seconds between two automatic checkpoints, checked when losses are read back.
     pub checkpoint_secs: Option<f64>,
+    /// The share of the time in which the device has nothing to do, in [0, 0.95]: for battery and heat. It changes no result.
+    pub idle_share: f64,
 }

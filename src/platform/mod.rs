@@ -13,11 +13,13 @@ mod web;
 #[cfg(target_family = "wasm")]
 pub use constructors::run_constructors;
 #[cfg(not(target_family = "wasm"))]
-pub use native::{complete_webgpu, memory_bytes, run_constructors, use_basic_webgpu, use_relaxed_simd, yield_now};
+pub use native::{
+    complete_webgpu, memory_bytes, run_constructors, sleep, use_basic_webgpu, use_relaxed_simd, yield_now,
+};
 #[cfg(all(target_family = "wasm", feature = "threads"))]
 pub use threads::{init_thread_pool, run_thread};
 #[cfg(target_family = "wasm")]
-pub use web::{complete_webgpu, memory_bytes, use_basic_webgpu, use_relaxed_simd, yield_now};
+pub use web::{complete_webgpu, memory_bytes, sleep, use_basic_webgpu, use_relaxed_simd, yield_now};
 
 #[cfg(all(feature = "wgpu", not(target_family = "wasm")))]
 pub use native::{graphics_adapters, graphics_memory_bytes};

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 #[cfg(feature = "wgpu")]
 use burn::tensor::wgpu::wgpu;
@@ -18,6 +19,12 @@ pub async fn yield_now() {
         Poll::Pending
     })
     .await;
+}
+
+/// Waits so long. The thread sleeps: it is a run's own.
+#[allow(clippy::disallowed_methods)] // it panics in a browser, for which there is another one
+pub async fn sleep(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Resident memory of this process in bytes, or `None` where the system has no cheap way to tell (it has one on Linux).

@@ -1,9 +1,11 @@
 //! The browser's side.
 
+use std::time::Duration;
+
 #[cfg(feature = "wgpu")]
 use burn::tensor::wgpu::wgpu;
-use js_sys::Promise;
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 
@@ -19,6 +21,20 @@ pub async fn yield_now() {
         let _ = JsFuture::from(received).await;
     }
     channel.port1().close();
+}
+
+/// Waits so long while the worker's message handlers run.
+pub async fn sleep(time: Duration) {
+    let waited = Promise::new(&mut |resolve, _| {
+        let global = js_sys::global();
+        let timer = Reflect::get(&global, &"setTimeout".into()).and_then(JsCast::dyn_into::<Function>);
+        let millis = JsValue::from_f64(time.as_secs_f64() * 1e3);
+        // Without timers nothing is waited for.
+        if timer.and_then(|timer| timer.call2(&global, &resolve, &millis)).is_err() {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+    });
+    let _ = JsFuture::from(waited).await;
 }
 
 /// Size of this module's linear memory in bytes. It never shrinks.

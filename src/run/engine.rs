@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TryRecvError};
 use burn::tensor::Tensor;
@@ -20,7 +21,7 @@ use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::diagnosis::{Diagnosis, LOSS_STEPS, ScoreSigns, Signs, loss_share};
 use crate::features::{FeatureError, FeatureNetwork, Pretrained};
-use crate::platform;
+use crate::platform::{self, Instant};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
 use crate::series::{self, StepSeries};
@@ -121,6 +122,8 @@ pub struct Run {
     unanswered: Option<Command>,
     /// Seconds that the last checkpoint took.
     save_secs: f64,
+    /// Since when the device has been at work without a rest.
+    busy_since: Option<Instant>,
 }
 
 /// What becomes a step of a [`StepSeries`].
@@ -320,6 +323,7 @@ impl Run {
             diagnosis: None,
             unanswered: None,
             save_secs: 0.0,
+            busy_since: None,
         };
         Ok((run, sender))
     }
@@ -428,7 +432,30 @@ impl Run {
         self.report().await?;
         self.judge().await?;
         platform::yield_now().await;
+        self.rest().await;
         Ok(())
+    }
+
+    /// Leaves the device idle for its share of the time, where it has one. A command ends the rest.
+    async fn rest(&mut self) {
+        /// How long a command may wait.
+        const NAP: Duration = Duration::from_millis(50);
+        let share = self.config.output.idle_share;
+        // Between ticks the device has work to do that the host does not wait for.
+        if share == 0.0 || !self.unread.is_empty() {
+            return;
+        }
+        if let Some(since) = self.busy_since {
+            let until = Instant::now() + since.elapsed().mul_f64(share / (1.0 - share));
+            while self.commands.is_empty() {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                platform::sleep(left.min(NAP)).await;
+            }
+        }
+        self.busy_since = Some(Instant::now());
     }
 
     async fn step(&mut self) -> Result<(), RunError> {
@@ -586,6 +613,7 @@ impl Run {
             Command::Pause => {
                 self.tick().await?;
                 self.clock.stop();
+                self.busy_since = None;
                 self.phase = Phase::Paused;
                 self.pending.push_back(Event::Paused { progress: self.progress() });
             }
@@ -682,7 +710,7 @@ impl Run {
     async fn save(&mut self, reason: CheckpointReason) -> Result<(), RunError> {
         // The losses first: a run that has diverged ends by what diverged first.
         self.tick().await?;
-        let began = platform::Instant::now();
+        let began = Instant::now();
         let Trainer { step, nimg, .. } = self.trainer;
         let meta = self.meta().await?;
         let checkpoint = checkpoint::capture(&self.trainer, meta).await?;

@@ -280,6 +280,23 @@ fn a_length_can_be_changed_on_the_way() {
 }
 
 #[test]
+fn a_gentle_run_rests_and_learns_the_same() {
+    let mut gentle = tiny_config(40);
+    gentle.output.idle_share = 0.95;
+    let [busy, gentle] = [tiny_config(40), gentle].map(|config| play(config, |_, _| {}));
+    let end = |events: &[Event]| match events {
+        [.., Event::Checkpoint { bytes, .. }, Event::Finished { progress, .. }] => {
+            (Checkpoint::from_bytes(bytes).unwrap().tensors, progress.elapsed_secs)
+        }
+        _ => panic!("{:?}", story(events)),
+    };
+    let ((busy_weights, busy_secs), (gentle_weights, gentle_secs)) = (end(&busy), end(&gentle));
+    assert!(busy_weights == gentle_weights);
+    // It rests nineteen times as long as it works, so even a machine that is busy with other things shows it.
+    assert!(gentle_secs > busy_secs, "{gentle_secs} and {busy_secs} s");
+}
+
+#[test]
 fn a_length_in_epochs_counts_pictures() {
     let mut config = tiny_config(1);
     config.train.length = Length::Epochs(2);

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { parseSafetensors } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
 
 /** The terminal program. Without it, the tests that need it are skipped. */
@@ -54,4 +55,19 @@ test("a discriminator that always wins is named, and a button goes on with augme
   await whelp.firstLosses();
   await whelp.stop();
   expect(await whelp.part("error").count()).toBe(0);
+});
+
+test("a gentle run leaves the device idle half of the time, from the moment that it is asked to", async ({ whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 4, { seed: 7 });
+  await whelp.train();
+  await whelp.part("gentle").check();
+  const asked = await whelp.step();
+  await expect.poll(() => whelp.step()).toBeGreaterThan(asked + 20);
+  await whelp.stop();
+  const file = info.outputPath("gentle.safetensors");
+  await whelp.download(file);
+  const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(meta.config.output.idle_share).toBe(0.5);
+  expect(await whelp.part("warning").count()).toBe(0);
 });

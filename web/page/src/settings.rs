@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use whelp::config::{Architecture, ConfigError, Length, RunConfig};
 use whelp::fields::Field;
-use whelp::protocol::Progress;
+use whelp::protocol::{Command, Progress};
 use whelp::recipes::{self, Recipe};
+use whelp::session::Request;
 
 use super::store::{Device, Store, Suggested};
 
@@ -36,6 +37,17 @@ impl Store {
         } else {
             self.resolution_chosen.set(false);
             self.follow_pictures();
+        }
+    }
+
+    /// Leaves the device idle half of the time, or not at all; from now on if a run is under way.
+    pub fn set_gentle(self, is_gentle: bool) {
+        const KEY: &str = "output.idle_share";
+        let share = if is_gentle { 0.5 } else { 0.0 };
+        self.config.update(|config| config.output.idle_share = share);
+        if self.phase.get_untracked().is_active() {
+            let command = Command::Set { key: KEY.to_owned(), value: share.to_string() };
+            self.post(&Request::Run { command }, None, None);
         }
     }
 

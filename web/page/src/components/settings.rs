@@ -16,6 +16,7 @@ pub fn Settings() -> impl IntoView {
     // Once the device is known, its suggestion fills in the form and would overwrite what was typed before.
     let is_fixed =
         Memo::new(move |_| store.is_busy() || matches!(store.device.get(), Device::Looking | Device::Measuring(_)));
+    let is_gentle = Memo::new(move |_| store.config.with(|config| config.output.idle_share > 0.0));
     let can_start_over = Memo::new(move |_| store.can_continue() && !store.is_busy());
     let advice = move || {
         recipes::find(&recipe.get()).map(|recipe| format!("{}: {}.", recipe.summary, recipe.advice)).unwrap_or_default()
@@ -46,6 +47,15 @@ pub fn Settings() -> impl IntoView {
                     <Advanced />
                 </details>
             </fieldset>
+            <label class="switch">
+                <input
+                    type="checkbox"
+                    data-testid="gentle"
+                    prop:checked=move || is_gentle.get()
+                    on:change=move |event| store.set_gentle(event_target_checked(&event))
+                />
+                "Gentle: leaves your device idle half of the time"
+            </label>
             <Complaint />
             <Show when=move || can_start_over.get()>
                 <p class="hint">
