@@ -50,12 +50,14 @@ const ENTRIES: [Entry; 13] = [
         conditions: &["near_infinity", "healthy", "warming_up"],
     },
     Entry {
-        name: "a hundred pictures, no augmentation",
+        name: "fifty pictures, no augmentation",
         arguments: &[
             "--recipe",
             "dcgan32",
             "--set",
-            "data.validation=0.98",
+            "data.validation=0.5",
+            "--set",
+            "data.keep_typical=0.02",
             "--set",
             "model.generator_width=16",
             "--set",
