@@ -36,6 +36,13 @@ pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
     Ok(())
 }
 
+/// Fetches the package lists anew, for packages that have to be of these days. If that fails, the old ones have to do.
+pub fn refresh() {
+    if let Err(error) = run(apt_get().arg("update")) {
+        println!("   The package lists could not be fetched ({error:#}): going by those that are there.");
+    }
+}
+
 /// Whether packages can be installed here without the user's help.
 pub fn can_install() -> bool {
     find_on_path("apt-get").is_some() && (is_root() || may_use_sudo())
