@@ -14,6 +14,8 @@ pub mod data;
 #[cfg(feature = "engine")]
 pub mod device;
 #[cfg(feature = "engine")]
+pub mod export;
+#[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
 pub mod kept_runs;

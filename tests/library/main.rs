@@ -8,6 +8,7 @@ mod bilinear;
 mod checkpoint;
 mod convolution;
 mod data;
+mod export;
 mod features;
 mod golden;
 mod import;
