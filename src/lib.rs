@@ -16,6 +16,8 @@ pub mod device;
 #[allow(missing_docs)] // fields that only repeat their name
 pub mod diagnosis;
 #[cfg(feature = "engine")]
+pub mod export;
+#[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
 pub mod kept_runs;

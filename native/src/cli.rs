@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Args, Parser, ValueEnum};
+use clap::{ArgGroup, Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use whelp::device::DeviceChoice;
 use whelp::features::NetworkChoice;
@@ -29,8 +29,10 @@ pub enum Subcommand {
     Evaluate(EvaluateArguments),
     /// Convert networks saved by PyTorch into a checkpoint
     Import(ImportArguments),
-    /// Make a small checkpoint to share, which can draw but not train
+    /// Share a generator: as a small checkpoint, as ONNX, or as a page that draws by itself
     Export(ExportArguments),
+    /// Write a model card beside a checkpoint
+    Card(CardArguments),
     /// Describe a checkpoint
     Info(InfoArguments),
     /// List the recipes
@@ -310,13 +312,33 @@ pub struct ImportArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("target").required(true).multiple(true)))]
 pub struct ExportArguments {
-    /// Checkpoint or run folder
-    #[arg(value_name = "FILE")]
+    /// Run folder or checkpoint; of a folder the checkpoint with the best score, if the run was scored
+    #[arg(value_name = "RUN|FILE")]
     pub checkpoint: PathBuf,
-    /// Checkpoint to write
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
+    /// Write a small checkpoint, which can draw but not train
+    #[arg(long, value_name = "FILE.safetensors", group = "target")]
+    pub out: Option<PathBuf>,
+    /// Write the generator as ONNX: from `z`, and `class` if it has classes, to `image` in [-1, 1]. Truncation is a factor on z
+    #[arg(long, value_name = "FILE.onnx", group = "target")]
+    pub onnx: Option<PathBuf>,
+    /// Write one HTML file that draws in any browser, without a network
+    #[arg(long, value_name = "FILE.html", group = "target")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct CardArguments {
+    /// Run folder or checkpoint; of a folder the checkpoint with the best score, if the run was scored
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+    /// Markdown file to write [default: README.md in a run's folder, else FILE.md beside the checkpoint, if that is not there yet]
+    #[arg(short, long, value_name = "FILE.md")]
+    pub out: Option<PathBuf>,
+    /// Scores and copies to add: what `whelp evaluate --json` printed
+    #[arg(long, value_name = "FILE.json")]
+    pub evaluation: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

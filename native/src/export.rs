@@ -1,22 +1,46 @@
 //! `whelp export`.
 
+use std::path::Path;
+
+use whelp::export::{Graph, OPSET, html, onnx};
+
 use crate::cli::ExportArguments;
 use crate::failure::{Failure, Outcome};
-use crate::info::read_checkpoint;
+use crate::info::read_best;
 use crate::output::note;
 use crate::run_folder::write_whole;
 
 pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
-    let ExportArguments { checkpoint, out } = arguments;
-    let whole = read_checkpoint(checkpoint)?.for_drawing();
-    if whole.tensors.is_empty() {
-        return Err(Failure::Input(format!(
-            "{}: this checkpoint has no averaged generator to export",
-            checkpoint.display()
-        )));
+    let ExportArguments { checkpoint: path, out, onnx: onnx_file, html: page } = arguments;
+    let checkpoint = read_best(path, "exporting")?.for_drawing();
+    if checkpoint.tensors.is_empty() {
+        return Err(Failure::Input(format!("{}: this checkpoint has no averaged generator to export", path.display())));
     }
-    let bytes = whole.to_bytes();
-    write_whole(out, &bytes).map_err(|error| Failure::file(out, "written to", &error))?;
-    note!("checkpoint     {} ({} KiB, for drawing only)", out.display(), bytes.len().div_ceil(1024));
+    if let Some(out) = out {
+        write(out, "checkpoint", &checkpoint.to_bytes(), "for drawing only")?;
+    }
+    if onnx_file.is_none() && page.is_none() {
+        return Ok(Outcome::Done);
+    }
+    let graph = Graph::new(&checkpoint).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    if let Some(file) = onnx_file {
+        let [channels, rows, columns] = graph.picture();
+        let class = if graph.classes.is_empty() { "" } else { ", class [batch]" };
+        let shapes = format!(
+            "opset {OPSET}: z [batch, {}]{class} -> image [batch, {channels}, {rows}, {columns}]",
+            graph.latent
+        );
+        write(file, "ONNX", &onnx(&graph), &shapes)?;
+    }
+    if let Some(file) = page {
+        write(file, "page", html(&graph).as_bytes(), "opens in any browser, without a network")?;
+    }
     Ok(Outcome::Done)
+}
+
+/// Writes a file whole or not at all, and says what it is.
+fn write(file: &Path, what: &str, bytes: &[u8], about: &str) -> Result<(), Failure> {
+    write_whole(file, bytes).map_err(|error| Failure::file(file, "written to", &error))?;
+    note!("{what:<14} {} ({} KiB, {about})", file.display(), bytes.len().div_ceil(1024));
+    Ok(())
 }

@@ -2,17 +2,16 @@
 
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::checkpoint::{Checkpoint, Scored, restore_sampler};
+use whelp::checkpoint::{Checkpoint, restore_sampler};
 use whelp::device;
 use whelp::nearest::nearest;
 use whelp::sample::Draw;
 
 use crate::cli::GenerateArguments;
 use crate::failure::{Failure, Outcome};
-use crate::info::read_checkpoint;
+use crate::info::read_best;
 use crate::output::note;
 use crate::picture_files::PictureFiles;
-use crate::run_folder::RunFolder;
 use crate::signals::Signals;
 
 /// Pictures drawn at once. The progress bar moves after each such group.
@@ -25,18 +24,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let count = arguments.count as usize;
     let path = arguments.run.as_ref().or(arguments.checkpoint.as_ref());
     let path = path.ok_or_else(|| Failure::input("name a checkpoint or a run's folder to draw with"))?;
-    let best = RunFolder::best_of(path);
-    let checkpoint = read_checkpoint(best.as_ref().unwrap_or(path))?;
-    if let (Some(best), Some(Scored { best: score, .. })) = (&best, &checkpoint.meta.scored) {
-        note!(
-            "drawing with {}, the run's best by {} ({:.4}, step {}); name {} for the latest",
-            best.display(),
-            score.name,
-            score.value,
-            score.step,
-            path.join("checkpoints/latest.safetensors").display()
-        );
-    }
+    let checkpoint = read_best(path, "drawing with")?;
     let class = arguments.class.as_deref().map(|class| class_index(class, &checkpoint)).transpose()?;
     let mut files = PictureFiles::create(&arguments.out, count)?;
     let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use whelp::checkpoint::{Checkpoint, CheckpointError};
+use whelp::checkpoint::{Checkpoint, CheckpointError, Scored};
 use whelp::config::ConfigError;
 use whelp::models::layers::count_parameters;
 use whelp::models::network_layers;
@@ -10,7 +10,7 @@ use whelp::series::{LOSS_D, LOSS_G};
 
 use crate::cli::InfoArguments;
 use crate::failure::{Failure, Outcome};
-use crate::output::say;
+use crate::output::{note, say};
 use crate::pytorch;
 use crate::run_folder::RunFolder;
 
@@ -30,6 +30,24 @@ pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
         };
         Failure::Input(format!("{}: {error}{advice}", file.display()))
     })
+}
+
+/// Reads a checkpoint file, or the checkpoint of a run's folder that draws: the one with the best score, if the run was scored. Which
+/// one that is, and how to have another, is said after `doing`, such as "drawing with".
+pub fn read_best(path: &Path, doing: &str) -> Result<Checkpoint, Failure> {
+    let best = RunFolder::best_of(path);
+    let checkpoint = read_checkpoint(best.as_deref().unwrap_or(path))?;
+    if let (Some(best), Some(Scored { best: score, .. })) = (&best, &checkpoint.meta.scored) {
+        note!(
+            "{doing} {}, the run's best by {} ({:.4}, step {}); name {} for the latest",
+            best.display(),
+            score.name,
+            score.value,
+            score.step,
+            path.join("checkpoints/latest.safetensors").display()
+        );
+    }
+    Ok(checkpoint)
 }
 
 /// The newest checkpoint of a run's folder that is whole.

@@ -5,6 +5,7 @@ mod append;
 mod assets;
 mod branches;
 mod cache;
+mod card;
 mod cli;
 mod control;
 mod data;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Subcommand::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Subcommand::Import(arguments) => import::import(&arguments),
         Subcommand::Export(arguments) => export::export(&arguments),
+        Subcommand::Card(arguments) => card::card(&arguments),
         Subcommand::Info(arguments) => info::info(&arguments),
         Subcommand::Recipes => recipes::recipes(),
         Subcommand::Profile(arguments) => profile::profile(&arguments),

@@ -9,5 +9,6 @@ mod warm;
 pub use error::CheckpointError;
 pub use file::{AdaptiveState, Checkpoint, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, Scored};
 pub use import::{ImportError, Imported, Network, import, import_safetensors, is_network_tensor, read_safetensors};
+pub(crate) use state::find;
 pub use state::{Snapshot, capture, restore_into, restore_sampler, restore_trainer};
 pub use warm::{WarmStart, warm_start};

@@ -179,7 +179,8 @@ fn moments(
     Ok(both)
 }
 
-pub(super) fn find<'a>(
+/// The tensor of a checkpoint with this name, if it has this shape.
+pub(crate) fn find<'a>(
     tensors: &'a BTreeMap<String, HostTensor>,
     name: &str,
     shape: &[usize],

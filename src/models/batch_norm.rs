@@ -9,7 +9,7 @@ use super::buffer::Buffer;
 use crate::ops::{Normalization, batch_norm};
 
 /// Added to the variance; PyTorch's value.
-const EPSILON: f64 = 1e-5;
+pub const EPSILON: f64 = 1e-5;
 
 /// Share of the newest batch in the running statistics; PyTorch's value.
 const MOMENTUM: f32 = 0.1;

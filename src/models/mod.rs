@@ -12,7 +12,7 @@ mod network;
 pub mod projected;
 pub mod r3gan;
 
-pub use batch_norm::BatchNorm;
+pub use batch_norm::{BatchNorm, EPSILON as BATCH_NORM_EPSILON};
 pub use buffer::Buffer;
 pub use frozen::Frozen;
 pub use init::{Scheme, initialize};

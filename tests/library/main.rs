@@ -9,6 +9,7 @@ mod checkpoint;
 mod convolution;
 mod data;
 mod diagnosis;
+mod export;
 mod features;
 mod golden;
 mod import;

@@ -9,6 +9,7 @@ mod night;
 mod plan;
 mod profile;
 mod serve;
+mod share;
 mod signals;
 
 use std::fs;

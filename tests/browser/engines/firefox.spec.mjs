@@ -3,6 +3,7 @@
 import os from "node:os";
 import { FIREFOX, FIREFOX_MISSING, INSECURE_HOST } from "../browser.mjs";
 import { test } from "../fixtures.mjs";
+import { sharedPages, test as shared } from "./shared.mjs";
 import { visits } from "./visits.mjs";
 
 test.skip(() => !FIREFOX, FIREFOX_MISSING);
@@ -12,3 +13,5 @@ visits(test, {
   insecureHost: INSECURE_HOST,
   keepsPictures: true,
 });
+
+sharedPages(shared, { hasMedia: false });

@@ -15,6 +15,7 @@ mod fashion;
 pub mod lite0;
 mod mosaic;
 mod npm;
+pub mod onnxruntime;
 mod vulkan;
 pub mod wasm_target;
 
@@ -74,6 +75,7 @@ pub fn test_parts() -> Parts {
         Box::new(vulkan::SoftwareVulkan),
         Box::new(fashion::FashionMnist),
         Box::new(lite0::Lite0),
+        Box::new(onnxruntime::OnnxRuntime),
         Box::new(browser::Chromium),
         Box::new(engines::FIREFOX),
         Box::new(engines::WEBKIT),

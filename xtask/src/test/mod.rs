@@ -12,7 +12,7 @@ use crate::paths::Paths;
 use crate::process::{run_watched, tool, with_log};
 use crate::programs::{self, Device, GOLDEN, TRAINER};
 use crate::setup::engines::Engine;
-use crate::setup::{self, browser, lite0};
+use crate::setup::{self, browser, lite0, onnxruntime};
 use crate::steps::{Steps, with_clock};
 use crate::wasm_opt::Effort;
 use anyhow::{Context, Result, bail, ensure};
@@ -148,7 +148,7 @@ const REQUIRE_LITE0_VARIABLE: &str = "WHELP_REQUIRE_LITE0";
 fn native_tests(paths: &Paths, count: &mut Count) -> Result<()> {
     native(&["test", "--no-fail-fast"], paths, |command| {
         let required = [REQUIRE_GPU_VARIABLE, REQUIRE_FASHION_MNIST_VARIABLE, REQUIRE_LITE0_VARIABLE];
-        command.envs(required.map(|name| (name, "1")));
+        command.envs(required.map(|name| (name, "1"))).env(onnxruntime::MODULES_VARIABLE, onnxruntime::modules(paths));
         let succeeded = run_watched(command, |line| *count += Count::from_cargo_line(line))?;
         ensure!(succeeded && count.failed == 0, "the tests did not compile, or {} of them failed", count.failed);
         Ok(())
