@@ -13,10 +13,12 @@ pub mod config;
 pub mod data;
 #[cfg(feature = "engine")]
 pub mod device;
+pub mod export;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
 pub mod kept_runs;
+pub mod latent;
 #[cfg(feature = "engine")]
 pub mod losses;
 pub mod metrics;

@@ -288,6 +288,7 @@ impl RunFolder {
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Drawn { .. }
             | Event::Failed { .. }
             | Event::Finished { .. } => Ok(()),
         }

@@ -85,6 +85,7 @@ impl TensorBoard {
             | Event::Best { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Drawn { .. }
             | Event::Failed { .. }
             | Event::Finished { .. } => {}
         }

@@ -41,6 +41,7 @@ fn story(events: &[Event]) -> Vec<&'static str> {
         Event::Tick { .. } => "tick",
         Event::Values { .. } => "values",
         Event::Samples { .. } => "samples",
+        Event::Drawn { .. } => "drawn",
         Event::Warning { .. } => "warning",
         Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
         Event::Checkpoint { reason: CheckpointReason::Requested, .. } => "requested checkpoint",
