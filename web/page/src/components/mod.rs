@@ -2,6 +2,7 @@
 
 mod advanced;
 mod app;
+mod attention;
 mod chart;
 mod check;
 mod checkpoint;
@@ -16,14 +17,18 @@ mod loss_chart;
 mod notice_list;
 mod numbers;
 mod pictures;
+mod play;
 mod problems;
 mod runs;
 mod sample_grid;
 mod score_chart;
 mod setting_field;
 mod settings;
+mod shortcuts;
+mod slider;
 mod status_line;
 mod strip;
+mod tiles;
 mod timeline;
 mod uplot;
 
