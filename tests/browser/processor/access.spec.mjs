@@ -220,7 +220,7 @@ for (const colorScheme of ["light", "dark"]) {
     await whelp.part("view-runs").click();
     await expectNothing("no runs");
     await whelp.part("view-watch").click();
-    await whelp.chooseSize(4, 4, { "sample-steps": 1 });
+    await whelp.chooseSize(4, 4, { "output-sample-steps": 1 });
     await whelp.trainFor(6);
     await whelp.part("train").click();
     await whelp.shows("status", "Finished");

@@ -248,7 +248,7 @@ test("drawing while a training goes on leaves it bit for bit the same", async ({
 
 test("the course of a training is dragged through without a long task, and saved as a film", async ({ page, whelp }, info) => {
   await whelp.open();
-  await whelp.chooseSize(4, 4, { "sample-steps": 1 });
+  await whelp.chooseSize(4, 4, { "output-sample-steps": 1 });
   await whelp.trainFor(210);
   await whelp.train();
   await expect(page).toHaveTitle(/^\d+ % · Whelp$/);

@@ -203,7 +203,7 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                         class="button"
                         data-testid="use-settings"
                         title="Fills the form with these settings, for a new run on the same pictures."
-                        aria-label=move || labelled("New run with the settings of")
+                        aria-label=move || labelled("Reuse settings of")
                         disabled=move || is_busy() || !is_ready()
                         on:click=move |_| {
                             id.with_value(|id| store.use_settings_of(id));
