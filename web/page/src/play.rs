@@ -200,7 +200,7 @@ impl Store {
             Generator::File(name) => name,
             Generator::Run(Some(id)) => {
                 let name = self.runs.with(|runs| runs.iter().find(|run| run.id == id).map(|run| run.name.clone()));
-                name.unwrap_or_else(|| "this training".to_owned())
+                name.map_or_else(|| "this training".to_owned(), |name| format!("your run “{name}”"))
             }
             Generator::Run(None) => "this training".to_owned(),
         }
