@@ -15,12 +15,14 @@ pub mod data;
 pub mod device;
 #[allow(missing_docs)] // fields that only repeat their name
 pub mod diagnosis;
+pub mod encode;
 #[cfg(feature = "engine")]
 pub mod export;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
 pub mod kept_runs;
+pub mod latent;
 #[cfg(feature = "engine")]
 pub mod losses;
 pub mod metrics;

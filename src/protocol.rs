@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Counts, RunConfig};
 use crate::data::{DataSummary, Grid};
 use crate::diagnosis::Diagnosis;
+use crate::latent::PictureSpec;
 use crate::series::StepSeries;
 
-/// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Save`, `Autosave` and `Stop`.
+/// What a front end asks of a run. An [`Event`] answers each `Pause`, `Resume`, `Sample`, `Draw`, `Save`, `Autosave` and `Stop`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
@@ -28,6 +29,12 @@ pub enum Command {
         /// As in [`Draw`](crate::sample::Draw).
         #[serde(default = "untruncated")]
         truncation_psi: f64,
+    },
+    /// Draw these pictures now, beside the training. Answered by `Drawn`.
+    Draw {
+        /// Chosen by the front end; the answer carries it.
+        id: u32,
+        pictures: Vec<PictureSpec>,
     },
     /// Change `train.length` or a field of `output` during the run, e.g. `output.sample_steps` to `100`.
     Set { key: String, value: String },
@@ -80,6 +87,8 @@ pub enum Event {
         /// The file it was written to, if any.
         path: Option<String>,
     },
+    /// Answers `Draw`: its pictures, one below the other.
+    Drawn { id: u32, step: u64, nimg: u64, grid: Grid },
     /// Something was done differently than asked.
     Warning { message: String },
     /// A checkpoint was made.
@@ -120,7 +129,7 @@ impl Event {
     /// Takes out the large buffer that goes beside the JSON, if this event has one.
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         match self {
-            Event::Samples { grid, .. } => Some(std::mem::take(&mut grid.pixels)),
+            Event::Samples { grid, .. } | Event::Drawn { grid, .. } => Some(std::mem::take(&mut grid.pixels)),
             Event::Checkpoint { bytes, .. } | Event::Best { bytes, .. } => Some(std::mem::take(bytes)),
             Event::Started { .. }
             | Event::Tick { .. }

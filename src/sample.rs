@@ -5,34 +5,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::config::RunConfig;
 use crate::data::{Grid, PictureKind};
 use crate::device::{DeviceError, read_values};
+use crate::latent::{Latent, PictureSpec};
 use crate::models::Generator;
-use crate::random::{Random, Stream};
 
 /// Pictures drawn at once, which limits the memory that a large count needs.
 const BATCH: usize = 64;
-
-/// Latents of pictures `first..first + count` of `seed`. A picture does not depend on how many are drawn.
-///
-/// `truncation_psi` scales the latents: 1 leaves them standard normal; smaller values give more typical and less varied
-/// pictures.
-///
-/// # Shapes
-/// - returns: `[count, latent]`
-pub fn latents(
-    seed: u64,
-    first: usize,
-    count: usize,
-    latent: usize,
-    truncation_psi: f64,
-    device: &Device,
-) -> Tensor<2> {
-    let mut values = Vec::with_capacity(count * latent);
-    for index in first..first + count {
-        values.extend(Random::new(seed, Stream::Samples, index as u64).normals(latent));
-    }
-    values.iter_mut().for_each(|v| *v *= truncation_psi as f32);
-    Tensor::from_data(TensorData::new(values, [count, latent]), device)
-}
 
 /// What to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +31,11 @@ impl Draw {
     pub fn new(seed: u64, count: usize) -> Self {
         Self { seed, first: 0, count, truncation_psi: 1.0, class: None }
     }
+
+    fn picture(&self, index: usize) -> PictureSpec {
+        let Self { seed, first, truncation_psi, class, .. } = *self;
+        PictureSpec { latent: Latent::Seed { seed, index: (first + index) as u64 }, class, truncation_psi }
+    }
 }
 
 /// A generator in inference mode, with the sizes of its inputs. Batch norm uses running statistics, so a picture does not
@@ -73,18 +55,33 @@ impl Sampler {
         Self { generator, latent: config.model.latent, classes }
     }
 
-    /// Draws pictures.
+    /// Draws pictures of a seed.
     ///
     /// # Errors
     /// [`DeviceError`] if the device failed.
     pub async fn draw(&self, what: Draw, device: &Device) -> Result<Pictures, DeviceError> {
-        let Draw { seed, first, count, truncation_psi, class } = what;
+        self.draw_with(what.count, |index| what.picture(index), device).await
+    }
+
+    /// Draws pictures from anywhere in the latent space.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if the device failed.
+    pub async fn draw_each(&self, specs: &[PictureSpec], device: &Device) -> Result<Pictures, DeviceError> {
+        self.draw_with(specs.len(), |index| specs[index].clone(), device).await
+    }
+
+    async fn draw_with(
+        &self,
+        count: usize,
+        spec: impl Fn(usize) -> PictureSpec,
+        device: &Device,
+    ) -> Result<Pictures, DeviceError> {
         let device = device.clone().inner();
         let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
-        for start in (0..count).step_by(BATCH) {
-            let (first, count) = (first + start, BATCH.min(count - start));
-            let z = latents(seed, first, count, self.latent, truncation_psi, &device);
-            let images = self.generator.forward(z, self.classes_of(first, count, class, &device));
+        for first in (0..count).step_by(BATCH) {
+            let specs: Vec<PictureSpec> = (first..count.min(first + BATCH)).map(&spec).collect();
+            let images = self.generator.forward(self.latents(&specs, &device), self.classes_of(&specs, &device));
             let [batch, channels, resolution, _] = images.dims();
             // [N, C, H, W] -> [N, H, W, C]
             let images = images.permute([0, 2, 3, 1]).reshape([batch * resolution * resolution * channels]);
@@ -96,21 +93,30 @@ impl Sampler {
         Ok(pictures)
     }
 
+    /// `[count, latent]`
+    fn latents(&self, specs: &[PictureSpec], device: &Device) -> Tensor<2> {
+        let mut values = Vec::with_capacity(specs.len() * self.latent);
+        for PictureSpec { latent, truncation_psi, .. } in specs {
+            values.extend(latent.values(self.latent).into_iter().map(|value| value * *truncation_psi as f32));
+        }
+        Tensor::from_data(TensorData::new(values, [specs.len(), self.latent]), device)
+    }
+
     /// The classes that [`Sampler::draw`] draws; none for a generator without classes.
     ///
     /// # Shapes
     /// - returns: `[count]`
-    pub(crate) fn classes_of(
-        &self,
-        first: usize,
-        count: usize,
-        class: Option<u32>,
-        device: &Device,
-    ) -> Option<Tensor<1, Int>> {
-        let class_of = |index: usize| class.map_or(index % self.classes, |class| class as usize % self.classes);
+    pub(crate) fn classes_drawn(&self, what: Draw, device: &Device) -> Option<Tensor<1, Int>> {
+        let specs: Vec<PictureSpec> = (0..what.count).map(|index| what.picture(index)).collect();
+        self.classes_of(&specs, &device.clone().inner())
+    }
+
+    /// `[count]`
+    fn classes_of(&self, specs: &[PictureSpec], device: &Device) -> Option<Tensor<1, Int>> {
+        let class_of = |spec: &PictureSpec| spec.class.map_or_else(|| spec.latent.index(), u64::from);
         (self.classes > 0).then(|| {
-            let classes: Vec<i32> = (first..first + count).map(|index| class_of(index) as i32).collect();
-            Tensor::from_data(TensorData::new(classes, [count]), device)
+            let classes: Vec<i32> = specs.iter().map(|spec| (class_of(spec) % self.classes as u64) as i32).collect();
+            Tensor::from_data(TensorData::new(classes, [specs.len()]), device)
         })
     }
 }

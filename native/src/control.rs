@@ -128,6 +128,7 @@ impl Control {
             Event::Started { .. }
             | Event::Tick { .. }
             | Event::Values { .. }
+            | Event::Drawn { .. }
             | Event::Best { .. }
             | Event::Diagnosis { .. }
             | Event::Warning { .. }

@@ -92,6 +92,8 @@ impl RunDisplay {
             Event::Warning { message } => self.line(&format!("warning     {message}")),
             Event::Paused { .. } => self.line("paused"),
             Event::Resumed { .. } => self.line("resumed"),
+            // Only a page asks for single pictures.
+            Event::Drawn { .. } => {}
             Event::Failed { .. } => self.bar.abandon(),
             Event::Finished { reason, progress } => {
                 self.bar.finish_and_clear();

@@ -289,6 +289,7 @@ impl RunFolder {
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Drawn { .. }
             | Event::Failed { .. }
             | Event::Finished { .. } => Ok(()),
         }

@@ -86,6 +86,7 @@ impl TensorBoard {
             | Event::Best { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Drawn { .. }
             | Event::Failed { .. }
             | Event::Finished { .. } => {}
         }

@@ -9,7 +9,7 @@ mod schedule;
 mod store;
 mod thumbnail;
 
-pub use record::{KeptRun, RunPictures};
+pub use record::{KeptRun, MOST_FAVOURITES, RunPictures};
 pub use schedule::{LEAST_SECS, interval_secs};
 pub use store::{KeptRuns, Room};
 pub use thumbnail::thumbnail;

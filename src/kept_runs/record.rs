@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::data::Grid;
+use crate::latent::PictureSpec;
 use crate::protocol::{BestScore, Progress};
 
 const MAGIC: &[u8] = b"whelp run 1\n";
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 80;
+
+/// The most favourites of a run.
+pub const MOST_FAVOURITES: usize = 64;
 
 /// A run that is kept, as of its newest checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,9 @@ pub struct KeptRun {
     /// Size of all its checkpoints. The list knows it; a file does not.
     #[serde(default)]
     pub bytes: u64,
+    /// Pictures that its owner likes best. The newest networks draw them.
+    #[serde(default)]
+    pub favourites: Vec<PictureSpec>,
     /// Some of its newest pictures: see [`thumbnail`](super::thumbnail()).
     pub thumbnail: Grid,
 }
@@ -119,6 +126,7 @@ pub(super) mod tests {
             saved_ms: 1000 + step,
             has_ended: false,
             bytes: 0,
+            favourites: Vec::new(),
             thumbnail: Grid { tile: 1, columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] },
         }
     }

@@ -2,7 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use super::KeptRun;
+use super::{KeptRun, MOST_FAVOURITES};
+use crate::latent::PictureSpec;
 use crate::storage::{Storage, StoredFile};
 
 /// What is told of each run: a file each.
@@ -135,6 +136,16 @@ impl<S: Storage> KeptRuns<S> {
         let mut run = self.get(id).await.ok_or(ErrorKind::NotFound)?;
         let Some(name) = KeptRun::plain_name(name) else { return Ok(()) };
         run.name = name;
+        self.write(&run).await
+    }
+
+    /// Gives a run these favourites: the first [`MOST_FAVOURITES`] of them that can be drawn.
+    ///
+    /// # Errors
+    /// If the run is not kept, or the storage fails.
+    pub async fn favour(&self, id: &str, favourites: Vec<PictureSpec>) -> io::Result<()> {
+        let mut run = self.get(id).await.ok_or(ErrorKind::NotFound)?;
+        run.favourites = favourites.into_iter().filter(PictureSpec::is_drawable).take(MOST_FAVOURITES).collect();
         self.write(&run).await
     }
 
@@ -281,6 +292,21 @@ mod tests {
 
     fn ids(runs: &KeptRuns<MemoryStorage>) -> Vec<String> {
         block_on(runs.list()).into_iter().map(|run| run.id).collect()
+    }
+
+    #[test]
+    fn favourites_are_kept_with_their_run_as_many_as_there_may_be() {
+        let runs = runs(u64::MAX);
+        save(&runs, "a", 10).unwrap();
+        let spec = |index| PictureSpec::of_seed(3, index);
+        let mut wanted: Vec<PictureSpec> = (0..MOST_FAVOURITES as u64 + 5).map(spec).collect();
+        wanted[1].truncation_psi = f64::NAN;
+        block_on(runs.favour("a", wanted)).unwrap();
+        let kept = block_on(runs.get("a")).unwrap().favourites;
+        assert_eq!(kept.len(), MOST_FAVOURITES);
+        assert_eq!(kept[..2], [spec(0), spec(2)]);
+        let missing = block_on(runs.favour("b", vec![spec(0)])).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
     }
 
     #[test]

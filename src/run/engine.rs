@@ -625,6 +625,11 @@ impl Run {
             Command::Sample { count, seed, class, truncation_psi } => {
                 self.sample(Draw { class, truncation_psi, ..Draw::new(seed, count) }, None).await?;
             }
+            Command::Draw { id, pictures } => {
+                let grid = self.sampler().draw_each(&pictures, &self.device.device).await?.grid_of(1);
+                let Trainer { step, nimg, .. } = self.trainer;
+                self.pending.push_back(Event::Drawn { id, step, nimg, grid });
+            }
             Command::Set { key, value } => {
                 if let Err(message) = self.set(&key, &value) {
                     self.pending.push_back(Event::Warning { message });

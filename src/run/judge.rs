@@ -220,7 +220,7 @@ impl Judge {
                     let pictures = job.sampler.draw(what, device).await?;
                     seen.append(self.network.look_at(&pictures, device).await?);
                     job.colors.add(&pictures);
-                    let classes = job.sampler.classes_of(what.first, count, None, device);
+                    let classes = job.sampler.classes_drawn(what, device);
                     job.opinion.ask(&pictures, classes, &self.data, device).await?;
                     if seen.len() < job.count {
                         Stage::Drawing(seen)

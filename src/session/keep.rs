@@ -11,6 +11,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::RunConfig;
 use crate::data::Grid;
 use crate::kept_runs::{KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, interval_secs, thumbnail};
+use crate::latent::PictureSpec;
 use crate::platform::{Instant, now_ms};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
 use crate::run::RunError;
@@ -43,6 +44,7 @@ impl Keeper {
             has_ended: false,
             saved_ms: 0,
             bytes: 0,
+            favourites: Vec::new(),
             thumbnail: Grid::default(),
             pictures: pictures.clone().unwrap_or(RunPictures::BuiltinDogs),
         };
@@ -65,6 +67,7 @@ impl Keeper {
 /// A change to the kept runs.
 pub enum RunChange {
     Rename { id: String, name: String },
+    Favour { id: String, favourites: Vec<PictureSpec> },
     Delete { id: String },
     DeleteAll,
 }
@@ -106,6 +109,7 @@ impl<T: Transport> Session<T> {
                 keeper.is_asked = false;
             }
             Event::Samples { .. }
+            | Event::Drawn { .. }
             | Event::Values { .. }
             | Event::Diagnosis { .. }
             | Event::Warning { .. }
@@ -160,9 +164,10 @@ impl<T: Transport> Session<T> {
             *self.current_run.borrow_mut() = Some(keeper.run.id.clone());
         }
         let run = &mut keeper.run;
-        // It may have been renamed since.
+        // It may have been renamed since, and have other favourites.
         if let Some(kept) = runs.get(&run.id).await {
             run.name = kept.name;
+            run.favourites = kept.favourites;
             run.best = run.best.take().or(kept.best);
         }
         if run.name.is_empty() {
@@ -267,6 +272,10 @@ impl<T: Transport> Session<T> {
             let changed = match change {
                 RunChange::Rename { id, name } => {
                     runs.rename(&id, &name).await.map_err(|error| failed_to("renamed", &error))
+                }
+                RunChange::Favour { id, favourites } => {
+                    let favoured = runs.favour(&id, favourites).await;
+                    favoured.map_err(|error| failed_to("given other favourites", &error))
                 }
                 RunChange::Delete { id } if self.has_run() && current.as_ref() == Some(&id) => {
                     Err(Problem::RunUnderWay)

@@ -5,7 +5,9 @@ use thiserror::Error;
 
 use crate::config::{DataConfig, RunConfig};
 use crate::data::{DataSummary, Grid, PictureSize, Report};
+use crate::encode::Export;
 use crate::kept_runs::{KeptRun, RunPictures};
+use crate::latent::PictureSpec;
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
 
@@ -68,6 +70,13 @@ pub enum Request {
         /// The name.
         name: String,
     },
+    /// Give a kept run other favourites, in place of those that it had. Answered by `Runs`.
+    FavourInRun {
+        /// Its id.
+        id: String,
+        /// All of them.
+        favourites: Vec<PictureSpec>,
+    },
     /// Remove a kept run, but not the one under way. Answered by `Runs`.
     DeleteRun {
         /// Its id.
@@ -85,6 +94,21 @@ pub enum Request {
         class: Option<u32>,
         /// As in [`Draw`](crate::sample::Draw).
         truncation_psi: f64,
+    },
+    /// Draw these pictures with the run under way, else with the open checkpoint, else with the starter. A run goes on as if
+    /// nothing had been drawn. Answered by a `Drawn` event.
+    Draw {
+        /// Chosen by the front end; the answer carries it.
+        id: u32,
+        /// At least one.
+        pictures: Vec<PictureSpec>,
+    },
+    /// Make a file of pictures, whose pixels go beside the message. Answered by `Exported`.
+    Export {
+        /// The file's name, which comes back.
+        name: String,
+        /// What to make.
+        export: Export,
     },
     /// Draw with the starter, the network that comes with Whelp. Answered by `Starter`, or not at all if the starter is
     /// missing or other pictures are on show by then.
@@ -234,7 +258,12 @@ pub enum Reply {
         /// The pictures.
         grid: Grid,
     },
-    /// From the run, or the answer to `Generate`. The event's payload goes beside the message.
+    /// The file is made. Its bytes go beside the message.
+    Exported {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// From the run, or the answer to `Generate` or `Draw`. The event's payload goes beside the message.
     Event {
         /// The event.
         event: Box<Event>,
@@ -423,6 +452,8 @@ pub enum About {
     Data,
     /// A checkpoint, or drawing with it.
     Checkpoint,
+    /// Drawing pictures on request, or making a file of them.
+    Drawing,
     /// Kept runs.
     KeptRuns,
     /// A run.
@@ -448,6 +479,7 @@ mod tests {
             Request::Start { config: Box::default(), from: StartFrom::Starter },
             Request::Run { command: Command::Stop },
             Request::OpenCheckpoint { name: "x".to_owned(), run: Some("1f".to_owned()) },
+            Request::Draw { id: 7, pictures: vec![PictureSpec::of_seed(u64::MAX, 3)] },
             Request::RenameRun { id: "1f".to_owned(), name: "my dogs".to_owned() },
         ];
         for request in requests {

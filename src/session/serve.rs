@@ -1,6 +1,7 @@
 //! Answers requests.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
+use crate::encode::{self, Export};
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
 use crate::kept_runs::RunPictures;
-use crate::protocol::{CheckpointReason, Command, Event, FailureKind};
+use crate::latent::{Latent, PictureSpec};
+use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
 use crate::recipes;
 use crate::run::{Run, RunError};
 use crate::sample::Draw;
@@ -39,6 +42,10 @@ pub(super) struct Session<T> {
     /// Where `data` is to be found again.
     pictures: RefCell<Option<RunPictures>>,
     opened: RefCell<Option<Rc<Opened>>>,
+    /// The starter, once it has been drawn with.
+    starter: RefCell<Option<Rc<Opened>>>,
+    /// Pictures that the run under way was asked for and has not drawn yet, by the id of their request.
+    undrawn: RefCell<BTreeMap<u32, Vec<PictureSpec>>>,
     /// The kept run that the open checkpoint is of.
     pub(super) opened_run: RefCell<Option<String>>,
     /// The kept run that is under way.
@@ -63,6 +70,8 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         data: RefCell::default(),
         pictures: RefCell::default(),
         opened: RefCell::default(),
+        starter: RefCell::default(),
+        undrawn: RefCell::default(),
         opened_run: RefCell::default(),
         current_run: RefCell::default(),
         commands: RefCell::default(),
@@ -118,12 +127,15 @@ impl<T: Transport> Session<T> {
             Request::OpenRun { id } => self.open_run(&id).await,
             Request::ReadRun { id } => self.read_run(id).await,
             Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
+            Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
             Request::DeleteRun { id } => self.change_runs(RunChange::Delete { id }).await,
             Request::DeleteRuns => self.change_runs(RunChange::DeleteAll).await,
             Request::Generate { count, seed, class, truncation_psi } => {
                 let count = count.clamp(1, MOST_DRAWN);
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
+            Request::Draw { id, pictures } => self.draw(id, pictures).await,
+            Request::Export { name, export } => self.transport.spawn(self.clone().export(name, export, bytes)),
             Request::DrawStarter => {
                 self.transport.spawn(self.clone().draw_starter());
                 self.transport.spawn(self.clone().prefetch(recipes::DEFAULT.config()));
@@ -327,8 +339,8 @@ impl<T: Transport> Session<T> {
     async fn draw_starter(self: Rc<Self>) {
         let is_wanted = || self.commands.borrow().is_none() && self.opened.borrow().is_none();
         let Some(device) = self.device.borrow().clone() else { return };
-        let drawn = match self.transport.fetch(starter::FILE, &|_| ()).await {
-            Ok(bytes) => starter::draw(&bytes, &device, is_wanted).await,
+        let drawn = match self.starter(&device).await {
+            Ok(starter) => starter::draw(&starter, &device, is_wanted).await,
             Err(reason) => Err(reason),
         };
         match drawn {
@@ -339,6 +351,66 @@ impl<T: Transport> Session<T> {
             Ok(None) => {}
             // Nothing depends on the starter, so nobody is bothered with it.
             Err(reason) => tracing::warn!("the starter's pictures are not shown: {reason}"),
+        }
+    }
+
+    /// The starter, fetched and opened once.
+    async fn starter(&self, device: &OpenDevice) -> Result<Rc<Opened>, String> {
+        if let Some(starter) = &*self.starter.borrow() {
+            return Ok(starter.clone());
+        }
+        let bytes = self.transport.fetch(starter::FILE, &|_| ()).await?;
+        let starter = Rc::new(starter::open(&bytes, device)?);
+        *self.starter.borrow_mut() = Some(starter.clone());
+        Ok(starter)
+    }
+
+    async fn draw(&self, id: u32, pictures: Vec<PictureSpec>) {
+        let failure = if pictures.is_empty() || pictures.len() > MOST_DRAWN {
+            Some(format!("{} pictures can't be drawn at once; 1 to {MOST_DRAWN} can", pictures.len()))
+        } else if !pictures.iter().all(PictureSpec::is_drawable) {
+            Some(format!("a picture can be mixed of at most {} seeds", Latent::MOST_SEEDS))
+        } else {
+            None
+        };
+        if let Some(message) = failure {
+            return self.fail(About::Drawing, failed(FailureKind::Input, message));
+        }
+        if self.has_run() {
+            self.undrawn.borrow_mut().insert(id, pictures.clone());
+            return self.command(Command::Draw { id, pictures });
+        }
+        let Some(device) = self.device.borrow().clone() else {
+            return self.fail(About::Drawing, Problem::NoDevice);
+        };
+        let opened = self.opened.borrow().clone();
+        let opened = match opened {
+            Some(opened) => Ok(opened),
+            None => self.starter(&device).await,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(reason) => {
+                tracing::warn!("the starter can't be drawn with: {reason}");
+                return self.fail(About::Drawing, Problem::NoNetwork);
+            }
+        };
+        match opened.sampler.draw_each(&pictures, &device.device).await {
+            Ok(drawn) => {
+                let Progress { step, nimg, .. } = opened.checkpoint.meta.progress;
+                self.post_event(Event::Drawn { id, step, nimg, grid: drawn.grid_of(1) });
+            }
+            Err(error) => self.fail(About::Drawing, failed(error.kind(), error.to_string())),
+        }
+    }
+
+    async fn export(self: Rc<Self>, name: String, export: Export, pixels: Vec<u8>) {
+        match encode::export(&export, &pixels).await {
+            Ok(file) => self.transport.post(&Reply::Exported { name }, Some(file)),
+            Err(reason) => {
+                let message = format!("{name} was not made: {reason}");
+                self.fail(About::Drawing, failed(FailureKind::Input, message));
+            }
         }
     }
 
@@ -501,12 +573,19 @@ impl<T: Transport> Session<T> {
                 self.post_event(Event::Failed { kind: fault.kind(), message: fault.to_string() });
                 break;
             }
+            if let Event::Drawn { id, .. } = &event {
+                self.undrawn.borrow_mut().remove(id);
+            }
             self.keep(&mut keeper, &event, run.save_secs()).await;
             self.open_last(&event).await;
             self.post_event(event);
         }
         *self.commands.borrow_mut() = None;
         *self.current_run.borrow_mut() = None;
+        // What the run was asked for at its very end is drawn with what it left.
+        for (id, pictures) in self.undrawn.take() {
+            self.draw(id, pictures).await;
+        }
     }
 
     /// Opens the last checkpoint of a run, so that more pictures can be drawn with it.

@@ -1,5 +1,6 @@
 //! The starter: the network that comes with Whelp, so that there are pictures before anyone has trained.
 
+use super::opened::Opened;
 use crate::checkpoint::{Checkpoint, restore_sampler};
 use crate::data::Grid;
 use crate::device::OpenDevice;
@@ -40,18 +41,25 @@ const SEED: u64 = 0;
 const COUNT: usize = 64;
 const AT_ONCE: usize = 8;
 
-/// Draws with the starter in `bytes`. Returns the pictures and how many images it was trained on, or none as soon as
-/// `is_wanted` is false.
+/// Opens the starter in `bytes`.
 ///
 /// # Errors
 /// Why it can't be drawn with.
+pub fn open(bytes: &[u8], device: &OpenDevice) -> Result<Opened, String> {
+    let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let sampler = restore_sampler(&checkpoint, &device.device).map_err(|error| error.to_string())?;
+    Ok(Opened { checkpoint, sampler, has_fresh_discriminator: false })
+}
+
+/// Draws with the starter. Returns the pictures and how many images it was trained on, or none as soon as `is_wanted` is false.
+///
+/// # Errors
+/// Why the device can't draw.
 pub async fn draw(
-    bytes: &[u8],
+    Opened { checkpoint, sampler, .. }: &Opened,
     OpenDevice { device, .. }: &OpenDevice,
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<(Grid, u64)>, String> {
-    let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
-    let sampler = restore_sampler(&checkpoint, device).map_err(|error| error.to_string())?;
     let mut drawn: Option<Pictures> = None;
     for first in (0..COUNT).step_by(AT_ONCE) {
         if !is_wanted() {

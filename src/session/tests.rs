@@ -13,9 +13,11 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{DataConfig, Length, RunConfig, Taps};
 use crate::data::{DatasetBuilder, KeptPictures, PictureSize, Preparation, SourceKey};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
+use crate::encode::{Export, Shape};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
 use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
+use crate::latent::{Latent, PictureSpec};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
@@ -323,6 +325,17 @@ impl Client {
             _ => None,
         };
         self.event(pick).await
+    }
+
+    /// The pictures that answer the `Draw` of this id, which were drawn after `step`.
+    async fn pictures(&self, wanted: u32) -> (u64, Vec<Vec<u8>>) {
+        let pick = |event, payload: Option<Vec<u8>>| match event {
+            Event::Drawn { id, step, grid, .. } if id == wanted => Some((step, grid, payload.unwrap())),
+            _ => None,
+        };
+        let (step, grid, pixels) = self.event(pick).await;
+        assert_eq!((grid.columns, grid.count * grid.tile * grid.tile * grid.channels), (1, pixels.len()));
+        (step, pixels.chunks(pixels.len() / grid.count).map(<[u8]>::to_vec).collect())
     }
 
     /// The pixels of the grid that was drawn from this seed.
@@ -1087,4 +1100,173 @@ fn where_there_is_no_room_older_checkpoints_go_and_training_goes_on() {
         assert_eq!(client.finished().await.0, FinishReason::Stopped);
     });
     assert_eq!(block_on(place.runs().list()).len(), 1);
+}
+
+/// `count` pictures of a seed.
+fn of_seed(seed: u64, count: u64) -> Vec<PictureSpec> {
+    (0..count).map(|index| PictureSpec::of_seed(seed, index)).collect()
+}
+
+#[test]
+fn a_seed_draws_the_same_picture_alone_in_a_grid_and_with_the_starter() {
+    play(async |client| {
+        client.hello().await;
+        client.ask(Request::Draw { id: 1, pictures: of_seed(7, 4) });
+        let (_, four) = client.pictures(1).await;
+        client.ask(Request::Draw { id: 2, pictures: vec![PictureSpec::of_seed(7, 2)] });
+        assert_eq!(client.pictures(2).await.1, [four[2].clone()]);
+        assert!(four[0] != four[1]);
+
+        // As `whelp generate --seed 7` draws with that file.
+        let device = device::open(DeviceChoice::Cpu).await.unwrap();
+        let checkpoint = Checkpoint::from_bytes(include_bytes!("../../web/assets/starter.safetensors")).unwrap();
+        let sampler = crate::checkpoint::restore_sampler(&checkpoint, &device.device).unwrap();
+        let drawn = sampler.draw(crate::sample::Draw::new(7, 4), &device.device).await.unwrap();
+        assert_eq!(drawn.iter().collect::<Vec<_>>(), four);
+
+        // A mix begins at one and ends at the other; in between it is neither.
+        let [a, b] = [0, 1].map(|index| PictureSpec::of_seed(7, index));
+        let way = [0.0, 0.5, 1.0].map(|at| a.towards(&b, at));
+        client.ask(Request::Draw { id: 3, pictures: way.to_vec() });
+        let (_, way) = client.pictures(3).await;
+        assert_eq!([&way[0], &way[2]], [&four[0], &four[1]]);
+        assert!(!four.contains(&way[1]));
+    });
+}
+
+#[test]
+fn drawing_while_a_run_trains_leaves_its_losses_bit_for_bit_the_same() {
+    let losses = |draws: bool| {
+        play(async |client| {
+            client.hello().await;
+            client.load(1, Files::Pictures(8));
+            client.loaded(1).await;
+            client.start(&tiny(12), StartFrom::Nothing);
+            client.started().await;
+            if draws {
+                for id in 0..4 {
+                    client.ask(Request::Draw { id, pictures: of_seed(u64::from(id), 3) });
+                }
+            }
+            let mut steps = Vec::new();
+            let mut series = StepSeries::default();
+            let pick = |event, _: Option<Vec<u8>>| match event {
+                Event::Tick { series: new, .. } => {
+                    series.append(&new);
+                    None
+                }
+                Event::Drawn { id, step, .. } => {
+                    steps.push((id, step));
+                    None
+                }
+                Event::Finished { .. } => Some(()),
+                _ => None,
+            };
+            client.event(pick).await;
+            assert_eq!(
+                steps.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+                if draws { vec![0, 1, 2, 3] } else { vec![] }
+            );
+            assert!(steps.iter().all(|(_, step)| *step < 12), "{steps:?}");
+            series.rows().map(|(step, values)| (step, format!("{values:?}"))).collect::<Vec<_>>()
+        })
+    };
+    let undisturbed = losses(false);
+    assert_eq!(undisturbed.len(), 12);
+    assert_eq!(losses(true), undisturbed);
+}
+
+#[test]
+fn a_paused_run_draws_and_what_it_was_asked_at_its_end_is_drawn_with_what_it_left() {
+    play(async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(1000), StartFrom::Nothing);
+        client.started().await;
+        client.command(Command::Pause);
+        let paused = |event, _| match event {
+            Event::Paused { progress } => Some(progress.step),
+            _ => None,
+        };
+        let step = client.event(paused).await;
+        client.ask(Request::Draw { id: 1, pictures: of_seed(5, 2) });
+        let drawn = client.pictures(1).await;
+        assert_eq!(drawn.0, step);
+        client.command(Command::Stop);
+        client.ask(Request::Draw { id: 2, pictures: of_seed(5, 2) });
+        assert_eq!(client.pictures(2).await, drawn, "the same networks");
+    });
+}
+
+#[test]
+fn what_can_not_be_drawn_is_refused_in_a_sentence() {
+    play(async |client| {
+        let draw = |id, pictures| client.ask(Request::Draw { id, pictures });
+        draw(1, of_seed(1, 1));
+        assert_eq!(client.problem().await, (About::Drawing, Problem::NoDevice));
+        client.hello().await;
+        draw(2, Vec::new());
+        assert!(client.problem().await.1.to_string().starts_with("0 pictures can't be drawn at once"));
+        draw(3, of_seed(1, 2000));
+        assert!(client.problem().await.1.to_string().starts_with("2000 pictures can't be drawn at once"));
+        let mut deep = PictureSpec::of_seed(1, 0);
+        (0..Latent::MOST_SEEDS).for_each(|_| deep = deep.towards(&PictureSpec::of_seed(1, 1), 0.5));
+        draw(4, vec![deep]);
+        let (about, problem) = client.problem().await;
+        assert_eq!(
+            (about, problem.to_string().as_str()),
+            (About::Drawing, "a picture can be mixed of at most 32 seeds")
+        );
+    });
+}
+
+#[test]
+fn favourites_outlive_saves_of_their_run_and_its_session() {
+    let place = Place::new();
+    let favourites = vec![PictureSpec::of_seed(9, 4).towards(&PictureSpec::of_seed(u64::MAX, 1), 0.25)];
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(1000), StartFrom::Nothing);
+        client.started().await;
+        client.command(Command::Autosave);
+        let (run, _) = client.kept().await;
+        client.ask(Request::FavourInRun { id: run.id.clone(), favourites: favourites.clone() });
+        assert_eq!(client.runs().await.0[0].favourites, favourites);
+        client.command(Command::Stop);
+        assert_eq!(client.kept().await.0.favourites, favourites);
+        client.ask(Request::FavourInRun { id: "none".to_owned(), favourites: Vec::new() });
+        let (about, problem) = client.problem().await;
+        assert_eq!(about, About::KeptRuns);
+        assert!(problem.to_string().starts_with("the run could not be given other favourites"), "{problem}");
+    });
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.ask(Request::ListRuns);
+        assert_eq!(client.runs().await.0[0].favourites, favourites);
+    });
+}
+
+#[test]
+fn files_are_made_beside_the_requests() {
+    play(async |client| {
+        let shape = Shape { width: 2, height: 2, channels: 3 };
+        let gif = |pixels: Vec<u8>| {
+            let export = Export::Gif { shape, scale: 2, delay_cs: 8 };
+            client.send(Request::Export { name: "film.gif".to_owned(), export }, pixels, Files::None);
+        };
+        gif(vec![7; 24]);
+        let made = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Exported { name } => Some((name, payload.unwrap())),
+            _ => None,
+        };
+        let (name, file) = client.next(made).await;
+        assert_eq!((name.as_str(), &file[..6]), ("film.gif", &b"GIF89a"[..]));
+        gif(vec![7; 23]);
+        let (about, problem) = client.problem().await;
+        assert_eq!(about, About::Drawing);
+        assert_eq!(problem.to_string(), "film.gif was not made: the pixels don't fit their size");
+    });
 }

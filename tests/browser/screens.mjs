@@ -305,6 +305,25 @@ async function runs(whelp, page) {
   await keep(page, "runs-narrow");
 }
 
+/** The starter's pictures, one of them with its neighbours, favourites. */
+async function play(whelp, page) {
+  await whelp.open("/#play");
+  const tiles = (id) => whelp.part(id).locator("xpath=..").locator(".picks button");
+  await tiles("play-grid").nth(35).waitFor();
+  await keep(page, "play-light");
+  for (const place of [4, 9, 20]) {
+    await tiles("play-grid").nth(place).click();
+    await whelp.part("like").click();
+    await tiles("around").nth(8).waitFor();
+    if (place < 20) await whelp.part("back").click();
+  }
+  await page.waitForTimeout(500);
+  await keepBoth(page, "play-picture");
+  await page.setViewportSize(NARROW);
+  await page.evaluate(() => scrollTo(0, 0));
+  await keep(page, "play-narrow");
+}
+
 /** Each story with the browser that it runs in. */
 const STORIES = [
   [firstVisit, WITH_WEBGPU],
@@ -316,6 +335,7 @@ const STORIES = [
   [classes, WITHOUT_WEBGPU],
   [training, WITHOUT_WEBGPU],
   [runs, WITHOUT_WEBGPU],
+  [play, WITHOUT_WEBGPU],
 ];
 
 try {

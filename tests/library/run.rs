@@ -42,6 +42,7 @@ fn story(events: &[Event]) -> Vec<&'static str> {
         Event::Values { .. } => "values",
         Event::Diagnosis { .. } => "diagnosis",
         Event::Samples { .. } => "samples",
+        Event::Drawn { .. } => "drawn",
         Event::Warning { .. } => "warning",
         Event::Checkpoint { reason: CheckpointReason::Automatic, .. } => "automatic checkpoint",
         Event::Checkpoint { reason: CheckpointReason::Requested, .. } => "requested checkpoint",

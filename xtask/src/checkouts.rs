@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use std::path::Path;
 
 /// The folders of fingerprints: of profiles natively, and of the page's.
-const PROFILE_FOLDERS: [&str; 4] = ["debug", "release", "web", "wasm32-unknown-unknown/web"];
+const PROFILE_FOLDERS: [&str; 6] =
+    ["debug", "release", "web", "page", "wasm32-unknown-unknown/web", "wasm32-unknown-unknown/page"];
 
 /// Makes cargo compile our own crates again if another checkout was the last to compile in the folder `target`. The crates
 /// from the registry, which take nearly all the time, stay. Whoever calls this holds the folder's lock.

@@ -15,8 +15,11 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The profile of all that browsers run. One for all, so that what they share is compiled once.
-pub const PROFILE: &str = "web";
+/// The profile of the worker's programs. One for all, so that what they share is compiled once.
+const PROFILE: &str = "web";
+
+/// The profile of the page's own program, which is named in `index.html` too.
+const PAGE_PROFILE: &str = "page";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -144,10 +147,11 @@ pub fn make(program: Program, device: Device, effort: Effort, paths: &Paths) -> 
     Ok(folder)
 }
 
-/// A cargo command for the browser, of these packages' programs.
+/// A cargo command for the browser, of these packages' programs: for a device, or of the page.
 pub fn compile_command(packages: &[&str], device: Option<Device>, paths: &Paths) -> Result<Command> {
     let mut command = cargo(paths);
-    command.args(["build", "--profile", PROFILE, "--target", TARGET, "--bins"]);
+    let profile = if device.is_some() { PROFILE } else { PAGE_PROFILE };
+    command.args(["build", "--profile", profile, "--target", TARGET, "--bins"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     if let Some(device) = device {
         command.args(["--features", device.name()]);

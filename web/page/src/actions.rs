@@ -29,6 +29,8 @@ impl Store {
         self.loading.set(None);
         self.opened.set(None);
         self.opening.set(false);
+        self.play.forget_asked();
+        self.play.left_open.set(None);
         self.notices.dismiss_with_remedies();
         self.preference.set_value(device.clone());
         self.has_trained.set_value(false);
@@ -231,6 +233,7 @@ impl Store {
         self.lineage.update_value(|lineage| *lineage += 1);
         self.losses.update(|losses| losses.truncate_after(0));
         self.scores.update(|scores| scores.truncate_after(0));
+        self.forget_snapshots();
         self.best.set(None);
         self.diagnosis.set(None);
         match from {

@@ -1,5 +1,6 @@
 //! Draws grids of pictures on a canvas, one pixel of the canvas for each pixel. The style sheet enlarges them without blur.
 
+use leptos::prelude::document;
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData};
 use whelp::data::Grid;
@@ -37,6 +38,24 @@ pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: u
         )?;
     }
     Ok(())
+}
+
+/// The pictures without gaps, each pixel a square of `scale` by `scale`, on a canvas of their own.
+///
+/// # Errors
+/// As [`draw_grid`], and if the browser has no room for a canvas of that size.
+pub fn enlarged(grid: &Grid, columns: usize, scale: usize) -> Result<HtmlCanvasElement, JsValue> {
+    let canvas = || -> Result<HtmlCanvasElement, JsValue> { Ok(document().create_element("canvas")?.unchecked_into()) };
+    let (small, large) = (canvas()?, canvas()?);
+    draw_grid(&small, grid, columns, 0)?;
+    let (width, height) = (small.width() * scale as u32, small.height() * scale as u32);
+    large.set_width(width);
+    large.set_height(height);
+    let context: CanvasRenderingContext2d =
+        large.get_context("2d")?.ok_or("this browser has no canvas to draw on")?.unchecked_into();
+    context.set_image_smoothing_enabled(false);
+    context.draw_image_with_html_canvas_element_and_dw_and_dh(&small, 0.0, 0.0, width.into(), height.into())?;
+    Ok(large)
 }
 
 /// The upper left corner of picture `index` if the corners of neighbours are `pitch` pixels apart.

@@ -12,13 +12,17 @@ mod health;
 mod losses;
 mod notices;
 mod panics;
+mod play;
 mod replies;
 mod runs;
 mod scores;
 mod settings;
+mod snapshots;
 mod status;
 mod store;
 mod theme;
+mod view;
+mod watching;
 mod wording;
 mod worker;
 

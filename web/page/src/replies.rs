@@ -99,6 +99,7 @@ impl Store {
                     self.samples.set(Some(Samples { step: 0, nimg, grid, origin }));
                 }
             }
+            Reply::Exported { name } => self.exported(&name, blob_of(bytes)),
             Reply::Event { event } => self.event(*event, bytes),
             Reply::Failed { about, problem } => self.failed(about, &problem),
         }
@@ -163,6 +164,7 @@ impl Store {
         self.scores.set(ScoreHistory::default());
         self.best.set(None);
         self.diagnosis.set(None);
+        self.forget_snapshots();
         self.phase.set(Phase::Idle);
     }
 
@@ -182,10 +184,12 @@ impl Store {
                 self.warn_of_other_tab();
                 self.losses.update(|losses| losses.truncate_after(progress.step));
                 self.scores.update(|scores| scores.truncate_after(progress.step));
+                self.snapshots.update(|snapshots| snapshots.truncate_after(progress.step));
                 // The form shows what the run really does, such as training without an end.
                 self.show_settings((*config).clone());
                 self.take_classes(&config, data.classes);
                 self.running.set_value(Some(*config));
+                self.play.left_open.set(None);
                 self.opened.set(None);
                 self.diagnosis.set(None);
                 self.take_progress(progress);
@@ -202,8 +206,12 @@ impl Store {
             Event::Samples { step, nimg, seed, grid, .. } => {
                 let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
                 let origin = fresh.map_or(Origin::Run, Origin::Fresh);
-                self.samples.set(Some(Samples { step, nimg, grid: with_pixels(grid, bytes), origin }));
+                let samples = Samples { step, nimg, grid: with_pixels(grid, bytes), origin };
+                self.take_snapshot(&samples);
+                self.samples.set(Some(samples));
+                self.draw_newer();
             }
+            Event::Drawn { id, nimg, grid, .. } => self.drawn(id, nimg, with_pixels(grid, bytes)),
             Event::Warning { message } => self.notices.show(Tone::Warning, message, &[]),
             Event::Checkpoint { nimg, reason, .. } => self.keep(nimg, reason, bytes),
             Event::Best { nimg, score, .. } => self.keep_best(nimg, &score, bytes),
@@ -302,7 +310,7 @@ impl Store {
         {
             return;
         }
-        if about != About::KeptRuns {
+        if !matches!(about, About::KeptRuns | About::Drawing) {
             self.intent.set(Intent::Nothing);
         }
         let message = wording::of_problem(about, problem);
@@ -313,6 +321,10 @@ impl Store {
             }
             About::Data => {
                 self.loading.set(None);
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Drawing => {
+                self.play.forget_asked();
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::KeptRuns => self.notices.show(Tone::Error, message, &[]),

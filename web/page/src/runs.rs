@@ -13,6 +13,7 @@ use whelp::series::StepSeries;
 use whelp::session::{KeptOutcome, Request, RunAccess};
 
 use super::notices::Tone;
+use super::play::Generator;
 use super::replies::blob_of;
 use super::store::{Intent, Phase, Source, Store};
 use super::{files, format};
@@ -33,6 +34,15 @@ impl Store {
         self.intend(Intent::Continue, Some(id));
     }
 
+    /// Opens the newest checkpoint of a kept run, to look at and to draw with.
+    pub(super) fn open_run(self, id: String) {
+        self.intent.set(Intent::Nothing);
+        self.resuming.set_value(None);
+        self.offer.set(None);
+        self.opening.set(true);
+        self.post(&Request::OpenRun { id }, None, None);
+    }
+
     /// Fills the form with the settings of a kept run and reads its pictures, for a new run.
     pub fn use_settings_of(self, id: &str) {
         let run = self.run(id);
@@ -40,6 +50,7 @@ impl Store {
         self.intent.set(Intent::Nothing);
         self.resuming.set_value(None);
         self.offer.set(None);
+        self.play.left_open.set(Some(untrack(move || self.generator())).filter(|left| *left != Generator::Starter));
         self.opened.set(None);
         self.begin_lineage(None);
         self.show_run(&run.config, &StepSeries::default(), &run.pictures);

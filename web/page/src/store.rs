@@ -16,7 +16,10 @@ use super::files::PathAndFile;
 use super::health::Cure;
 use super::losses::LossSeries;
 use super::notices::Notices;
+use super::play::Play;
 use super::scores::ScoreHistory;
+use super::snapshots::Snapshots;
+use super::view::View;
 use super::worker::Client;
 use super::{format, theme};
 
@@ -49,6 +52,13 @@ pub struct Store {
     /// The checkpoint of the current run with the best score.
     pub best: RwSignal<Option<Best>, LocalStorage>,
     pub samples: RwSignal<Option<Samples>>,
+    /// Those that the run drew on its way, and which of them is on show in place of the newest.
+    pub snapshots: RwSignal<Snapshots>,
+    pub looking_at: RwSignal<Option<usize>>,
+    pub view: RwSignal<View>,
+    /// Whether the tab is in sight.
+    pub in_sight: RwSignal<bool>,
+    pub play: Play,
     /// Classes that the current networks can draw; empty if they have none.
     pub classes: RwSignal<Vec<String>>,
     /// How pictures are drawn on request.
@@ -354,6 +364,11 @@ impl Store {
             diagnosis: RwSignal::new(None),
             best: RwSignal::new_local(None),
             samples: RwSignal::new(None),
+            snapshots: RwSignal::new(Snapshots::default()),
+            looking_at: RwSignal::new(None),
+            view: View::signal(),
+            in_sight: RwSignal::new(true),
+            play: Play::new(),
             classes: RwSignal::new(Vec::new()),
             drawing: RwSignal::new(Drawing::default()),
             data: RwSignal::new(None),

@@ -34,6 +34,19 @@ pub fn toggle(dark: RwSignal<bool>) {
     dark.set(is_dark());
 }
 
+/// Whether the visitor has switched something on, here or on an earlier visit.
+pub fn is_chosen(key: &str) -> bool {
+    storage().and_then(|storage| storage.get_item(key).ok().flatten()).is_some()
+}
+
+/// Remembers whether something is switched on.
+pub fn choose(key: &str, is_on: bool) {
+    if let Some(storage) = storage() {
+        // If the storage is full or forbidden, only the choice is forgotten.
+        let _ = if is_on { storage.set_item(key, "on") } else { storage.remove_item(key) };
+    }
+}
+
 fn is_dark() -> bool {
     let chosen = document().document_element().and_then(|root| root.get_attribute("data-theme"));
     match chosen.as_deref() {

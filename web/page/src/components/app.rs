@@ -5,6 +5,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use whelp::session::DevicePreference;
 
+use super::attention::Attention;
 use super::checkpoint::Checkpoint;
 use super::controls::Controls;
 use super::drop_overlay::DropOverlay;
@@ -14,10 +15,12 @@ use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::pictures::Pictures;
 use super::remedies::Remedies;
+use super::play::{Play, PlayStage};
 use super::runs::{Offer, Runs};
 use super::sample_grid::SampleGrid;
 use super::score_chart::ScoreChart;
 use super::settings::Settings;
+use super::shortcuts::Shortcuts;
 use super::status_line::StatusLine;
 use super::timeline::Timeline;
 use crate::store::Store;
@@ -34,6 +37,7 @@ pub fn App() -> impl IntoView {
         <main class="layout">
             <section class="stage" aria-label="Generated pictures and training">
                 <SampleGrid />
+                <PlayStage />
                 <Offer />
                 <div class="deck">
                     <Controls />
@@ -44,25 +48,30 @@ pub fn App() -> impl IntoView {
                 <StatusLine />
                 <Remedies />
             </section>
-            <div class="panel">
+            // Everything stays in place, and the style sheet shows what belongs to the view.
+            <div class="panel" data-view=move || store.view.get().id()>
                 <Pictures />
                 <Settings />
                 <Checkpoint />
                 <LossChart />
                 <ScoreChart />
+                <Attention />
                 <Runs />
+                <Play />
             </div>
         </main>
         <NoticeList />
+        <Shortcuts />
         <DropOverlay />
     }
 }
 
 /// A tab that is hidden may be closed without another word.
 fn watch_visibility(store: Store) {
-    let on_change = Closure::<dyn Fn()>::new(move || match document().hidden() {
-        true => store.save_now(),
-        false => store.look_again(),
+    let on_change = Closure::<dyn Fn()>::new(move || {
+        let is_hidden = document().hidden();
+        store.in_sight.set(!is_hidden);
+        if is_hidden { store.save_now() } else { store.look_again() }
     });
     // Every document has this event.
     let _ = document().add_event_listener_with_callback("visibilitychange", on_change.as_ref().unchecked_ref());

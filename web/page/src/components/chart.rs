@@ -1,36 +1,47 @@
-//! A chart of lines over steps. It is drawn only when new values come and when the colours or the size change.
+//! A chart of lines over steps. It is drawn only when new values come and when the colours, the size or what the visitor wants of
+//! it change. Dragging over it enlarges a part; a double click or new values show all of it again.
 
 use js_sys::{Array, Float64Array, JSON, Object, Reflect};
 use leptos::{html, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{HtmlElement, ResizeObserver};
+use web_sys::{Blob, BlobPropertyBag, HtmlCanvasElement, HtmlElement, ResizeObserver};
 
 use super::uplot::UPlot;
+use crate::play::to_blob;
 use crate::store::Store;
+use crate::{files, notices::Tone};
 
 /// A line: its label, and the colour of the style sheet that it is drawn in.
 pub type Line = (&'static str, &'static str);
 
 /// `columns` are the steps, and then the values of each of `lines`, NaN where there is none.
 #[component]
-pub fn Chart(#[prop(into)] columns: Signal<Vec<Vec<f64>>>, lines: &'static [Line], dots: bool) -> impl IntoView {
+pub fn Chart(
+    #[prop(into)] columns: Signal<Vec<Vec<f64>>>,
+    lines: &'static [Line],
+    dots: bool,
+    name: &'static str,
+) -> impl IntoView {
     let store = expect_context::<Store>();
+    let (is_log, is_smooth) = (RwSignal::new(false), RwSignal::new(false));
+    let shown = move || columns.with(|columns| if is_smooth.get() { smoothed(columns) } else { columns.clone() });
     let target = NodeRef::<html::Div>::new();
     let chart = StoredValue::new_local(None::<UPlot>);
 
     // uPlot takes its colours once, so other colours need a new chart.
     Effect::new(move |_| {
         store.dark.track();
+        let log = is_log.get();
         let Some(target) = target.get() else { return };
         if let Some(old) = chart.try_update_value(Option::take).flatten() {
             old.destroy();
         }
-        let data = columns.with_untracked(|columns| arrays(columns));
-        let made = options(&target, lines, dots).and_then(|options| UPlot::new(&options, &data, &target));
+        let data = arrays(&untrack(shown));
+        let made = options(&target, lines, dots, log).and_then(|options| UPlot::new(&options, &data, &target));
         chart.set_value(made.ok());
     });
     Effect::new(move |_| {
-        let data = columns.with(|columns| arrays(columns));
+        let data = arrays(&shown());
         chart.with_value(|chart| chart.iter().for_each(|chart| chart.set_data(&data)));
     });
     Effect::new(move |_| {
@@ -46,7 +57,82 @@ pub fn Chart(#[prop(into)] columns: Signal<Vec<Vec<f64>>>, lines: &'static [Line
         fit.forget();
     });
 
-    view! { <div class="plot" node_ref=target></div> }
+    let offer = move |blob: Option<Blob>, ending: &str| {
+        if !blob.is_some_and(|blob| files::offer(&blob, &format!("whelp-{name}.{ending}")).is_ok()) {
+            store.notices.show(Tone::Error, "The browser did not save the file. Allow downloads for this page.", &[]);
+        }
+    };
+    let save_table = move |_| {
+        let parts = Array::of1(&columns.with_untracked(|columns| table(lines, columns)).into());
+        let options = BlobPropertyBag::new();
+        options.set_type("text/csv");
+        offer(Blob::new_with_str_sequence_and_options(&parts, &options).ok(), "csv");
+    };
+    let save_picture = move |_| {
+        let canvas = target.get_untracked().and_then(|target| target.query_selector("canvas").ok().flatten());
+        let canvas = canvas.and_then(|canvas| canvas.dyn_into::<HtmlCanvasElement>().ok());
+        let asked = canvas.is_some_and(|canvas| to_blob(&canvas, move |blob| offer(blob, "png")).is_ok());
+        if !asked {
+            offer(None, "png");
+        }
+    };
+    let switch = move |label: &'static str, signal: RwSignal<bool>| {
+        view! {
+            <button
+                type="button"
+                class="link"
+                aria-pressed=move || if signal.get() { "true" } else { "false" }
+                on:click=move |_| signal.update(|on| *on = !*on)
+            >
+                {label}
+            </button>
+        }
+    };
+    let is_empty = Memo::new(move |_| columns.with(|columns| columns.first().is_none_or(Vec::is_empty)));
+    view! {
+        <div class="plot" node_ref=target></div>
+        <p class="tools" hidden=move || is_empty.get()>
+            {switch("logarithm", is_log)}
+            {switch("smooth", is_smooth)}
+            <button type="button" class="link" data-testid=format!("csv-{name}") on:click=save_table>"CSV"</button>
+            <button type="button" class="link" data-testid=format!("png-{name}") on:click=save_picture>"PNG"</button>
+        </p>
+    }
+}
+
+/// How much of the average before is in each smoothed value.
+const SMOOTHNESS: f64 = 0.9;
+
+/// The steps, and the exponential averages of all lines.
+fn smoothed(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let average = |column: &Vec<f64>| {
+        let mut average = f64::NAN;
+        let next = |value: &f64| {
+            if average.is_nan() {
+                average = *value;
+            } else if !value.is_nan() {
+                average = SMOOTHNESS * average + (1.0 - SMOOTHNESS) * value;
+            }
+            if value.is_nan() { f64::NAN } else { average }
+        };
+        column.iter().map(next).collect()
+    };
+    let (steps, lines) = columns.split_at(columns.len().min(1));
+    steps.iter().cloned().chain(lines.iter().map(average)).collect()
+}
+
+/// A table with a row for each step, and an empty cell where there is no value.
+fn table(lines: &[Line], columns: &[Vec<f64>]) -> String {
+    let mut text = lines.iter().fold("step".to_owned(), |head, (label, _)| head + "," + label);
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        let cell = |column: &Vec<f64>| {
+            column.get(row).filter(|value| !value.is_nan()).map_or_else(String::new, f64::to_string)
+        };
+        text.push('\n');
+        text += &columns.iter().map(cell).collect::<Vec<_>>().join(",");
+    }
+    text.push('\n');
+    text
 }
 
 fn arrays(columns: &[Vec<f64>]) -> Array {
@@ -62,7 +148,7 @@ fn size(target: &HtmlElement) -> Object {
 }
 
 /// uPlot's options, in the style sheet's current colours.
-fn options(target: &HtmlElement, lines: &[Line], dots: bool) -> Result<Object, JsValue> {
+fn options(target: &HtmlElement, lines: &[Line], dots: bool, log: bool) -> Result<Object, JsValue> {
     let style = window().get_computed_style(target)?.ok_or("no style")?;
     let colour = |name: &str| style.get_property_value(name).map(|value| value.trim().to_owned());
     let (muted, line) = (colour("--muted")?, colour("--line")?);
@@ -82,12 +168,34 @@ fn options(target: &HtmlElement, lines: &[Line], dots: bool) -> Result<Object, J
     }
     let options = serde_json::json!({
         "legend": { "show": false },
-        "cursor": { "show": false },
-        "scales": { "x": { "time": false } },
+        "cursor": { "points": { "show": false } },
+        // 3: a logarithm. Values that have none are left out.
+        "scales": { "x": { "time": false }, "y": { "distr": if log { 3 } else { 1 } } },
         "axes": [with(serde_json::json!({ "size": 28 })), with(serde_json::json!({ "size": 40 }))],
         "series": series,
     });
     let options: Object = JSON::parse(&options.to_string())?.unchecked_into();
     Object::assign(&options, &size(target));
     Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_row_for_each_step_and_gaps_where_there_is_no_value() {
+        let lines: &[Line] = &[("generator", ""), ("discriminator", "")];
+        let columns = [vec![1.0, 2.0], vec![0.5, f64::NAN], vec![-1.0, 3.0]];
+        assert_eq!(table(lines, &columns), "step,generator,discriminator\n1,0.5,-1\n2,,3\n");
+        assert_eq!(table(lines, &[]), "step,generator,discriminator\n");
+    }
+
+    #[test]
+    fn smoothing_begins_with_the_first_value_and_leaves_gaps() {
+        let columns = smoothed(&[vec![1.0, 2.0, 3.0], vec![1.0, f64::NAN, 2.0]]);
+        assert_eq!(columns[0], [1.0, 2.0, 3.0]);
+        assert!(columns[1][0] == 1.0 && columns[1][1].is_nan());
+        assert!((columns[1][2] - 1.1).abs() < 1e-12);
+    }
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::store::{Device, Store};
 use crate::theme;
+use crate::view::View;
 
 #[component]
 pub fn Header() -> impl IntoView {
@@ -21,6 +22,17 @@ pub fn Header() -> impl IntoView {
     view! {
         <header class="header">
             <h1>"Whelp"</h1>
+            <nav aria-label="Panels">
+                {View::ALL.map(|view| view! {
+                    <a
+                        href=format!("#{}", view.id())
+                        data-testid=format!("view-{}", view.id())
+                        aria-current=move || (store.view.get() == view).then_some("page")
+                    >
+                        {view.label()}
+                    </a>
+                }).collect_view()}
+            </nav>
             <p class="device" data-testid="device">{device}</p>
             <button
                 type="button"

@@ -38,7 +38,7 @@ pub fn LossChart() -> impl IntoView {
                 </p>
             </details>
             <div class="chart" class:empty=move || is_empty.get() data-testid="loss-chart" data-newest=newest>
-                <Chart columns lines=LINES dots=false />
+                <Chart columns lines=LINES dots=false name="losses" />
                 <Show when=move || is_empty.get()>
                     <p class="hint">"Both losses appear here during training."</p>
                 </Show>

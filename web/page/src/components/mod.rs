@@ -2,6 +2,7 @@
 
 mod advanced;
 mod app;
+mod attention;
 mod chart;
 mod check;
 mod checkpoint;
@@ -16,6 +17,7 @@ mod loss_chart;
 mod notice_list;
 mod numbers;
 mod pictures;
+mod play;
 mod problems;
 mod remedies;
 mod runs;
@@ -23,8 +25,11 @@ mod sample_grid;
 mod score_chart;
 mod setting_field;
 mod settings;
+mod shortcuts;
+mod slider;
 mod status_line;
 mod strip;
+mod tiles;
 mod timeline;
 mod uplot;
 

@@ -9,6 +9,7 @@ use whelp::session::RunAccess;
 
 use crate::scores::with_error;
 use crate::store::{Device, Store};
+use crate::view::View;
 use crate::{draw, format};
 
 /// How often the times on show are brought up to date.
@@ -37,7 +38,9 @@ pub fn Runs() -> impl IntoView {
     let now = Now::new();
     let ids = move || store.runs.with(|runs| runs.iter().map(|run| run.id.clone()).collect::<Vec<_>>());
     let is_shown = Memo::new(move |_| {
-        store.runs.with(|runs| !runs.is_empty()) || store.run_access.get() == Some(RunAccess::Reads)
+        store.runs.with(|runs| !runs.is_empty())
+            || store.run_access.get() == Some(RunAccess::Reads)
+            || store.view.get() == View::Runs
     });
     let total = move || store.runs.with(|runs| total(runs));
     let reads = Memo::new(move |_| store.run_access.get() == Some(RunAccess::Reads));
@@ -188,9 +191,19 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                     <button
                         type="button"
                         class="button"
+                        data-testid="play-run"
+                        aria-label=move || labelled("Play with")
+                        disabled=move || is_busy() || !is_ready()
+                        on:click=move |_| store.play_with_run(id.get_value())
+                    >
+                        "Play"
+                    </button>
+                    <button
+                        type="button"
+                        class="button"
                         data-testid="use-settings"
                         title="Fills the form with these settings, for a new run on the same pictures."
-                        aria-label=move || labelled("New run with the settings of")
+                        aria-label=move || labelled("Reuse settings of")
                         disabled=move || is_busy() || !is_ready()
                         on:click=move |_| {
                             id.with_value(|id| store.use_settings_of(id));

@@ -40,7 +40,7 @@ fn Scores() -> impl IntoView {
                      train compare with the pictures of the training, and then copies of them score well."
                 </p>
             </details>
-            <div class="chart"><Chart columns lines=LINES dots=true /></div>
+            <div class="chart"><Chart columns lines=LINES dots=true name="scores" /></div>
             <ul class="hint" data-testid="scores">{rows}</ul>
             <Show when=move || best.get().is_some()>
                 <p class="hint" data-testid="best">{move || best.get()}</p>
