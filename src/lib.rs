@@ -16,6 +16,7 @@ pub mod device;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
+pub mod history;
 pub mod kept_runs;
 #[cfg(feature = "engine")]
 pub mod losses;
@@ -41,5 +42,6 @@ pub mod storage;
 #[cfg(feature = "engine")]
 pub mod train;
 pub mod validate;
+pub mod watch;
 #[cfg(feature = "engine")]
 pub mod weights;

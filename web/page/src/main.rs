@@ -3,21 +3,23 @@
 
 mod actions;
 mod checkpoints;
+mod client;
 mod complaint;
 mod components;
 mod draw;
 mod files;
 mod format;
-mod losses;
 mod notices;
 mod panics;
 mod replies;
 mod runs;
 mod scores;
 mod settings;
+mod socket;
 mod status;
 mod store;
 mod theme;
+mod watch;
 mod wording;
 mod worker;
 
@@ -29,5 +31,10 @@ fn main() {
     panics::install();
     let root = document().get_element_by_id("app").expect("index.html has an element with the id app");
     root.set_inner_html("");
-    leptos::mount::mount_to(root.unchecked_into(), components::App).forget();
+    let root = root.unchecked_into();
+    if watch::is_invited() {
+        leptos::mount::mount_to(root, components::WatchedApp).forget();
+    } else {
+        leptos::mount::mount_to(root, components::App).forget();
+    }
 }

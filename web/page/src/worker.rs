@@ -4,7 +4,7 @@ use js_sys::{Array, ArrayBuffer, Object, Reflect};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{Event, MessageEvent, WorkerOptions, WorkerType};
 use whelp::session::{DevicePreference, Reply, Request};
 
 /// Starts the worker's program for the available device.
@@ -17,14 +17,14 @@ const PROCESSOR: &str = "processor";
 type Early = Rc<RefCell<Option<Vec<(Object, Array)>>>>;
 
 /// A worker and the handlers that listen to it. Dropping it ends the worker.
-pub struct Client {
-    worker: Worker,
+pub struct Worker {
+    worker: web_sys::Worker,
     early: Early,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(Event)>,
 }
 
-impl Client {
+impl Worker {
     /// Starts a worker, on WebGPU if `device` allows it and the browser offers it, else on the processor. `on_crash` gets the
     /// browser's message when the worker can't be loaded or crashes.
     ///
@@ -40,7 +40,7 @@ impl Client {
         if matches!(device, DevicePreference::Cpu { .. }) {
             options.set_name(PROCESSOR);
         }
-        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        let worker = web_sys::Worker::new_with_options(SCRIPT, &options)?;
         let early: Early = Rc::new(RefCell::new(Some(Vec::new())));
         let on_unreadable = on_crash.clone();
         let on_message = {
@@ -108,7 +108,7 @@ impl Client {
     }
 }
 
-impl Drop for Client {
+impl Drop for Worker {
     fn drop(&mut self) {
         self.terminate();
     }

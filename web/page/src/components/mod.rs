@@ -26,5 +26,8 @@ mod status_line;
 mod strip;
 mod timeline;
 mod uplot;
+mod watched;
+mod watched_controls;
 
 pub use app::App;
+pub use watched::WatchedApp;
