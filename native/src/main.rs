@@ -34,6 +34,7 @@ mod signals;
 mod storage;
 mod tensorboard;
 mod train;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ mod plan;
 mod profile;
 mod serve;
 mod signals;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
