@@ -21,6 +21,7 @@ pub mod export;
 #[cfg(feature = "engine")]
 pub mod features;
 pub mod fields;
+pub mod history;
 pub mod kept_runs;
 pub mod latent;
 #[cfg(feature = "engine")]
@@ -47,5 +48,6 @@ pub mod storage;
 #[cfg(feature = "engine")]
 pub mod train;
 pub mod validate;
+pub mod watch;
 #[cfg(feature = "engine")]
 pub mod weights;

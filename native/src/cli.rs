@@ -1,5 +1,6 @@
 //! The command line, as its help shows it.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub enum Subcommand {
     Recipes,
     /// Measure a training step on a device: its time, and the kernels that it launches
     Profile(ProfileArguments),
-    /// Serve the page to browsers on this machine
+    /// Serve the page to browsers on this machine, or runs to watch in it
     Serve(ServeArguments),
     /// Check pictures before training, and list the prepared ones
     #[command(subcommand)]
@@ -142,10 +143,27 @@ pub struct TrainArguments {
     /// Print what would run: settings, parameters, memory, and the time it would take by a short trial
     #[arg(long)]
     pub dry_run: bool,
+    /// Serve the page, which shows the run and takes requests, while it trains; at an address that other machines reach, to whoever has the printed link [default: this machine alone, port 8080 or a free one]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = LOOPBACK, value_parser = parse_listen)]
+    pub serve: Option<Listen>,
+    /// Folder of the built page for --serve [default: the page inside this program]
+    #[arg(long, value_name = "DIR", requires = "serve")]
+    pub page: Option<PathBuf>,
     /// How long the last checkpoint may take after Ctrl-C, `kill` or the end of the terminal; then the one before it has to do [default: as long as it takes]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub grace: Option<Duration>,
 }
+
+/// The address at which a server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub ip: IpAddr,
+    /// None for the usual one, or another one where that is taken.
+    pub port: Option<u16>,
+}
+
+/// Reached from this machine alone.
+const LOOPBACK: &str = "127.0.0.1";
 
 #[derive(Args, Debug)]
 pub struct ControlArguments {
@@ -293,6 +311,12 @@ pub struct ServeArguments {
     /// Port; 0 picks a free one
     #[arg(long, value_name = "P", default_value_t = 8080)]
     pub port: u16,
+    /// Address to listen at; with --run, other machines then need the token of the printed link
+    #[arg(long, value_name = "IP", default_value = LOOPBACK)]
+    pub address: IpAddr,
+    /// Show a run, or the runs of a folder, in place of a page that trains: those under way, and those that have ended
+    #[arg(long, value_name = "RUN|DIR")]
+    pub run: Option<PathBuf>,
     /// Folder of the built page [default: the page inside this program]
     #[arg(long, value_name = "DIR")]
     pub page: Option<PathBuf>,
@@ -371,6 +395,30 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     if secs == 0 { Err(malformed()) } else { Ok(Duration::from_secs(secs)) }
 }
 
+/// `8080`, `192.168.1.7`, `0.0.0.0:8080`, `[::]:8080`, `localhost:8080`.
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    let named = match text.split_once(':') {
+        _ if text == "localhost" => Some((Ok(Ipv4Addr::LOCALHOST.into()), None)),
+        Some(("localhost", port)) => Some((Ok(Ipv4Addr::LOCALHOST.into()), Some(port))),
+        _ => None,
+    };
+    let (ip, port) = match named {
+        Some(named) => named,
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => (Ok(Ipv4Addr::LOCALHOST.into()), Some(text)),
+        None => match text.parse::<IpAddr>() {
+            Ok(ip) => (Ok(ip), None),
+            Err(_) => {
+                let (ip, port) = text.rsplit_once(':').unwrap_or((text, ""));
+                (ip.trim_matches(['[', ']']).parse(), Some(port))
+            }
+        },
+    };
+    let refused =
+        || format!("{text:?} is no address to listen at; write for example 8080, 192.168.1.7 or 0.0.0.0:8080");
+    let port = port.map(|port| port.parse().map_err(|_| refused())).transpose()?;
+    Ok(Listen { ip: ip.map_err(|_| refused())?, port })
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.ok_or_else(|| format!("{text:?} is not a number of seconds from 0"))
@@ -388,6 +436,21 @@ mod tests {
         assert_eq!(secs("90s"), Ok(90));
         for nonsense in ["", "30", "m", "5x", "0s", "-1m", "99999999999999999999d", "1é"] {
             assert!(secs(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn addresses_come_with_or_without_a_port() {
+        let listen = |ip: &str, port| Ok(Listen { ip: ip.parse().unwrap(), port });
+        assert_eq!(parse_listen(LOOPBACK), listen("127.0.0.1", None));
+        assert_eq!(parse_listen("0"), listen("127.0.0.1", Some(0)));
+        assert_eq!(parse_listen("localhost:9000"), listen("127.0.0.1", Some(9000)));
+        assert_eq!(parse_listen("0.0.0.0:8080"), listen("0.0.0.0", Some(8080)));
+        assert_eq!(parse_listen("::1"), listen("::1", None));
+        assert_eq!(parse_listen("[::]:80"), listen("::", Some(80)));
+        for nonsense in ["", "70000", "node07:80", "1.2.3.4:", "1.2.3:80", "localhost:x", "runs/001"] {
+            let error = parse_listen(nonsense).unwrap_err();
+            assert!(error.contains("0.0.0.0:8080"), "{nonsense}: {error}");
         }
     }
 }

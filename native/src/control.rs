@@ -14,6 +14,7 @@ use async_channel::Sender;
 use serde::{Deserialize, Serialize};
 use whelp::config::RunConfig;
 use whelp::protocol::{CheckpointReason, Command, Event, FinishReason};
+use whelp::watch::Wish;
 
 use crate::cli::{ControlArguments, ControlWord};
 use crate::failure::{Failure, Outcome};
@@ -47,12 +48,13 @@ struct Request {
     word: ControlWord,
 }
 
+/// What became of a request.
 #[derive(Debug, Deserialize, Serialize)]
-struct Answer {
+pub struct Answer {
     /// Whether it was done.
-    done: bool,
+    pub done: bool,
     /// A sentence without a capital and without a full stop.
-    message: String,
+    pub message: String,
 }
 
 impl Control {
@@ -163,6 +165,18 @@ impl Control {
     }
 }
 
+impl From<Wish> for ControlWord {
+    fn from(wish: Wish) -> Self {
+        match wish {
+            Wish::Save => Self::Save,
+            Wish::Pause => Self::Pause,
+            Wish::Resume => Self::Resume,
+            Wish::Stop => Self::Stop,
+            Wish::Sample => Self::Sample,
+        }
+    }
+}
+
 /// `whelp ctl`.
 pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
     let (root, word) = (&arguments.run, arguments.word);
@@ -175,15 +189,8 @@ pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
             root.display()
         )));
     }
-    let folder = folder(root);
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let id = format!("{:020}-{}-{}", since_epoch.as_nanos(), lock::host(), std::process::id());
-    let request = folder.join(format!("{id}.{REQUEST}"));
-    let text = serde_json::to_string(&word).map_err(Failure::fault)?;
-    fs::create_dir_all(&folder)
-        .and_then(|()| write_whole(&request, text.as_bytes()))
-        .map_err(|error| Failure::file(&request, "written", &error))?;
-    match wait(root, &folder.join(format!("{id}.{ANSWER}"))) {
+    let asked = Asked::of(root, word)?;
+    match wait(root, &asked) {
         Some(Answer { done: true, message }) => {
             say!("{message}");
             Ok(Outcome::Done)
@@ -194,31 +201,63 @@ pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
             Ok(Outcome::Done)
         }
         None => {
-            let _ = fs::remove_file(request);
+            asked.withdraw();
             Err(Failure::fault(format!("{}: the run ended before it answered", root.display())))
         }
     }
 }
 
-/// The answer; none if the run ends without one.
-fn wait(root: &Path, path: &Path) -> Option<Answer> {
-    let take = || {
-        let answer = serde_json::from_slice(&fs::read(path).ok()?).ok();
-        let _ = fs::remove_file(path);
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub struct Asked {
+    request: PathBuf,
+    answer: PathBuf,
+}
+
+impl Asked {
+    /// Asks the run in `root`.
+    ///
+    /// # Errors
+    /// If the folder can't be written to.
+    pub fn of(root: &Path, word: ControlWord) -> Result<Self, Failure> {
+        let folder = folder(root);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let id = format!("{:020}-{}-{}", since_epoch.as_nanos(), lock::host(), std::process::id());
+        let request = folder.join(format!("{id}.{REQUEST}"));
+        let text = serde_json::to_string(&word).map_err(Failure::fault)?;
+        fs::create_dir_all(&folder)
+            .and_then(|()| write_whole(&request, text.as_bytes()))
+            .map_err(|error| Failure::file(&request, "written", &error))?;
+        Ok(Self { request, answer: folder.join(format!("{id}.{ANSWER}")) })
+    }
+
+    /// The answer, once it is there.
+    pub fn take(&self) -> Option<Answer> {
+        let answer = serde_json::from_slice(&fs::read(&self.answer).ok()?).ok();
+        let _ = fs::remove_file(&self.answer);
         answer
-    };
-    let asked = Instant::now();
+    }
+
+    /// Nobody answers any more.
+    pub fn withdraw(self) {
+        let _ = fs::remove_file(self.request);
+    }
+}
+
+/// The answer; none if the run ends without one.
+fn wait(root: &Path, asked: &Asked) -> Option<Answer> {
+    let started = Instant::now();
     let mut was_told = false;
     loop {
         thread::sleep(RHYTHM / 5);
-        if let Some(answer) = take() {
+        if let Some(answer) = asked.take() {
             return Some(answer);
         }
         if !RunLock::is_held(root) {
             // It may have answered last of all.
-            return take();
+            return asked.take();
         }
-        if asked.elapsed() > PATIENCE && !was_told {
+        if started.elapsed() > PATIENCE && !was_told {
             was_told = true;
             let holder = lock::holder(root).map_or_else(|| "the run".to_owned(), |holder| holder.to_string());
             note!("waiting for {holder}, which answers between two steps (Ctrl-C ends the wait, not the run)");

@@ -35,6 +35,7 @@ mod signals;
 mod storage;
 mod tensorboard;
 mod train;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -25,6 +25,12 @@ const CHECKPOINTS_KEPT: usize = 3;
 
 const CHECKPOINT: &str = ".safetensors";
 
+/// What a run has told, an event a line, in the run's folder.
+pub const EVENTS: &str = "events.jsonl";
+
+/// The run's settings, in its folder.
+pub const SETTINGS: &str = "run.json";
+
 /// The checkpoint with the best score, in the run's folder.
 pub const BEST: &str = "checkpoints/best.safetensors";
 
@@ -259,7 +265,7 @@ impl RunFolder {
                 Ok(())
             }
             Event::Samples { step, epoch, path, .. } => {
-                let mut names = vec![format!("samples/step_{step:08}.png")];
+                let mut names = vec![samples_name(*step)];
                 let epoch_file = self.open.as_ref().map_or("", |files| &files.epoch_file);
                 names.extend(epoch.map(|n| epoch_file.replace("{n}", &n.to_string())));
                 for name in &names {
@@ -328,6 +334,11 @@ impl OpenFiles {
             _ => Some(json(event)),
         }
     }
+}
+
+/// The file of the samples of a step, in the run's folder.
+pub fn samples_name(step: u64) -> String {
+    format!("samples/step_{step:08}.png")
 }
 
 /// Like [`write_whole`], and creates the folder if needed.

@@ -1,10 +1,17 @@
-//! `whelp serve`.
+//! `whelp serve`, and the server of `whelp train --serve`.
 
-use whelp_server::{Page, Server};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use crate::cli::ServeArguments;
+use whelp_server::{Page, Running, Server, ServerError};
+
+use crate::cli::{Listen, ServeArguments, TrainArguments};
 use crate::failure::{Failure, Outcome};
-use crate::output::say;
+use crate::output::{note, say};
+use crate::watch;
+
+/// The usual port.
+const PORT: u16 = 8080;
 
 /// The page that is compiled into the program. The build script lists its files.
 #[cfg(feature = "page")]
@@ -14,17 +21,58 @@ const EMBEDDED: Option<Page> = Some(Page::Embedded(include!(concat!(env!("OUT_DI
 const EMBEDDED: Option<Page> = None;
 
 pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
-    let page = arguments.page.clone().map(Page::Folder).or(EMBEDDED).ok_or_else(|| {
+    let address = SocketAddr::new(arguments.address, arguments.port);
+    let server = Server::bind(page(arguments.page.as_ref())?, address).map_err(|error| match error {
+        ServerError::Port { .. } => {
+            Failure::Input(format!("{error}. Choose another one with --port; --port 0 takes any free one"))
+        }
+        ServerError::NoPage(_) => Failure::input(error),
+    })?;
+    let ended = if let Some(run) = &arguments.run {
+        let watching = watch::of_folder(server, run)?;
+        say!("{} is shown at {} (Ctrl-C ends the showing)", run.display(), watching.link());
+        watching.run()
+    } else {
+        let address = server.address().map_err(Failure::fault)?;
+        say!("Whelp is at http://{address}/ (Ctrl-C ends it)");
+        server.run()
+    };
+    match ended {
+        Ok(never) => match never {},
+        Err(error) => Err(Failure::fault(format!("the server ended: {error}"))),
+    }
+}
+
+/// The server that `--serve` asks for, with its port open: what is wrong with that is said before anything is trained.
+pub fn bind(arguments: &TrainArguments) -> Result<Option<Server>, Failure> {
+    let Some(Listen { ip, port }) = arguments.serve.filter(|_| !arguments.dry_run) else { return Ok(None) };
+    let page = page(arguments.page.as_ref())?;
+    let bound = Server::bind(page.clone(), SocketAddr::new(ip, port.unwrap_or(PORT)));
+    let bound = match bound {
+        // Of another run on this machine, for example.
+        Err(ServerError::Port { .. }) if port.is_none() => Server::bind(page, SocketAddr::new(ip, 0)),
+        bound => bound,
+    };
+    bound.map(Some).map_err(|error| match error {
+        ServerError::Port { .. } => {
+            Failure::Input(format!("--serve: {error}. Choose another one, or --serve {ip}:0 for any free one"))
+        }
+        ServerError::NoPage(_) => Failure::input(error),
+    })
+}
+
+/// Shows the run in `root` until the result is dropped.
+pub fn show(server: Server, root: &Path) -> Result<Running, Failure> {
+    let watching = watch::of_run(server, root)?;
+    note!("watch       {}", watching.link());
+    watching.start().map_err(Failure::fault)
+}
+
+fn page(folder: Option<&PathBuf>) -> Result<Page, Failure> {
+    folder.cloned().map(Page::Folder).or(EMBEDDED).ok_or_else(|| {
         Failure::input(
             "this program was compiled without the page: name the folder of a built page with --page, or build a program \
              with the page by `cargo xtask build`",
         )
-    })?;
-    let server = Server::bind(page, arguments.port).map_err(Failure::input)?;
-    let address = server.address().map_err(Failure::fault)?;
-    say!("Whelp is at http://{address}/ (Ctrl-C ends it)");
-    match server.run() {
-        Ok(never) => match never {},
-        Err(error) => Err(Failure::fault(format!("the server ended: {error}"))),
-    }
+    })
 }

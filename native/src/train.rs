@@ -26,6 +26,7 @@ use crate::lock::RunLock;
 use crate::memory::{check_fit, explain_exhaustion};
 use crate::output::{note, say};
 use crate::run_folder::RunFolder;
+use crate::serve;
 use crate::signals::Signals;
 
 /// The setting that follows the pictures.
@@ -36,6 +37,7 @@ const COLOUR: PictureKind = PictureKind { channels: 3, classes: 0 };
 
 pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     explain_exhaustion()?;
+    let server = serve::bind(arguments)?;
     let signals = Signals::listen(arguments.grace)?;
     let place = Place::of(arguments)?;
     let (begin, origin) = Begin::of(arguments, &place)?;
@@ -94,6 +96,8 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     run.judge_by(FeatureNetwork::Cifar10(judge));
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
     let folder = RunFolder::open(&root, place.lock, origin)?;
+    // Until the end of the run, which those who watch are told.
+    let _served = server.map(|server| serve::show(server, &root)).transpose()?;
     let control = Arc::new(Control::new(&root, &settings));
     signals.tell(commands.clone(), control.clone());
     FrontEnd { folder, json: arguments.json, commands, control: &control, signals: &signals }.follow(run)

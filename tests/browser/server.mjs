@@ -1,6 +1,6 @@
-// Runs `whelp serve`, so tests and bench see what a visitor gets.
+// Runs `whelp serve` and `whelp train --serve`, so tests and bench see what a visitor gets.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -24,4 +24,36 @@ export async function serve(folder = DIST) {
     return ended;
   };
   return { origin: `http://127.0.0.1:${port}`, port, close };
+}
+
+/** Runs the program in a folder to its end. */
+export function run(folder, args) {
+  const { status, stderr } = spawnSync(PROGRAM, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+  if (status !== 0) throw new Error(`${PROGRAM} ${args.join(" ")}: status ${status}\n${stderr}`);
+}
+
+/**
+ * Starts a program in a folder that shows runs of it. `link` is what it prints, `origin` where that leads on this machine, `ended`
+ * its status once it has ended; `kill` ends it at once.
+ */
+export async function show(folder, args) {
+  const program = spawn(PROGRAM, [...args, "--page", DIST], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(program, "exit").then(([status]) => status);
+  const said = [];
+  const printed = new Promise((resolve) => {
+    for (const stream of [program.stdout, program.stderr]) {
+      createInterface(stream).on("line", (line) => {
+        said.push(line);
+        const [link] = /http:\/\/\S+/.exec(line) ?? [];
+        if (link) resolve(link);
+      });
+    }
+  });
+  const link = await Promise.race([printed, ended.then(() => undefined)]);
+  if (!link) throw new Error(`${PROGRAM} ${args.join(" ")}: ${said.join("\n")}`);
+  const kill = () => {
+    program.kill("SIGKILL");
+    return ended;
+  };
+  return { link, origin: `http://127.0.0.1:${new URL(link).port}`, ended, kill };
 }

@@ -10,10 +10,10 @@ use burn::tensor::{Int, Tensor, TensorData};
 use whelp::checkpoint::{Checkpoint, DataOrigin, FORMAT, Meta, RandomState};
 use whelp::config::{Architecture, RunConfig};
 use whelp::export::{Graph, Node, Op, html, onnx};
+use whelp::latent::Latent;
 use whelp::models::{Generator, network_layers};
 use whelp::protocol::Progress;
 use whelp::random::{Random, Stream};
-use whelp::sample::latents;
 use whelp::series::StepSeries;
 use whelp::weights::{self, HostTensor};
 
@@ -254,7 +254,6 @@ struct Difference {
 fn compare(script: &str, name: &str, write: impl Fn(&Graph<'_>) -> Vec<u8>, modules: Option<&Path>) -> Vec<Difference> {
     let folder = std::env::temp_dir().join(format!("whelp-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let device = cpu().device.inner();
     let mut cases = Vec::new();
     for (index, family) in FAMILIES.into_iter().enumerate() {
         let checkpoint = family.checkpoint();
@@ -262,7 +261,8 @@ fn compare(script: &str, name: &str, write: impl Fn(&Graph<'_>) -> Vec<u8>, modu
         let file = format!("{index}-{}-{}", family.architecture.name(), family.resolution);
         fs::write(folder.join(&file), write(&graph)).unwrap();
         for batch in [1usize, 7] {
-            let z: Vec<f32> = latents(5, 0, batch, graph.latent, 1.0, &device).into_data().try_to_vec().unwrap();
+            let z: Vec<f32> =
+                (0..batch as u64).flat_map(|index| Latent::Seed { seed: 5, index }.values(graph.latent)).collect();
             let classes: Vec<i32> = (0..batch).map(|picture| (picture % family.classes.max(1)) as i32).collect();
             let images: Vec<f32> =
                 family.draw(&checkpoint, &z, &classes).iter().map(|value| value.clamp(-1.0, 1.0)).collect();

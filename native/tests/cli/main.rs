@@ -11,6 +11,7 @@ mod profile;
 mod serve;
 mod share;
 mod signals;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};

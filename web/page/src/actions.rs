@@ -11,12 +11,12 @@ use whelp::data::Preparation;
 use whelp::protocol::{Command, Progress};
 use whelp::session::{DataSource, DevicePreference, Request, StartFrom};
 
+use super::client::Client;
 use super::complaint::complaint;
 use super::files::{self, Dropped, PathAndFile};
 use super::notices::{Remedy, Tone};
 use super::settings::continued;
 use super::store::{Device, Intent, LoadStage, Loading, Opened, Phase, Saved, Source, Store};
-use super::worker::Client;
 
 /// After this time without a device the visitor is told so. Loading and testing take a few seconds.
 const PATIENCE: Duration = Duration::from_secs(45);

@@ -31,8 +31,8 @@ impl Store {
 
     /// Downloads the checkpoint with the best score.
     pub fn download_best(self) {
-        if let Some(best) = self.best.get_untracked() {
-            self.offer(&best.saved);
+        if let Some(saved) = self.best.get_untracked().and_then(|best| best.saved) {
+            self.offer(&saved);
         }
     }
 

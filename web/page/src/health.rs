@@ -13,7 +13,7 @@ impl Store {
     /// What would help the run, the most promising first; nothing if it goes well, or is ending anyway.
     pub fn remedies(self) -> Vec<Remedy> {
         let can_go_on = matches!(self.phase.get(), Phase::Training | Phase::Paused | Phase::Finished(_));
-        let has_best = self.best.with(Option::is_some);
+        let has_best = self.best.with(|best| best.as_ref().is_some_and(|best| best.saved.is_some()));
         let remedies = self.diagnosis.with(|diagnosis| {
             let diagnosis = diagnosis.as_ref().filter(|_| can_go_on)?;
             self.running.with_value(|config| Some(diagnosis.remedies(config.as_ref()?)))
@@ -38,9 +38,8 @@ impl Store {
         let Some(config) = self.running.get_value() else { return };
         self.show_settings(remedy.apply(&config));
         self.diagnosis.set(None);
-        match (remedy, self.best.get_untracked()) {
-            (Remedy::GoBackToBest, Some(best)) => {
-                let saved = best.saved;
+        match (remedy, self.best.get_untracked().and_then(|best| best.saved)) {
+            (Remedy::GoBackToBest, Some(saved)) => {
                 self.intent.set(Intent::Continue);
                 self.send_checkpoint(saved.file_name(), saved.blob, saved.run);
             }

@@ -3,13 +3,13 @@
 
 mod actions;
 mod checkpoints;
+mod client;
 mod complaint;
 mod components;
 mod draw;
 mod files;
 mod format;
 mod health;
-mod losses;
 mod notices;
 mod panics;
 mod play;
@@ -18,10 +18,12 @@ mod runs;
 mod scores;
 mod settings;
 mod snapshots;
+mod socket;
 mod status;
 mod store;
 mod theme;
 mod view;
+mod watch;
 mod watching;
 mod wording;
 mod worker;
@@ -34,5 +36,10 @@ fn main() {
     panics::install();
     let root = document().get_element_by_id("app").expect("index.html has an element with the id app");
     root.set_inner_html("");
-    leptos::mount::mount_to(root.unchecked_into(), components::App).forget();
+    let root = root.unchecked_into();
+    if watch::is_invited() {
+        leptos::mount::mount_to(root, components::WatchedApp).forget();
+    } else {
+        leptos::mount::mount_to(root, components::App).forget();
+    }
 }

@@ -406,7 +406,7 @@ impl Store {
         let name = format!("{name}.png");
         let offered = draw::enlarged(grid, columns, self.play.scale.get_untracked()).and_then(|canvas| {
             let offer = move |blob: Option<web_sys::Blob>| {
-                if !blob.is_some_and(|blob| files::offer(&blob, &name).is_ok()) {
+                if blob.is_none_or(|blob| files::offer(&blob, &name).is_err()) {
                     self.notices.show(Tone::Error, NOT_SAVED, &[]);
                 }
             };
@@ -462,7 +462,7 @@ impl Store {
 
     pub(super) fn exported(self, name: &str, blob: Option<web_sys::Blob>) {
         self.play.makes.set(false);
-        if !blob.is_some_and(|blob| files::offer(&blob, name).is_ok()) {
+        if blob.is_none_or(|blob| files::offer(&blob, name).is_err()) {
             self.notices.show(Tone::Error, NOT_SAVED, &[]);
         }
     }

@@ -11,12 +11,12 @@ use whelp::protocol::{BestScore, CheckpointReason, Event, FailureKind, Progress}
 use whelp::series::StepSeries;
 use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Refusal, Reply, Request};
 
+use super::client::Client;
 use super::notices::{Remedy, Tone};
-use super::scores::{ScoreHistory, with_error};
+use super::scores::{ScoreHistory, best_in_words};
 use super::store::{
     Best, Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
 };
-use super::worker::Client;
 use super::{files, format, panics, wording};
 
 const NO_MEMORY: &str = "The browser has no memory for a checkpoint. Close other tabs and try again.";
@@ -254,13 +254,7 @@ impl Store {
     /// Keeps the checkpoint with the best score. Where the browser has no memory for it, the one before stays.
     fn keep_best(self, nimg: u64, score: &BestScore, bytes: Option<ArrayBuffer>) {
         let Some(saved) = self.saved(nimg, bytes) else { return };
-        let BestScore { name, value, standard_error, step } = score;
-        let value = with_error(*value, *standard_error);
-        let why = format!(
-            "The best checkpoint is from after {} pictures (step {step}): {name} {value}.",
-            format::short(nimg)
-        );
-        self.best.set(Some(Best { saved, why }));
+        self.best.set(Some(Best { saved: Some(saved), why: best_in_words(nimg, score) }));
     }
 
     /// A checkpoint as a blob; none if the browser has no memory for it.

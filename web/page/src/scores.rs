@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use whelp::protocol::BestScore;
 use whelp::series;
+
+use super::format;
 
 /// All scores of the current run, by step.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,13 @@ pub fn with_error(value: f64, error: Option<f64>) -> String {
     let digits = if value.abs() < 0.1 { 5 } else { 3 };
     let error = error.map_or_else(String::new, |error| format!(" ± {error:.digits$}"));
     format!("{value:.digits$}{error}")
+}
+
+/// Which checkpoint is the best, in a sentence.
+pub fn best_in_words(nimg: u64, score: &BestScore) -> String {
+    let BestScore { name, value, standard_error, step } = score;
+    let value = with_error(*value, *standard_error);
+    format!("The best checkpoint is from after {} pictures (step {step}): {name} {value}.", format::short(nimg))
 }
 
 #[cfg(test)]

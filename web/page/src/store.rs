@@ -6,21 +6,21 @@ use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
 use whelp::diagnosis::Diagnosis;
+use whelp::history::History;
 use whelp::kept_runs::KeptRun;
 use whelp::protocol::{FinishReason, Progress};
 use whelp::recipes;
 use whelp::session::{DeviceInfo, DevicePreference, Kept, KeptOutcome, RunAccess};
 
+use super::client::Client;
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
 use super::health::Cure;
-use super::losses::LossSeries;
 use super::notices::Notices;
 use super::play::Play;
 use super::scores::ScoreHistory;
 use super::snapshots::Snapshots;
 use super::view::View;
-use super::worker::Client;
 use super::{format, theme};
 
 /// The state of the page. Copied freely: every field is a handle.
@@ -45,7 +45,7 @@ pub struct Store {
     pub progress: RwSignal<Progress>,
     /// Seconds since `progress` came, by a clock that ticks only while a run does.
     pub since_progress: RwSignal<f64>,
-    pub losses: RwSignal<LossSeries>,
+    pub losses: RwSignal<History>,
     pub scores: RwSignal<ScoreHistory>,
     /// How the current run goes.
     pub diagnosis: RwSignal<Option<Diagnosis>>,
@@ -321,7 +321,8 @@ pub struct Opened {
 /// The checkpoint with the best score.
 #[derive(Clone)]
 pub struct Best {
-    pub saved: Saved,
+    /// None where only its score is known.
+    pub saved: Option<Saved>,
     /// Its score, in a sentence.
     pub why: String,
 }
@@ -359,7 +360,7 @@ impl Store {
             is_warm: RwSignal::new(false),
             progress: RwSignal::new(Progress::default()),
             since_progress: RwSignal::new(0.0),
-            losses: RwSignal::new(LossSeries::default()),
+            losses: RwSignal::new(History::default()),
             scores: RwSignal::new(ScoreHistory::default()),
             diagnosis: RwSignal::new(None),
             best: RwSignal::new_local(None),

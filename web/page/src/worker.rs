@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{Event, MessageEvent, WorkerOptions, WorkerType};
 use whelp::session::{DevicePreference, Reply, Request};
 
 /// Starts the worker's program for the available device.
@@ -25,13 +25,13 @@ const ATTEMPTS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker and the handlers that listen to it. Dropping it ends the worker.
-pub struct Client {
+pub struct Worker {
     connection: Rc<Connection>,
 }
 
 /// The worker, which is another one if the first did not begin to run.
 struct Connection {
-    worker: RefCell<Worker>,
+    worker: RefCell<web_sys::Worker>,
     options: WorkerOptions,
     /// Whether the worker has yet to run, so that another is started if this one takes too long.
     is_awaited: Cell<bool>,
@@ -42,7 +42,7 @@ struct Connection {
     on_crash: Box<dyn Fn(String)>,
 }
 
-impl Client {
+impl Worker {
     /// Starts a worker, on WebGPU if `device` allows it and the browser offers it, else on the processor. `on_crash` gets the
     /// browser's message when the worker can't be loaded or crashes.
     ///
@@ -58,7 +58,7 @@ impl Client {
         if matches!(device, DevicePreference::Cpu { .. }) {
             options.set_name(PROCESSOR);
         }
-        let worker = RefCell::new(Worker::new_with_options(SCRIPT, &options)?);
+        let worker = RefCell::new(web_sys::Worker::new_with_options(SCRIPT, &options)?);
         let connection = Rc::new_cyclic(|this: &Weak<Connection>| {
             let (this, on_unreadable) = (this.clone(), on_crash.clone());
             let on_message = Closure::new(move |event: MessageEvent| {
@@ -131,7 +131,7 @@ impl Client {
     }
 }
 
-impl Drop for Client {
+impl Drop for Worker {
     fn drop(&mut self) {
         self.terminate();
     }
@@ -159,7 +159,7 @@ impl Connection {
                 if attempt == ATTEMPTS {
                     return (connection.on_crash)("the browser did not start it".to_owned());
                 }
-                match Worker::new_with_options(SCRIPT, &connection.options) {
+                match web_sys::Worker::new_with_options(SCRIPT, &connection.options) {
                     Ok(worker) => {
                         connection.worker.replace(worker);
                         connection.hear();

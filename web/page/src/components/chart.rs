@@ -58,7 +58,7 @@ pub fn Chart(
     });
 
     let offer = move |blob: Option<Blob>, ending: &str| {
-        if !blob.is_some_and(|blob| files::offer(&blob, &format!("whelp-{name}.{ending}")).is_ok()) {
+        if blob.is_none_or(|blob| files::offer(&blob, &format!("whelp-{name}.{ending}")).is_err()) {
             store.notices.show(Tone::Error, "The browser did not save the file. Allow downloads for this page.", &[]);
         }
     };

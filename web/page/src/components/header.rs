@@ -18,7 +18,6 @@ pub fn Header() -> impl IntoView {
         Device::Ready(device) => device.reason,
         Device::Looking | Device::Measuring(_) | Device::None => None,
     };
-    let other_theme = move || if store.dark.get() { "Use light colours" } else { "Use dark colours" };
     view! {
         <header class="header">
             <h1>"Whelp"</h1>
@@ -34,17 +33,27 @@ pub fn Header() -> impl IntoView {
                 }).collect_view()}
             </nav>
             <p class="device" data-testid="device">{device}</p>
-            <button
-                type="button"
-                class="theme"
-                data-testid="theme"
-                aria-label=other_theme
-                title=other_theme
-                on:click=move |_| theme::toggle(store.dark)
-            >
-                "◐"
-            </button>
+            <ThemeButton />
             {move || reason().map(|reason| view! { <p class="reason" data-testid="device-reason">{reason}</p> })}
         </header>
+    }
+}
+
+/// The switch between light and dark.
+#[component]
+pub fn ThemeButton() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let other_theme = move || if store.dark.get() { "Use light colours" } else { "Use dark colours" };
+    view! {
+        <button
+            type="button"
+            class="theme"
+            data-testid="theme"
+            aria-label=other_theme
+            title=other_theme
+            on:click=move |_| theme::toggle(store.dark)
+        >
+            "◐"
+        </button>
     }
 }

@@ -1,10 +1,10 @@
 //! The chart of both losses.
 
 use leptos::prelude::*;
+use whelp::history::History;
 use whelp::series::{LOSS_D, LOSS_G};
 
 use super::chart::{Chart, Line};
-use crate::losses::LossSeries;
 use crate::store::Store;
 
 const LINES: &[Line] = &[("generator", "--accent"), ("discriminator", "--muted")];
@@ -12,7 +12,7 @@ const LINES: &[Line] = &[("generator", "--accent"), ("discriminator", "--muted")
 #[component]
 pub fn LossChart() -> impl IntoView {
     let store = expect_context::<Store>();
-    let is_empty = Memo::new(move |_| store.losses.with(LossSeries::is_empty));
+    let is_empty = Memo::new(move |_| store.losses.with(History::is_empty));
     // For tests, which cannot read numbers from a canvas.
     let newest = move || {
         let newest = store.losses.with(|losses| losses.newest([LOSS_D, LOSS_G]));

@@ -32,5 +32,8 @@ mod strip;
 mod tiles;
 mod timeline;
 mod uplot;
+mod watched;
+mod watched_controls;
 
 pub use app::App;
+pub use watched::WatchedApp;

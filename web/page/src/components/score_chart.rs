@@ -27,6 +27,8 @@ fn Scores() -> impl IntoView {
     let newest = move || store.scores.with(ScoreHistory::newest_in_words);
     let rows = move || newest().into_iter().map(|row| view! { <li>{row}</li> }).collect_view();
     let best = Memo::new(move |_| store.best.with(|best| best.as_ref().map(|best| best.why.clone())));
+    let can_download =
+        Memo::new(move |_| store.best.with(|best| best.as_ref().is_some_and(|best| best.saved.is_some())));
     view! {
         <section class="part losses" aria-labelledby="scores-title">
             <h2 id="scores-title">"Scores"</h2>
@@ -44,6 +46,8 @@ fn Scores() -> impl IntoView {
             <ul class="hint" data-testid="scores">{rows}</ul>
             <Show when=move || best.get().is_some()>
                 <p class="hint" data-testid="best">{move || best.get()}</p>
+            </Show>
+            <Show when=move || can_download.get()>
                 <div class="buttons">
                     <button
                         type="button"

@@ -1,13 +1,15 @@
 //! Every series of a whole run in bounded memory: when the points are used up, neighbours are averaged.
 
-use whelp::series::StepSeries;
+use serde::{Deserialize, Serialize};
+
+use crate::series::StepSeries;
 
 /// More points than a chart has pixels show nothing more.
 const CAPACITY: usize = 2048;
 
 /// Averages over equally many steps each.
-#[derive(Clone, Debug)]
-pub struct LossSeries {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct History {
     /// In the order in which they first had a value.
     names: Vec<String>,
     points: Vec<Point>,
@@ -16,7 +18,7 @@ pub struct LossSeries {
 }
 
 /// Means of the steps up to `step`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Point {
     step: u64,
     steps: u32,
@@ -25,19 +27,19 @@ struct Point {
 }
 
 /// The mean of the steps at which a series has a value.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Mean {
     value: f64,
     steps: u32,
 }
 
-impl Default for LossSeries {
+impl Default for History {
     fn default() -> Self {
         Self { names: Vec::new(), points: Vec::new(), stride: 1 }
     }
 }
 
-impl LossSeries {
+impl History {
     /// Adds the steps of a tick, in place of what was told of them before: a run that goes on begins with its history.
     /// Values that are not finite are left out: a chart has no place for them, and the run says so itself.
     pub fn extend(&mut self, series: &StepSeries) {
@@ -131,7 +133,7 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use whelp::series::{LOSS_D, LOSS_G, LOSS_R1};
+    use crate::series::{LOSS_D, LOSS_G, LOSS_R1};
 
     fn ramp(steps: std::ops::RangeInclusive<u64>) -> StepSeries {
         let mut series = StepSeries::default();
@@ -139,13 +141,13 @@ mod tests {
         series
     }
 
-    fn steps(series: &LossSeries) -> Vec<f64> {
+    fn steps(series: &History) -> Vec<f64> {
         series.columns([]).0
     }
 
     #[test]
     fn a_short_run_is_kept_step_by_step() {
-        let mut series = LossSeries::default();
+        let mut series = History::default();
         series.extend(&ramp(1..=3));
         let columns = series.columns([LOSS_D, LOSS_G]);
         assert_eq!(columns, (vec![1.0, 2.0, 3.0], [vec![1.0, 2.0, 3.0], vec![2.0, 4.0, 6.0]]));
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_long_run_stays_bounded_and_keeps_its_mean_and_its_ends() {
-        let mut series = LossSeries::default();
+        let mut series = History::default();
         let n = 100_000;
         series.extend(&ramp(1..=n));
         let (steps, [d, g]) = series.columns([LOSS_D, LOSS_G]);
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_series_is_averaged_over_the_steps_at_which_it_has_a_value() {
-        let mut series = LossSeries { stride: 4, ..LossSeries::default() };
+        let mut series = History { stride: 4, ..History::default() };
         let mut told = ramp(1..=2);
         told.push(3, [(LOSS_D, 3.0), (LOSS_R1, 5.0)]);
         told.push(4, [(LOSS_D, 4.0), (LOSS_R1, 7.0)]);
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn going_back_to_a_checkpoint_forgets_what_came_after() {
-        let mut series = LossSeries::default();
+        let mut series = History::default();
         series.extend(&ramp(1..=10));
         series.truncate_after(4);
         series.extend(&ramp(5..=6));
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_history_that_is_told_again_is_not_drawn_twice() {
-        let mut series = LossSeries::default();
+        let mut series = History::default();
         series.extend(&ramp(1..=8));
         series.extend(&ramp(3..=8));
         series.extend(&ramp(9..=10));
@@ -197,8 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn a_history_survives_its_json_and_goes_on_as_it_would_have() {
+        let mut series = History::default();
+        series.extend(&ramp(1..=5000));
+        let json = serde_json::to_string(&series).unwrap();
+        let mut read: History = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, series);
+        for series in [&mut read, &mut series] {
+            series.extend(&ramp(5001..=6000));
+        }
+        assert_eq!(read, series);
+    }
+
+    #[test]
     fn values_that_are_not_finite_are_left_out() {
-        let mut series = LossSeries::default();
+        let mut series = History::default();
         let mut told = StepSeries::default();
         told.push(1, [(LOSS_D, f32::NAN)]);
         series.extend(&told);
