@@ -27,7 +27,7 @@ const threads = [];
 /** How long a thread may take to be ready. It only loads a small script and a program that is compiled already. */
 const PATIENCE_MS = 10_000;
 
-/** How often a thread is started. In Firefox a worker that is started right after a reload may never run: seen once in eight. */
+/** How often a thread is started. In a Firefox that a program drives, a worker may never run: seen once in eight reloads. */
 const ATTEMPTS = 3;
 
 /** Starts workers of the program that `script` loads. Resolves when all of them are about to call `runThread`. */

@@ -51,7 +51,14 @@ export const test = base.extend({
   },
 
   /** The page, used as a visitor would. */
-  whelp: async ({ page, launchOptions: { downloadsPath } }, use) => {
-    await use(new Whelp(page, downloadsPath ? new Folder(downloadsPath) : new Announced(page)));
+  whelp: async ({ page, browserName, launchOptions: { downloadsPath }, expectedFaults }, use) => {
+    // Driven by WebDriver BiDi, Firefox 153 now and then stops a worker that starts, for good: its timers no longer fire and all of the
+    // browser's threads sleep. It was so in one of 11 to 33 visits, and in none of 100 that nobody drove.
+    const openings = browserName === "firefox" ? 3 : 1;
+    const onReopening = () => {
+      console.log("   Firefox has stopped a worker: the page is opened again.");
+      expectedFaults.push(/^failed request: /);
+    };
+    await use(new Whelp(page, downloadsPath ? new Folder(downloadsPath) : new Announced(page), { openings, onReopening }));
   },
 });

@@ -22,10 +22,15 @@ export const DEFAULT = "projected";
 export const R3GAN = "r3gan";
 
 export class Whelp {
-  /** `downloads` is how this browser saves files: see `downloads.mjs`. */
-  constructor(page, downloads = new Announced(page)) {
+  /**
+   * `downloads` is how this browser saves files: see `downloads.mjs`. `openings` is how often the page is opened until it has a device,
+   * and `onReopening` is called before it is opened again.
+   */
+  constructor(page, downloads = new Announced(page), { openings = 1, onReopening = () => {} } = {}) {
     this.page = page;
     this.downloads = downloads;
+    this.openings = openings;
+    this.onReopening = onReopening;
   }
 
   /** The element with this `data-testid`. */
@@ -35,8 +40,26 @@ export class Whelp {
 
   /** Loads the page and waits until a device is found and the built-in dogs are read. */
   async open(address = "/") {
-    await this.page.goto(address);
-    await this.shows("device", /WebGPU|CPU/, 2 * MINUTE);
+    await this.visit(() => this.page.goto(address));
+  }
+
+  /** The same, as by the browser's button. */
+  async reload() {
+    await this.visit(() => this.page.reload());
+  }
+
+  async visit(load) {
+    for (let opening = 1; ; opening++) {
+      await load();
+      const isLast = opening === this.openings;
+      try {
+        await this.shows("device", /WebGPU|CPU/, isLast ? 2 * MINUTE : MINUTE / 2);
+        break;
+      } catch (error) {
+        if (isLast) throw error;
+        this.onReopening();
+      }
+    }
     await this.shows("data-summary", "Built-in dogs");
   }
 

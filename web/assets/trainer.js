@@ -1,7 +1,7 @@
 // Starts the worker's program for this device, so that nobody downloads the others'. The page asks for the processor's by the
 // worker's name.
 
-// The page starts another worker if it does not hear of this one: in Firefox a worker may never run.
+// The page starts another worker if it does not hear of this one.
 self.postMessage("running");
 
 /** How long to wait before looking again for a program that is still being compiled. */

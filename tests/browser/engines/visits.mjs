@@ -87,8 +87,7 @@ export function visits(test, { device, insecureHost, keepsPictures }) {
     const meta = metaOf(file);
     expect(meta).toMatchObject({ progress: { step, nimg: seen }, random: { seed: 7 }, data: { name: "Built-in dogs" } });
 
-    await whelp.page.reload();
-    await whelp.shows("data-summary", "Built-in dogs");
+    await whelp.reload();
     await whelp.openCheckpoint(file);
     await whelp.shows("checkpoint-summary", `${step} steps`);
     expect(await whelp.grid()).toEqual(grid);

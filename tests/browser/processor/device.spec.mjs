@@ -40,7 +40,7 @@ test("a start says when the weights of the network that judges can't be had, and
 });
 
 test("a worker that never begins to run is replaced by another", async ({ page, whelp }) => {
-  // As Firefox does now and then: nothing of the script runs, and there is no error.
+  // Nothing of the script runs, and there is no error.
   let loads = 0;
   const headers = { "Content-Type": "text/javascript", "Cross-Origin-Embedder-Policy": "require-corp" };
   await page.route("**/trainer.js", (route) => (++loads === 1 ? route.fulfill({ body: "", headers }) : route.continue()));

@@ -18,7 +18,7 @@ const PROCESSOR: &str = "processor";
 /// What `trainer.js` sends first: the worker runs.
 const RUNNING: &str = "running";
 
-/// How often a worker is started. In Firefox one that is started while a page loads may never run: seen once in thirty.
+/// How often a worker is started. Browsers promise no worker: one that is driven by a program was seen to start some that never ran.
 const ATTEMPTS: u32 = 3;
 
 /// How long a worker may take to run its script, which is small: this, then twice and three times as long.
