@@ -463,7 +463,7 @@ pub const FIELDS: &[Field] = &[
         "train.on_divergence",
         "On divergence",
         Accepts::Choice(&[("rollback", "Go back, slower"), ("stop", "Stop")]),
-        "If losses stop being numbers: go back to the last checkpoint with half the learning rates, twice at most; or stop.",
+        "If numbers break or the pictures collapse: go back, with half the learning rates, twice at most; or stop.",
     ),
     free(
         "train.stop_when_stalled",
@@ -653,7 +653,7 @@ pub const FIELDS: &[Field] = &[
         "output.idle_share",
         "Idle time (share)",
         Accepts::Real(Range::closed(0.0, 0.95)),
-        "Share of the time in which the device rests, for battery and heat. 0.5: training takes twice as long. Nothing else changes.",
+        "Share of the time in which the device rests, for battery and heat. 0.5: training takes twice as long.",
     ),
 ];
 

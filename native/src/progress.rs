@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use crate::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
-use whelp::config::{DataConfig, RunConfig};
+use whelp::config::{DataConfig, OnDivergence, RunConfig};
 use whelp::data::{DataSummary, held_out};
 use whelp::diagnosis::{Diagnosis, Remedy};
 use whelp::protocol::{BestScore, CheckpointReason, Event, FinishReason, Progress};
@@ -136,6 +136,11 @@ impl RunDisplay {
 
 /// What may help a run with these settings.
 fn advice(diagnosis: &Diagnosis, config: &RunConfig) -> Option<String> {
+    let is_collapse = matches!(diagnosis, Diagnosis::Collapsed { .. });
+    if is_collapse && config.train.on_divergence == OnDivergence::Rollback {
+        // The run goes back by itself, where there is anything to go back to, and says so.
+        return None;
+    }
     let remedy = *diagnosis.remedies(config).first()?;
     let settings: Vec<String> =
         config.changes_to(&remedy.apply(config)).iter().map(|setting| format!("--set {setting}")).collect();
@@ -269,7 +274,11 @@ mod tests {
             "{words}"
         );
         assert!(words.contains("--set augment.adaptive=true"), "{words}");
-        let words = advice(&Diagnosis::Collapsed { diversity: 0.1 }, &config).unwrap();
+        let collapsed = Diagnosis::Collapsed { diversity: 0.1 };
+        assert_eq!(advice(&collapsed, &config), None, "it goes back by itself");
+        let mut stopping = config;
+        stopping.train.on_divergence = OnDivergence::Stop;
+        let words = advice(&collapsed, &stopping).unwrap();
         assert!(words.contains("checkpoints/best.safetensors with --set train.generator_lr="), "{words}");
     }
 

@@ -297,7 +297,7 @@ pub struct TrainConfig {
     /// Limits the half-life to this share of the images seen, so that early samples show early progress
     /// (StyleGAN2-ADA, `ema_rampup`). `None`: the full half-life from the first step.
     pub ema_rampup: Option<f64>,
-    /// What happens when a loss or a weight is no longer a finite number.
+    /// What happens when a loss or a weight is no longer a finite number, or the generated pictures have collapsed.
     pub on_divergence: OnDivergence,
     /// Scores in a row without a better one, by more than its standard error, after which the run ends. `None`: it never ends
     /// for that.
@@ -308,7 +308,8 @@ pub struct TrainConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDivergence {
-    /// The run goes back to its last checkpoint and on with lower learning rates; it stops if that does not help.
+    /// The run goes back, to its last checkpoint or after a collapse to its best one, and on with lower learning rates; it stops if
+    /// that does not help.
     #[default]
     Rollback,
     /// The run stops.

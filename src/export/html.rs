@@ -1,7 +1,7 @@
 //! A graph as one HTML file that draws by itself: without a network, from `file:`, in any browser of today.
 //!
 //! The file has the graph as JSON, the weights as base64, and `player/`: a small interpreter of the graph's operations, the random
-//! numbers of [`crate::random`], and the page. Weights are halves, which changes pictures by less than a level of grey; what is
+//! numbers of [`crate::random`], and the page. Weights are halves, which changes colours by two levels of 255 at most; what is
 //! small, such as biases and statistics, stays as it is.
 
 use base64::Engine as _;

@@ -15,6 +15,9 @@ use crate::sample::Pictures;
 /// Pictures of each kind that the discriminator is asked about: its mean logits are then known to a sixteenth of their deviation.
 const JUDGED: usize = 256;
 
+/// With fewer held-out pictures nothing is said of what is known by heart.
+const LEAST_HELD_OUT: usize = 32;
+
 /// Pictures whose distances are averaged, at most.
 const COMPARED: usize = 500;
 
@@ -32,7 +35,10 @@ impl Asked {
     /// A random choice, the same for every score of a run.
     pub fn new(data: &Dataset, config: &DataConfig, seed: u64) -> Self {
         let Split { training, validation } = Split::of(data, config, seed);
-        let count = JUDGED.min(training.len()).min(validation.len());
+        let count = match JUDGED.min(training.len()).min(validation.len()) {
+            0..LEAST_HELD_OUT => 0,
+            count => count,
+        };
         let some = |from: &[u32]| {
             let order = Random::new(seed, Stream::Scores, ASKED).permutation(from.len());
             order.iter().take(count).map(|place| from[*place as usize]).collect()
@@ -112,7 +118,7 @@ impl Opinion {
 /// generated ones for no less real than those of the training.
 fn by_heart([generated, training, held_out]: [f64; 3]) -> Option<f64> {
     let gap = training - generated;
-    (gap.is_finite() && gap > 0.0).then(|| (training - held_out) / gap)
+    (gap > 0.0).then(|| (training - held_out) / gap).filter(|share| share.is_finite())
 }
 
 /// The channels of a picture one after the other.
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(by_heart([-1.0, 3.0, 3.5]), Some(-0.125), "they may even look more real");
         assert_eq!(by_heart([1.0, 1.0, 0.0]), None, "it can't tell at all");
         assert_eq!(by_heart([f64::NAN; 3]), None, "nobody was asked");
+        assert_eq!(by_heart([0.0, 1.0, f64::INFINITY]), None, "JSON has no such number");
     }
 
     #[test]

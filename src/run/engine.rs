@@ -214,6 +214,7 @@ impl Run {
     /// Does not count `secs` as training: the front end waited, and did not poll the run.
     pub fn was_held(&mut self, secs: f64) {
         self.clock.forget(secs);
+        self.busy_since = None;
     }
 
     /// A new run whose networks begin with those of `checkpoint`. `config` is what
@@ -533,6 +534,7 @@ impl Run {
         let Some(mut verdict) = judge.work(&self.device.device, now).await? else { return Ok(false) };
         let Progress { step, nimg, .. } = verdict.snapshot.meta.progress;
         self.pending.push_back(Event::Values { step, nimg, values: verdict.values });
+        let is_best = verdict.best.is_some();
         if let Some((score, before)) = verdict.best {
             verdict.snapshot.meta.scored = judge.scored();
             let checkpoint = verdict.snapshot.read().await?;
@@ -547,7 +549,10 @@ impl Run {
         }
         self.signs = Some(verdict.signs);
         self.diagnosis = None;
-        if let Diagnosis::Collapsed { diversity } = self.diagnose()
+        let diagnosis = self.diagnose();
+        // A run that still gets better has nothing to go back to, and is not given up.
+        if let Diagnosis::Collapsed { diversity } = diagnosis
+            && !is_best
             && self.rollback.heeds_collapse(&self.config)
         {
             return Err(RunError::Collapsed { step, diversity });

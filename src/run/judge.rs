@@ -227,7 +227,9 @@ impl Judge {
                     } else {
                         let (real, pictures) = (self.seen.matrix(), seen.matrix());
                         let real_distance = *self.real_distance.get_or_insert_with(|| mean_distance(&real));
-                        job.diversity = mean_distance(&pictures) / real_distance.max(f64::MIN_POSITIVE);
+                        // Real pictures that are all the same have no diversity to lose.
+                        job.diversity =
+                            if real_distance > 0.0 { mean_distance(&pictures) / real_distance } else { 1.0 };
                         Stage::Computing(Box::new(self.scoring(real, pictures)))
                     }
                 }

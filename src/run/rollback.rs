@@ -68,6 +68,14 @@ impl Rollback {
             return Ok(None);
         }
         self.count += 1;
+        // What was kept after the step that the run goes back to is of another course.
+        match error {
+            RunError::Collapsed { .. } => self.checkpoint.clone_from(&self.best),
+            _ => {
+                let step = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.progress.step);
+                self.best.take_if(|best| best.meta.progress.step > step);
+            }
+        }
         let mut slower = config.clone().into_inner();
         slower.scale_learning_rates(SLOWER);
         let rates = |config: &RunConfig| [config.train.generator_lr, config.train.discriminator_lr];

@@ -93,9 +93,8 @@ fn a_score_measures_diversity_colours_and_what_is_known_by_heart() {
     }
 }
 
-/// A generator that draws one picture, long after it could draw many.
-#[test]
-fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
+/// A run that goes on from a generator that draws one picture, long after it could draw many.
+fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
     let data = pictures(100);
     let Some(Event::Checkpoint { bytes, .. }) =
         play(unscored(1), &data).into_iter().rfind(|event| matches!(event, Event::Checkpoint { .. }))
@@ -110,12 +109,40 @@ fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
     let mut config = scored(40);
     (config.train.generator_lr, config.train.discriminator_lr) = (1e-12, 1e-12);
     (config.data.validation, config.metrics.every_kimg) = (0.0, Some(0.1));
-    config.train.on_divergence = OnDivergence::Stop;
+    config.train.on_divergence = on_divergence;
     let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), data, cpu(), None).unwrap();
-    let events = follow(&mut run);
+    follow(&mut run)
+}
+
+#[test]
+fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
+    let events = collapsed(OnDivergence::Stop);
     let told = diagnoses(&events);
     assert!(matches!(told.last().unwrap(), Diagnosis::Collapsed { diversity } if *diversity < 0.01), "{told:?}");
     let Some(Event::Failed { kind, message }) = events.last() else { panic!("{:?}", events.last()) };
     assert_eq!(*kind, FailureKind::Diverged);
     assert!(message.starts_with("the generated pictures collapsed: at step "), "{message}");
+}
+
+#[test]
+fn a_run_that_collapses_goes_back_to_its_best_checkpoint_twice_and_ends_if_that_does_not_help() {
+    let events = collapsed(OnDivergence::Rollback);
+    let best = events.iter().find_map(|event| match event {
+        Event::Best { step, .. } => Some(*step),
+        _ => None,
+    });
+    let began: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Started { progress, .. } => Some(progress.step),
+            _ => None,
+        })
+        .collect();
+    // The first score is the best, and no collapse: there is nothing better.
+    let best = best.unwrap();
+    assert_eq!(began, [1, best, best], "{:?}", diagnoses(&events));
+    let Some(Event::Failed { message, .. }) = events.last() else { panic!("{:?}", events.last()) };
+    let expected =
+        format!("although the run went back twice, last to its checkpoint of step {best}, with lower learning rates");
+    assert!(message.contains(&expected), "{message}");
 }

@@ -18,6 +18,8 @@ pub async fn set(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // A foreign page that frames this one could have its visitor press Pause.
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
     // Browsers keep a file but ask each time whether it is current: not every name has a hash of the contents in it.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // These two isolate the page from other sites. Browsers then let its workers share memory, so training on the processor can

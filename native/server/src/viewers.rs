@@ -115,7 +115,8 @@ impl Viewers {
     /// Has everybody told what there is to tell, and then go.
     pub async fn end(&self) {
         if self.count.load(Ordering::Acquire) > 0 {
-            self.look_once().await;
+            // A file server that hangs holds up no end.
+            let _ = timeout(FAREWELL, self.look_once()).await;
         }
         self.ending.send_replace(true);
         let all_gone = async {
@@ -147,6 +148,9 @@ impl Seat {
             }
             if *ending.borrow_and_update() {
                 let _ = send(&mut socket, Message::close(Some(CloseCode::GOING_AWAY), "")).await;
+                // A connection that is dropped with something unread in it is reset, and takes with it what was just sent.
+                let until_closed = async { while let Some(Ok(_)) = socket.next().await {} };
+                let _ = timeout(FAREWELL, until_closed).await;
                 return;
             }
             tokio::select! {

@@ -305,7 +305,7 @@ fn the_end_is_told_and_leaves_no_port_open() {
         assert!(last > before, "what was new at the end was told");
         drop(socket);
         let took = ending.await.unwrap();
-        assert!(took < Duration::from_secs(4), "{took:?}");
+        assert!(took < Duration::from_secs(30), "{took:?}");
         let refused = TcpStream::connect(site.address).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         let again = Server::bind(PAGE, site.address);

@@ -57,7 +57,9 @@ fn watching(server: Server, runs: Runs) -> Result<Watching, Failure> {
     };
     let (state, records) = (Mutex::new(State::new(runs)), Mutex::default());
     let source = Arc::new(Watched { host: host.clone(), state, records });
-    server.watching(source, invitation, vec![host]).map_err(Failure::fault)
+    // People leave out the domain.
+    let short = host.split_once('.').map(|(short, _)| short.to_owned());
+    server.watching(source, invitation, [host].into_iter().chain(short).collect()).map_err(Failure::fault)
 }
 
 /// What is watched.
@@ -110,10 +112,15 @@ impl State {
                 Some(answer) if answer.done => {}
                 Some(answer) => self.refuse(viewer, failed(answer.message)),
                 None if is_live() => self.asked.push((id, viewer, asked)),
-                None => {
-                    asked.withdraw();
-                    self.refuse(viewer, Problem::NoRun);
-                }
+                // It may have answered last of all.
+                None => match asked.take() {
+                    Some(answer) if answer.done => {}
+                    Some(answer) => self.refuse(viewer, failed(answer.message)),
+                    None => {
+                        asked.withdraw();
+                        self.refuse(viewer, Problem::NoRun);
+                    }
+                },
             }
         }
     }
@@ -191,8 +198,8 @@ struct Watcher {
 
 impl Watcher {
     fn have(&self, wish: Wish) {
-        let Some((id, ..)) = &self.shown else { return };
         let mut state = self.watched.state();
+        let Some((id, ..)) = &self.shown else { return state.refuse(self.number, Problem::NoRun) };
         let Some(root) = state.runs.path(id).filter(|root| RunLock::is_held(root)) else {
             return state.refuse(self.number, Problem::NoRun);
         };
@@ -208,6 +215,9 @@ impl Viewer for Watcher {
         match serde_json::from_str(message) {
             Ok(Ask::Show { run }) => {
                 self.shown = self.watched.record(&run).map(|record| (run, record, Place::default()));
+                if self.shown.is_none() {
+                    self.watched.state().refuse(self.number, Problem::NoRun);
+                }
             }
             Ok(Ask::Have { wish }) => self.have(wish),
             // No page of this version asks for anything else.

@@ -354,7 +354,7 @@ fn a_viewer_that_never_reads_holds_up_neither_the_run_nor_its_end() {
         let told = Instant::now();
         assert!(program.end().success());
         // Two seconds are for those that still read.
-        assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+        assert!(told.elapsed() < Duration::from_secs(30), "{:?}", told.elapsed());
         drop(stuck);
     });
 }

@@ -138,6 +138,10 @@
       context.drawImage(canvas, x * columns * scale, y * rows * scale, columns * scale, rows * scale);
     });
     sheet.toBlob((blob) => {
+      if (!blob) {
+        part("status").textContent = "This picture is too large for this browser. Choose a smaller size.";
+        return;
+      }
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
       link.download = `${name}.png`;

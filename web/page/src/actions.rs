@@ -201,6 +201,7 @@ impl Store {
     fn start(self, config: RunConfig, intent: Intent, opened: Option<Opened>) {
         self.intent.set(Intent::Nothing);
         self.started_as.set_value(intent);
+        self.cure.set_value(None);
         if let Some(error) = self.refused.with_untracked(|refused| complaint(&config, refused)) {
             let text = format!("These settings don't work: {error}. Change them under Advanced settings.");
             return self.notices.show(Tone::Error, text, &[]);

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use whelp::diagnosis::{Diagnosis, Remedy};
 
-use super::store::{Intent, Phase, Store};
+use super::store::{Intent, Phase, Saved, Store};
 
 /// What follows once the run has ended that a remedy stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub struct Cure(Remedy);
 impl Store {
     /// What would help the run, the most promising first; nothing if it goes well, or is ending anyway.
     pub fn remedies(self) -> Vec<Remedy> {
-        let can_go_on = matches!(self.phase.get(), Phase::Training | Phase::Paused | Phase::Finished(_));
+        let can_go_on = self.intent.get() == Intent::Nothing
+            && matches!(self.phase.get(), Phase::Training | Phase::Paused | Phase::Finished(_) | Phase::Broken);
         let has_best = self.best.with(|best| best.as_ref().is_some_and(|best| best.saved.is_some()));
         let remedies = self.diagnosis.with(|diagnosis| {
             let diagnosis = diagnosis.as_ref().filter(|_| can_go_on)?;
@@ -36,15 +37,16 @@ impl Store {
     pub(super) fn take_cure(self) {
         let Some(Cure(remedy)) = self.cure.try_update_value(Option::take).flatten() else { return };
         let Some(config) = self.running.get_value() else { return };
-        self.show_settings(remedy.apply(&config));
+        let mut config = remedy.apply(&config);
+        config.output.idle_share = self.config.with_untracked(|form| form.output.idle_share);
+        self.show_settings(config);
         self.diagnosis.set(None);
-        match (remedy, self.best.get_untracked().and_then(|best| best.saved)) {
-            (Remedy::GoBackToBest, Some(saved)) => {
-                self.intent.set(Intent::Continue);
-                self.send_checkpoint(saved.file_name(), saved.blob, saved.run);
-            }
-            (Remedy::GoBackToBest | Remedy::Augment | Remedy::LowerLearningRates, _) => self.continue_training(),
+        if let (Remedy::GoBackToBest, Some(saved)) = (remedy, self.best.get_untracked().and_then(|best| best.saved)) {
+            // The same networks, earlier: what came after that step goes when the run starts.
+            let run = saved.run.clone().or_else(|| self.current_run.get_untracked());
+            self.latest.set(Some(Saved { lineage: self.lineage.get_value(), run, ..saved }));
         }
+        self.continue_training();
     }
 }
 

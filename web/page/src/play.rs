@@ -373,7 +373,8 @@ impl Store {
     pub(super) fn turn_to(self, before: Option<&Generator>, now: &Generator) {
         match (before, now) {
             // A run is kept for the first time, and with it what was liked so far.
-            (Some(Generator::Run(None)), Generator::Run(Some(id))) => {
+            // A run that was opened is another one.
+            (Some(Generator::Run(None)), Generator::Run(Some(id))) if self.opened.with_untracked(Option::is_none) => {
                 if self.play.favourites.with_untracked(|liked| !liked.is_empty()) {
                     self.keep_favourites(id.clone());
                 }

@@ -185,6 +185,8 @@ impl Store {
                 self.losses.update(|losses| losses.truncate_after(progress.step));
                 self.scores.update(|scores| scores.truncate_after(progress.step));
                 self.snapshots.update(|snapshots| snapshots.truncate_after(progress.step));
+                let count = self.snapshots.with_untracked(|snapshots| snapshots.len());
+                self.looking_at.update(|at| *at = at.filter(|at| *at < count));
                 // The form shows what the run really does, such as training without an end.
                 self.show_settings((*config).clone());
                 self.take_classes(&config, data.classes);
@@ -330,6 +332,7 @@ impl Store {
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::Run => {
+                self.cure.set_value(None);
                 self.wants_download.set(false);
                 self.forget_waiting();
                 self.phase.update(|phase| *phase = after_refusal(*phase));
@@ -353,6 +356,7 @@ impl Store {
         if kind == FailureKind::Device && self.is_on_trial() && self.use_less(Refusal::of_failure(message)) {
             return;
         }
+        self.cure.set_value(None);
         self.phase.set(Phase::Broken);
         if kind == FailureKind::DeviceLost {
             // Canvases lose their pictures with the graphics device, and the browser needs a moment to find another one.

@@ -87,6 +87,7 @@ pub fn sentence(situation: &Situation) -> String {
         judged,
         health,
     } = situation;
+    let ill = health.as_ref().map_or_else(String::new, |health| format!(" {health}"));
     match phase {
         Phase::Starting => match (fetched, judged) {
             (Some(fetched), _) => {
@@ -97,17 +98,17 @@ pub fn sentence(situation: &Situation) -> String {
         },
         Phase::Training => format!("Training. {}", health.as_deref().unwrap_or(outlook.sentence())),
         Phase::Pausing => "Pausing after this step…".to_owned(),
-        Phase::Paused => "Paused. Nothing is computed, and nothing is lost.".to_owned(),
+        Phase::Paused => format!("Paused. Nothing is computed, and nothing is lost.{ill}"),
         Phase::Resuming => "Resuming…".to_owned(),
         Phase::Stopping => "Stopping. Saving a last checkpoint…".to_owned(),
         Phase::Idle | Phase::Finished(_) | Phase::Broken if *intent != Intent::Nothing => {
             waiting(device, loading.as_deref())
         }
         Phase::Finished(FinishReason::Completed) => {
-            format!("Finished after {seen} pictures. Download the checkpoint, or continue training.")
+            format!("Finished after {seen} pictures. Download the checkpoint, or continue training.{ill}")
         }
         Phase::Finished(FinishReason::Stopped) => {
-            format!("Stopped after {seen} pictures. Download the checkpoint, continue, or start over.")
+            format!("Stopped after {seen} pictures. Download the checkpoint, continue, or start over.{ill}")
         }
         Phase::Finished(FinishReason::Stalled) => {
             format!(

@@ -198,6 +198,8 @@ impl Watching {
         store.losses.set(History::default());
         store.scores.set(ScoreHistory::default());
         store.best.set(None);
+        store.diagnosis.set(None);
+        store.forget_snapshots();
         store.samples.set(None);
         store.progress.set(Progress::default());
         store.phase.set(Phase::Idle);

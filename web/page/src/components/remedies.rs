@@ -10,7 +10,7 @@ pub fn Remedies() -> impl IntoView {
     let store = expect_context::<Store>();
     let remedies = Memo::new(move |_| store.remedies());
     view! {
-        <div class="buttons" data-testid="remedies">
+        <div class="buttons remedies" data-testid="remedies">
             <For each=move || remedies.get() key=|remedy| *remedy as u8 children=move |remedy| {
                 view! {
                     <button type="button" class="button" data-testid=id(remedy) on:click=move |_| store.cure(remedy)>

@@ -18,7 +18,11 @@ pub fn StatusLine() -> impl IntoView {
     let outlook =
         Memo::new(move |_| store.progress.with(|progress| Outlook::after(progress.nimg, store.is_warm.get())));
     let loading = Memo::new(move |_| store.loading.with(|l| l.as_ref().map(|loading| loading.name.clone())));
-    let health = Memo::new(move |_| store.diagnosis.with(|diagnosis| health::sentence(diagnosis.as_ref()?)));
+    // While nothing is trained, only what is wrong is worth a word.
+    let health = Memo::new(move |_| {
+        let trains = store.phase.get() == Phase::Training;
+        store.diagnosis.with(|told| health::sentence(told.as_ref().filter(|told| trains || told.is_alarm())?))
+    });
     let status = Memo::new(move |_| {
         sentence(&Situation {
             device: store.device.get(),

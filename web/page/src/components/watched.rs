@@ -12,6 +12,7 @@ use super::score_chart::ScoreChart;
 use super::timeline::Timeline;
 use super::watched_controls::{AskStop, WatchedControls};
 use crate::store::{Phase, Store};
+use crate::view::View;
 use crate::watch::{Beginning, Link, Watching, sentence, state_in_words};
 use crate::{format, health};
 
@@ -22,6 +23,12 @@ pub fn WatchedApp() -> impl IntoView {
     provide_context(store);
     provide_context(watching);
     watching.connect(store);
+    // There is one panel, whatever the address says.
+    Effect::new(move |_| {
+        if store.view.get() != View::Watch {
+            store.view.set(View::Watch);
+        }
+    });
     Effect::new(move |_| {
         let name = watching.shown.get().map_or_else(String::new, |name| format!("{name} · "));
         document().set_title(&format!("{name}Whelp"));
