@@ -108,7 +108,7 @@ fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
 
     let mut config = scored(40);
     (config.train.generator_lr, config.train.discriminator_lr) = (1e-12, 1e-12);
-    (config.data.validation, config.metrics.every_kimg) = (0.0, Some(0.1));
+    (config.data.validation, config.metrics.every_kimg, config.metrics.count) = (0.0, Some(0.1), 100);
     config.train.on_divergence = on_divergence;
     let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), data, cpu(), None).unwrap();
     follow(&mut run)
@@ -118,7 +118,26 @@ fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
 fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
     let events = collapsed(OnDivergence::Stop);
     let told = diagnoses(&events);
-    assert!(matches!(told.last().unwrap(), Diagnosis::Collapsed { diversity } if *diversity < 0.01), "{told:?}");
+    assert_eq!(told.last(), Some(&Diagnosis::Collapsed { diversity: 0.0 }), "{told:?}");
+    // All pictures are of the grey 128, and all real ones are compared with.
+    let shift = events.iter().find_map(|event| match event {
+        Event::Values { values, .. } => values.get(series::COLOR_SHIFT).copied(),
+        _ => None,
+    });
+    let data = pictures(100);
+    let shift_of = |channel: usize| {
+        let plane = data.resolution() * data.resolution();
+        let values: Vec<f64> = (0..data.len())
+            .flat_map(|index| &data.pixels(index)[channel * plane..][..plane])
+            .map(|value| f64::from(*value))
+            .collect();
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+        (128.0 - mean).abs() / variance.sqrt()
+    };
+    let expected = (0..data.channels()).map(shift_of).fold(0.0, f64::max);
+    assert!((shift.unwrap() - expected).abs() < 1e-6, "{shift:?} and {expected}");
     let Some(Event::Failed { kind, message }) = events.last() else { panic!("{:?}", events.last()) };
     assert_eq!(*kind, FailureKind::Diverged);
     assert!(message.starts_with("the generated pictures collapsed: at step "), "{message}");

@@ -57,7 +57,7 @@ test("a discriminator that always wins is named, and a button goes on with augme
   expect(await whelp.part("error").count()).toBe(0);
 });
 
-test("a gentle run leaves the device idle half of the time, from the moment that it is asked to", async ({ whelp }, info) => {
+test("a run that is made gentle on the way goes on, and its checkpoint says so", async ({ whelp }, info) => {
   await whelp.open();
   await whelp.chooseSize(4, 4, { seed: 7 });
   await whelp.train();

@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Blob;
 use whelp::config::{ConfigError, DataConfig, RunConfig};
 use whelp::data::Preparation;
+use whelp::diagnosis;
 use whelp::protocol::{Command, Progress};
 use whelp::session::{DataSource, DevicePreference, Request, StartFrom};
 
@@ -386,9 +387,8 @@ impl Store {
                 self.connect(DevicePreference::Auto);
             }
             Remedy::LowerLearningRates => {
-                let mut config = self.config.get_untracked();
-                config.scale_learning_rates(0.5);
-                self.show_settings(config);
+                let slower = diagnosis::Remedy::LowerLearningRates;
+                self.show_settings(self.config.with_untracked(|config| slower.apply(config)));
                 self.continue_training();
             }
             Remedy::UseCheckpointSettings => {

@@ -5,10 +5,6 @@ use whelp::diagnosis::{Diagnosis, Remedy};
 
 use super::store::{Intent, Phase, Saved, Store};
 
-/// What follows once the run has ended that a remedy stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cure(Remedy);
-
 impl Store {
     /// What would help the run, the most promising first; nothing if it goes well, or is ending anyway.
     pub fn remedies(self) -> Vec<Remedy> {
@@ -25,7 +21,7 @@ impl Store {
 
     /// Stops the run if it is under way, and goes on with what `remedy` changes.
     pub fn cure(self, remedy: Remedy) {
-        self.cure.set_value(Some(Cure(remedy)));
+        self.cure.set_value(Some(remedy));
         if self.phase.get_untracked().is_active() {
             self.end_run();
         } else {
@@ -35,7 +31,7 @@ impl Store {
 
     /// Goes on after a run that was stopped for that.
     pub(super) fn take_cure(self) {
-        let Some(Cure(remedy)) = self.cure.try_update_value(Option::take).flatten() else { return };
+        let Some(remedy) = self.cure.try_update_value(Option::take).flatten() else { return };
         let Some(config) = self.running.get_value() else { return };
         let mut config = remedy.apply(&config);
         config.output.idle_share = self.config.with_untracked(|form| form.output.idle_share);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use web_sys::Blob;
 use whelp::config::{ConfigError, RunConfig};
 use whelp::data::{DataSummary, Grid, PictureSize, Preparation, Report};
-use whelp::diagnosis::Diagnosis;
+use whelp::diagnosis::{self, Diagnosis};
 use whelp::history::History;
 use whelp::kept_runs::KeptRun;
 use whelp::protocol::{FinishReason, Progress};
@@ -15,7 +15,6 @@ use whelp::session::{DeviceInfo, DevicePreference, Kept, KeptOutcome, RunAccess}
 use super::client::Client;
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
-use super::health::Cure;
 use super::notices::Notices;
 use super::play::Play;
 use super::scores::ScoreHistory;
@@ -122,8 +121,8 @@ pub struct Store {
     pub(super) preference: StoredValue<DevicePreference>,
     /// Whether the client has trained since it was started.
     pub(super) has_trained: StoredValue<bool>,
-    /// What follows once the run has ended.
-    pub(super) cure: StoredValue<Option<Cure>>,
+    /// What follows once the run has ended that it stops.
+    pub(super) cure: StoredValue<Option<diagnosis::Remedy>>,
     /// How the current or last run was started.
     pub(super) started_as: StoredValue<Intent>,
 }
