@@ -4,6 +4,7 @@ use leptos::{ev, html, prelude::*};
 use std::sync::Arc;
 use std::time::Duration;
 use whelp::latent::PictureSpec;
+use whelp::session::RunAccess;
 
 use super::slider::Slider;
 use super::tiles::Tiles;
@@ -287,8 +288,10 @@ fn Favourites() -> impl IntoView {
     let can_film = Memo::new(move |_| count.get() > 1);
     let hint = move || match (count.get(), store.generator()) {
         (0, _) => "Pictures that you mark with ☆ are listed here. Two or more make a film.",
-        (_, Generator::Run(_)) => "They are kept with the run.",
-        (_, Generator::File(_) | Generator::Starter) => {
+        (_, Generator::Run(Some(_))) if store.run_access.get() == Some(RunAccess::Keeps) => {
+            "They are kept with the run."
+        }
+        (_, Generator::Run(_) | Generator::File(_) | Generator::Starter) => {
             "They last until you close the page. Those of your own runs are kept."
         }
     };
