@@ -98,12 +98,10 @@ impl Record {
             match tail.read() {
                 Ok(Found::Lines(lines)) => {
                     for event in lines.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok()) {
-                        if let Event::Samples { .. } = event {
-                            samples = Some(event);
-                        } else if restarts {
-                            state.take(event);
-                        } else {
-                            news.push(event);
+                        match event {
+                            Event::Samples { .. } if restarts => samples = Some(event),
+                            _ if restarts => state.take(event),
+                            event => news.push(event),
                         }
                     }
                 }
@@ -115,7 +113,9 @@ impl Record {
                 Ok(Found::End) | Err(_) => break,
             }
         }
-        let samples = samples.and_then(|event| self.pictures(event));
+        // Files are read for the newest pictures alone.
+        let newest = news.iter().rposition(|event| matches!(event, Event::Samples { .. }));
+        let samples = newest.map(|place| news[place].clone()).or(samples).and_then(|event| self.pictures(event));
         let mut known = self.known();
         if restarts {
             state.samples = samples;
@@ -123,12 +123,14 @@ impl Record {
             *known = Known { course, state, is_live, ..Known::default() };
             return;
         }
-        for event in news {
-            known.tell(told(event.clone()));
-            known.state.take(event);
-        }
-        if let Some(samples) = samples {
-            known.push_pictures(samples);
+        // In their order: pictures that came before a pause are not told after it.
+        for (place, event) in news.into_iter().enumerate() {
+            if !matches!(event, Event::Samples { .. }) {
+                known.tell(told(event.clone()));
+                known.state.take(event);
+            } else if let Some(samples) = samples.clone().filter(|_| Some(place) == newest) {
+                known.push_pictures(samples);
+            }
         }
         if is_live != known.is_live {
             known.is_live = is_live;
@@ -339,7 +341,7 @@ mod tests {
         run.samples(3002, 9);
         run.tell(&Event::Paused { progress: progress(3002) });
         record.look();
-        assert_eq!(all(&record, &mut first), ["tick", "paused", "samples 9"]);
+        assert_eq!(all(&record, &mut first), ["tick", "samples 9", "paused"]);
         let mut second = Place::default();
         assert_eq!(all(&record, &mut second), ["run", "history", "tick", "samples 9", "paused", "live"]);
         run.tell(&Event::Finished { reason: FinishReason::Stopped, progress: progress(3002) });
