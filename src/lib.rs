@@ -32,6 +32,7 @@ pub mod models;
 pub mod nearest;
 #[cfg(feature = "engine")]
 pub mod ops;
+pub mod people;
 pub mod platform;
 #[allow(missing_docs)] // fields that only repeat their name
 pub mod protocol;

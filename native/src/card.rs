@@ -20,7 +20,7 @@ pub fn card(arguments: &CardArguments) -> Result<Outcome, Failure> {
     let run = if path.is_dir() { Some(path.clone()) } else { RunFolder::of_checkpoint(path) };
     let scored = run.and_then(|run| scores(&run.join("events.jsonl"), checkpoint.meta.progress.step));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let card = Card { checkpoint: &checkpoint, file: &name, scored, evaluation };
+    let card = Card { checkpoint: &checkpoint, file: &name, scored, evaluation, rounds: &[] };
     let text = card.markdown().map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
     let file = match out {
         Some(out) => out.clone(),

@@ -30,6 +30,16 @@ pub(super) fn refusal(head: &[u8]) -> DecodeError {
     DecodeError::Foreign { found, advice }
 }
 
+/// Those of [`PICTURES`] that some browsers can show.
+const OF_BROWSERS: [&str; 3] = ["an AVIF picture", "a HEIC picture", "a JPEG XL picture"];
+
+/// Whether `bytes` are those of a picture that is not read here, but perhaps by the browser: AVIF, HEIC, JPEG XL.
+pub fn is_left_to_browsers(bytes: &[u8]) -> bool {
+    PICTURES.iter().any(|(offset, magic, name)| {
+        OF_BROWSERS.contains(name) && bytes.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
+    })
+}
+
 /// Offset, magic bytes, name with its article: pictures that cannot be read.
 const PICTURES: &[(usize, &[u8], &str)] = &[
     (4, b"ftypavi", "an AVIF picture"),
@@ -177,6 +187,16 @@ fn is_table(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_pictures_are_left_to_browsers() {
+        for head in [&b"\0\0\0\x1cftypavif"[..], b"\0\0\0\x18ftypheic", b"\xff\x0a\x01", b"\0\0\0\x0cJXL \r\n"] {
+            assert!(is_left_to_browsers(head), "{head:?}");
+        }
+        for head in [&b"8BPS\0\x01"[..], b"\x89PNG\r\n", b"", b"\0\0\0"] {
+            assert!(!is_left_to_browsers(head), "{head:?}");
+        }
+    }
 
     fn sentence(head: &[u8]) -> String {
         refusal(head).to_string()

@@ -5,7 +5,7 @@ use image::Limits;
 use super::DecodeError;
 
 /// The largest picture that is decoded, in pixels: more than common cameras take.
-pub(super) const MAX_PIXELS: u64 = 100_000_000;
+pub const MAX_PIXELS: u64 = 100_000_000;
 /// The most memory that the decoded samples of one picture may take, in bytes.
 pub(super) const MAX_DECODED_BYTES: u64 = 512 << 20;
 /// Fewer pixels on a side are an icon or a tracking pixel, not a picture to learn from.

@@ -105,12 +105,17 @@ impl<F, E> Content<F, E> {
         *self = Self::Read(bytes);
     }
 
+    /// The bytes, if they are in memory.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Read(Ok(bytes)) => Some(bytes),
+            Self::File(_) | Self::Read(Err(_)) => None,
+        }
+    }
+
     /// Bytes in memory.
     pub(super) fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Read(Ok(bytes)) => bytes.len(),
-            Self::File(_) | Self::Read(Err(_)) => 0,
-        }
+        self.bytes().map_or(0, <[u8]>::len)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError, Scored};
 use crate::fields::FIELDS;
 use crate::models::layers::count_parameters;
 use crate::models::network_layers;
+use crate::people::{Round, Share};
 use crate::protocol::Event;
 use crate::recipes;
 use crate::series;
@@ -26,6 +27,8 @@ pub struct Card<'a> {
     pub scored: Option<Found>,
     /// What an evaluation found, if there was one.
     pub evaluation: Option<Evaluation>,
+    /// What people took for real.
+    pub rounds: &'a [Round],
 }
 
 /// Scores of a run at one step.
@@ -170,6 +173,7 @@ impl Card<'_> {
         text += &self.scores();
         text += "## Copies of training pictures\n\n";
         text += &self.copies();
+        text += &self.people();
         text += "## How to draw\n\n";
         text += &self.drawing(config.model.latent, classes.len());
         text += "## Limits\n\n\
@@ -242,6 +246,24 @@ impl Card<'_> {
                 100.0 * false_alarms
             ),
         }
+    }
+
+    /// Nothing if nobody was asked.
+    fn people(&self) -> String {
+        let Some(newest) = self.rounds.last() else { return String::new() };
+        let brief = self.rounds.iter().filter(|round| round.exposure_ms.is_some()).count();
+        let (fooled, wrong) = (Share::that_fooled(self.rounds), Share::wrong(self.rounds));
+        format!(
+            "## Real or drawn?\n\n\
+             People saw real and drawn pictures in a mixed order and said of each which it is: {} rounds, {brief} of them with each \
+             picture shown for a moment only, the last after {} images seen.\n\n\
+             | | answers, with a 95 % interval |\n| --- | --- |\n\
+             | drawn pictures that were taken for real | {} |\n| wrong answers; 50 % would be guessing | {} |\n\n",
+            self.rounds.len(),
+            newest.nimg,
+            fooled.in_words(),
+            wrong.in_words()
+        )
     }
 
     fn drawing(&self, latent: usize, classes: usize) -> String {

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Cifar10, PooledLite0};
 use crate::data::{Dataset, Filter, Resizer};
 use crate::device::{DeviceError, read_values};
-use crate::metrics::Matrix;
+use crate::metrics::{Matrix, THUMBNAIL_SIDE};
 use crate::ops::from_pixels;
 use crate::sample::Pictures;
 
@@ -228,6 +228,12 @@ impl Pictures {
         };
         let pixels = planes.chunks_exact(3 * plane).flat_map(interleave).collect();
         Self { resolution: side, channels: 3, pixels }
+    }
+
+    /// What pictures are compared by for copies: thumbnails of [`THUMBNAIL_SIDE`] pixels, in [-1, 1] so that sums of squares keep
+    /// their digits, `[count, 3, side, side]`.
+    pub fn thumbnails(&self) -> impl Iterator<Item = f32> {
+        self.rgb_planes(THUMBNAIL_SIDE, Filter::Lanczos).into_iter().map(|value| f32::from(value) / 127.5 - 1.0)
     }
 
     /// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::RunConfig;
 use crate::data::Grid;
 use crate::latent::PictureSpec;
+use crate::people::Round;
 use crate::protocol::{BestScore, Progress};
 
 const MAGIC: &[u8] = b"whelp run 1\n";
@@ -46,9 +47,15 @@ pub struct KeptRun {
     /// Size of all its checkpoints. The list knows it; a file does not.
     #[serde(default)]
     pub bytes: u64,
+    /// Whether the checkpoint with the best score is kept too. The list knows it; a file does not.
+    #[serde(default)]
+    pub has_best: bool,
     /// Pictures that its owner likes best. The newest networks draw them.
     #[serde(default)]
     pub favourites: Vec<PictureSpec>,
+    /// What people took for real, the oldest first.
+    #[serde(default)]
+    pub rounds: Vec<Round>,
     /// Some of its newest pictures: see [`thumbnail`](super::thumbnail()).
     pub thumbnail: Grid,
 }
@@ -127,6 +134,8 @@ pub(super) mod tests {
             has_ended: false,
             bytes: 0,
             favourites: Vec::new(),
+            rounds: Vec::new(),
+            has_best: false,
             thumbnail: Grid { tile: 1, columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] },
         }
     }

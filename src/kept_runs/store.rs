@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read};
 
 use super::{KeptRun, MOST_FAVOURITES};
 use crate::latent::PictureSpec;
+use crate::people::{MOST_ROUNDS, Round};
 use crate::storage::{Storage, StoredFile};
 
 /// What is told of each run: a file each.
@@ -14,16 +15,20 @@ const RUN_ENDING: &str = ".run";
 const CHECKPOINTS: &str = "run checkpoints";
 const CHECKPOINT_ENDING: &str = ".safetensors";
 
+/// The checkpoint with the best score, one of a run at most.
+const BESTS: &str = "run bests";
+
 /// The most that all checkpoints may have before those in between go, in bytes.
 const MAX_BYTES: u64 = 2_000_000_000;
 
 /// Checkpoints of a run before its newest one, to fall back on.
 const IN_BETWEEN: usize = 3;
 
-/// Kept runs in two folders of a [`Storage`].
+/// Kept runs in three folders of a [`Storage`].
 ///
 /// The newest checkpoint of a run is removed with the run alone. Those before it, the ones in between, are the first to go: of
-/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room.
+/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. Then the best go, the oldest
+/// first.
 #[derive(Debug)]
 pub struct KeptRuns<S> {
     storage: S,
@@ -50,7 +55,8 @@ impl<S: Storage> KeptRuns<S> {
     /// # Errors
     /// If the storage cannot be read.
     pub async fn new_id(&self, now_ms: u64) -> io::Result<String> {
-        let files = [self.storage.list(RUNS).await?, self.storage.list(CHECKPOINTS).await?].concat();
+        let mut files = self.storage.list(RUNS).await?;
+        files.extend(self.storage.list(CHECKPOINTS).await?);
         let is_taken = |id: &str| files.iter().any(|file| id_of(&file.name) == Some(id));
         let mut ids = (now_ms..).map(|ms| format!("{ms:012x}"));
         Ok(ids.find(|id| !is_taken(id)).expect("there are more milliseconds than files"))
@@ -67,11 +73,14 @@ impl<S: Storage> KeptRuns<S> {
     /// All runs that have a checkpoint, the latest saved first.
     pub async fn list(&self) -> Vec<KeptRun> {
         let checkpoints = self.storage.list(CHECKPOINTS).await.unwrap_or_default();
+        let bests = self.storage.list(BESTS).await.unwrap_or_default();
         let mut runs = Vec::new();
         for file in self.storage.list(RUNS).await.unwrap_or_default() {
             let Some(mut run) = self.read(&file.name).await else { continue };
             run.bytes = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
             if run.bytes > 0 {
+                run.has_best = of_run(&bests, &run.id).next().is_some();
+                run.bytes += of_run(&bests, &run.id).map(|file| file.bytes).sum::<u64>();
                 runs.push(run);
             }
         }
@@ -105,13 +114,43 @@ impl<S: Storage> KeptRuns<S> {
             room = Room::Made;
         }
         self.thin(&run.id).await;
-        let bytes = |files: &[StoredFile]| files.iter().map(|file| file.bytes).sum::<u64>();
-        while bytes(&self.storage.list(CHECKPOINTS).await.unwrap_or_default()) > self.max_bytes {
+        while self.all_bytes().await > self.max_bytes {
             if !self.remove_oldest_in_between().await {
                 break;
             }
         }
         Ok(room)
+    }
+
+    /// Keeps the checkpoint of a kept run that has the best score, in place of the one before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint in between is left, and others of the storage. The best one
+    /// before stays.
+    pub async fn save_best(&self, id: &str, checkpoint: &[u8]) -> io::Result<()> {
+        while let Err(error) = self.storage.put(&best_file(id), |file| file.write_all(checkpoint)).await {
+            let helps = error.kind() == ErrorKind::StorageFull && self.remove_oldest_in_between().await;
+            if !helps {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of the checkpoint with the best score, for [`KeptRuns::checkpoint`], if it is kept.
+    pub async fn best(&self, id: &str) -> Option<StoredFile> {
+        let files = self.storage.list(BESTS).await.unwrap_or_default();
+        of_run(&files, id).next().cloned()
+    }
+
+    /// How many bytes a run's checkpoints have.
+    pub async fn bytes_of(&self, id: &str) -> u64 {
+        self.checkpoints(id).await.iter().chain(&self.best(id).await).map(|file| file.bytes).sum()
+    }
+
+    async fn all_bytes(&self) -> u64 {
+        let (checkpoints, bests) = (self.storage.list(CHECKPOINTS).await, self.storage.list(BESTS).await);
+        checkpoints.unwrap_or_default().iter().chain(&bests.unwrap_or_default()).map(|file| file.bytes).sum()
     }
 
     /// The files of a run's checkpoints, the newest first, for [`KeptRuns::checkpoint`].
@@ -149,13 +188,27 @@ impl<S: Storage> KeptRuns<S> {
         self.write(&run).await
     }
 
+    /// Adds what somebody took for real. A round whose numbers don't fit together changes nothing.
+    ///
+    /// # Errors
+    /// If the run is not kept, or the storage fails.
+    pub async fn add_round(&self, id: &str, round: Round) -> io::Result<()> {
+        let mut run = self.get(id).await.ok_or(ErrorKind::NotFound)?;
+        if !round.is_whole() {
+            return Ok(());
+        }
+        run.rounds.push(round);
+        run.rounds.drain(..run.rounds.len().saturating_sub(MOST_ROUNDS));
+        self.write(&run).await
+    }
+
     /// Removes a run and its checkpoints. It is no error if there is none.
     ///
     /// # Errors
     /// That of the first file that cannot be removed; the others are removed all the same.
     pub async fn delete(&self, id: &str) -> io::Result<()> {
         let mut result = self.storage.delete(&run_file(id)).await;
-        for file in self.checkpoints(id).await {
+        for file in self.checkpoints(id).await.iter().chain(&self.best(id).await) {
             result = result.and(self.storage.delete(&file.name).await);
         }
         result
@@ -167,7 +220,7 @@ impl<S: Storage> KeptRuns<S> {
     /// As for [`KeptRuns::delete`].
     pub async fn clear(&self, spared: Option<&str>) -> io::Result<()> {
         let mut result = Ok(());
-        for folder in [RUNS, CHECKPOINTS] {
+        for folder in [RUNS, CHECKPOINTS, BESTS] {
             for file in self.storage.list(folder).await? {
                 if id_of(&file.name).is_none_or(|id| Some(id) != spared) {
                     result = result.and(self.storage.delete(&file.name).await);
@@ -200,9 +253,10 @@ impl<S: Storage> KeptRuns<S> {
         self.storage.get(name, read).await?.transpose()
     }
 
-    /// Removes a checkpoint in between if that may help against `error`, else returns it.
+    /// Removes a checkpoint that is not the newest of its run if that may help against `error`, else returns it.
     async fn make_room(&self, error: io::Error) -> io::Result<()> {
-        let helps = error.kind() == ErrorKind::StorageFull && self.remove_oldest_in_between().await;
+        let helps = error.kind() == ErrorKind::StorageFull
+            && (self.remove_oldest_in_between().await || self.remove_oldest_best().await);
         if helps { Ok(()) } else { Err(error) }
     }
 
@@ -215,6 +269,14 @@ impl<S: Storage> KeptRuns<S> {
         };
         match (0..files.len()).rfind(is_in_between) {
             Some(oldest) => self.storage.delete(&files[oldest].name).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// False if there is none.
+    async fn remove_oldest_best(&self) -> bool {
+        match self.storage.list(BESTS).await.unwrap_or_default().last() {
+            Some(oldest) => self.storage.delete(&oldest.name).await.is_ok(),
             None => false,
         }
     }
@@ -248,6 +310,10 @@ fn run_file(id: &str) -> String {
 
 fn checkpoint_file(id: &str, step: u64) -> String {
     format!("{CHECKPOINTS}/{id}-{step}{CHECKPOINT_ENDING}")
+}
+
+fn best_file(id: &str) -> String {
+    format!("{BESTS}/{id}-best{CHECKPOINT_ENDING}")
 }
 
 /// The run that a file belongs to.
@@ -307,6 +373,44 @@ mod tests {
         assert_eq!(kept[..2], [spec(0), spec(2)]);
         let missing = block_on(runs.favour("b", vec![spec(0)])).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_best_is_kept_beside_the_newest_until_there_is_no_room() {
+        let runs = runs(u64::MAX);
+        save(&runs, "a", 10).unwrap();
+        assert_eq!(block_on(runs.best("a")), None);
+        block_on(runs.save_best("a", &[1; 500])).unwrap();
+        block_on(runs.save_best("a", &[2; 400])).unwrap();
+        let best = block_on(runs.best("a")).unwrap();
+        assert_eq!(block_on(runs.checkpoint(&best)).unwrap(), [2; 400]);
+        assert_eq!(steps(&runs, "a"), [10], "it is none of those to go on from");
+        let listed = block_on(runs.list()).remove(0);
+        assert_eq!((listed.has_best, listed.bytes, block_on(runs.bytes_of("a"))), (true, 10_400, 10_400));
+        save(&runs, "b", 5).unwrap();
+        block_on(runs.save_best("b", &[3; 400])).unwrap();
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        block_on(runs.make_room(full())).unwrap();
+        assert!(block_on(runs.best("a")).is_none() && block_on(runs.best("b")).is_some(), "the oldest goes first");
+        block_on(runs.delete("b")).unwrap();
+        assert_eq!(block_on(runs.best("b")), None);
+        assert!(block_on(runs.make_room(full())).is_err(), "the newest checkpoint stays");
+    }
+
+    #[test]
+    fn rounds_are_kept_with_their_run_the_newest_of_them() {
+        let runs = runs(u64::MAX);
+        save(&runs, "a", 10).unwrap();
+        let (drawn, real) = (10, 10);
+        let round =
+            Round { ended_ms: 0, nimg: 9, exposure_ms: None, held_out: false, drawn, fooled: 3, real, doubted: 1 };
+        block_on(runs.add_round("a", Round { fooled: 11, ..round.clone() })).unwrap();
+        for ended_ms in 1..=MOST_ROUNDS as u64 + 2 {
+            block_on(runs.add_round("a", Round { ended_ms, ..round.clone() })).unwrap();
+        }
+        let kept = block_on(runs.get("a")).unwrap().rounds;
+        assert_eq!((kept.len(), kept[0].ended_ms), (MOST_ROUNDS, 3));
+        assert_eq!(block_on(runs.add_round("b", round)).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]

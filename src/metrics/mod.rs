@@ -1,6 +1,7 @@
 //! Scores of generated pictures: numbers that compare the features of two sets of pictures. They are float64 throughout, and
 //! know neither networks nor devices: [`features`](crate::features) turns pictures into [`Matrix`] rows.
 
+mod closeness;
 mod copies;
 mod eigenvalues;
 mod estimate;
@@ -14,9 +15,10 @@ mod neighbors;
 mod scores;
 mod swd;
 
-pub use copies::{
+pub use closeness::{
     Closeness, CopyLimits, FALSE_ALARMS, Looks, MIN_CALIBRATION, Nearby, Rows, THUMBNAIL_SIDE, closeness,
 };
+pub use copies::{Copies, Pair};
 pub use eigenvalues::symmetric_eigenvalues;
 pub use estimate::{Estimate, LeftOut};
 pub use frechet::{frechet, frechet_distance, is_frechet_biased};

@@ -12,6 +12,7 @@ use crate::config::RunConfig;
 use crate::data::Grid;
 use crate::kept_runs::{KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, interval_secs, thumbnail};
 use crate::latent::PictureSpec;
+use crate::people::Round;
 use crate::platform::{Instant, now_ms};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
 use crate::run::RunError;
@@ -30,6 +31,8 @@ pub struct Keeper {
     saved_step: u64,
     /// Whether a checkpoint has been asked for that has not come yet.
     is_asked: bool,
+    /// The checkpoint with the best score, until it is kept.
+    best: Option<Vec<u8>>,
 }
 
 impl Keeper {
@@ -45,6 +48,8 @@ impl Keeper {
             saved_ms: 0,
             bytes: 0,
             favourites: Vec::new(),
+            rounds: Vec::new(),
+            has_best: false,
             thumbnail: Grid::default(),
             pictures: pictures.clone().unwrap_or(RunPictures::BuiltinDogs),
         };
@@ -56,6 +61,7 @@ impl Keeper {
             interval_secs: LEAST_SECS,
             saved_step: 0,
             is_asked: false,
+            best: None,
         }
     }
 
@@ -68,6 +74,7 @@ impl Keeper {
 pub enum RunChange {
     Rename { id: String, name: String },
     Favour { id: String, favourites: Vec<PictureSpec> },
+    AddRound { id: String, round: Round },
     Delete { id: String },
     DeleteAll,
 }
@@ -99,7 +106,10 @@ impl<T: Transport> Session<T> {
             }
             // The grid of fixed latents, not what a visitor asks for.
             Event::Samples { seed, grid, .. } if *seed == run.config.seed => run.thumbnail = thumbnail(grid),
-            Event::Best { score, .. } => run.best = Some(score.clone()),
+            Event::Best { score, bytes, .. } => {
+                run.best = Some(score.clone());
+                keeper.best = Some(bytes.clone());
+            }
             Event::Checkpoint { reason, bytes, .. } => {
                 run.has_ended = *reason == CheckpointReason::Last;
                 keeper.saved_step = run.progress.step;
@@ -150,7 +160,8 @@ impl<T: Transport> Session<T> {
             Err(error) => KeptOutcome::Failed { reason: error.to_string() },
         };
         let mut run = Box::new(keeper.run.clone());
-        run.bytes = runs.checkpoints(&run.id).await.iter().map(|file| file.bytes).sum();
+        run.bytes = runs.bytes_of(&run.id).await;
+        run.has_best = runs.best(&run.id).await.is_some();
         let pixels = std::mem::take(&mut run.thumbnail.pixels);
         let cost_secs = made_secs + began.elapsed().as_secs_f64();
         self.transport.post(&Reply::RunKept { run, outcome, cost_secs }, Some(pixels));
@@ -168,13 +179,21 @@ impl<T: Transport> Session<T> {
         if let Some(kept) = runs.get(&run.id).await {
             run.name = kept.name;
             run.favourites = kept.favourites;
+            run.rounds = kept.rounds;
             run.best = run.best.take().or(kept.best);
         }
         if run.name.is_empty() {
             run.name = runs.new_name(&keeper.pictures_name).await;
         }
         run.saved_ms = now;
-        runs.save(run, checkpoint).await
+        let room = runs.save(run, checkpoint).await?;
+        if let Some(best) = keeper.best.take()
+            && let Err(error) = runs.save_best(&run.id, &best).await
+        {
+            // The page still has it, and the run goes on without it.
+            tracing::warn!("the best checkpoint is not kept: {error}");
+        }
+        Ok(room)
     }
 
     /// Beside the requests: the first time it may take a moment to know whether another session keeps its runs there.
@@ -196,8 +215,8 @@ impl<T: Transport> Session<T> {
         self.transport.post(&Reply::Runs { runs, access }, Some(pixels));
     }
 
-    /// Opens the newest checkpoint of a kept run that can be used.
-    pub(super) async fn open_run(&self, id: &str) {
+    /// Opens the newest checkpoint of a kept run that can be used, or with `best` the one with the best score if it is kept.
+    pub(super) async fn open_run(&self, id: &str, best: bool) {
         let Some(device) = self.device.borrow().clone() else {
             return self.fail(About::Checkpoint, Problem::NoDevice);
         };
@@ -209,19 +228,27 @@ impl<T: Transport> Session<T> {
         let runs = KeptRuns::new(storage);
         let Some(run) = runs.get(id).await else { return self.fail(About::Checkpoint, no_longer_kept()) };
         let mut reason: Option<RunError> = None;
-        for file in runs.checkpoints(id).await {
-            let bytes = match runs.checkpoint(&file).await {
+        let best = if best { runs.best(id).await } else { None };
+        for file in best.iter().chain(&runs.checkpoints(id).await) {
+            let is_best = best.as_ref() == Some(file);
+            let bytes = match runs.checkpoint(file).await {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     let error = RunError::Data { reason: format!("it can't be read: {error}") };
-                    reason = reason.or(Some(error));
+                    reason = reason.or(Some(error).filter(|_| !is_best));
                     continue;
                 }
             };
             match Opened::read(&bytes, &device).await {
                 Ok(opened) => {
-                    if let Some(reason) = reason {
-                        let nimg = opened.checkpoint.meta.progress.nimg;
+                    let nimg = opened.checkpoint.meta.progress.nimg;
+                    if is_best && nimg < run.progress.nimg {
+                        let message = format!(
+                            "The best of {} is open, after {nimg} pictures. Its newest checkpoint has seen {}.",
+                            run.name, run.progress.nimg
+                        );
+                        self.post_event(Event::Warning { message });
+                    } else if let Some(reason) = reason {
                         let message = format!(
                             "The newest checkpoint of {} can't be used: {reason}. The one before it is open, after {nimg} \
                              pictures.",
@@ -239,7 +266,7 @@ impl<T: Transport> Session<T> {
                     let error = RunError::from(error);
                     return self.fail(About::Checkpoint, failed(error.kind(), error.to_string()));
                 }
-                Err(error) => reason = reason.or(Some(RunError::from(error))),
+                Err(error) => reason = reason.or(Some(RunError::from(error)).filter(|_| !is_best)),
             }
         }
         let problem = match reason {
@@ -276,6 +303,9 @@ impl<T: Transport> Session<T> {
                 RunChange::Favour { id, favourites } => {
                     let favoured = runs.favour(&id, favourites).await;
                     favoured.map_err(|error| failed_to("given other favourites", &error))
+                }
+                RunChange::AddRound { id, round } => {
+                    runs.add_round(&id, round).await.map_err(|error| failed_to("given a round's answers", &error))
                 }
                 RunChange::Delete { id } if self.has_run() && current.as_ref() == Some(&id) => {
                     Err(Problem::RunUnderWay)

@@ -8,6 +8,8 @@ use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::encode::Export;
 use crate::kept_runs::{KeptRun, RunPictures};
 use crate::latent::PictureSpec;
+use crate::metrics::Copies;
+use crate::people::{HeldOut, Round};
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
 
@@ -57,6 +59,8 @@ pub enum Request {
     OpenRun {
         /// Its id.
         id: String,
+        /// Whether to read the one with the best score instead, if it is kept.
+        best: bool,
     },
     /// Read the newest checkpoint of a kept run, to save it elsewhere. Answered by `RunFile`.
     ReadRun {
@@ -76,6 +80,13 @@ pub enum Request {
         id: String,
         /// All of them.
         favourites: Vec<PictureSpec>,
+    },
+    /// Keep with a run what somebody took for real. Answered by `Runs`.
+    AddRound {
+        /// Its id.
+        id: String,
+        /// The answers.
+        round: Round,
     },
     /// Remove a kept run, but not the one under way. Answered by `Runs`.
     DeleteRun {
@@ -102,6 +113,29 @@ pub enum Request {
         id: u32,
         /// At least one.
         pictures: Vec<PictureSpec>,
+    },
+    /// Show some of the loaded pictures, to mix them with drawn ones. Answered by `Real`.
+    ShowReal {
+        /// Chosen by the front end; the answer carries it.
+        id: u32,
+        /// Which of them, see [`real_pictures`](crate::people::real_pictures).
+        seed: u64,
+        /// How many, at least one.
+        count: usize,
+        /// Their side in pixels, that of the drawn ones.
+        side: usize,
+        /// Which were held out from the training.
+        held_out: HeldOut,
+    },
+    /// Look among the loaded pictures for those that these come nearest to. Their pixels go beside the message, one picture below the
+    /// other. A newer request replaces an older one. Answered by any number of `Comparing`, then by `Copies` or `Failed`.
+    FindCopies {
+        /// Chosen by the front end; answers carry it.
+        id: u32,
+        /// The drawn pictures.
+        grid: Grid,
+        /// Which of the loaded ones were held out from the training.
+        held_out: HeldOut,
     },
     /// Make a file of pictures, whose pixels go beside the message. Answered by `Exported`.
     Export {
@@ -256,6 +290,33 @@ pub enum Reply {
         /// Images that the starter was trained on.
         nimg: u64,
         /// The pictures.
+        grid: Grid,
+    },
+    /// Some of the loaded pictures, in colour. Their pixels go beside the message.
+    Real {
+        /// Of the `ShowReal`.
+        id: u32,
+        /// Whether they were held out from the training.
+        is_held_out: bool,
+        /// The pictures, one below the other.
+        grid: Grid,
+    },
+    /// The loaded pictures are being looked at.
+    Comparing {
+        /// Of the `FindCopies`.
+        id: u32,
+        /// Pictures that have been looked at.
+        done: usize,
+        /// All of them.
+        total: usize,
+    },
+    /// What was found of copies. The pixels of `grid` go beside the message.
+    Copies {
+        /// Of the `FindCopies`.
+        id: u32,
+        /// What was found.
+        copies: Box<Copies>,
+        /// For each of the closest pairs the loaded picture, in colour, one below the other.
         grid: Grid,
     },
     /// The file is made. Its bytes go beside the message.

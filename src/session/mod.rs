@@ -2,6 +2,8 @@
 //! [`Transport`], which the page's worker implements with messages between threads.
 
 #[cfg(feature = "engine")]
+mod compare;
+#[cfg(feature = "engine")]
 mod keep;
 mod messages;
 #[cfg(feature = "engine")]

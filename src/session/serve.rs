@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 
+use super::compare::Searched;
 use super::keep::{Keeper, RunChange};
 use super::opened::Opened;
 use super::suggest::{self, Pace, Suggestion};
@@ -14,7 +15,7 @@ use super::transport::{Incoming, ReadPictures, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
+use crate::data::{Dataset, Grid, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::encode::{self, Export};
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
@@ -38,7 +39,7 @@ pub(super) struct Session<T> {
     /// The device, until it has been measured how large a network it trains well.
     unmeasured: RefCell<Option<DeviceInfo>>,
     speed: Cell<Speed>,
-    data: RefCell<Option<Arc<Dataset>>>,
+    pub(super) data: RefCell<Option<Arc<Dataset>>>,
     /// Where `data` is to be found again.
     pictures: RefCell<Option<RunPictures>>,
     opened: RefCell<Option<Rc<Opened>>>,
@@ -56,6 +57,10 @@ pub(super) struct Session<T> {
     backbone: RefCell<Vec<(&'static [WeightFile], Rc<Pretrained>)>>,
     /// What pictures are scored by, once it has been fetched.
     judge: RefCell<Option<Cifar10>>,
+    /// What copies are looked for among.
+    pub(super) searched: RefCell<Option<Rc<Searched>>>,
+    /// The newest request to look for copies. An older one gives up.
+    pub(super) comparing: Cell<Option<u32>>,
     /// The newest request to read pictures. An older one that is still reading gives up.
     loading: Cell<Option<u32>>,
 }
@@ -77,6 +82,8 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         commands: RefCell::default(),
         backbone: RefCell::default(),
         judge: RefCell::default(),
+        searched: RefCell::default(),
+        comparing: Cell::default(),
         loading: Cell::default(),
     });
     while let Ok(incoming) = requests.recv().await {
@@ -124,10 +131,11 @@ impl<T: Transport> Session<T> {
             }
             Request::OpenCheckpoint { name, run } => self.open_checkpoint(name, run, &bytes).await,
             Request::ListRuns => self.transport.spawn(self.clone().tell_runs_later()),
-            Request::OpenRun { id } => self.open_run(&id).await,
+            Request::OpenRun { id, best } => self.open_run(&id, best).await,
             Request::ReadRun { id } => self.read_run(id).await,
             Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
             Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
+            Request::AddRound { id, round } => self.change_runs(RunChange::AddRound { id, round }).await,
             Request::DeleteRun { id } => self.change_runs(RunChange::Delete { id }).await,
             Request::DeleteRuns => self.change_runs(RunChange::DeleteAll).await,
             Request::Generate { count, seed, class, truncation_psi } => {
@@ -135,6 +143,11 @@ impl<T: Transport> Session<T> {
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
             Request::Draw { id, pictures } => self.draw(id, pictures).await,
+            Request::ShowReal { id, seed, count, side, held_out } => self.show_real(id, seed, count, side, held_out),
+            Request::FindCopies { id, grid, held_out } => {
+                let grid = Grid { pixels: bytes, ..grid };
+                self.transport.spawn(self.clone().find_copies(id, grid, held_out));
+            }
             Request::Export { name, export } => self.transport.spawn(self.clone().export(name, export, bytes)),
             Request::DrawStarter => {
                 self.transport.spawn(self.clone().draw_starter());
@@ -281,6 +294,7 @@ impl<T: Transport> Session<T> {
                 let pixels = std::mem::take(&mut preview.pixels);
                 let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
                 let size = PictureSize::of(&report, self.speed.get());
+                *self.searched.borrow_mut() = None;
                 *self.data.borrow_mut() = Some(Arc::new(dataset));
                 self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
             }
@@ -493,20 +507,30 @@ impl<T: Transport> Session<T> {
         judged.map_err(|error| failed(error.kind(), error.to_string()))
     }
 
-    /// Fetches what pictures are scored by, beside the run. A run without it has no scores, and nothing else is lost.
+    /// What pictures are scored by. It is fetched once.
+    pub(super) async fn judge(&self, device: &OpenDevice) -> Result<Cifar10, Problem> {
+        if let Some(judge) = &*self.judge.borrow() {
+            return Ok(judge.clone());
+        }
+        let file = Cifar10::FILE;
+        // Without telling how far that is: it is small, and seldom does anything wait for it.
+        let fetched = self.transport.fetch(file.name, &|_| ()).await;
+        let content = fetched.map_err(|reason| {
+            let name = file.name;
+            let message = format!("{name}, the weights that they are scored by, can't be fetched: {reason}");
+            failed(FailureKind::Input, message)
+        })?;
+        let network = Cifar10::new(&content, &device.device);
+        let network = network.map_err(|error| failed(FailureKind::Input, error.to_string()))?;
+        *self.judge.borrow_mut() = Some(network.clone());
+        Ok(network)
+    }
+
+    /// Fetches it beside the run. A run without it has no scores, and nothing else is lost.
     async fn fetch_judge(self: Rc<Self>) {
         let Some(device) = self.device.borrow().clone() else { return };
-        let file = Cifar10::FILE;
-        // Without telling how far that is: nothing waits for it.
-        let fetched = self.transport.fetch(file.name, &|_| ()).await;
-        let read = fetched
-            .map_err(|reason| format!("{}, the weights that they are scored by, can't be fetched: {reason}", file.name))
-            .and_then(|content| Cifar10::new(&content, &device.device).map_err(|error| error.to_string()));
-        match read {
-            Ok(network) => *self.judge.borrow_mut() = Some(network),
-            Err(reason) => {
-                self.post_event(Event::Warning { message: format!("The pictures are not scored: {reason}") })
-            }
+        if let Err(reason) = self.judge(&device).await {
+            self.post_event(Event::Warning { message: format!("The pictures are not scored: {reason}") });
         }
     }
 

@@ -11,13 +11,14 @@ use futures_lite::future::block_on;
 use super::*;
 use crate::checkpoint::Checkpoint;
 use crate::config::{DataConfig, Length, RunConfig, Taps};
-use crate::data::{DatasetBuilder, KeptPictures, PictureSize, Preparation, SourceKey};
+use crate::data::{DatasetBuilder, Grid, KeptPictures, PictureSize, Preparation, SourceKey, Split};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::encode::{Export, Shape};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
 use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
 use crate::latent::{Latent, PictureSpec};
+use crate::people::{HeldOut, Round};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
@@ -525,6 +526,43 @@ fn a_run_is_scored_by_a_network_that_comes_while_it_trains() {
 }
 
 #[test]
+fn the_best_of_a_run_is_kept_with_it_and_opened_on_request() {
+    let place = Place::new();
+    play_in(&place, [true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(16));
+        client.loaded(1).await;
+        client.start(&scored(100_000), StartFrom::Nothing);
+        client.started().await;
+        let best = |event, _| match event {
+            Event::Best { nimg, .. } => Some(nimg),
+            _ => None,
+        };
+        let nimg = client.event(best).await;
+        client.command(Command::Pause);
+        let (run, _) = client.kept().await;
+        assert!(run.has_best && run.best.is_some() && run.progress.nimg > nimg, "{run:?}");
+        client.command(Command::Stop);
+        client.finished().await;
+        let opened = |reply, _| match reply {
+            Reply::Opened { progress, .. } => Some(progress.nimg),
+            _ => None,
+        };
+        client.ask(Request::OpenRun { id: run.id.clone(), best: false });
+        let newest = client.next(opened).await;
+        assert!(newest >= run.progress.nimg);
+        client.ask(Request::OpenRun { id: run.id.clone(), best: true });
+        let warning = |event, _| match event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        };
+        let message = client.event(warning).await;
+        assert!(message.starts_with(&format!("The best of {} is open, after ", run.name)), "{message}");
+        assert!(client.next(opened).await < newest);
+    });
+}
+
+#[test]
 fn a_run_goes_on_without_scores_where_their_network_cannot_be_had() {
     play(async |client| {
         client.hello().await;
@@ -853,7 +891,7 @@ fn what_a_driver_reports_becomes_a_sentence_of_limited_length() {
 async fn go_on(client: &Client, run: &KeptRun, config: &RunConfig) {
     client.hello().await;
     let RunPictures::Kept { key, name } = run.pictures.clone() else { panic!("{run:?}") };
-    client.ask(Request::OpenRun { id: run.id.clone() });
+    client.ask(Request::OpenRun { id: run.id.clone(), best: false });
     let opened = |reply, payload: Option<Vec<u8>>| match reply {
         Reply::Opened { run, progress, .. } => Some((run, progress.step, payload.unwrap())),
         _ => None,
@@ -985,7 +1023,7 @@ fn a_kept_run_tells_its_best_score_after_a_reload_too() {
     play_in(&place, [true, true], async |client| {
         client.hello().await;
         let run = block_on(place.runs().list()).remove(0);
-        client.ask(Request::OpenRun { id: run.id });
+        client.ask(Request::OpenRun { id: run.id, best: false });
         let opened = |reply, _| matches!(reply, Reply::Opened { .. }).then_some(());
         client.next(opened).await;
         client.load(1, Files::Pictures(64));
@@ -1023,7 +1061,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_lost_pictures_are_nam
     block_on(place.pictures().clear()).unwrap();
     play_in(&place, [true, false], async |client| {
         client.hello().await;
-        client.ask(Request::OpenRun { id: saved.id.clone() });
+        client.ask(Request::OpenRun { id: saved.id.clone(), best: false });
         let warning = |event, _| if let Event::Warning { message } = event { Some(message) } else { None };
         let warning = client.event(warning).await;
         assert!(warning.starts_with("The newest checkpoint of test pictures can't be used: "), "{warning}");
@@ -1034,7 +1072,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_lost_pictures_are_nam
         client.ask(Request::LoadData { id: 2, source, data: DataConfig::default(), by_pictures: false });
         let (about, problem) = client.problem().await;
         assert_eq!((about, problem.to_string().as_str()), (About::Data, "test pictures is no longer kept."));
-        client.ask(Request::OpenRun { id: "x".to_owned() });
+        client.ask(Request::OpenRun { id: "x".to_owned(), best: false });
         assert_eq!(client.problem().await.1.to_string(), "this run is no longer kept on this device");
     });
 }
@@ -1246,6 +1284,102 @@ fn favourites_outlive_saves_of_their_run_and_its_session() {
         client.hello().await;
         client.ask(Request::ListRuns);
         assert_eq!(client.runs().await.0[0].favourites, favourites);
+    });
+}
+
+#[test]
+fn a_round_is_kept_with_its_run() {
+    let place = Place::new();
+    let round = Round {
+        ended_ms: 5,
+        nimg: 80,
+        exposure_ms: Some(1000),
+        held_out: true,
+        drawn: 10,
+        fooled: 4,
+        real: 10,
+        doubted: 1,
+    };
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(1000), StartFrom::Nothing);
+        client.started().await;
+        client.command(Command::Autosave);
+        let (run, _) = client.kept().await;
+        client.ask(Request::AddRound { id: run.id, round: round.clone() });
+        assert_eq!(client.runs().await.0[0].rounds, [round.clone()]);
+        client.command(Command::Stop);
+        assert_eq!(client.kept().await.0.rounds, [round]);
+    });
+}
+
+#[test]
+fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
+    play(async |client| {
+        client.hello().await;
+        let show = |id, share| {
+            let held_out = HeldOut { share, seed: 3 };
+            client.ask(Request::ShowReal { id, seed: 1, count: 3, side: 16, held_out });
+        };
+        show(1, 0.5);
+        assert_eq!(client.problem().await, (About::Drawing, Problem::NoPictures));
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        let shown = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Real { id, is_held_out, grid } => Some((id, is_held_out, grid.tile, payload.unwrap())),
+            _ => None,
+        };
+        // Each picture of the test is of one grey, by which it is told.
+        let greys = |pixels: &[u8]| pixels.chunks(16 * 16 * 3).map(|picture| picture[0]).collect::<Vec<u8>>();
+        show(2, 0.5);
+        let (id, is_held_out, tile, pixels) = client.next(shown).await;
+        assert_eq!((id, is_held_out, tile, pixels.len()), (2, true, 16, 3 * 16 * 16 * 3));
+        let held_out = Split::new(8, 0.5, 3).validation;
+        assert!(greys(&pixels).iter().all(|grey| held_out.contains(&(u32::from(*grey) / 25))), "{:?}", greys(&pixels));
+        show(3, 0.0);
+        assert!(!client.next(shown).await.1, "nothing is held out");
+    });
+}
+
+#[test]
+fn a_drawn_picture_finds_the_loaded_one_that_it_repeats() {
+    play_on([true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        let find = |id, pixels: Vec<u8>| {
+            let grid = Grid { tile: 32, columns: 1, count: 2, channels: 3, pixels: Vec::new() };
+            let held_out = HeldOut { share: 0.0, seed: 0 };
+            client.send(Request::FindCopies { id, grid, held_out }, pixels, Files::None);
+        };
+        let plane = 32 * 32 * 3;
+        find(4, [vec![76; plane], vec![124; plane]].concat());
+        let mut looked_at = Vec::new();
+        let found = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Comparing { id: 4, done, total } => {
+                looked_at.push((done, total));
+                None
+            }
+            Reply::Copies { id: 4, copies, grid } => Some((copies, grid, payload.unwrap())),
+            _ => None,
+        };
+        let (copies, grid, originals) = client.next(found).await;
+        assert_eq!(looked_at, [(8, 8)]);
+        assert_eq!((copies.count, copies.of, copies.training, grid.count), (None, 2, 8, 2));
+        let mut pairs: Vec<(usize, usize, u8)> = copies
+            .closest
+            .iter()
+            .zip(originals.chunks(plane))
+            .map(|(pair, original)| (pair.picture, pair.training, original[0]))
+            .collect();
+        pairs.sort_unstable();
+        assert_eq!(pairs, [(0, 3, 75), (1, 5, 125)]);
+
+        find(5, vec![0; plane]);
+        let (about, problem) = client.problem().await;
+        assert_eq!((about, problem.to_string().as_str()), (About::Drawing, "the pictures to compare are not whole"));
     });
 }
 

@@ -167,8 +167,8 @@ fn copies_among_real_dogs_are_found_and_few_others_are_taken_for_copies() {
     let mixed = look(&network, &pictures);
 
     let training = trained_on.looks();
-    let limits = CopyLimits::calibrate(&closeness(&held_out.looks(), &training, false)).unwrap();
-    let found = closeness(&mixed.looks(), &training, false);
+    let limits = CopyLimits::calibrate(&closeness(&held_out.looks(), &training, None)).unwrap();
+    let found = closeness(&mixed.looks(), &training, None);
     let is_right =
         |(index, found): (usize, &whelp::metrics::Closeness)| limits.is_copy(found) && limits.original(found) == index;
     let caught = found[..copies].iter().enumerate().filter(|it| is_right(*it)).count();

@@ -107,9 +107,7 @@ impl Eye {
             looked.seen.append(seen);
             let planes = pictures.rgb_planes(self.side, Filter::Lanczos);
             planes.chunks_exact(3 * self.side * self.side).for_each(|planes| looked.sketch.add(planes));
-            let thumbnails = pictures.rgb_planes(THUMBNAIL_SIDE, Filter::Lanczos);
-            // In [-1, 1], so that sums of squares keep their digits.
-            looked.thumbnails.extend(thumbnails.iter().map(|value| f32::from(*value) / 127.5 - 1.0));
+            looked.thumbnails.extend(pictures.thumbnails());
             bar.inc(chunk as u64);
         }
         Ok(looked)

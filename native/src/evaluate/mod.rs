@@ -18,7 +18,6 @@ use crate::cli::EvaluateArguments;
 use crate::failure::{Failure, Outcome};
 use crate::output::{note, say};
 
-use copies::Copies;
 use eye::{Eye, Looked};
 use pictures::{Reference, Subject};
 use report::{Evaluation, Judged, Network};
@@ -39,7 +38,7 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
     bar.finish_and_clear();
 
     let judge = Judge::new(&eye, &reference, &training, held_out.as_ref(), arguments.seed);
-    let copies = Copies::find(&looked, &training, held_out.as_ref());
+    let copies = copies::find(&looked, &training, held_out.as_ref());
     let mut evaluation = Evaluation {
         network: Network::new(&eye.network),
         generated: judge.judge(subject.title(), &looked),
@@ -55,7 +54,7 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
     };
     evaluation.compare();
     if let Some(path) = &arguments.copies {
-        evaluation.copies.write_sheet(path, &eye, &subject, &reference)?;
+        copies::write_sheet(&evaluation.copies, path, &eye, &subject, &reference)?;
     }
     if let Some(path) = &arguments.sheet {
         let key = sheet::write(path, &eye, &subject, &reference, arguments.seed)?;

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use whelp::features::FeatureNetwork;
-use whelp::metrics::{Estimate, RealSplit, SWD_MOST, Score, Scores, Verdict, score_name};
+use whelp::metrics::{Copies, Estimate, RealSplit, SWD_MOST, Score, Scores, Verdict, score_name};
 
-use super::copies::Copies;
+use super::copies;
 
 /// Digits of a hash that people compare.
 const HASH_SHOWN: usize = 8;
@@ -163,7 +163,7 @@ impl Evaluation {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         notes.iter().for_each(|note| text += &format!("\n{note}\n"));
-        text + &format!("\n{}\n", self.copies.in_words())
+        text + &format!("\n{}\n", copies::in_words(&self.copies))
     }
 
     fn header(&self) -> Vec<String> {

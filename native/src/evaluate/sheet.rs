@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use whelp::random::{Random, Stream};
+use whelp::people;
 use whelp::sample::Pictures;
 
 use crate::failure::Failure;
@@ -16,9 +16,6 @@ use super::pictures::{Reference, Subject};
 const EACH: usize = 32;
 const COLUMNS: usize = 8;
 
-/// Position in the random stream of scores.
-const ORDER: u64 = 1002;
-
 /// Writes the sheet, and beside it a file that tells which picture is which. Returns the latter's path.
 pub fn write(path: &Path, eye: &Eye, subject: &Subject, reference: &Reference, seed: u64) -> Result<PathBuf, Failure> {
     let count = EACH.min(subject.count()).min(reference.real_count());
@@ -26,7 +23,7 @@ pub fn write(path: &Path, eye: &Eye, subject: &Subject, reference: &Reference, s
     let generated = eye.pictures(subject, &numbers)?.in_colour();
     let real = reference.real_pictures(0..count).in_colour_at(generated.resolution);
     let all: Vec<&[u8]> = generated.iter().chain(real.iter()).collect();
-    let order = Random::new(seed, Stream::Scores, ORDER).permutation(2 * count);
+    let order = people::order(seed, 2 * count);
     let pixels = order.iter().flat_map(|index| all[*index as usize]).copied().collect();
     write_grid(path, &Pictures { pixels, ..generated }, COLUMNS)?;
     let line = |(place, index): (usize, &u32)| {

@@ -214,6 +214,10 @@ for (const colorScheme of ["light", "dark"]) {
     await whelp.part("film").click();
     await expect(whelp.part("film-frame")).toBeVisible();
     await expectNothing("a film");
+    await whelp.part("start-round").click();
+    await whelp.appears("say-real");
+    await expectNothing("a round of guessing");
+    await whelp.part("end-round").click();
     await page.keyboard.press("?");
     await expectNothing("the list of keys");
     await page.keyboard.press("Escape");

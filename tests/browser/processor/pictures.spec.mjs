@@ -16,6 +16,12 @@ const UNUSABLE = {
   "new phone.heic": "a HEIC picture",
 };
 
+/** 40 x 24 pixels in AVIF, nearly lossless: red 6 x, green 10 y, blue 255 - 6 x. Made with Pillow. */
+const AVIF = Buffer.from(
+  "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUEAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAlAAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAKAAAABgAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBIAAAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAnG1kYXQSAAoGOBUnuwSAMocBEYAAAEC1MXp4wzED8zFZOwfb9dh8ko2Ac3BD7177qUrDmePuJUlZbWrlBEVh3Mbid/oWcL+4Rw/7h08vdWTh2ZunphEr42favgT7k7GFajDZVeGepfahT1PvzIMmgmneTWF1QfdI15X2SXH0Ao08hhQXkzLyX5OfG+5w8dtTmmnv7pHZwXh4",
+  "base64",
+);
+
 /** The files of a typical folder, by path. */
 async function pups(page) {
   const files = new Map();
@@ -83,6 +89,30 @@ test("a dropped folder is read with its sub-folders and trained on", async ({ pa
   await whelp.download(file);
   const { data } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
   expect(data).toMatchObject({ name: "pups", count: USABLE, channels: 3 });
+});
+
+test("pictures that only the browser can read are read by it, also from a zip", async ({ page, whelp }, info) => {
+  const files = [
+    ["a.avif", AVIF],
+    ["sub/b.AVIF", AVIF],
+    ["new phone.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1")],
+  ];
+  const archive = info.outputPath("shots.zip");
+  writeFileSync(archive, zip(files));
+  await whelp.open();
+  await drop(page, [writeFolder(info.outputPath("shots"), files)]);
+  for (const name of ["shots", "shots.zip"]) {
+    await expect(whelp.part("data-summary")).toContainText(`${name} · 2 pictures`);
+    await expect(whelp.part("data-problems").locator("summary")).toHaveText("1 file could not be used");
+    await expect(whelp.part("data-problems")).toContainText("a HEIC picture");
+    const middle = await whelp.part("preview").evaluate((canvas) => {
+      const side = canvas.height;
+      return [...canvas.getContext("2d").getImageData(side / 2, side / 2, 1, 1).data];
+    });
+    // Of the square in the middle.
+    [120, 120, 135, 255].forEach((value, channel) => expect(Math.abs(middle[channel] - value), `${middle}`).toBeLessThan(8));
+    if (name === "shots") await whelp.part("pick-pictures").setInputFiles(archive);
+  }
 });
 
 test("a picked folder, a dropped and a picked zip and single files give the same pictures", async ({ page, whelp }, info) => {

@@ -308,6 +308,22 @@ test("panels have addresses, and a sheet lists the keys", async ({ page, whelp }
   await whelp.part("setting-recipe").focus();
   await page.keyboard.press("p");
   await expect(page, "keys in a field are the field's").toHaveURL(/#watch$/);
+
+  // Letters can be left to other programs.
+  await page.keyboard.press("Escape");
+  await whelp.part("train").focus();
+  await page.keyboard.press("?");
+  await whelp.part("letters").uncheck();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("p");
+  await whelp.reload();
+  await page.keyboard.press("p");
+  await expect(page).toHaveURL(/#watch$/);
+  await page.keyboard.press("?");
+  await whelp.part("letters").check();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("p");
+  await expect(page).toHaveURL(/#play$/);
 });
 
 test("a chart is saved as a table and as a picture", async ({ page, whelp }, info) => {

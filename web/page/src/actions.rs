@@ -158,7 +158,7 @@ impl Store {
         if intent.needs_checkpoint() && opened.is_none() {
             if let Some(id) = self.resuming.get_value() {
                 self.opening.set(true);
-                return self.post(&Request::OpenRun { id }, None, None);
+                return self.post(&Request::OpenRun { id, best: false }, None, None);
             }
             return match self.rescue_untracked() {
                 Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob, saved.run),

@@ -9,8 +9,11 @@ use whelp::data::Grid;
 use whelp::encode::{Export, Shape};
 use whelp::kept_runs::MOST_FAVOURITES;
 use whelp::latent::{Latent, PictureSpec, film};
+use whelp::people::Round;
 use whelp::session::{Request, RunAccess};
 
+use super::copying::Copying;
+use super::guess::Guessing;
 use super::notices::Tone;
 use super::store::{Drawing, Phase, Store};
 use super::view::View;
@@ -85,6 +88,8 @@ pub enum Shown {
     Grid,
     Picture,
     Film,
+    /// A picture of a round of guessing.
+    Guess,
 }
 
 /// What draws.
@@ -111,6 +116,16 @@ pub struct Play {
     pub around: Sheet,
     pub liked: Sheet,
     pub film: Sheet,
+    /// Pictures of a round of guessing, and those that copies are looked for among.
+    pub dealt: Sheet,
+    pub compared: Sheet,
+    pub guessing: RwSignal<Guessing>,
+    /// Whether the pictures of a round are shown for a moment only, and whether that is over.
+    pub is_brief: RwSignal<bool>,
+    pub is_hidden: RwSignal<bool>,
+    /// Those of what draws.
+    pub rounds: RwSignal<Vec<Round>>,
+    pub copying: RwSignal<Copying>,
     pub frame: RwSignal<usize>,
     pub rolls: RwSignal<bool>,
     /// Whether a file is being made.
@@ -119,6 +134,9 @@ pub struct Play {
     pub scale: RwSignal<usize>,
     /// What still draws although the page no longer shows it: the worker keeps a checkpoint open until a run starts.
     pub(super) left_open: RwSignal<Option<Generator>>,
+    /// Requests that an answer is awaited to.
+    pub(super) wants_real: StoredValue<Option<u32>>,
+    pub(super) wants_copies: StoredValue<Option<u32>>,
     next: StoredValue<u32>,
 }
 
@@ -135,23 +153,50 @@ impl Play {
             around: Sheet::new(),
             liked: Sheet::new(),
             film: Sheet::new(),
+            dealt: Sheet::new(),
+            compared: Sheet::new(),
+            guessing: RwSignal::new(Guessing::Idle),
+            is_brief: RwSignal::new(false),
+            is_hidden: RwSignal::new(false),
+            rounds: RwSignal::new(Vec::new()),
+            copying: RwSignal::new(Copying::Idle),
             frame: RwSignal::new(0),
             rolls: RwSignal::new(false),
             makes: RwSignal::new(false),
             scale: RwSignal::new(4),
             left_open: RwSignal::new(None),
+            wants_real: StoredValue::new(None),
+            wants_copies: StoredValue::new(None),
             next: StoredValue::new(0),
         }
     }
 
-    fn sheets(self) -> [Sheet; 4] {
-        [self.grid, self.around, self.liked, self.film]
+    fn sheets(self) -> [Sheet; 6] {
+        [self.grid, self.around, self.liked, self.film, self.dealt, self.compared]
     }
 
     /// No answer comes any more: the worker failed, or was replaced.
     pub fn forget_asked(self) {
         self.makes.set(false);
         self.sheets().into_iter().for_each(|sheet| sheet.asked.set_value(None));
+        self.forget_questions();
+    }
+
+    fn forget_questions(self) {
+        self.wants_real.set_value(None);
+        self.wants_copies.set_value(None);
+        self.copying.set(Copying::Idle);
+        self.guessing.set(Guessing::Idle);
+        if self.shown.get_untracked() == Shown::Guess {
+            self.close();
+        }
+    }
+
+    /// The number of a new request.
+    pub(super) fn new_id(self) -> u32 {
+        let id = self.next.get_value().wrapping_add(1);
+        self.next.set_value(id);
+        id
     }
 
     /// What the stage shows.
@@ -161,6 +206,7 @@ impl Play {
             Shown::Grid => self.grid.drawn.get(),
             Shown::Picture => one(self.around, CENTRE).or_else(|| one(self.around, 0)),
             Shown::Film => one(self.film, self.frame.get()),
+            Shown::Guess => None,
         }
     }
 
@@ -269,7 +315,7 @@ impl Store {
         let main = match self.play.shown.get_untracked() {
             Shown::Grid => self.play.grid,
             Shown::Picture => self.play.around,
-            Shown::Film => return,
+            Shown::Film | Shown::Guess => return,
         };
         for sheet in [main, self.play.liked] {
             if sheet.asked.with_value(Option::is_none) {
@@ -278,7 +324,7 @@ impl Store {
         }
     }
 
-    fn want(self, sheet: Sheet, specs: Vec<PictureSpec>) {
+    pub(super) fn want(self, sheet: Sheet, specs: Vec<PictureSpec>) {
         if specs.is_empty() {
             sheet.drawn.set(None);
         }
@@ -300,8 +346,7 @@ impl Store {
         if pictures.is_empty() {
             return;
         }
-        let id = self.play.next.get_value().wrapping_add(1);
-        self.play.next.set_value(id);
+        let id = self.play.new_id();
         sheet.asked.set_value(Some((id, drawn)));
         self.post(&Request::Draw { id, pictures }, None, None);
     }
@@ -381,12 +426,18 @@ impl Store {
                 return;
             }
             (_, Generator::Run(Some(id))) => {
-                self.play.favourites.set(self.run(id).map(|run| run.favourites).unwrap_or_default());
+                let (favourites, rounds) = self.run(id).map(|run| (run.favourites, run.rounds)).unwrap_or_default();
+                self.play.favourites.set(favourites);
+                self.play.rounds.set(rounds);
             }
             // The starter's favourites stay while the page looks for a device.
             (Some(before), now) if before == now => {}
-            (_, Generator::Run(None) | Generator::File(_) | Generator::Starter) => self.play.favourites.set(Vec::new()),
+            (_, Generator::Run(None) | Generator::File(_) | Generator::Starter) => {
+                self.play.favourites.set(Vec::new());
+                self.play.rounds.set(Vec::new());
+            }
         }
+        self.play.forget_questions();
         self.play.close();
         for sheet in self.play.sheets() {
             sheet.drawn.set(None);

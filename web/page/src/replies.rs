@@ -99,6 +99,9 @@ impl Store {
                     self.samples.set(Some(Samples { step: 0, nimg, grid, origin }));
                 }
             }
+            Reply::Real { id, is_held_out, grid } => self.dealt_real(id, is_held_out, with_pixels(grid, bytes)),
+            Reply::Comparing { id, done, total } => self.comparing(id, done, total),
+            Reply::Copies { id, copies, grid } => self.copies_found(id, *copies, &with_pixels(grid, bytes)),
             Reply::Exported { name } => self.exported(&name, blob_of(bytes)),
             Reply::Event { event } => self.event(*event, bytes),
             Reply::Failed { about, problem } => self.failed(about, &problem),

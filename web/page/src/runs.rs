@@ -34,13 +34,13 @@ impl Store {
         self.intend(Intent::Continue, Some(id));
     }
 
-    /// Opens the newest checkpoint of a kept run, to look at and to draw with.
+    /// Opens the best checkpoint of a kept run, or else the newest, to look at and to draw with.
     pub(super) fn open_run(self, id: String) {
         self.intent.set(Intent::Nothing);
         self.resuming.set_value(None);
         self.offer.set(None);
         self.opening.set(true);
-        self.post(&Request::OpenRun { id }, None, None);
+        self.post(&Request::OpenRun { id, best: true }, None, None);
     }
 
     /// Fills the form with the settings of a kept run and reads its pictures, for a new run.

@@ -98,6 +98,12 @@ async fn load_files(
                 let bytes = file.picture().await;
                 job.picture.give(bytes);
             }
+            if let Some(bytes) = job.picture.bytes().filter(|bytes| data::is_left_to_browsers(bytes)) {
+                // Where the browser can't read it either, the library says what the file is.
+                if let Ok(png) = super::picture::as_png(bytes).await {
+                    job.picture.give(Ok(png));
+                }
+            }
             if let Some(file) = job.annotation.file() {
                 let bytes = file.annotation().await;
                 job.annotation.give(bytes);

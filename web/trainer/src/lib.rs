@@ -7,6 +7,7 @@ mod cache;
 mod data;
 mod faults;
 mod gpu;
+mod picture;
 mod port;
 mod runs;
 mod storage;

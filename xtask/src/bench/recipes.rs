@@ -13,13 +13,14 @@ struct Entry {
     seeds: u32,
 }
 
-/// Those that learn from photos: three seeds of the default and of its variants for long runs and for typical pictures, and one of
-/// the default with a larger view of the pictures.
-const ENTRIES: [Entry; 11] = [
-    Entry { recipe: "projected", settings: &[], seeds: 3 },
-    Entry { recipe: "projected", settings: &["data.keep_typical=0.5"], seeds: 3 },
-    Entry { recipe: "projected", settings: &["model.taps=deep"], seeds: 3 },
-    Entry { recipe: "projected", settings: &["model.network_side=128"], seeds: 1 },
+/// Those that learn from photos. The default comes in the width that a processor is given, with three seeds, as its variants for
+/// long runs and for typical pictures do; with one, in the width that a fast device is given, and with a larger view of the pictures.
+const ENTRIES: [Entry; 12] = [
+    Entry { recipe: "projected", settings: &["model.generator_width=32"], seeds: 3 },
+    Entry { recipe: "projected", settings: &["model.generator_width=32", "model.taps=deep"], seeds: 3 },
+    Entry { recipe: "projected", settings: &["model.generator_width=32", "data.keep_typical=0.5"], seeds: 3 },
+    Entry { recipe: "projected", settings: &["model.generator_width=32", "model.network_side=128"], seeds: 1 },
+    Entry { recipe: "projected", settings: &[], seeds: 1 },
     Entry { recipe: "r3gan-small", settings: &[], seeds: 1 },
     Entry { recipe: "r3gan-base", settings: &[], seeds: 1 },
     Entry { recipe: "dcgan32", settings: &[], seeds: 1 },

@@ -6,8 +6,11 @@ use std::time::Duration;
 use whelp::latent::PictureSpec;
 use whelp::session::RunAccess;
 
+use super::copies::CopiesFound;
+use super::guess::Guess;
 use super::slider::Slider;
 use super::tiles::Tiles;
+use crate::guess::Guessing;
 use crate::play::{Drawn, FRAME_CS, Generator, MOST_PICTURES, Shown, described, file_name};
 use crate::store::{Device, Store};
 use crate::view::View;
@@ -23,30 +26,39 @@ pub fn PlayStage() -> impl IntoView {
     let play = store.play;
     let is_grid = Memo::new(move |_| play.shown.get() == Shown::Grid);
     let large = NodeRef::<html::Canvas>::new();
-    let is_empty = Memo::new(move |_| play.on_stage().is_none());
+    let is_empty = Memo::new(move |_| match play.shown.get() {
+        Shown::Guess => play.is_hidden.get() || store.asked_about().is_none(),
+        Shown::Grid | Shown::Picture | Shown::Film => play.on_stage().is_none(),
+    });
     Effect::new(move |_| {
         let Some(canvas) = large.get() else { return };
         if is_grid.get() {
             return;
         }
-        if let Some(drawn) = play.on_stage()
+        let on_stage = if play.shown.get() == Shown::Guess { store.asked_about() } else { play.on_stage() };
+        if let Some(drawn) = on_stage
             && draw::draw_grid(&canvas, &drawn.grid, 1, 0).is_err()
         {
             store.notices.show(Tone::Warning, "The picture could not be drawn.", &[]);
         }
     });
     let caption = move || {
+        if play.shown.get() == Shown::Guess {
+            return "Real or drawn?".to_owned();
+        }
         let seen =
             |sheet: crate::play::Sheet| sheet.drawn.with(|drawn| drawn.as_ref().map(|drawn| format::short(drawn.nimg)));
         let seen = match play.shown.get() {
             Shown::Grid => seen(play.grid),
             Shown::Picture => seen(play.around),
             Shown::Film => seen(play.film),
+            Shown::Guess => None,
         };
         let what = match play.shown.get() {
             Shown::Grid => format!("Seed {}", play.seed.get()),
             Shown::Picture => play.open.with(|open| open.as_ref().map(described)).unwrap_or_default(),
             Shown::Film => "A film through your favourites".to_owned(),
+            Shown::Guess => String::new(),
         };
         let mut letters = what.chars();
         let what =
@@ -137,7 +149,13 @@ pub fn Play() -> impl IntoView {
         (0..).zip(store.classes.get()).map(option).collect_view()
     };
     view! {
-        <section class="part play first" aria-labelledby="play-title" data-testid="play">
+        // In a round of guessing the answers are right below the picture.
+        <section
+            class="part play first"
+            aria-labelledby="play-title"
+            data-testid="play"
+            hidden=move || play.guessing.with(Guessing::is_on)
+        >
             <h2 id="play-title">"Play"</h2>
             <p class="hint" data-testid="play-generator">
                 {move || format!("Drawn by {}. Click a picture to see it large.", store.generator_name())}
@@ -188,6 +206,8 @@ pub fn Play() -> impl IntoView {
             <Details />
         </section>
         <Favourites />
+        <Guess />
+        <CopiesFound />
         <Save />
     }
 }
@@ -230,6 +250,11 @@ fn Details() -> impl IntoView {
                     on:click=like
                 >
                     {move || if is_liked() { "★ Favourite" } else { "☆ Favourite" }}
+                </button>
+            </div>
+            <div class="buttons">
+                <button type="button" class="link" data-testid="nearest" on:click=move |_| store.find_nearest()>
+                    "Find the training picture that it comes nearest to"
                 </button>
             </div>
             <h3>"Neighbours"</h3>
@@ -296,7 +321,7 @@ fn Favourites() -> impl IntoView {
         }
     };
     view! {
-        <section class="part play" aria-labelledby="liked-title">
+        <section class="part play" aria-labelledby="liked-title" hidden=move || play.guessing.with(Guessing::is_on)>
             <h2 id="liked-title">"Favourites"</h2>
             <p class="hint" data-testid="liked-hint">{hint}</p>
             <div class="liked-tiles">
@@ -487,7 +512,11 @@ pub fn prefers_stillness() -> bool {
 /// The keys of this panel; true if `key` is one.
 pub fn key(store: Store, key: &str) -> bool {
     let play = store.play;
+    let is_asked = matches!(play.guessing.get_untracked(), Guessing::Asking(..));
     match key {
+        "ArrowLeft" if is_asked => store.answer(false),
+        "ArrowRight" if is_asked => store.answer(true),
+        "Escape" if is_asked => store.end_round(),
         "n" => store.roll_dice(),
         "f" => {
             if let Some(open) = play.open.get_untracked().filter(|_| play.shown.get_untracked() == Shown::Picture) {

@@ -6,9 +6,10 @@ use web_sys::HtmlElement;
 
 use super::play;
 use crate::store::Store;
+use crate::theme;
 use crate::view::View;
 
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     ("?", "This list"),
     ("t", "Train: pictures, settings, charts"),
     ("p", "Play with the pictures"),
@@ -16,14 +17,20 @@ const KEYS: [(&str, &str); 9] = [
     ("n", "While playing: other pictures"),
     ("← →", "While playing: the picture before, the next one"),
     ("f", "While playing: mark the open picture as a favourite"),
+    ("← →", "While guessing: real, or drawn"),
     ("Esc", "While playing: back to all pictures"),
     ("← ↑ → ↓", "In a grid: from picture to picture; Enter opens one"),
 ];
+
+/// Where it is remembered that single letters do nothing.
+const OFF: &str = "whelp-keys-off";
 
 #[component]
 pub fn Shortcuts() -> impl IntoView {
     let store = expect_context::<Store>();
     let sheet = NodeRef::<html::Dialog>::new();
+    // People who speak to their computer press letters without meaning to.
+    let is_off = RwSignal::new(theme::is_chosen(OFF));
     let _ = window_event_listener(ev::keydown, move |event| {
         let is_plain = !(event.ctrl_key() || event.alt_key() || event.meta_key() || event.default_prevented());
         if !is_plain || takes_keys(&event) {
@@ -40,6 +47,7 @@ pub fn Shortcuts() -> impl IntoView {
                 }
                 true
             }
+            "t" | "p" | "r" | "n" | "f" if is_off.get_untracked() => false,
             "t" => show(View::Watch),
             "p" => show(View::Play),
             "r" => show(View::Runs),
@@ -54,6 +62,19 @@ pub fn Shortcuts() -> impl IntoView {
         <dialog node_ref=sheet class="shortcuts" data-testid="shortcuts" aria-labelledby="shortcuts-title">
             <h2 id="shortcuts-title">"Keys"</h2>
             <dl>{KEYS.map(row).collect_view()}</dl>
+            <label class="check">
+                <input
+                    type="checkbox"
+                    data-testid="letters"
+                    prop:checked=move || !is_off.get()
+                    on:change=move |event| {
+                        let is_on = event_target_checked(&event);
+                        theme::choose(OFF, !is_on);
+                        is_off.set(!is_on);
+                    }
+                />
+                "Letters are keys too"
+            </label>
             <form method="dialog">
                 <button class="button">"Close"</button>
             </form>
