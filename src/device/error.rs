@@ -6,9 +6,6 @@ use thiserror::Error;
 
 use crate::protocol::FailureKind;
 
-/// The version of burn that these limits were found in.
-const BURN: &str = "0.22.1";
-
 /// Why a device cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeviceError {
@@ -30,7 +27,7 @@ pub enum DeviceError {
     },
     /// Devices of another machine.
     #[error(
-        "devices of other machines can't be used: burn {BURN} does not average gradients between machines, and Whelp's own kernels \
+        "devices of other machines can't be used: burn 0.22.1 does not average gradients between machines, and Whelp's own kernels \
          don't run through its remote devices. Name devices of this machine"
     )]
     Remote,

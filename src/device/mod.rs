@@ -410,7 +410,9 @@ mod tests {
         }
         assert!(refusal("cpu,").starts_with("there is no device \"\""));
         let remote = refusal("remote:ws://host:3000/0");
-        assert!(remote.starts_with("devices of other machines can't be used") && remote == refusal("cpu,remote:ws://a:1/0"));
+        assert!(
+            remote.starts_with("devices of other machines can't be used") && remote == refusal("cpu,remote:ws://a:1/0")
+        );
     }
 
     #[test]

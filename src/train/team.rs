@@ -279,3 +279,6 @@ impl Trainer {
 fn copy_on<M: Module>(network: &M, device: &Device) -> M {
     network.valid().to_device(&device.clone().inner()).train()
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;
