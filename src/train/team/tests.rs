@@ -9,7 +9,7 @@ use crate::run::{check_sharing, sharing_note};
 use crate::train::Batches;
 use crate::weights::DeviceTensor;
 
-const COLOUR: PictureKind = PictureKind { channels: 3, classes: 0 };
+const COLOUR: PictureKind = PictureKind { channels: 3, classes: 3 };
 
 /// A recipe with small networks and every alteration, each with a chance.
 fn small(recipe: &str) -> RunConfig {
@@ -24,10 +24,11 @@ fn small(recipe: &str) -> RunConfig {
 
 fn batches(config: &RunConfig) -> Batches {
     let side = config.data.resolution;
-    let mut builder = DatasetBuilder::new("test pictures", side);
+    let classes = ["brown", "white", "spotted"].map(str::to_owned).to_vec();
+    let mut builder = DatasetBuilder::new("test pictures", side).classes(classes);
     for index in 0..11u32 {
         let pixels = (0..3 * side * side).map(|place| (place as u32 * (index + 3) % 251) as u8).collect();
-        builder.push(&format!("{index}.png"), Ok(pixels));
+        builder.push_labelled(&format!("{index}.png"), Some(index % 3), Ok(pixels));
     }
     Batches::new(std::sync::Arc::new(builder.finish().unwrap()), config)
 }
@@ -122,6 +123,7 @@ fn devices_that_share_a_batch_have_the_gradients_of_one_with_all_of_it() {
         let mut config = small(name);
         // Where an update hardly depends on the size of a gradient, rounding would decide about the second network's.
         config.train.adam_eps = 1.0;
+        config.model.conditional = name == "r3gan-small";
         has_dropout |= config.model.dropout > 0.0;
         assert_eq!(sharing_note(&config, COLOUR, 2), None);
         for count in [2, 4] {
