@@ -90,6 +90,30 @@ impl Random {
     }
 }
 
+/// Which part of each batch a device has: the `index`-th of `of` equal parts. What is drawn for a batch is drawn for the whole
+/// of it on every device, so that no picture's numbers depend on how many devices there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub index: usize,
+    /// How many devices share a batch; at least 1.
+    pub of: usize,
+}
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// This device's rows of what was drawn for one or several whole batches, one after the other. `own` is how many rows of
+    /// each belong to this device.
+    pub fn rows<T: Clone>(self, drawn: Vec<T>, own: usize) -> Vec<T> {
+        if self.of == 1 {
+            return drawn;
+        }
+        drawn.chunks(own * self.of).flat_map(|batch| batch[self.index * own..][..own].to_vec()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +146,17 @@ mod tests {
         assert_ne!(order[..10], (0..10).collect::<Vec<u32>>()[..]);
         order.sort_unstable();
         assert_eq!(order, (0..1000).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn the_shares_of_a_draw_are_all_of_it_in_its_order() {
+        let drawn: Vec<u32> = (0..12).collect();
+        assert_eq!(Share::WHOLE.rows(drawn.clone(), 12), drawn);
+        let shares = [0, 1].map(|index| Share { index, of: 2 }.rows(drawn.clone(), 6));
+        assert_eq!(shares.concat(), drawn);
+        // Two batches of six: the first half of each.
+        assert_eq!(Share { index: 0, of: 2 }.rows(drawn.clone(), 3), [0, 1, 2, 6, 7, 8]);
+        assert_eq!(Share { index: 2, of: 3 }.rows(drawn, 2), [4, 5, 10, 11]);
     }
 
     /// These bits must never change: a seed has to draw the same pictures from a checkpoint in every release.

@@ -125,7 +125,7 @@ pub struct TrainArguments {
     /// Random seed [default: 0]
     #[arg(long, value_name = "S", conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Device to train on: see `whelp devices`; of several adapters, the number or a part of the name, such as vulkan:1 or wgpu:radeon
+    /// Device to train on: see `whelp devices`; of several adapters, the number or a part of the name, such as vulkan:1 or wgpu:radeon; several devices of one kind with commas between them share each batch, such as cuda:0,cuda:1
     #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
     pub device: DeviceChoice,
     /// Checkpoint or run folder to continue from, also with other pictures or from an older checkpoint
@@ -236,7 +236,7 @@ pub struct GenerateArguments {
     #[arg(long, value_name = "C")]
     pub class: Option<String>,
     /// Device to draw on
-    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
 }
 
@@ -270,7 +270,7 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "FILE.png")]
     pub sheet: Option<PathBuf>,
     /// Device to compute on
-    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
     /// Print one JSON object
     #[arg(long)]
@@ -289,7 +289,7 @@ pub struct ProfileArguments {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub steps: u32,
     /// Device to measure
-    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto")]
+    #[arg(long, value_name = "auto|cpu|wgpu[:i]|vulkan[:i]|cuda[:i]", default_value = "auto", value_parser = parse_device)]
     pub device: DeviceChoice,
     /// Set any field of the configuration, e.g. model.generator_width=32
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -417,6 +417,17 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
         || format!("{text:?} is no address to listen at; write for example 8080, 192.168.1.7 or 0.0.0.0:8080");
     let port = port.map(|port| port.parse().map_err(|_| refused())).transpose()?;
     Ok(Listen { ip: ip.map_err(|_| refused())?, port })
+}
+
+/// A device for what takes one.
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    match text.parse() {
+        Ok(DeviceChoice::Several(_)) => {
+            Err("several devices share the batches of a training only; name one".to_owned())
+        }
+        Ok(device) => Ok(device),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -41,6 +41,11 @@ pub fn devices(arguments: &DevicesArguments) -> Result<Outcome, Failure> {
     if rows.len() == 1 {
         say!("\nThere is no graphics adapter with a driver. With one, training is several times as fast.");
     }
+    let graphics: Vec<&str> = rows.iter().skip(1).map(|row| row.device.as_str()).collect();
+    let kind = |device: &&str| device.split(':').next().map(str::to_owned);
+    if let Some([one, other]) = graphics.array_windows().find(|[one, other]| kind(one) == kind(other)) {
+        say!("\nSeveral of one kind share each batch of a training: --device {one},{other}");
+    }
     Ok(Outcome::Done)
 }
 

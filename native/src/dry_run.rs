@@ -47,8 +47,11 @@ struct Report<'a> {
     pictures: &'a DataSummary,
     generator_parameters: usize,
     discriminator_parameters: usize,
-    /// About what a step needs, without the pictures and the program.
+    /// How many share each batch.
+    devices: usize,
+    /// About what a step needs on each device, without the pictures and the program.
     memory_bytes: usize,
+    /// Without what several devices exchange, here and below.
     step_secs: f64,
     images_per_sec: f64,
     /// Seconds to the end; none without an end.
@@ -65,8 +68,15 @@ impl Plan<'_> {
         let Self { config, data, device, .. } = *self;
         note!("measuring   a few steps");
         let kind = data.kind();
-        let trial = profile(config, kind, self.backbone, device, STEPS, Convolutions::WHELP);
+        // Of several devices the first, with its part of the batch.
+        let devices = device.count();
+        let mut own = RunConfig::clone(config);
+        own.train.batch /= devices;
+        let trial = profile(&own, kind, self.backbone, device, STEPS, Convolutions::WHELP);
         let trial = block_on(trial).map_err(Failure::start)?;
+        // The processor does the parts of all one after the other, whatever it is named.
+        let (slower, faster) = if device.is_cpu() { (devices, 1) } else { (1, devices) };
+        let (step_secs, images_per_sec) = (trial.step_secs * slower as f64, trial.images_per_sec * faster as f64);
         let [generator_parameters, discriminator_parameters] =
             network_layers(config, kind).map(|layers| count_parameters(&layers));
         let report = Report {
@@ -77,10 +87,11 @@ impl Plan<'_> {
             pictures: data,
             generator_parameters,
             discriminator_parameters,
-            memory_bytes: step_bytes(config, kind),
-            step_secs: trial.step_secs,
-            images_per_sec: trial.images_per_sec,
-            remaining_secs: self.remaining_secs(trial.images_per_sec),
+            devices,
+            memory_bytes: step_bytes(&own, kind),
+            step_secs,
+            images_per_sec,
+            remaining_secs: self.remaining_secs(images_per_sec),
             config,
         };
         if json {
@@ -118,15 +129,18 @@ impl Report<'_> {
             self.generator_parameters as f64 / 1e6,
             self.discriminator_parameters as f64 / 1e6
         );
+        let is_shared = self.devices > 1;
         say!(
-            "memory      about {} MB for a step, without the pictures and the program",
-            self.memory_bytes.div_ceil(1_000_000)
+            "memory      about {} MB for a step{}, without the pictures and the program",
+            self.memory_bytes.div_ceil(1_000_000),
+            if is_shared { " on each device" } else { "" }
         );
         say!(
-            "speed       {:.4} s a step of {} pictures, {:.1} img/s",
+            "speed       {:.4} s a step of {} pictures, {:.1} img/s{}",
             self.step_secs,
             train.batch,
-            self.images_per_sec
+            self.images_per_sec,
+            if is_shared { ", without what the devices exchange" } else { "" }
         );
         match self.remaining_secs {
             Some(secs) => {

@@ -59,7 +59,7 @@ impl Failure {
     /// A device that can't be used, or that failed while it computed.
     pub fn device(error: DeviceError) -> Self {
         let advice = match &error {
-            DeviceError::Unknown { .. } => String::new(),
+            DeviceError::Unknown { .. } | DeviceError::List { .. } | DeviceError::Remote => String::new(),
             DeviceError::NotBuilt { name } => {
                 format!(". Build it with `cargo build --release -p whelp-native --features {name}`")
             }

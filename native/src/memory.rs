@@ -78,22 +78,23 @@ pub fn explain_exhaustion() -> Result<(), Failure> {
     })
 }
 
-/// Refuses settings whose steps need more memory than this process can have, and says how large a batch may be.
+/// Refuses settings whose steps need more memory than this process can have, and says how large a batch may be. `devices`: how
+/// many times the processor was named; each has networks of its own and its part of the batch.
 ///
 /// # Errors
 /// With a sentence.
-pub fn check_fit(config: &RunConfig, kind: PictureKind) -> Result<(), Failure> {
+pub fn check_fit(config: &RunConfig, kind: PictureKind, devices: usize) -> Result<(), Failure> {
     match available() {
-        Some(available) => check_fit_in(config, kind, available),
+        Some(available) => check_fit_in(config, kind, devices, available),
         None => Ok(()),
     }
 }
 
-fn check_fit_in(config: &RunConfig, kind: PictureKind, available: Available) -> Result<(), Failure> {
+fn check_fit_in(config: &RunConfig, kind: PictureKind, devices: usize, available: Available) -> Result<(), Failure> {
     let with_batch = |batch: usize| {
         let mut config = config.clone();
-        config.train.batch = batch;
-        step_bytes(&config, kind) as u64
+        config.train.batch = batch.div_ceil(devices);
+        (devices * step_bytes(&config, kind)) as u64
     };
     let (batch, Available { bytes, limit }) = (config.train.batch, available);
     let needed = with_batch(batch);
@@ -107,11 +108,11 @@ fn check_fit_in(config: &RunConfig, kind: PictureKind, available: Available) -> 
         let middle = largest.midpoint(too_large);
         if fits(middle) { largest = middle } else { too_large = middle }
     }
-    let advice = match largest {
+    let advice = match largest / devices * devices {
         0 | 1 => {
             "Not even a batch of 2 fits: choose smaller networks, such as with --set model.generator_width".to_owned()
         }
-        _ => format!("--batch {largest} fits"),
+        largest => format!("--batch {largest} fits"),
     };
     Err(Failure::Input(format!(
         "{} with a batch of {batch} needs about {} of memory, and there are {} ({limit}). {advice}",
@@ -242,8 +243,8 @@ mod tests {
         let mut large = config.clone();
         large.train.batch = 4096;
         let available = |bytes| Available { bytes, limit: "left by ulimit -v" };
-        check_fit_in(&config, kind, available(4_000_000_000)).unwrap();
-        let message = check_fit_in(&large, kind, available(4_000_000_000)).unwrap_err().to_string();
+        check_fit_in(&config, kind, 1, available(4_000_000_000)).unwrap();
+        let message = check_fit_in(&large, kind, 1, available(4_000_000_000)).unwrap_err().to_string();
         let batch: usize = message.split("--batch ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
         let needed = |batch| {
             let mut config = config.clone();
@@ -253,8 +254,11 @@ mod tests {
         assert!(needed(batch) <= 4_000_000_000 && needed(batch + 1) > 4_000_000_000, "{message}");
         assert!(message.starts_with("dcgan64 with a batch of 4096 needs about "), "{message}");
         assert!(message.contains("there are 4.0 GB (left by ulimit -v)"), "{message}");
-        let message = check_fit_in(&large, kind, available(1_000_000)).unwrap_err().to_string();
+        let message = check_fit_in(&large, kind, 1, available(1_000_000)).unwrap_err().to_string();
         assert!(message.contains("Not even a batch of 2 fits"), "{message}");
+        let message = check_fit_in(&large, kind, 3, available(4_000_000_000)).unwrap_err().to_string();
+        let shared: usize = message.split("--batch ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        assert!(shared.is_multiple_of(3) && shared < batch, "three times the networks leave less: {message}");
     }
 
     /// It needs a process of its own: this test starts itself.

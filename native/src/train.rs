@@ -11,7 +11,7 @@ use whelp::device::{self, OpenDevice};
 use whelp::features::{Cifar10, FeatureNetwork};
 use whelp::protocol::{Event, FinishReason, Progress};
 use whelp::recipes;
-use whelp::run::{Calibration, Run, calibrate};
+use whelp::run::{Calibration, Run, calibrate, check_sharing};
 use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, CIFAR10_WEIGHTS, STARTER, backbone, builtin_dogs, starter};
@@ -66,8 +66,9 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     if is_sized_by_device(arguments, &begin, &config) {
         config = sized_by_device(arguments, &config, data.summary().kind(), &device, measured)?;
     }
+    check_sharing(&config, device.count()).map_err(Failure::input)?;
     if device.is_cpu() {
-        check_fit(&config, data.summary().kind())?;
+        check_fit(&config, data.summary().kind(), device.count())?;
     }
     let backbone = backbone(&config)?;
     let backbone = backbone.as_ref();

@@ -11,12 +11,26 @@ use crate::protocol::FailureKind;
 pub enum DeviceError {
     /// There is no device of this name.
     #[error(
-        "there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda, or one of several as vulkan:INDEX, wgpu:PART-OF-ITS-NAME or cuda:INDEX"
+        "there is no device {name:?}; choose auto, cpu, wgpu, vulkan, cuda, or one of several as vulkan:INDEX, wgpu:PART-OF-ITS-NAME or cuda:INDEX; several that share the work have commas between them"
     )]
     Unknown {
         /// The name that was given.
         name: String,
     },
+    /// These devices can't share a batch.
+    #[error("the devices {list} can't be used together: {reason}")]
+    List {
+        /// The list that was given.
+        list: String,
+        /// A clause.
+        reason: String,
+    },
+    /// Devices of another machine.
+    #[error(
+        "devices of other machines can't be used: burn 0.22.1 does not average gradients between machines, and Whelp's own kernels \
+         don't run through its remote devices. Name devices of this machine"
+    )]
+    Remote,
     /// The program was compiled without support for it.
     #[error("this program was compiled without {name}")]
     NotBuilt {
@@ -82,7 +96,7 @@ impl DeviceError {
     /// What kind of failure it is for a run.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Unknown { .. } | Self::NotBuilt { .. } => FailureKind::Input,
+            Self::Unknown { .. } | Self::List { .. } | Self::Remote | Self::NotBuilt { .. } => FailureKind::Input,
             Self::Unavailable { .. } | Self::Wrong { .. } | Self::Failed { .. } => FailureKind::Device,
             Self::Lost { .. } => FailureKind::DeviceLost,
             Self::OutOfMemory { .. } => FailureKind::OutOfMemory,

@@ -5,6 +5,7 @@ mod adapters;
 mod error;
 mod launches;
 mod read;
+mod several;
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +39,8 @@ pub enum DeviceChoice {
     Adapter(AdapterChoice),
     /// CUDA, with the index of the device.
     Cuda(usize),
+    /// Several devices, at least two, which share each batch.
+    Several(Vec<DeviceChoice>),
 }
 
 /// Which of the graphics adapters is meant.
@@ -74,6 +77,8 @@ impl FromStr for DeviceChoice {
     fn from_str(text: &str) -> Result<Self, DeviceError> {
         let unknown = || DeviceError::Unknown { name: text.to_owned() };
         match text {
+            _ if text.contains(',') => several::parse(text),
+            _ if text.starts_with("remote:") => Err(DeviceError::Remote),
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "wgpu" => Ok(Self::Wgpu),
@@ -103,6 +108,7 @@ impl fmt::Display for DeviceChoice {
             Self::Vulkan => f.write_str("vulkan"),
             Self::Adapter(choice) => choice.fmt(f),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Several(choices) => f.write_str(&several::listed(choices, ",")),
         }
     }
 }
@@ -118,9 +124,23 @@ pub struct OpenDevice {
     pub is_software: bool,
     /// Why the CPU is used although a GPU was looked for.
     pub reason: Option<String>,
+    /// Devices that share each batch with this one; most often none.
+    pub others: Vec<Device>,
+    /// Whether burn averages numbers over all of these devices itself: on CUDA, by NCCL.
+    pub has_collectives: bool,
 }
 
 impl OpenDevice {
+    fn new(device: Device, description: String, is_software: bool) -> Self {
+        let (reason, others, has_collectives) = (None, Vec::new(), false);
+        Self { device, description, is_software, reason, others, has_collectives }
+    }
+
+    /// How many devices share a batch: 1, if it is this one alone.
+    pub fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
     /// Whether it is the CPU, by burn's flex: then it computes in this program's own memory.
     pub fn is_cpu(&self) -> bool {
         #[cfg(feature = "flex")]
@@ -138,6 +158,13 @@ impl OpenDevice {
 /// [`DeviceError::NotBuilt`], [`DeviceError::Unavailable`] and [`DeviceError::Wrong`] for a device that was chosen by name.
 pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
     match choice {
+        DeviceChoice::Several(choices) => several::open(choices).await,
+        one => open_one(one).await,
+    }
+}
+
+async fn open_one(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
+    match choice {
         DeviceChoice::Cpu => open_cpu(None),
         DeviceChoice::Auto => match open_gpu(DeviceChoice::Wgpu).await {
             Ok(gpu) if !gpu.is_software => Ok(gpu),
@@ -147,6 +174,7 @@ pub async fn open(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
         DeviceChoice::Wgpu | DeviceChoice::Vulkan | DeviceChoice::Adapter(_) | DeviceChoice::Cuda(_) => {
             open_gpu(choice).await
         }
+        DeviceChoice::Several(_) => unreachable!("a list holds no lists"),
     }
 }
 
@@ -167,7 +195,7 @@ pub fn cpu_threads() -> usize {
 #[cfg(feature = "flex")]
 fn open_cpu(reason: Option<String>) -> Result<OpenDevice, DeviceError> {
     crate::platform::use_relaxed_simd();
-    Ok(OpenDevice { device: cpu(), description: "CPU".to_owned(), is_software: true, reason })
+    Ok(OpenDevice { reason, ..OpenDevice::new(cpu(), "CPU".to_owned(), true) })
 }
 
 #[cfg(not(feature = "flex"))]
@@ -180,7 +208,7 @@ async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
         DeviceChoice::Cuda(index) => open_cuda(index)?,
         DeviceChoice::Vulkan => open_vulkan().await?,
         DeviceChoice::Adapter(choice) => open_adapter(choice).await?,
-        DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::Wgpu => open_wgpu(&choice, None).await?,
+        _ => open_wgpu(&choice, None).await?,
     };
     self_test(&gpu.device, &gpu.description).await?;
     Ok(gpu)
@@ -188,8 +216,7 @@ async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
 
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<OpenDevice, DeviceError> {
-    let device = Device::cuda(index);
-    Ok(OpenDevice { device, description: format!("CUDA device {index}"), is_software: false, reason: None })
+    Ok(OpenDevice::new(Device::cuda(index), format!("CUDA device {index}"), false))
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -238,7 +265,7 @@ async fn open_wgpu(
     let info = setup.adapter.get_info();
     let is_software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu;
     let description = format!("{} ({:?})", info.name, info.backend);
-    Ok(OpenDevice { device, description, is_software, reason: None })
+    Ok(OpenDevice::new(device, description, is_software))
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -364,8 +391,36 @@ mod tests {
         for text in ["gpu", "vulkan:", "cuda:x", "cpu:1", "metal:0"] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
+        for text in ["cpu,cpu", "cuda:0,cuda:1", "vulkan:0,vulkan:Arc"] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
         let by_name = AdapterChoice { is_vulkan: false, pick: Pick::Name("Radeon".to_owned()) };
         assert_eq!("wgpu:Radeon".parse(), Ok(DeviceChoice::Adapter(by_name)));
+    }
+
+    #[test]
+    fn lists_that_cannot_share_a_batch_are_refused_with_the_reason() {
+        let refusal = |text: &str| text.parse::<DeviceChoice>().unwrap_err().to_string();
+        for (list, reason) in [
+            ("auto,cpu", "auto stands for one device; name each"),
+            ("cpu,vulkan", "devices that share a batch have to be of one kind: cpu, wgpu, vulkan or cuda"),
+            ("cuda:0,cuda:1,cuda:0", "a device is named twice; only cpu may be, to try this out"),
+        ] {
+            assert_eq!(refusal(list), format!("the devices {list} can't be used together: {reason}"));
+        }
+        assert!(refusal("cpu,").starts_with("there is no device \"\""));
+        let remote = refusal("remote:ws://host:3000/0");
+        assert!(
+            remote.starts_with("devices of other machines can't be used") && remote == refusal("cpu,remote:ws://a:1/0")
+        );
+    }
+
+    #[test]
+    fn a_list_opens_as_one_device_with_others() {
+        let opened = block_on(open("cpu,cpu,cpu".parse().unwrap())).unwrap();
+        assert_eq!((opened.count(), opened.description.as_str()), (3, "3 devices: CPU, CPU, CPU"));
+        assert!(opened.is_cpu() && opened.is_software && !opened.has_collectives);
+        assert_eq!(block_on(open(DeviceChoice::Cpu)).unwrap().count(), 1);
     }
 
     #[test]

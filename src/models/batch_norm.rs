@@ -14,6 +14,12 @@ pub const EPSILON: f64 = 1e-5;
 /// Share of the newest batch in the running statistics; PyTorch's value.
 const MOMENTUM: f32 = 0.1;
 
+/// Whether a tensor of this path is one of a batch norm's running statistics.
+#[cfg(feature = "devices")]
+pub fn is_running_statistic(path: &str) -> bool {
+    path.ends_with("running_mean") || path.ends_with("running_var")
+}
+
 /// `y = γ (x - μ) / √(σ² + ε) + β` over batch, rows and columns of each channel.
 ///
 /// In training, which is where both the layer and its input have autodiff, μ and σ² are the batch's, and running averages

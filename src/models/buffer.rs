@@ -11,7 +11,8 @@ use crate::weights::BUFFER;
 /// A tensor that is saved with a network but not trained, like batch norm's running statistics (PyTorch's
 /// `register_buffer`).
 ///
-/// A forward pass replaces its value through a shared reference. Clones share the value, [`Module::valid`] copies it.
+/// A forward pass replaces its value through a shared reference. Clones share the value; [`Module::valid`] and
+/// [`Module::to_device`] copy it.
 /// Visitors see it as a parameter inside the container [`BUFFER`], by which [`crate::weights`] tells it from trained ones.
 ///
 /// burn's own `RunningState` averages over threads, each average a launch on a graphics device; here one thread trains.
@@ -60,8 +61,7 @@ impl Module for Buffer {
     }
 
     fn to_device(self, device: &Device) -> Self {
-        self.set(self.value().to_device(device));
-        self
+        Self::with_id(self.id, self.value().to_device(device))
     }
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {

@@ -12,6 +12,8 @@ mod network;
 pub mod projected;
 pub mod r3gan;
 
+#[cfg(feature = "devices")]
+pub use batch_norm::is_running_statistic;
 pub use batch_norm::{BatchNorm, EPSILON as BATCH_NORM_EPSILON};
 pub use buffer::Buffer;
 pub use frozen::Frozen;

@@ -25,7 +25,9 @@ use crate::platform::{self, Instant};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
 use crate::series::{self, StepSeries};
-use crate::train::{Batches, Trainer};
+#[cfg(feature = "devices")]
+use crate::train::Team;
+use crate::train::{Batches, StepStats, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights;
 
@@ -124,6 +126,9 @@ pub struct Run {
     save_secs: f64,
     /// Since when the device has been at work without a rest.
     busy_since: Option<Instant>,
+    /// The trainers on the other devices, from the first step on.
+    #[cfg(feature = "devices")]
+    team: Option<Team>,
 }
 
 /// What becomes a step of a [`StepSeries`].
@@ -325,7 +330,11 @@ impl Run {
             unanswered: None,
             save_secs: 0.0,
             busy_since: None,
+            #[cfg(feature = "devices")]
+            team: None,
         };
+        #[cfg(feature = "devices")]
+        let run = run.shared()?;
         Ok((run, sender))
     }
 
@@ -401,6 +410,10 @@ impl Run {
             return Err(error);
         };
         checkpoint::restore_into(&mut self.trainer, checkpoint, &config, &self.device.device)?;
+        #[cfg(feature = "devices")]
+        {
+            self.team = None;
+        }
         (self.config, self.history) = (config, checkpoint.meta.history.clone());
         self.unread.clear();
         (self.signs, self.diagnosis) = (None, None);
@@ -460,13 +473,20 @@ impl Run {
     }
 
     async fn step(&mut self) -> Result<(), RunError> {
-        let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
-        let stats = self.trainer.step(batch);
+        #[cfg(feature = "devices")]
+        let stats = self.step_on_devices()?;
+        #[cfg(not(feature = "devices"))]
+        let stats = self.step_on_device();
         self.unread.push(UnreadStep { step: self.trainer.step, series: stats.series() });
         if let Some(mean_signs) = self.trainer.mean_signs_due() {
             self.trainer.adapt(&read_numbers(mean_signs).await?);
         }
         Ok(())
+    }
+
+    fn step_on_device(&mut self) -> StepStats {
+        let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
+        self.trainer.step(batch)
     }
 
     fn is_complete(&self) -> bool {
@@ -818,5 +838,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+#[cfg(feature = "devices")]
+mod devices;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,12 @@ mod engine;
 mod judge;
 mod profile;
 mod rollback;
+#[cfg(feature = "devices")]
+mod sharing;
 mod trial;
 
 pub use calibrate::{Calibration, calibrate};
 pub use engine::{Run, RunError};
 pub use profile::{ConvolutionSpeed, Profile, profile, profile_convolutions};
+#[cfg(feature = "devices")]
+pub use sharing::{check_sharing, sharing_note};

@@ -67,6 +67,16 @@ impl Adam {
         (m.collect(), v.collect())
     }
 
+    /// The same optimizer on another device.
+    #[cfg(feature = "devices")]
+    pub(super) fn on(&self, device: &burn::tensor::Device) -> Self {
+        let moved = |(name, Moments { shape, m, v }): (&String, &Moments)| {
+            let [m, v] = [m, v].map(|moment| moment.clone().to_device(device));
+            (name.clone(), Moments { shape: shape.clone(), m, v })
+        };
+        Self { moments: self.moments.iter().map(moved).collect(), ..*self }
+    }
+
     /// Sets the constants of the updates that follow.
     pub fn configure(&mut self, config: AdamConfig) {
         self.config = config;
@@ -78,21 +88,21 @@ impl Adam {
     ///
     /// With `clip_norm` all gradients together are first scaled down to that length if they are longer (Pascanu et al.
     /// 2013, arXiv:1211.5063, algorithm 1; PyTorch's `clip_grad_norm_`).
-    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, clip_norm: Option<f64>) -> M {
-        self.step_except(module, gradients, clip_norm, |_| false)
+    pub fn step<M: Module>(&mut self, module: M, mut gradients: Gradients, clip_norm: Option<f64>) -> M {
+        let gradients = weights::take_gradients(&module, &mut gradients);
+        self.step_along(module, gradients, clip_norm, |_| false)
     }
 
-    /// The same, except that parameters whose path `is_frozen` keep their values. Their moments follow their gradients, so that
-    /// a run that continues can train them from its first step on.
-    pub fn step_except<M: Module>(
+    /// The same along these gradients, which [`weights::take_gradients`] gave, except that parameters whose path `is_frozen` keep
+    /// their values. Their moments follow their gradients, so that a run that continues can train them from its first step on.
+    pub fn step_along<M: Module>(
         &mut self,
         module: M,
-        mut gradients: Gradients,
+        mut gradients: BTreeMap<String, Tensor<1>>,
         clip_norm: Option<f64>,
         is_frozen: impl Fn(&str) -> bool,
     ) -> M {
         self.time += 1;
-        let mut gradients = weights::take_gradients(&module, &mut gradients);
         if let Some(limit) = clip_norm {
             clip(&mut gradients, limit);
         }

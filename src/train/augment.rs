@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::config::AugmentConfig;
 use crate::ops::{Dual, Warp, Warps, recolor, recolor_tangent, warp};
-use crate::random::Random;
+use crate::random::{Random, Share};
 
 /// Largest shift, as a share of the side.
 const SHIFT: f64 = 0.125;
@@ -23,16 +23,16 @@ pub struct Factors {
     pub warps: Option<Warps>,
 }
 
-impl Factors {
+/// The same factors on the host, a row for each picture.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    colors: Option<Vec<[f32; 3]>>,
+    warps: Option<Vec<Warp>>,
+}
+
+impl Drawn {
     /// Draws the factors for `batch` pictures of `side` x `side` pixels, each alteration with chance `p`.
-    pub fn draw(
-        config: &AugmentConfig,
-        p: f64,
-        random: &mut Random,
-        batch: usize,
-        side: usize,
-        device: &Device,
-    ) -> Self {
+    pub fn new(config: &AugmentConfig, p: f64, random: &mut Random, batch: usize, side: usize) -> Self {
         let mut factors_with = |p: f64, neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
             // Drawn whether they are used or not, so that a picture's alterations do not depend on those of others.
             let mut one = || {
@@ -49,7 +49,7 @@ impl Factors {
             let saturation = factors_with(p, 1.0, &mut uniform(0.0, 2.0));
             let contrast = factors_with(p, 1.0, &mut uniform(0.5, 1.5));
             let colors = (0..batch).map(|at| [brightness[at], saturation[at], contrast[at]]);
-            drawn.colors = Some(on_device(&colors.collect::<Vec<_>>(), device));
+            drawn.colors = Some(colors.collect());
         }
         let mut factors = |neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| factors_with(p, neutral, draw);
         let mut warps = vec![Warp::NONE; batch];
@@ -82,10 +82,27 @@ impl Factors {
                 (warp.cut, warp.half) = ([rows[at], columns[at]], [half; 2]);
             }
         }
-        drawn.warps = (is_moved || config.cutout).then(|| Warps::new(&warps, device));
+        drawn.warps = (is_moved || config.cutout).then_some(warps);
         drawn
     }
 
+    /// Those of a device that has this part of each batch, `own` pictures of each kind.
+    pub fn of_share(self, share: Share, own: usize) -> Self {
+        let Self { colors, warps } = self;
+        Self { colors: colors.map(|rows| share.rows(rows, own)), warps: warps.map(|rows| share.rows(rows, own)) }
+    }
+
+    /// Brings them to the device of their pictures.
+    pub fn on(&self, device: &Device) -> Factors {
+        let Self { colors, warps } = self;
+        Factors {
+            colors: colors.as_ref().map(|rows| on_device(rows, device)),
+            warps: warps.as_ref().map(|rows| Warps::new(rows, device)),
+        }
+    }
+}
+
+impl Factors {
     /// Alters pictures: their colours first. All but the brightness is linear.
     ///
     /// # Shapes
@@ -155,7 +172,7 @@ mod tests {
         let altered = |p| {
             let mut random = Random::new(1, Stream::AugmentGenerator, 0);
             let device = crate::device::cpu();
-            values(Factors::draw(&all(), p, &mut random, 8, 8, &device).apply(x.clone().into()).value)
+            values(Drawn::new(&all(), p, &mut random, 8, 8).on(&device).apply(x.clone().into()).value)
         };
         let plain = values(x.clone());
         let worst = altered(0.0).iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -167,6 +184,19 @@ mod tests {
 
     fn warped(x: Tensor<4>, warp: Warp) -> Vec<f32> {
         values(crate::ops::warp(x, &Warps::new(&[warp], &crate::device::cpu())))
+    }
+
+    #[test]
+    fn devices_that_share_a_batch_alter_their_pictures_as_one_device_alters_them() {
+        let device = crate::device::cpu();
+        let x = numbers([8, 3, 8, 8]);
+        let drawn = Drawn::new(&all(), 0.7, &mut Random::new(1, Stream::AugmentGenerator, 0), 8, 8);
+        let whole = drawn.on(&device).apply(x.clone().into()).value;
+        for index in 0..2 {
+            let own = x.clone().narrow(0, 4 * index, 4);
+            let altered = drawn.clone().of_share(Share { index, of: 2 }, 4).on(&device).apply(own.into()).value;
+            assert_eq!(values(altered), values(whole.clone().narrow(0, 4 * index, 4)));
+        }
     }
 
     #[test]

@@ -71,6 +71,14 @@ impl Batches {
 
     /// The batch of the step after `nimg` images, on `device`; `latent` is the length of z.
     pub fn next(&mut self, nimg: u64, latent: usize, device: &Device) -> Batch {
+        self.next_shared(nimg, latent, std::slice::from_ref(device)).remove(0)
+    }
+
+    /// The same batch in equal parts, one on each of the devices.
+    ///
+    /// # Panics
+    /// If the batch can't be divided by their number.
+    pub fn next_shared(&mut self, nimg: u64, latent: usize, devices: &[Device]) -> Vec<Batch> {
         let (channels, resolution) = (self.data.channels(), self.data.resolution());
         let size = channels * resolution * resolution;
         let mut coins = Random::new(self.seed, Stream::Augment, nimg);
@@ -80,12 +88,22 @@ impl Batches {
             let mirror = self.horizontal_flip && coins.coin();
             self.data.copy_pixels(*index, mirror, image);
         }
-        let real = from_pixels(&pixels, [self.batch, channels, resolution, resolution], device);
         let z = Random::new(self.seed, Stream::Latents, nimg).normals(self.batch * latent);
-        let z = Tensor::from_data(TensorData::new(z, [self.batch, latent]), device);
         let labels: Option<Vec<i32>> = indices.iter().map(|index| Some(self.data.label(*index)? as i32)).collect();
-        let classes = labels.map(|labels| Tensor::from_data(TensorData::new(labels, [self.batch]), device));
-        Batch { real, classes, z }
+        assert!(self.batch.is_multiple_of(devices.len()), "{} pictures for {} devices", self.batch, devices.len());
+        let count = self.batch / devices.len();
+        let part = |(index, device): (usize, &Device)| {
+            let first = index * count;
+            let real = &pixels[first * size..][..count * size];
+            let z = z[first * latent..][..count * latent].to_vec();
+            let classes = labels.as_ref().map(|labels| labels[first..][..count].to_vec());
+            Batch {
+                real: from_pixels(real, [count, channels, resolution, resolution], device),
+                classes: classes.map(|labels| Tensor::from_data(TensorData::new(labels, [count]), device)),
+                z: Tensor::from_data(TensorData::new(z, [count, latent]), device),
+            }
+        };
+        devices.iter().enumerate().map(part).collect()
     }
 }
 

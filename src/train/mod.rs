@@ -7,6 +7,8 @@ mod ema;
 mod memory;
 mod projected;
 mod schedule;
+#[cfg(feature = "devices")]
+mod team;
 mod trainer;
 
 pub use adam::{Adam, AdamConfig};
@@ -14,4 +16,6 @@ pub use batches::{Batch, Batches};
 pub use ema::{Ema, ema_beta};
 pub use memory::step_bytes;
 pub use schedule::Schedule;
+#[cfg(feature = "devices")]
+pub use team::Team;
 pub use trainer::{Adaptive, NETWORKS, StepStats, Trainer};

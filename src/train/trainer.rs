@@ -1,9 +1,14 @@
 //! Both networks, their optimizers and the average, and one step of all of them.
 
+#[cfg(not(feature = "devices"))]
+use std::collections::BTreeMap;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::augment::{Factors, adapted};
+use super::augment::{Drawn, Factors, adapted};
+#[cfg(feature = "devices")]
+use super::team::Member;
 use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
 use crate::config::RunConfig;
 use crate::data::PictureKind;
@@ -14,8 +19,8 @@ use crate::losses::{
 use crate::models::layers::Kind;
 use crate::models::{Discriminator, Generator, Scheme, initialize, network_layers};
 use crate::ops::{Dropout, Dual};
-use crate::random::{Random, Stream};
-use crate::series;
+use crate::random::{Random, Share, Stream};
+use crate::{series, weights};
 
 /// Everything that training changes.
 #[derive(Debug)]
@@ -37,6 +42,11 @@ pub struct Trainer {
     /// Augmentation that follows the discriminator.
     pub adaptive: Adaptive,
     pub(super) config: RunConfig,
+    /// The part of each batch that this trainer has.
+    pub(super) share: Share,
+    /// The others, where several devices share a batch.
+    #[cfg(feature = "devices")]
+    pub(super) member: Option<Member>,
 }
 
 /// Names of the three networks in a checkpoint.
@@ -64,7 +74,7 @@ pub struct StepStats {
     pub penalties: [Option<Tensor<1>>; 2],
     /// `[1]`: the generator's loss, after the discriminator's update.
     pub loss_g: Tensor<1>,
-    /// `[batch]`: before the discriminator's update.
+    /// `[batch]`: before the discriminator's update. Where several devices share the batch, `[1]`: the mean, here and below.
     pub logits_real: Tensor<1>,
     /// `[batch]`: before the discriminator's update.
     pub logits_fake: Tensor<1>,
@@ -170,6 +180,9 @@ impl Trainer {
             nimg: 0,
             adaptive: Adaptive { p: config.augment.p, mean_signs: Vec::new() },
             config: config.clone(),
+            share: Share::WHOLE,
+            #[cfg(feature = "devices")]
+            member: None,
         }
     }
 
@@ -198,10 +211,14 @@ impl Trainer {
             _ => self.phases(real, fake.clone(), classes),
         };
         let (
-            DiscriminatorStats { logits_real, logits_fake, loss_d, penalties },
-            GeneratorStats { logits_fake_after, loss_g },
+            DiscriminatorStats { mut logits_real, mut logits_fake, mut loss_d, mut penalties },
+            GeneratorStats { mut logits_fake_after, mut loss_g },
         ) = phases;
-        self.watch(&logits_real);
+        let mut mean_sign = self.config.augment.adaptive.then(|| logits_real.clone().sign().mean());
+        let measured = [&mut loss_d, &mut loss_g, &mut logits_real, &mut logits_fake, &mut logits_fake_after];
+        self.share_measures(measured.into_iter().chain(penalties.iter_mut().flatten()).chain(&mut mean_sign));
+        self.adaptive.mean_signs.extend(mean_sign);
+        let count = count * self.share.of;
         self.step += 1;
         self.nimg += count as u64;
         self.average_generator(count);
@@ -228,15 +245,12 @@ impl Trainer {
         self.discriminator_adam.configure(discriminator);
     }
 
-    /// Notes what adaptive augmentation goes by, where it is on.
-    fn watch(&mut self, logits_real: &Tensor<1>) {
-        if self.config.augment.adaptive {
-            self.adaptive.mean_signs.push(logits_real.clone().sign().mean());
-        }
-    }
-
     /// The average follows the generator over `count` images, by a half-life that the schedule gives.
     fn average_generator(&mut self, count: usize) {
+        // The first device's draws the pictures that people see.
+        if self.share.index > 0 {
+            return;
+        }
         let half_life = Schedule::at(&self.config, self.nimg).ema_half_life_nimg;
         self.generator_ema.update(&self.generator, ema_beta(count, half_life));
     }
@@ -350,18 +364,28 @@ impl Trainer {
 
     /// Adam's step of the discriminator along the gradient of `loss`.
     pub(super) fn update_discriminator(&mut self, loss: Tensor<1>) {
+        let mut gradients = weights::take_gradients(&self.discriminator, &mut loss.backward());
+        self.share_gradients(&mut gradients);
         let train = &self.config.train;
         let is_frozen = |name: &str| self.discriminator.is_among_first(train.freeze_d, name);
-        let (discriminator, gradients) = (self.discriminator.clone(), loss.backward());
-        let step = self.discriminator_adam.step_except(discriminator, gradients, train.clip_norm, is_frozen);
+        let discriminator = self.discriminator.clone();
+        let step = self.discriminator_adam.step_along(discriminator, gradients, train.clip_norm, is_frozen);
         self.discriminator = step;
     }
 
     /// Adam's step of the generator along the gradient of `loss`.
     pub(super) fn update_generator(&mut self, loss: Tensor<1>) {
-        let clip_norm = self.config.train.clip_norm;
-        self.generator = self.generator_adam.step(self.generator.clone(), loss.backward(), clip_norm);
+        let mut gradients = weights::take_gradients(&self.generator, &mut loss.backward());
+        self.share_gradients(&mut gradients);
+        let (generator, clip_norm) = (self.generator.clone(), self.config.train.clip_norm);
+        self.generator = self.generator_adam.step_along(generator, gradients, clip_norm, |_| false);
     }
+
+    #[cfg(not(feature = "devices"))]
+    fn share_gradients(&mut self, _gradients: &mut BTreeMap<String, Tensor<1>>) {}
+
+    #[cfg(not(feature = "devices"))]
+    fn share_measures<'a>(&mut self, _measured: impl IntoIterator<Item = &'a mut Tensor<1>>) {}
 
     /// Random alterations for a batch like `images`.
     pub(super) fn factors(&self, images: &Tensor<4>, random: &mut Random) -> Factors {
@@ -371,7 +395,10 @@ impl Trainer {
         }
         let [count, _, side, _] = images.dims();
         // Pictures come here with and without autodiff, and leave with it.
-        Factors::draw(augment, self.augment_p(), random, count, side, &images.device().autodiff())
+        let share = self.share;
+        let drawn = Drawn::new(augment, self.augment_p(), random, count * share.of, side);
+        // They may be real and generated ones, one after the other.
+        drawn.of_share(share, self.config.train.batch / share.of).on(&images.device().autodiff())
     }
 
     /// What the step that follows goes by and a run reports now and then, by the name of its series.
@@ -407,7 +434,8 @@ impl Trainer {
 
     /// Random numbers for dropout in one of the passes of this step, 0 to 3.
     fn dropout(&self, pass: u64) -> Dropout {
-        Dropout::new(self.random(Stream::Dropout, 4 * self.nimg + pass), self.config.model.dropout)
+        let random = self.random(Stream::Dropout, 4 * self.nimg + pass);
+        Dropout::new(random, self.config.model.dropout).for_share(self.share)
     }
 
     pub(super) fn random(&self, stream: Stream, position: u64) -> Random {

@@ -1,6 +1,7 @@
 //! The binary as people use it: real files, real processes, real signals.
 
 mod data;
+mod devices;
 mod disk;
 mod evaluate;
 mod fashion;

@@ -1,0 +1,62 @@
+//! Lists of devices, which share each batch.
+
+use super::{DeviceChoice, DeviceError, OpenDevice, open_one};
+
+/// `cpu,cpu` or `cuda:0,cuda:1`: what each is called, with commas between.
+///
+/// # Errors
+/// [`DeviceError::Unknown`] if one of the names is none, [`DeviceError::List`] if they can't share a batch.
+pub(super) fn parse(text: &str) -> Result<DeviceChoice, DeviceError> {
+    let choices = text.split(',').map(|name| name.trim().parse()).collect::<Result<Vec<DeviceChoice>, _>>()?;
+    let refused = |reason: &str| Err(DeviceError::List { list: text.to_owned(), reason: reason.to_owned() });
+    if choices.contains(&DeviceChoice::Auto) {
+        return refused("auto stands for one device; name each");
+    }
+    let is_alike = |choice: &DeviceChoice| kind(choice) == kind(&choices[0]);
+    if !choices.iter().all(is_alike) {
+        return refused("devices that share a batch have to be of one kind: cpu, wgpu, vulkan or cuda");
+    }
+    let is_twice = |(at, choice): (usize, &DeviceChoice)| choices[..at].contains(choice);
+    if choices[0] != DeviceChoice::Cpu && choices.iter().enumerate().any(is_twice) {
+        return refused("a device is named twice; only cpu may be, to try this out");
+    }
+    Ok(DeviceChoice::Several(choices))
+}
+
+fn kind(choice: &DeviceChoice) -> &'static str {
+    match choice {
+        DeviceChoice::Auto => "auto",
+        DeviceChoice::Cpu => "cpu",
+        DeviceChoice::Vulkan => "vulkan",
+        DeviceChoice::Adapter(adapter) if adapter.is_vulkan => "vulkan",
+        DeviceChoice::Wgpu | DeviceChoice::Adapter(_) => "wgpu",
+        DeviceChoice::Cuda(_) => "cuda",
+        DeviceChoice::Several(_) => "several",
+    }
+}
+
+/// Their names with something between them.
+pub(super) fn listed(choices: &[DeviceChoice], between: &str) -> String {
+    choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// Opens and tests each.
+pub(super) async fn open(choices: Vec<DeviceChoice>) -> Result<OpenDevice, DeviceError> {
+    let (list, has_collectives) = (listed(&choices, ","), kind(&choices[0]) == "cuda");
+    let is_cpu = choices[0] == DeviceChoice::Cpu;
+    let mut opened: Vec<OpenDevice> = Vec::with_capacity(choices.len());
+    for choice in choices {
+        let device = open_one(choice).await?;
+        if !is_cpu && opened.iter().any(|other| other.device == device.device) {
+            let reason = format!("two of its names stand for {}; give each device once", device.description);
+            return Err(DeviceError::List { list, reason });
+        }
+        opened.push(device);
+    }
+    let names = opened.iter().map(|device| device.description.as_str()).collect::<Vec<_>>().join(", ");
+    let description = format!("{} devices: {names}", opened.len());
+    let is_software = opened.iter().any(|device| device.is_software);
+    let mut devices = opened.into_iter().map(|opened| opened.device);
+    let first = devices.next().expect("a list has at least two");
+    Ok(OpenDevice { others: devices.collect(), has_collectives, ..OpenDevice::new(first, description, is_software) })
+}
