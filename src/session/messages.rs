@@ -110,6 +110,11 @@ pub enum Request {
         /// What to make.
         export: Export,
     },
+    /// Make a file of the generator that `Draw` draws with, for others to use. Answered by `Exported`.
+    Share {
+        /// Which file.
+        form: SharedForm,
+    },
     /// Draw with the starter, the network that comes with Whelp. Answered by `Starter`, or not at all if the starter is
     /// missing or other pictures are on show by then.
     DrawStarter,
@@ -139,6 +144,18 @@ pub enum StartFrom {
     Checkpoint,
     /// The networks of the starter, in a new run. Its settings are the starter's [`RunConfig::for_run`] of those asked for.
     Starter,
+}
+
+/// A file of a generator, for others to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedForm {
+    /// For programs: ONNX.
+    Onnx,
+    /// For people: one HTML file that draws by itself.
+    Html,
+    /// What the generator is and what it learnt from: a model card, in Markdown.
+    Card,
 }
 
 /// From the session to the front end.
@@ -260,7 +277,7 @@ pub enum Reply {
     },
     /// The file is made. Its bytes go beside the message.
     Exported {
-        /// The name that was asked for.
+        /// The name that was asked for, or that a shared generator's file should have.
         name: String,
     },
     /// From the run, or the answer to `Generate` or `Draw`. The event's payload goes beside the message.
@@ -452,7 +469,7 @@ pub enum About {
     Data,
     /// A checkpoint, or drawing with it.
     Checkpoint,
-    /// Drawing pictures on request, or making a file of them.
+    /// Drawing pictures on request, or making a file of them or of what draws them.
     Drawing,
     /// Kept runs.
     KeptRuns,
@@ -481,6 +498,7 @@ mod tests {
             Request::OpenCheckpoint { name: "x".to_owned(), run: Some("1f".to_owned()) },
             Request::Draw { id: 7, pictures: vec![PictureSpec::of_seed(u64::MAX, 3)] },
             Request::RenameRun { id: "1f".to_owned(), name: "my dogs".to_owned() },
+            Request::Share { form: SharedForm::Card },
         ];
         for request in requests {
             let json = serde_json::to_value(&request).unwrap();

@@ -11,12 +11,13 @@ use super::keep::{Keeper, RunChange};
 use super::opened::Opened;
 use super::suggest::{self, Pace, Suggestion};
 use super::transport::{Incoming, ReadPictures, Transport, Watch};
-use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, SharedForm, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::encode::{self, Export};
+use crate::export::Found;
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
 use crate::kept_runs::RunPictures;
 use crate::latent::{Latent, PictureSpec};
@@ -41,11 +42,15 @@ pub(super) struct Session<T> {
     data: RefCell<Option<Arc<Dataset>>>,
     /// Where `data` is to be found again.
     pictures: RefCell<Option<RunPictures>>,
-    opened: RefCell<Option<Rc<Opened>>>,
+    pub(super) opened: RefCell<Option<Rc<Opened>>>,
     /// The starter, once it has been drawn with.
     starter: RefCell<Option<Rc<Opened>>>,
     /// Pictures that the run under way was asked for and has not drawn yet, by the id of their request.
     undrawn: RefCell<BTreeMap<u32, Vec<PictureSpec>>>,
+    /// Files that are to be made of the next checkpoint of the run under way.
+    pub(super) unshared: RefCell<Vec<SharedForm>>,
+    /// The newest scores of the run under way, or of the one that left the open checkpoint.
+    pub(super) scored: RefCell<Option<Found>>,
     /// The kept run that the open checkpoint is of.
     pub(super) opened_run: RefCell<Option<String>>,
     /// The kept run that is under way.
@@ -72,6 +77,8 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         opened: RefCell::default(),
         starter: RefCell::default(),
         undrawn: RefCell::default(),
+        unshared: RefCell::default(),
+        scored: RefCell::default(),
         opened_run: RefCell::default(),
         current_run: RefCell::default(),
         commands: RefCell::default(),
@@ -136,6 +143,7 @@ impl<T: Transport> Session<T> {
             }
             Request::Draw { id, pictures } => self.draw(id, pictures).await,
             Request::Export { name, export } => self.transport.spawn(self.clone().export(name, export, bytes)),
+            Request::Share { form } => self.share(form).await,
             Request::DrawStarter => {
                 self.transport.spawn(self.clone().draw_starter());
                 self.transport.spawn(self.clone().prefetch(recipes::DEFAULT.config()));
@@ -333,6 +341,7 @@ impl<T: Transport> Session<T> {
         };
         self.transport.post(&reply, file);
         *self.opened.borrow_mut() = Some(Rc::new(opened));
+        *self.scored.borrow_mut() = None;
         self.draw_opened(draw).await;
     }
 
@@ -355,7 +364,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// The starter, fetched and opened once.
-    async fn starter(&self, device: &OpenDevice) -> Result<Rc<Opened>, String> {
+    pub(super) async fn starter(&self, device: &OpenDevice) -> Result<Rc<Opened>, String> {
         if let Some(starter) = &*self.starter.borrow() {
             return Ok(starter.clone());
         }
@@ -578,6 +587,7 @@ impl<T: Transport> Session<T> {
             }
             self.keep(&mut keeper, &event, run.save_secs()).await;
             self.open_last(&event).await;
+            self.share_run(&event);
             self.post_event(event);
         }
         *self.commands.borrow_mut() = None;
@@ -586,6 +596,7 @@ impl<T: Transport> Session<T> {
         for (id, pictures) in self.undrawn.take() {
             self.draw(id, pictures).await;
         }
+        self.share_rest().await;
     }
 
     /// Opens the last checkpoint of a run, so that more pictures can be drawn with it.

@@ -14,6 +14,7 @@ use crate::config::{DataConfig, Length, RunConfig, Taps};
 use crate::data::{DatasetBuilder, KeptPictures, PictureSize, Preparation, SourceKey};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::encode::{Export, Shape};
+use crate::export::{Graph, html, onnx};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
 use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
@@ -1268,5 +1269,78 @@ fn files_are_made_beside_the_requests() {
         let (about, problem) = client.problem().await;
         assert_eq!(about, About::Drawing);
         assert_eq!(problem.to_string(), "film.gif was not made: the pixels don't fit their size");
+    });
+}
+
+/// The next file that was asked for, and its name.
+async fn shared(client: &Client) -> (String, Vec<u8>) {
+    let made = |reply, payload: Option<Vec<u8>>| match reply {
+        Reply::Exported { name } => Some((name, payload.unwrap())),
+        Reply::Failed { problem, .. } => panic!("{problem}"),
+        _ => None,
+    };
+    client.next(made).await
+}
+
+/// Asks for all files of the generator at hand; returns their names and what is in them.
+async fn share_all(client: &Client) -> [(String, Vec<u8>); 3] {
+    let forms = [SharedForm::Onnx, SharedForm::Html, SharedForm::Card];
+    forms.into_iter().for_each(|form| client.ask(Request::Share { form }));
+    [shared(client).await, shared(client).await, shared(client).await]
+}
+
+#[test]
+fn a_generator_is_shared_as_the_terminal_shares_its_checkpoint() {
+    play(async |client| {
+        client.ask(Request::Share { form: SharedForm::Onnx });
+        assert_eq!(client.problem().await, (About::Drawing, Problem::NoDevice));
+        client.hello().await;
+        let files_of = |checkpoint: &Checkpoint| {
+            let graph = Graph::new(checkpoint).unwrap();
+            [onnx(&graph), html(&graph).into_bytes()]
+        };
+        let starter = Checkpoint::from_bytes(include_bytes!("../../web/assets/starter.safetensors")).unwrap();
+        let [(name, file), (_, page), (_, card)] = share_all(&client).await;
+        let stem = file_stem(&starter.meta.config.recipe, starter.meta.progress.nimg);
+        assert_eq!(name, format!("{stem}.onnx"));
+        assert_eq!([file, page], files_of(&starter));
+        let card = String::from_utf8(card).unwrap();
+        assert!(card.contains(&format!("whelp generate {stem}.safetensors")), "{card}");
+
+        // A run is shared while it trains. What it ends with is open and is shared too.
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(100_000), StartFrom::Nothing);
+        client.started().await;
+        client.ask(Request::Share { form: SharedForm::Card });
+        let (name, card) = shared(&client).await;
+        assert!(name.starts_with("whelp-dcgan32-") && name.ends_with(".md"), "{name}");
+        assert!(String::from_utf8(card).unwrap().contains("# test pictures, 32 x 32 pixels"));
+        client.command(Command::Stop);
+        let last = Checkpoint::from_bytes(&client.checkpoint(CheckpointReason::Last).await).unwrap();
+        client.finished().await;
+        let [(_, file), (_, page), (_, card)] = share_all(&client).await;
+        assert_eq!([file, page], files_of(&last));
+        let images = format!("| Images seen | {} |", last.meta.progress.nimg);
+        assert!(String::from_utf8(card).unwrap().contains(&images));
+    });
+}
+
+#[test]
+fn what_is_asked_for_at_the_end_of_a_run_is_shared_and_its_card_has_its_scores() {
+    play_on([true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&scored(1_000_000), StartFrom::Nothing);
+        let scored = |event, _| match event {
+            Event::Values { values, .. } => values.keys().any(|name| name.starts_with("metric/")).then_some(()),
+            _ => None,
+        };
+        client.event(scored).await;
+        client.command(Command::Stop);
+        client.ask(Request::Share { form: SharedForm::Card });
+        let card = String::from_utf8(shared(&client).await.1).unwrap();
+        assert!(card.contains("What the run scored at ") && card.contains("| `coverage_c10_10_train` |"), "{card}");
     });
 }

@@ -9,7 +9,7 @@ use whelp::data::Grid;
 use whelp::encode::{Export, Shape};
 use whelp::kept_runs::MOST_FAVOURITES;
 use whelp::latent::{Latent, PictureSpec, film};
-use whelp::session::{Request, RunAccess};
+use whelp::session::{Request, RunAccess, SharedForm};
 
 use super::notices::Tone;
 use super::store::{Drawing, Phase, Store};
@@ -453,6 +453,12 @@ impl Store {
         let generator = format!("{}, after {seen} pictures", untrack(move || self.generator_name()));
         let export = Export::Zip { shape, pictures: liked.specs.clone(), generator };
         self.export("whelp-favourites.zip", export, &liked.grid.pixels);
+    }
+
+    /// Makes a file of the generator and saves it.
+    pub fn share(self, form: SharedForm) {
+        self.play.makes.set(true);
+        self.post(&Request::Share { form }, None, None);
     }
 
     fn export(self, name: &str, export: Export, pixels: &[u8]) {

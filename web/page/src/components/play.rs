@@ -4,7 +4,7 @@ use leptos::{ev, html, prelude::*};
 use std::sync::Arc;
 use std::time::Duration;
 use whelp::latent::PictureSpec;
-use whelp::session::RunAccess;
+use whelp::session::{RunAccess, SharedForm};
 
 use super::slider::Slider;
 use super::tiles::Tiles;
@@ -189,6 +189,7 @@ pub fn Play() -> impl IntoView {
         </section>
         <Favourites />
         <Save />
+        <Share />
     }
 }
 
@@ -437,6 +438,29 @@ fn Save() -> impl IntoView {
                 "Pixels stay sharp at every size. The zip lists seed and number of each picture: "
                 <code>"whelp generate --seed"</code>
                 " draws the same ones."
+            </p>
+        </section>
+    }
+}
+
+/// The generator itself, for others.
+#[component]
+fn Share() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let button = |id, label, form| {
+        view! { <SaveButton id=id label=label on_save=Callback::new(move |()| store.share(form)) /> }
+    };
+    view! {
+        <section class="part play" aria-labelledby="share-title">
+            <h2 id="share-title">"Share the generator"</h2>
+            <div class="buttons">
+                {button("share-html", "A page that draws (HTML)", SharedForm::Html)}
+                {button("share-onnx", "For programs (ONNX)", SharedForm::Onnx)}
+                {button("share-card", "Model card", SharedForm::Card)}
+            </div>
+            <p class="hint">
+                "The page is one file that draws in any browser, without a network. The card says what the generator is and what \
+                 it learnt from, in Markdown: fill in the licence. All of them name the pictures it was trained on."
             </p>
         </section>
     }
