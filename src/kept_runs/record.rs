@@ -43,9 +43,12 @@ pub struct KeptRun {
     pub saved_ms: u64,
     /// Whether it ended by itself or was stopped. Else it was interrupted, or is under way.
     pub has_ended: bool,
-    /// Size of all its checkpoints. The list knows it; a file does not.
+    /// Size of all its files. The list knows it; a file does not.
     #[serde(default)]
     pub bytes: u64,
+    /// Size of its course: what it measured, and its snapshots.
+    #[serde(default)]
+    pub course_bytes: u64,
     /// Pictures that its owner likes best. The newest networks draw them.
     #[serde(default)]
     pub favourites: Vec<PictureSpec>,
@@ -99,12 +102,8 @@ impl KeptRun {
         let rest = file.strip_prefix(MAGIC)?;
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let mut run: Self = serde_json::from_slice(&rest[..end]).ok()?;
-        let Grid { tile, columns, count, channels, .. } = run.thumbnail;
-        let rows = count.div_ceil(columns.max(1));
-        let sides = [rows, tile, columns, tile, channels];
-        let bytes = sides.into_iter().try_fold(1usize, usize::checked_mul)?;
         let pixels = &rest[end + 1..];
-        (pixels.len() == bytes).then(|| run.thumbnail.pixels = pixels.to_vec())?;
+        (Some(pixels.len()) == run.thumbnail.bytes()).then(|| run.thumbnail.pixels = pixels.to_vec())?;
         Some(run)
     }
 }
@@ -126,6 +125,7 @@ pub(super) mod tests {
             saved_ms: 1000 + step,
             has_ended: false,
             bytes: 0,
+            course_bytes: 0,
             favourites: Vec::new(),
             thumbnail: Grid { tile: 1, columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] },
         }

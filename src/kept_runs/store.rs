@@ -1,17 +1,19 @@
 //! The files of kept runs.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 
+use super::snapshots::{COURSE_ENDING, COURSES};
 use super::{KeptRun, MOST_FAVOURITES};
 use crate::latent::PictureSpec;
 use crate::storage::{Storage, StoredFile};
 
 /// What is told of each run: a file each.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 const RUN_ENDING: &str = ".run";
 
 /// Named by run and step.
-const CHECKPOINTS: &str = "run checkpoints";
+pub(super) const CHECKPOINTS: &str = "run checkpoints";
 const CHECKPOINT_ENDING: &str = ".safetensors";
 
 /// The most that all checkpoints may have before those in between go, in bytes.
@@ -20,14 +22,15 @@ const MAX_BYTES: u64 = 2_000_000_000;
 /// Checkpoints of a run before its newest one, to fall back on.
 const IN_BETWEEN: usize = 3;
 
-/// Kept runs in two folders of a [`Storage`].
+/// Kept runs in a few folders of a [`Storage`].
 ///
 /// The newest checkpoint of a run is removed with the run alone. Those before it, the ones in between, are the first to go: of
-/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room.
+/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. After them the snapshots
+/// in between go where there is no room, those of the run first that was saved longest ago.
 #[derive(Debug)]
 pub struct KeptRuns<S> {
-    storage: S,
-    max_bytes: u64,
+    pub(super) storage: S,
+    pub(super) max_bytes: u64,
 }
 
 /// Whether there was room for a run.
@@ -35,7 +38,7 @@ pub struct KeptRuns<S> {
 pub enum Room {
     /// There was.
     Enough,
-    /// There was once checkpoints in between had been removed.
+    /// There was once checkpoints or snapshots in between had been removed.
     Made,
 }
 
@@ -50,7 +53,10 @@ impl<S: Storage> KeptRuns<S> {
     /// # Errors
     /// If the storage cannot be read.
     pub async fn new_id(&self, now_ms: u64) -> io::Result<String> {
-        let files = [self.storage.list(RUNS).await?, self.storage.list(CHECKPOINTS).await?].concat();
+        let mut files = Vec::new();
+        for folder in [RUNS, CHECKPOINTS, COURSES] {
+            files.extend(self.storage.list(folder).await?);
+        }
         let is_taken = |id: &str| files.iter().any(|file| id_of(&file.name) == Some(id));
         let mut ids = (now_ms..).map(|ms| format!("{ms:012x}"));
         Ok(ids.find(|id| !is_taken(id)).expect("there are more milliseconds than files"))
@@ -70,8 +76,9 @@ impl<S: Storage> KeptRuns<S> {
         let mut runs = Vec::new();
         for file in self.storage.list(RUNS).await.unwrap_or_default() {
             let Some(mut run) = self.read(&file.name).await else { continue };
-            run.bytes = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
-            if run.bytes > 0 {
+            let of_checkpoints: u64 = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
+            if of_checkpoints > 0 {
+                run.bytes = of_checkpoints + run.course_bytes;
                 runs.push(run);
             }
         }
@@ -87,8 +94,8 @@ impl<S: Storage> KeptRuns<S> {
     /// Keeps a run and its newest checkpoint.
     ///
     /// # Errors
-    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint in between is left, and others of the storage. What
-    /// was kept of the run before stays.
+    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint and no snapshot in between is left, and others of the
+    /// storage. What was kept of the run before stays.
     pub async fn save(&self, run: &KeptRun, checkpoint: &[u8]) -> io::Result<Room> {
         let name = checkpoint_file(&run.id, run.progress.step);
         let mut room = Room::Enough;
@@ -149,7 +156,7 @@ impl<S: Storage> KeptRuns<S> {
         self.write(&run).await
     }
 
-    /// Removes a run and its checkpoints. It is no error if there is none.
+    /// Removes a run, its checkpoints and its course. It is no error if there is none.
     ///
     /// # Errors
     /// That of the first file that cannot be removed; the others are removed all the same.
@@ -158,7 +165,7 @@ impl<S: Storage> KeptRuns<S> {
         for file in self.checkpoints(id).await {
             result = result.and(self.storage.delete(&file.name).await);
         }
-        result
+        result.and(self.delete_course(id).await)
     }
 
     /// Removes all runs but `spared`, also what is left of damaged ones.
@@ -167,12 +174,18 @@ impl<S: Storage> KeptRuns<S> {
     /// As for [`KeptRuns::delete`].
     pub async fn clear(&self, spared: Option<&str>) -> io::Result<()> {
         let mut result = Ok(());
-        for folder in [RUNS, CHECKPOINTS] {
+        let mut ids = BTreeSet::new();
+        for folder in [RUNS, CHECKPOINTS, COURSES] {
             for file in self.storage.list(folder).await? {
-                if id_of(&file.name).is_none_or(|id| Some(id) != spared) {
+                let id = id_of(&file.name);
+                if id.is_none_or(|id| Some(id) != spared) {
+                    ids.extend(id.map(str::to_owned));
                     result = result.and(self.storage.delete(&file.name).await);
                 }
             }
+        }
+        for id in ids {
+            result = result.and(self.delete_course(&id).await);
         }
         result
     }
@@ -192,7 +205,7 @@ impl<S: Storage> KeptRuns<S> {
         (run_file(&run.id) == name).then_some(run)
     }
 
-    async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let read = |file: &mut dyn Read, length: u64| {
             let mut bytes = Vec::with_capacity(length as usize);
             file.read_to_end(&mut bytes).map(|_| bytes)
@@ -200,9 +213,10 @@ impl<S: Storage> KeptRuns<S> {
         self.storage.get(name, read).await?.transpose()
     }
 
-    /// Removes a checkpoint in between if that may help against `error`, else returns it.
+    /// Removes a checkpoint or a snapshot in between if that may help against `error`, else returns it.
     async fn make_room(&self, error: io::Error) -> io::Result<()> {
-        let helps = error.kind() == ErrorKind::StorageFull && self.remove_oldest_in_between().await;
+        let helps = error.kind() == ErrorKind::StorageFull
+            && (self.remove_oldest_in_between().await || self.remove_oldest_snapshot().await);
         if helps { Ok(()) } else { Err(error) }
     }
 
@@ -251,9 +265,9 @@ fn checkpoint_file(id: &str, step: u64) -> String {
 }
 
 /// The run that a file belongs to.
-fn id_of(file: &str) -> Option<&str> {
+pub(super) fn id_of(file: &str) -> Option<&str> {
     let name = file.rsplit('/').next()?;
-    match name.strip_suffix(RUN_ENDING) {
+    match name.strip_suffix(RUN_ENDING).or_else(|| name.strip_suffix(COURSE_ENDING)) {
         Some(id) => Some(id),
         None => name.strip_suffix(CHECKPOINT_ENDING)?.rsplit_once('-').map(|(id, _)| id),
     }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::config::{DataConfig, RunConfig};
 use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::encode::Export;
-use crate::kept_runs::{KeptRun, RunPictures};
+use crate::kept_runs::{Course, KeptRun, RunPictures};
 use crate::latent::PictureSpec;
 use crate::protocol::{Command, Event, FailureKind, Progress};
 use crate::series::StepSeries;
@@ -52,14 +52,19 @@ pub enum Request {
     },
     /// Tell which runs are kept. Answered by `Runs`.
     ListRuns,
-    /// Read the newest checkpoint of a kept run, as `OpenCheckpoint` does. Answered by `Opened`, with the file beside it, and a
-    /// `Samples` event.
+    /// Read the newest checkpoint of a kept run, as `OpenCheckpoint` does. Answered by `Opened`, with the file beside it, a
+    /// `Snapshot` for each that is kept of the run, and a `Samples` event.
     OpenRun {
         /// Its id.
         id: String,
     },
     /// Read the newest checkpoint of a kept run, to save it elsewhere. Answered by `RunFile`.
     ReadRun {
+        /// Its id.
+        id: String,
+    },
+    /// Read what a kept run measured, to compare it with another one. Answered by `Course`.
+    ReadCourse {
         /// Its id.
         id: String,
     },
@@ -253,6 +258,30 @@ pub enum Reply {
         /// The run's id.
         id: String,
     },
+    /// Pictures that a kept run drew on its way, in the order of their steps. Their pixels go beside the message.
+    Snapshot {
+        /// The run's id.
+        run: String,
+        /// Their number in a [`Thinned`](crate::kept_runs::Thinned).
+        number: u64,
+        /// When they were drawn.
+        step: u64,
+        /// Images that the run had seen.
+        nimg: u64,
+        /// The pictures.
+        grid: Grid,
+    },
+    /// What a kept run measured, and its newest pictures, whose pixels go beside the message.
+    Course {
+        /// The run's id.
+        id: String,
+        /// What it measured.
+        course: Box<Course>,
+        /// Images that it had seen when it drew the pictures.
+        nimg: u64,
+        /// The pictures.
+        grid: Grid,
+    },
     /// A checkpoint is open.
     Opened {
         /// Its name.
@@ -265,6 +294,9 @@ pub enum Reply {
         progress: Progress,
         /// The values of its latest steps.
         history: StepSeries,
+        /// What is kept of its run's course up to there.
+        #[serde(default)]
+        course: Option<Box<Course>>,
         /// Names of the classes it was trained on, if any.
         classes: Vec<String>,
     },

@@ -19,7 +19,7 @@ use crate::device::OpenDevice;
 use crate::encode::{self, Export};
 use crate::export::Found;
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
-use crate::kept_runs::RunPictures;
+use crate::kept_runs::{Course, RunPictures};
 use crate::latent::{Latent, PictureSpec};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
 use crate::recipes;
@@ -133,6 +133,7 @@ impl<T: Transport> Session<T> {
             Request::ListRuns => self.transport.spawn(self.clone().tell_runs_later()),
             Request::OpenRun { id } => self.open_run(&id).await,
             Request::ReadRun { id } => self.read_run(id).await,
+            Request::ReadCourse { id } => self.read_course(id).await,
             Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
             Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
             Request::DeleteRun { id } => self.change_runs(RunChange::Delete { id }).await,
@@ -306,7 +307,8 @@ impl<T: Transport> Session<T> {
         match Opened::read(bytes, &device).await {
             Ok(opened) => {
                 *self.opened_run.borrow_mut() = run;
-                self.show_opened(name, None, opened, None).await;
+                self.tell_opened(name, None, &opened, None, None);
+                self.draw_newly_opened(opened).await;
             }
             Err(error) => {
                 let failure = RunError::from(error);
@@ -316,13 +318,14 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Opens a checkpoint and draws with it. `run` is the kept run that it was read from, and `file` its bytes, which go beside
-    /// the reply.
-    pub(super) async fn show_opened(
+    /// Tells of a checkpoint that is open. `run` is the kept run that it was read from, `course` what is kept of that one's course,
+    /// and `file` its bytes, which go beside the reply.
+    pub(super) fn tell_opened(
         &self,
         name: String,
         run: Option<(String, RunPictures)>,
-        opened: Opened,
+        opened: &Opened,
+        course: Option<Course>,
         file: Option<Vec<u8>>,
     ) {
         if opened.has_fresh_discriminator {
@@ -330,16 +333,22 @@ impl<T: Transport> Session<T> {
             self.post_event(Event::Warning { message });
         }
         let meta = &opened.checkpoint.meta;
-        let draw = Draw::new(meta.config.seed, meta.config.output.grid);
         let reply = Reply::Opened {
             name,
             run,
             config: Box::new(meta.config.clone()),
             progress: meta.progress.clone(),
             history: meta.history.clone(),
+            course: course.map(Box::new),
             classes: meta.data.classes.clone(),
         };
         self.transport.post(&reply, file);
+    }
+
+    /// From now on pictures are drawn with this checkpoint, and its own grid first.
+    pub(super) async fn draw_newly_opened(&self, opened: Opened) {
+        let meta = &opened.checkpoint.meta;
+        let draw = Draw::new(meta.config.seed, meta.config.output.grid);
         *self.opened.borrow_mut() = Some(Rc::new(opened));
         *self.scored.borrow_mut() = None;
         self.draw_opened(draw).await;

@@ -17,12 +17,12 @@ use crate::encode::{Export, Shape};
 use crate::export::{Graph, html, onnx};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
-use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
+use crate::kept_runs::{Course, KeptRun, KeptRuns, RunPictures};
 use crate::latent::{Latent, PictureSpec};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
-use crate::series::{LOSS_D, LOSS_G, StepSeries};
+use crate::series::{LOSS_D, LOSS_G, NIMG, StepSeries};
 use crate::storage::memory::MemoryStorage;
 
 /// Those of [`starter::RUNS`].
@@ -1342,5 +1342,130 @@ fn what_is_asked_for_at_the_end_of_a_run_is_shared_and_its_card_has_its_scores()
         client.ask(Request::Share { form: SharedForm::Card });
         let card = String::from_utf8(shared(&client).await.1).unwrap();
         assert!(card.contains("What the run scored at ") && card.contains("| `coverage_c10_10_train` |"), "{card}");
+    });
+}
+
+/// What `OpenRun` brings of a run's course: steps and pixels of its snapshots, and what it measured.
+async fn open_course(client: &Client, id: &str) -> (Vec<(u64, Vec<u8>)>, Course) {
+    client.ask(Request::OpenRun { id: id.to_owned() });
+    let mut snapshots = Vec::new();
+    let mut measured = None;
+    let pick = |reply, payload: Option<Vec<u8>>| match reply {
+        Reply::Opened { course, .. } => {
+            measured = course;
+            None
+        }
+        Reply::Snapshot { run, step, grid, nimg, .. } => {
+            let pixels = payload.unwrap();
+            assert_eq!((run.as_str(), nimg, pixels.len()), (id, 4 * step, grid.width() * grid.height() * 3));
+            snapshots.push((step, pixels));
+            None
+        }
+        Reply::Event { event } => matches!(*event, Event::Samples { .. }).then_some(()),
+        Reply::Failed { problem, .. } => panic!("{problem}"),
+        _ => None,
+    };
+    client.next(pick).await;
+    (snapshots, *measured.unwrap())
+}
+
+#[test]
+fn the_course_of_a_run_outlives_its_session_and_goes_on() {
+    let place = Place::new();
+    let mut config = scored(12);
+    config.output.sample_steps = Some(3);
+    let drawn = play_in(&place, [true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        let mut drawn = Vec::new();
+        let pick = |event, payload: Option<Vec<u8>>| match event {
+            Event::Samples { step, .. } => {
+                drawn.push((step, payload.unwrap()));
+                None
+            }
+            Event::Finished { .. } => Some(()),
+            _ => None,
+        };
+        client.event(pick).await;
+        drawn
+    });
+    let steps = |drawn: &[(u64, Vec<u8>)]| drawn.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+    assert_eq!(steps(&drawn), [0, 3, 6, 9, 12]);
+    let run = block_on(place.runs().list()).remove(0);
+    assert!(run.course_bytes > 5 * 64 * 64 * 3 && run.bytes > run.course_bytes, "{run:?}");
+
+    config.train.length = Length::Steps(15);
+    config.train.batch = 8;
+    play_in(&place, [true, true], async |client| {
+        client.hello().await;
+        let (snapshots, course) = open_course(&client, &run.id).await;
+        assert_eq!(snapshots, drawn);
+        let (steps, [nimg, losses]) = course.history.columns([NIMG, LOSS_D]);
+        assert_eq!(steps, (1..=12).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(nimg, (1..=12).map(|step| f64::from(4 * step)).collect::<Vec<_>>());
+        assert!(losses.iter().all(|loss| loss.is_finite()));
+
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Run);
+        client.finished().await;
+        client.ask(Request::ReadCourse { id: run.id.clone() });
+        let course = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Course { id, course, nimg, .. } => Some((id, course, nimg, payload.unwrap())),
+            _ => None,
+        };
+        let (id, course, nimg, pixels) = client.next(course).await;
+        assert_eq!((&id, nimg), (&run.id, 12 * 4 + 3 * 8));
+        assert_ne!(pixels, drawn[4].1);
+        let (steps, [nimg]) = course.history.columns([NIMG]);
+        assert_eq!(steps.len(), 15);
+        assert_eq!(nimg[10..], [44.0, 48.0, 56.0, 64.0, 72.0], "batches of 8 since it went on");
+        client.ask(Request::ReadCourse { id: "none".to_owned() });
+        assert_eq!(client.problem().await.1.to_string(), "this run is no longer kept on this device");
+        client.ask(Request::DeleteRun { id });
+        client.runs().await;
+    });
+    assert!(place.storage.files.borrow().iter().all(|(name, _)| name.starts_with("pictures/")));
+}
+
+#[test]
+fn snapshots_after_the_checkpoint_are_forgotten_and_taken_anew() {
+    let place = Place::new();
+    let mut config = tiny(1000);
+    config.output.sample_steps = Some(1);
+    let run = play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        let third = |event, _| matches!(event, Event::Tick { progress, .. } if progress.step >= 3).then_some(());
+        client.event(third).await;
+        client.command(Command::Pause);
+        client.kept().await;
+        client.command(Command::Resume);
+        let tenth = |event, _| matches!(event, Event::Tick { progress, .. } if progress.step >= 10).then_some(());
+        client.event(tenth).await;
+        client.command(Command::Pause);
+        client.kept().await.0
+    });
+    // The newest checkpoint is lost: the run goes on from the one before, and what it drew since is another run's course.
+    let newest = block_on(place.runs().checkpoints(&run.id)).remove(0);
+    place.storage.files.borrow_mut().retain(|(name, _)| *name != newest.name);
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        let (snapshots, course) = open_course(&client, &run.id).await;
+        let last = snapshots.last().unwrap().0;
+        assert!((3..10).contains(&last), "{last}");
+        assert_eq!(snapshots.len() as u64, last + 1);
+        assert_eq!(course.history.columns([]).0.len() as u64, last);
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        config.train.length = Length::Steps(last + 2);
+        client.start(&config, StartFrom::Run);
+        client.finished().await;
+        let steps: Vec<u64> = block_on(place.runs().snapshots(&run.id)).iter().map(|stored| stored.step).collect();
+        assert_eq!(steps, (0..=last + 2).collect::<Vec<_>>());
     });
 }

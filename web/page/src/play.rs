@@ -12,6 +12,7 @@ use whelp::latent::{Latent, PictureSpec, film};
 use whelp::session::{Request, RunAccess, SharedForm};
 
 use super::notices::Tone;
+use super::snapshots::film as film_of;
 use super::store::{Drawing, Phase, Store};
 use super::view::View;
 use super::{draw, files, format};
@@ -429,7 +430,7 @@ impl Store {
     /// Saves the course of the training as a film.
     pub fn save_training(self) {
         let shot = self.snapshots.with_untracked(|snapshots| {
-            let frames = snapshots.film(MOST_SNAPSHOTS);
+            let frames = film_of(snapshots, MOST_SNAPSHOTS);
             let grid = &frames.last()?.grid;
             let shape = Shape { width: grid.width(), height: grid.height(), channels: grid.channels };
             Some((shape, frames.iter().flat_map(|frame| frame.grid.pixels.iter().copied()).collect::<Vec<u8>>()))

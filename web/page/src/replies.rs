@@ -66,7 +66,16 @@ impl Store {
             Reply::Runs { runs, access } => self.take_runs(runs, access, bytes),
             Reply::RunKept { run, outcome, .. } => self.run_kept(*run, &outcome, bytes),
             Reply::RunFile { id } => self.offer_run_file(&id, bytes),
-            Reply::Opened { name, run, config, progress, history, classes } => {
+            Reply::Snapshot { run, number, step, nimg, grid } => {
+                self.restore_snapshot(
+                    &run,
+                    number,
+                    Samples { step, nimg, grid: with_pixels(grid, bytes), origin: Origin::Run },
+                );
+            }
+            // Nothing asks for it yet.
+            Reply::Course { .. } => {}
+            Reply::Opened { name, run, config, progress, history, course, classes } => {
                 let wanted = self.resuming.get_value();
                 if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
                     // Another run has been asked for since, which is opened next.
@@ -77,6 +86,7 @@ impl Store {
                     Some((id, pictures)) => {
                         self.resuming.set_value(None);
                         self.show_run(&config, &history, &pictures);
+                        self.show_course(course);
                         (blob_of(bytes), Some(id))
                     }
                     None => self.opening_blob.get_value().map_or((None, None), |(blob, id)| (Some(blob), id)),
