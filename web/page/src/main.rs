@@ -4,6 +4,7 @@
 mod actions;
 mod checkpoints;
 mod client;
+mod compare;
 mod complaint;
 mod components;
 mod draw;

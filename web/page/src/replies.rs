@@ -73,8 +73,7 @@ impl Store {
                     Samples { step, nimg, grid: with_pixels(grid, bytes), origin: Origin::Run },
                 );
             }
-            // Nothing asks for it yet.
-            Reply::Course { .. } => {}
+            Reply::Course { id, course, nimg, grid } => self.take_course(id, *course, nimg, grid, bytes),
             Reply::Opened { name, run, config, progress, history, course, classes } => {
                 let wanted = self.resuming.get_value();
                 if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
@@ -455,7 +454,7 @@ pub(super) fn blob_of(bytes: Option<ArrayBuffer>) -> Option<Blob> {
     Blob::new_with_u8_array_sequence(&Array::of1(&bytes?.into())).ok()
 }
 
-fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
+pub(super) fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
     grid.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
     grid
 }

@@ -7,6 +7,7 @@ use whelp::session::DevicePreference;
 
 use super::attention::Attention;
 use super::checkpoint::Checkpoint;
+use super::compare::{Compare, CompareStage};
 use super::controls::Controls;
 use super::drop_overlay::DropOverlay;
 use super::header::Header;
@@ -38,6 +39,7 @@ pub fn App() -> impl IntoView {
             <section class="stage" aria-label="Generated pictures and training">
                 <SampleGrid />
                 <PlayStage />
+                <CompareStage />
                 <Offer />
                 <div class="deck">
                     <Controls />
@@ -57,6 +59,7 @@ pub fn App() -> impl IntoView {
                 <ScoreChart />
                 <Attention />
                 <Runs />
+                <Compare />
                 <Play />
             </div>
         </main>

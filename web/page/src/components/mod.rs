@@ -6,6 +6,7 @@ mod attention;
 mod chart;
 mod check;
 mod checkpoint;
+mod compare;
 mod complaint;
 mod controls;
 mod drop_overlay;
