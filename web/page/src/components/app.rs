@@ -24,6 +24,7 @@ use super::settings::Settings;
 use super::shortcuts::Shortcuts;
 use super::status_line::StatusLine;
 use super::timeline::Timeline;
+use super::tour::Tour;
 use crate::store::Store;
 
 #[component]
@@ -52,6 +53,7 @@ pub fn App() -> impl IntoView {
             </section>
             // Everything stays in place, and the style sheet shows what belongs to the view.
             <div class="panel" data-view=move || store.view.get().id()>
+                <Tour />
                 <Pictures />
                 <Settings />
                 <Checkpoint />

@@ -32,6 +32,7 @@ mod status_line;
 mod strip;
 mod tiles;
 mod timeline;
+mod tour;
 mod uplot;
 mod watched;
 mod watched_controls;
