@@ -23,6 +23,7 @@ mod socket;
 mod status;
 mod store;
 mod theme;
+mod video;
 mod view;
 mod watch;
 mod watching;

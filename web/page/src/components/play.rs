@@ -8,10 +8,10 @@ use whelp::session::{RunAccess, SharedForm};
 
 use super::slider::Slider;
 use super::tiles::Tiles;
-use crate::play::{Drawn, FRAME_CS, Generator, MOST_PICTURES, Shown, described, file_name};
+use crate::play::{Drawn, FRAME_CS, FilmKind, Generator, MOST_PICTURES, Shown, described, file_name};
 use crate::store::{Device, Store};
 use crate::view::View;
-use crate::{draw, format, notices::Tone};
+use crate::{draw, format, notices::Tone, video};
 
 /// Favourites in a row.
 const COLUMNS: usize = 8;
@@ -401,6 +401,13 @@ fn Save() -> impl IntoView {
     let has_film = Memo::new(move |_| has(play.film.drawn) && play.favourites.with(|liked| liked.len() > 1));
     let has_liked = Memo::new(move |_| has(play.liked.drawn));
     let has_course = Memo::new(move |_| store.snapshots.with(|snapshots| snapshots.len() > 1));
+    let has_video = video::is_there();
+    let save_film = move |id, label, kind| {
+        view! { <SaveButton id label on_save=Callback::new(move |()| store.save_film(kind)) /> }
+    };
+    let save_course = move |id, label, kind| {
+        view! { <SaveButton id label on_save=Callback::new(move |()| store.save_training(kind)) /> }
+    };
     view! {
         <section class="part play" aria-labelledby="save-title">
             <h2 id="save-title">"Save"</h2>
@@ -417,7 +424,8 @@ fn Save() -> impl IntoView {
                     "What you see (PNG)"
                 </button>
                 <Show when=move || has_film.get()>
-                    <SaveButton id="save-gif" label="The film (GIF)" on_save=Callback::new(move |()| store.save_film()) />
+                    {save_film("save-gif", "The film (GIF)", FilmKind::Gif)}
+                    {has_video.then(|| save_film("save-video", "The film (video)", FilmKind::Video))}
                 </Show>
                 <Show when=move || has_liked.get()>
                     <SaveButton
@@ -427,11 +435,8 @@ fn Save() -> impl IntoView {
                     />
                 </Show>
                 <Show when=move || has_course.get()>
-                    <SaveButton
-                        id="save-course"
-                        label="The training (GIF)"
-                        on_save=Callback::new(move |()| store.save_training())
-                    />
+                    {save_course("save-course", "The training (GIF)", FilmKind::Gif)}
+                    {has_video.then(|| save_course("save-course-video", "The training (video)", FilmKind::Video))}
                 </Show>
             </div>
             <p class="hint">
