@@ -30,6 +30,13 @@ impl Grid {
     pub fn height(&self) -> usize {
         self.count.div_ceil(self.columns.max(1)) * self.tile
     }
+
+    /// How many bytes its pixels have; none if no memory could hold so many.
+    pub(crate) fn bytes(&self) -> Option<usize> {
+        let rows = self.count.div_ceil(self.columns.max(1));
+        let sides = [rows, self.tile, self.columns, self.tile, self.channels];
+        sides.into_iter().try_fold(1usize, usize::checked_mul)
+    }
 }
 
 impl Dataset {

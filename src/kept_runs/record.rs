@@ -44,12 +44,15 @@ pub struct KeptRun {
     pub saved_ms: u64,
     /// Whether it ended by itself or was stopped. Else it was interrupted, or is under way.
     pub has_ended: bool,
-    /// Size of all its checkpoints. The list knows it; a file does not.
+    /// Size of all its files. The list knows it; a file does not.
     #[serde(default)]
     pub bytes: u64,
     /// Whether the checkpoint with the best score is kept too. The list knows it; a file does not.
     #[serde(default)]
     pub has_best: bool,
+    /// Size of its course: what it measured, and its snapshots.
+    #[serde(default)]
+    pub course_bytes: u64,
     /// Pictures that its owner likes best. The newest networks draw them.
     #[serde(default)]
     pub favourites: Vec<PictureSpec>,
@@ -106,12 +109,8 @@ impl KeptRun {
         let rest = file.strip_prefix(MAGIC)?;
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let mut run: Self = serde_json::from_slice(&rest[..end]).ok()?;
-        let Grid { tile, columns, count, channels, .. } = run.thumbnail;
-        let rows = count.div_ceil(columns.max(1));
-        let sides = [rows, tile, columns, tile, channels];
-        let bytes = sides.into_iter().try_fold(1usize, usize::checked_mul)?;
         let pixels = &rest[end + 1..];
-        (pixels.len() == bytes).then(|| run.thumbnail.pixels = pixels.to_vec())?;
+        (Some(pixels.len()) == run.thumbnail.bytes()).then(|| run.thumbnail.pixels = pixels.to_vec())?;
         Some(run)
     }
 }
@@ -133,6 +132,7 @@ pub(super) mod tests {
             saved_ms: 1000 + step,
             has_ended: false,
             bytes: 0,
+            course_bytes: 0,
             favourites: Vec::new(),
             rounds: Vec::new(),
             has_best: false,

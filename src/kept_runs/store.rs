@@ -1,18 +1,20 @@
 //! The files of kept runs.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 
+use super::snapshots::{COURSE_ENDING, COURSES};
 use super::{KeptRun, MOST_FAVOURITES};
 use crate::latent::PictureSpec;
 use crate::people::{MOST_ROUNDS, Round};
 use crate::storage::{Storage, StoredFile};
 
 /// What is told of each run: a file each.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 const RUN_ENDING: &str = ".run";
 
 /// Named by run and step.
-const CHECKPOINTS: &str = "run checkpoints";
+pub(super) const CHECKPOINTS: &str = "run checkpoints";
 const CHECKPOINT_ENDING: &str = ".safetensors";
 
 /// The checkpoint with the best score, one of a run at most.
@@ -24,15 +26,15 @@ const MAX_BYTES: u64 = 2_000_000_000;
 /// Checkpoints of a run before its newest one, to fall back on.
 const IN_BETWEEN: usize = 3;
 
-/// Kept runs in three folders of a [`Storage`].
+/// Kept runs in a few folders of a [`Storage`].
 ///
 /// The newest checkpoint of a run is removed with the run alone. Those before it, the ones in between, are the first to go: of
-/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. Then the best go, the oldest
-/// first.
+/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. After them, where there is no
+/// room, go the snapshots in between, those of the run first that was saved longest ago, and then the best checkpoints, the oldest first.
 #[derive(Debug)]
 pub struct KeptRuns<S> {
-    storage: S,
-    max_bytes: u64,
+    pub(super) storage: S,
+    pub(super) max_bytes: u64,
 }
 
 /// Whether there was room for a run.
@@ -40,7 +42,7 @@ pub struct KeptRuns<S> {
 pub enum Room {
     /// There was.
     Enough,
-    /// There was once checkpoints in between had been removed.
+    /// There was once checkpoints or snapshots in between had been removed.
     Made,
 }
 
@@ -55,8 +57,10 @@ impl<S: Storage> KeptRuns<S> {
     /// # Errors
     /// If the storage cannot be read.
     pub async fn new_id(&self, now_ms: u64) -> io::Result<String> {
-        let mut files = self.storage.list(RUNS).await?;
-        files.extend(self.storage.list(CHECKPOINTS).await?);
+        let mut files = Vec::new();
+        for folder in [RUNS, CHECKPOINTS, COURSES] {
+            files.extend(self.storage.list(folder).await?);
+        }
         let is_taken = |id: &str| files.iter().any(|file| id_of(&file.name) == Some(id));
         let mut ids = (now_ms..).map(|ms| format!("{ms:012x}"));
         Ok(ids.find(|id| !is_taken(id)).expect("there are more milliseconds than files"))
@@ -77,10 +81,11 @@ impl<S: Storage> KeptRuns<S> {
         let mut runs = Vec::new();
         for file in self.storage.list(RUNS).await.unwrap_or_default() {
             let Some(mut run) = self.read(&file.name).await else { continue };
-            run.bytes = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
-            if run.bytes > 0 {
+            let of_checkpoints: u64 = of_run(&checkpoints, &run.id).map(|file| file.bytes).sum();
+            if of_checkpoints > 0 {
                 run.has_best = of_run(&bests, &run.id).next().is_some();
-                run.bytes += of_run(&bests, &run.id).map(|file| file.bytes).sum::<u64>();
+                let of_best: u64 = of_run(&bests, &run.id).map(|file| file.bytes).sum();
+                run.bytes = of_checkpoints + of_best + run.course_bytes;
                 runs.push(run);
             }
         }
@@ -96,8 +101,8 @@ impl<S: Storage> KeptRuns<S> {
     /// Keeps a run and its newest checkpoint.
     ///
     /// # Errors
-    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint in between is left, and others of the storage. What
-    /// was kept of the run before stays.
+    /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint and no snapshot in between is left, and others of the
+    /// storage. What was kept of the run before stays.
     pub async fn save(&self, run: &KeptRun, checkpoint: &[u8]) -> io::Result<Room> {
         let name = checkpoint_file(&run.id, run.progress.step);
         let mut room = Room::Enough;
@@ -202,7 +207,7 @@ impl<S: Storage> KeptRuns<S> {
         self.write(&run).await
     }
 
-    /// Removes a run and its checkpoints. It is no error if there is none.
+    /// Removes a run, its checkpoints and its course. It is no error if there is none.
     ///
     /// # Errors
     /// That of the first file that cannot be removed; the others are removed all the same.
@@ -211,7 +216,7 @@ impl<S: Storage> KeptRuns<S> {
         for file in self.checkpoints(id).await.iter().chain(&self.best(id).await) {
             result = result.and(self.storage.delete(&file.name).await);
         }
-        result
+        result.and(self.delete_course(id).await)
     }
 
     /// Removes all runs but `spared`, also what is left of damaged ones.
@@ -220,12 +225,18 @@ impl<S: Storage> KeptRuns<S> {
     /// As for [`KeptRuns::delete`].
     pub async fn clear(&self, spared: Option<&str>) -> io::Result<()> {
         let mut result = Ok(());
-        for folder in [RUNS, CHECKPOINTS, BESTS] {
+        let mut ids = BTreeSet::new();
+        for folder in [RUNS, CHECKPOINTS, BESTS, COURSES] {
             for file in self.storage.list(folder).await? {
-                if id_of(&file.name).is_none_or(|id| Some(id) != spared) {
+                let id = id_of(&file.name);
+                if id.is_none_or(|id| Some(id) != spared) {
+                    ids.extend(id.map(str::to_owned));
                     result = result.and(self.storage.delete(&file.name).await);
                 }
             }
+        }
+        for id in ids {
+            result = result.and(self.delete_course(&id).await);
         }
         result
     }
@@ -245,7 +256,7 @@ impl<S: Storage> KeptRuns<S> {
         (run_file(&run.id) == name).then_some(run)
     }
 
-    async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let read = |file: &mut dyn Read, length: u64| {
             let mut bytes = Vec::with_capacity(length as usize);
             file.read_to_end(&mut bytes).map(|_| bytes)
@@ -253,10 +264,13 @@ impl<S: Storage> KeptRuns<S> {
         self.storage.get(name, read).await?.transpose()
     }
 
-    /// Removes a checkpoint that is not the newest of its run if that may help against `error`, else returns it.
+    /// Removes what can be spared if that may help against `error`, else returns it: a checkpoint or a snapshot in between, or a best
+    /// checkpoint.
     async fn make_room(&self, error: io::Error) -> io::Result<()> {
         let helps = error.kind() == ErrorKind::StorageFull
-            && (self.remove_oldest_in_between().await || self.remove_oldest_best().await);
+            && (self.remove_oldest_in_between().await
+                || self.remove_oldest_snapshot().await
+                || self.remove_oldest_best().await);
         if helps { Ok(()) } else { Err(error) }
     }
 
@@ -317,9 +331,9 @@ fn best_file(id: &str) -> String {
 }
 
 /// The run that a file belongs to.
-fn id_of(file: &str) -> Option<&str> {
+pub(super) fn id_of(file: &str) -> Option<&str> {
     let name = file.rsplit('/').next()?;
-    match name.strip_suffix(RUN_ENDING) {
+    match name.strip_suffix(RUN_ENDING).or_else(|| name.strip_suffix(COURSE_ENDING)) {
         Some(id) => Some(id),
         None => name.strip_suffix(CHECKPOINT_ENDING)?.rsplit_once('-').map(|(id, _)| id),
     }

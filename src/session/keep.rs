@@ -10,7 +10,9 @@ use super::{About, KeptOutcome, Problem, Reply, RunAccess};
 use crate::checkpoint::CheckpointError;
 use crate::config::RunConfig;
 use crate::data::Grid;
-use crate::kept_runs::{KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, interval_secs, thumbnail};
+use crate::kept_runs::{
+    Course, KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, SavedCourse, Snapshot, Timeline, interval_secs, thumbnail,
+};
 use crate::latent::PictureSpec;
 use crate::people::Round;
 use crate::platform::{Instant, now_ms};
@@ -33,6 +35,12 @@ pub struct Keeper {
     is_asked: bool,
     /// The checkpoint with the best score, until it is kept.
     best: Option<Vec<u8>>,
+    /// What the run has measured; none until it is known where it begins.
+    course: Option<Course>,
+    /// What it drew on its way.
+    timeline: Timeline,
+    /// Bytes of its course that the last save wrote.
+    written: usize,
 }
 
 impl Keeper {
@@ -47,6 +55,7 @@ impl Keeper {
             has_ended: false,
             saved_ms: 0,
             bytes: 0,
+            course_bytes: 0,
             favourites: Vec::new(),
             rounds: Vec::new(),
             has_best: false,
@@ -62,11 +71,22 @@ impl Keeper {
             saved_step: 0,
             is_asked: false,
             best: None,
+            course: None,
+            timeline: Timeline::default(),
+            written: 0,
         }
     }
 
     fn is_due(&self) -> bool {
         !self.is_asked && self.saved_at.elapsed().as_secs_f64() >= self.interval_secs
+    }
+
+    /// What is kept of the run from here on is another run.
+    fn begin_anew(&mut self) {
+        self.run.id.clear();
+        self.run.name.clear();
+        // Those that are stored are the other run's.
+        self.timeline = Timeline::default();
     }
 }
 
@@ -91,9 +111,13 @@ impl<T: Transport> Session<T> {
                 keeper.saved_step = progress.step;
                 keeper.saved_at = Instant::now();
                 *self.current_run.borrow_mut() = Some(run.id.clone()).filter(|id| !id.is_empty());
+                self.begin_course(keeper).await;
             }
-            Event::Tick { progress, .. } => {
+            Event::Tick { progress, series } => {
                 run.progress = progress.clone();
+                if let Some(course) = &mut keeper.course {
+                    course.extend(series, progress, run.config.train.batch);
+                }
                 if keeper.is_due() {
                     self.autosave(keeper);
                 }
@@ -105,7 +129,17 @@ impl<T: Transport> Session<T> {
                 }
             }
             // The grid of fixed latents, not what a visitor asks for.
-            Event::Samples { seed, grid, .. } if *seed == run.config.seed => run.thumbnail = thumbnail(grid),
+            Event::Samples { step, nimg, seed, grid, .. } if *seed == run.config.seed => {
+                run.thumbnail = thumbnail(grid);
+                if keeper.has_pictures {
+                    keeper.timeline.push(*step, *nimg, grid);
+                }
+            }
+            Event::Values { step, nimg, values } => {
+                if let Some(course) = &mut keeper.course {
+                    course.score(*step, *nimg, values);
+                }
+            }
             Event::Best { score, bytes, .. } => {
                 run.best = Some(score.clone());
                 keeper.best = Some(bytes.clone());
@@ -115,12 +149,11 @@ impl<T: Transport> Session<T> {
                 keeper.saved_step = run.progress.step;
                 let cost_secs = self.save(keeper, bytes, save_secs).await;
                 keeper.saved_at = Instant::now();
-                keeper.interval_secs = interval_secs(cost_secs, bytes.len());
+                keeper.interval_secs = interval_secs(cost_secs, bytes.len() + keeper.written);
                 keeper.is_asked = false;
             }
             Event::Samples { .. }
             | Event::Drawn { .. }
-            | Event::Values { .. }
             | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Resumed { .. }
@@ -144,13 +177,15 @@ impl<T: Transport> Session<T> {
         let storage = match self.transport.runs().await {
             RunStorage::Ours(storage) => storage,
             RunStorage::Theirs(_) => {
-                // The other session may go on with this run too. What is kept of it from here on is another run.
-                keeper.run.id.clear();
-                keeper.run.name.clear();
+                // The other session may go on with this run too.
+                keeper.begin_anew();
                 *self.current_run.borrow_mut() = None;
                 return made_secs;
             }
-            RunStorage::Refused => return made_secs,
+            RunStorage::Refused => {
+                keeper.timeline = Timeline::default();
+                return made_secs;
+            }
         };
         let runs = KeptRuns::new(storage);
         let outcome = match self.save_in(&runs, keeper, checkpoint).await {
@@ -160,7 +195,7 @@ impl<T: Transport> Session<T> {
             Err(error) => KeptOutcome::Failed { reason: error.to_string() },
         };
         let mut run = Box::new(keeper.run.clone());
-        run.bytes = runs.bytes_of(&run.id).await;
+        run.bytes = runs.bytes_of(&run.id).await + run.course_bytes;
         run.has_best = runs.best(&run.id).await.is_some();
         let pixels = std::mem::take(&mut run.thumbnail.pixels);
         let cost_secs = made_secs + began.elapsed().as_secs_f64();
@@ -186,14 +221,68 @@ impl<T: Transport> Session<T> {
             run.name = runs.new_name(&keeper.pictures_name).await;
         }
         run.saved_ms = now;
-        let room = runs.save(run, checkpoint).await?;
+        let course = keeper.course.get_or_insert_default();
+        let SavedCourse { room, bytes, written } = runs.save_course(&run.id, course, &mut keeper.timeline).await;
+        (run.course_bytes, keeper.written) = (bytes, written);
+        let saved = runs.save(run, checkpoint).await?;
         if let Some(best) = keeper.best.take()
             && let Err(error) = runs.save_best(&run.id, &best).await
         {
             // The page still has it, and the run goes on without it.
             tracing::warn!("the best checkpoint is not kept: {error}");
         }
-        Ok(room)
+        Ok(if room == Room::Made { room } else { saved })
+    }
+
+    /// Reads what is kept of a run's course up to where it goes on.
+    async fn begin_course(&self, keeper: &mut Keeper) {
+        let step = keeper.run.progress.step;
+        if keeper.course.is_none() {
+            let mut course = Course::default();
+            if let RunStorage::Ours(storage) = self.transport.runs().await {
+                let runs = KeptRuns::new(storage);
+                if !keeper.run.id.is_empty() {
+                    course = runs.course(&keeper.run.id).await.unwrap_or_default();
+                    for stored in runs.snapshots(&keeper.run.id).await {
+                        keeper.timeline.restore(&stored);
+                    }
+                }
+                runs.bound_snapshots().await;
+            }
+            keeper.course = Some(course);
+        }
+        keeper.course.iter_mut().for_each(|course| course.truncate_after(step));
+        keeper.timeline.truncate_after(step);
+    }
+
+    /// Sends a kept run's snapshots up to `step`, one by one: all of them together may have 64 MB.
+    async fn tell_snapshots(&self, runs: &KeptRuns<T::Storage>, id: &str, step: u64) {
+        for stored in runs.snapshots(id).await.iter().filter(|stored| stored.step <= step) {
+            if let Some(Snapshot { step, nimg, mut grid }) = runs.snapshot(stored).await {
+                let pixels = std::mem::take(&mut grid.pixels);
+                let reply = Reply::Snapshot { run: id.to_owned(), number: stored.number, step, nimg, grid };
+                self.transport.post(&reply, Some(pixels));
+            }
+        }
+    }
+
+    /// Sends what a kept run measured, and its newest pictures.
+    pub(super) async fn read_course(&self, id: String) {
+        let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
+            return self.fail(About::KeptRuns, no_longer_kept());
+        };
+        let runs = KeptRuns::new(storage);
+        let Some(run) = runs.get(&id).await else { return self.fail(About::KeptRuns, no_longer_kept()) };
+        let course = Box::new(runs.course(&id).await.unwrap_or_default());
+        let newest = match runs.snapshots(&id).await.last() {
+            Some(stored) => runs.snapshot(stored).await,
+            None => None,
+        };
+        // A run of an earlier version has its thumbnail.
+        let (nimg, mut grid) =
+            newest.map_or((run.progress.nimg, run.thumbnail), |snapshot| (snapshot.nimg, snapshot.grid));
+        let pixels = std::mem::take(&mut grid.pixels);
+        self.transport.post(&Reply::Course { id, course, nimg, grid }, Some(pixels));
     }
 
     /// Beside the requests: the first time it may take a moment to know whether another session keeps its runs there.
@@ -258,8 +347,13 @@ impl<T: Transport> Session<T> {
                     }
                     // What another session keeps goes on here as a run of its own.
                     *self.opened_run.borrow_mut() = is_ours.then(|| id.to_owned());
+                    let step = opened.checkpoint.meta.progress.step;
+                    let mut course = runs.course(id).await;
+                    course.iter_mut().for_each(|course| course.truncate_after(step));
                     let origin = (id.to_owned(), run.pictures);
-                    return self.show_opened(run.name, Some(origin), opened, Some(bytes)).await;
+                    self.tell_opened(run.name, Some(origin), &opened, course, Some(bytes));
+                    self.tell_snapshots(&runs, id, step).await;
+                    return self.draw_newly_opened(opened).await;
                 }
                 // Another device or file would not help.
                 Err(error @ CheckpointError::Device(_)) => {

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::config::{DataConfig, RunConfig};
 use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::encode::Export;
-use crate::kept_runs::{KeptRun, RunPictures};
+use crate::kept_runs::{Course, KeptRun, RunPictures};
 use crate::latent::PictureSpec;
 use crate::metrics::Copies;
 use crate::people::{HeldOut, Round};
@@ -54,8 +54,8 @@ pub enum Request {
     },
     /// Tell which runs are kept. Answered by `Runs`.
     ListRuns,
-    /// Read the newest checkpoint of a kept run, as `OpenCheckpoint` does. Answered by `Opened`, with the file beside it, and a
-    /// `Samples` event.
+    /// Read the newest checkpoint of a kept run, as `OpenCheckpoint` does. Answered by `Opened`, with the file beside it, a
+    /// `Snapshot` for each that is kept of the run, and a `Samples` event.
     OpenRun {
         /// Its id.
         id: String,
@@ -64,6 +64,11 @@ pub enum Request {
     },
     /// Read the newest checkpoint of a kept run, to save it elsewhere. Answered by `RunFile`.
     ReadRun {
+        /// Its id.
+        id: String,
+    },
+    /// Read what a kept run measured, to compare it with another one. Answered by `Course`.
+    ReadCourse {
         /// Its id.
         id: String,
     },
@@ -144,6 +149,11 @@ pub enum Request {
         /// What to make.
         export: Export,
     },
+    /// Make a file of the generator that `Draw` draws with, for others to use. Answered by `Exported`.
+    Share {
+        /// Which file.
+        form: SharedForm,
+    },
     /// Draw with the starter, the network that comes with Whelp. Answered by `Starter`, or not at all if the starter is
     /// missing or other pictures are on show by then.
     DrawStarter,
@@ -173,6 +183,21 @@ pub enum StartFrom {
     Checkpoint,
     /// The networks of the starter, in a new run. Its settings are the starter's [`RunConfig::for_run`] of those asked for.
     Starter,
+}
+
+/// A file of a generator, for others to use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedForm {
+    /// For programs: ONNX.
+    Onnx,
+    /// For people: one HTML file that draws by itself.
+    Html,
+    /// What the generator is and what it learnt from: a model card, in Markdown.
+    Card {
+        /// What people took for real.
+        rounds: Vec<Round>,
+    },
 }
 
 /// From the session to the front end.
@@ -270,6 +295,30 @@ pub enum Reply {
         /// The run's id.
         id: String,
     },
+    /// Pictures that a kept run drew on its way, in the order of their steps. Their pixels go beside the message.
+    Snapshot {
+        /// The run's id.
+        run: String,
+        /// Their number in a [`Thinned`](crate::kept_runs::Thinned).
+        number: u64,
+        /// When they were drawn.
+        step: u64,
+        /// Images that the run had seen.
+        nimg: u64,
+        /// The pictures.
+        grid: Grid,
+    },
+    /// What a kept run measured, and its newest pictures, whose pixels go beside the message.
+    Course {
+        /// The run's id.
+        id: String,
+        /// What it measured.
+        course: Box<Course>,
+        /// Images that it had seen when it drew the pictures.
+        nimg: u64,
+        /// The pictures.
+        grid: Grid,
+    },
     /// A checkpoint is open.
     Opened {
         /// Its name.
@@ -282,6 +331,9 @@ pub enum Reply {
         progress: Progress,
         /// The values of its latest steps.
         history: StepSeries,
+        /// What is kept of its run's course up to there.
+        #[serde(default)]
+        course: Option<Box<Course>>,
         /// Names of the classes it was trained on, if any.
         classes: Vec<String>,
     },
@@ -321,7 +373,7 @@ pub enum Reply {
     },
     /// The file is made. Its bytes go beside the message.
     Exported {
-        /// The name that was asked for.
+        /// The name that was asked for, or that a shared generator's file should have.
         name: String,
     },
     /// From the run, or the answer to `Generate` or `Draw`. The event's payload goes beside the message.
@@ -513,7 +565,7 @@ pub enum About {
     Data,
     /// A checkpoint, or drawing with it.
     Checkpoint,
-    /// Drawing pictures on request, or making a file of them.
+    /// Drawing pictures on request, or making a file of them or of what draws them.
     Drawing,
     /// Kept runs.
     KeptRuns,
@@ -542,6 +594,7 @@ mod tests {
             Request::OpenCheckpoint { name: "x".to_owned(), run: Some("1f".to_owned()) },
             Request::Draw { id: 7, pictures: vec![PictureSpec::of_seed(u64::MAX, 3)] },
             Request::RenameRun { id: "1f".to_owned(), name: "my dogs".to_owned() },
+            Request::Share { form: SharedForm::Card { rounds: Vec::new() } },
         ];
         for request in requests {
             let json = serde_json::to_value(&request).unwrap();

@@ -6,10 +6,13 @@ mod compare;
 #[cfg(feature = "engine")]
 mod keep;
 mod messages;
+mod names;
 #[cfg(feature = "engine")]
 mod opened;
 #[cfg(feature = "engine")]
 mod serve;
+#[cfg(feature = "engine")]
+mod share;
 #[cfg(feature = "engine")]
 mod starter;
 #[cfg(feature = "engine")]
@@ -21,8 +24,9 @@ mod transport;
 
 pub use messages::{
     About, DataSource, DeviceInfo, DevicePreference, Kept, KeptOutcome, Problem, Refusal, Reply, Request, RunAccess,
-    StartFrom,
+    SharedForm, StartFrom,
 };
+pub use names::file_stem;
 #[cfg(feature = "engine")]
 pub use serve::serve;
 #[cfg(feature = "engine")]

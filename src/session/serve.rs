@@ -12,14 +12,15 @@ use super::keep::{Keeper, RunChange};
 use super::opened::Opened;
 use super::suggest::{self, Pace, Suggestion};
 use super::transport::{Incoming, ReadPictures, Transport, Watch};
-use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, StartFrom, starter};
+use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, SharedForm, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Grid, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::encode::{self, Export};
+use crate::export::Found;
 use crate::features::{self, Cifar10, FeatureNetwork, PooledLite0, Pretrained, WeightFile, judge_typicality};
-use crate::kept_runs::RunPictures;
+use crate::kept_runs::{Course, RunPictures};
 use crate::latent::{Latent, PictureSpec};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, Progress};
 use crate::recipes;
@@ -42,11 +43,15 @@ pub(super) struct Session<T> {
     pub(super) data: RefCell<Option<Arc<Dataset>>>,
     /// Where `data` is to be found again.
     pictures: RefCell<Option<RunPictures>>,
-    opened: RefCell<Option<Rc<Opened>>>,
+    pub(super) opened: RefCell<Option<Rc<Opened>>>,
     /// The starter, once it has been drawn with.
     starter: RefCell<Option<Rc<Opened>>>,
     /// Pictures that the run under way was asked for and has not drawn yet, by the id of their request.
     undrawn: RefCell<BTreeMap<u32, Vec<PictureSpec>>>,
+    /// Files that are to be made of the next checkpoint of the run under way.
+    pub(super) unshared: RefCell<Vec<SharedForm>>,
+    /// The newest scores of the run under way, or of the one that left the open checkpoint.
+    pub(super) scored: RefCell<Option<Found>>,
     /// The kept run that the open checkpoint is of.
     pub(super) opened_run: RefCell<Option<String>>,
     /// The kept run that is under way.
@@ -77,6 +82,8 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         opened: RefCell::default(),
         starter: RefCell::default(),
         undrawn: RefCell::default(),
+        unshared: RefCell::default(),
+        scored: RefCell::default(),
         opened_run: RefCell::default(),
         current_run: RefCell::default(),
         commands: RefCell::default(),
@@ -133,6 +140,7 @@ impl<T: Transport> Session<T> {
             Request::ListRuns => self.transport.spawn(self.clone().tell_runs_later()),
             Request::OpenRun { id, best } => self.open_run(&id, best).await,
             Request::ReadRun { id } => self.read_run(id).await,
+            Request::ReadCourse { id } => self.read_course(id).await,
             Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
             Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
             Request::AddRound { id, round } => self.change_runs(RunChange::AddRound { id, round }).await,
@@ -149,6 +157,7 @@ impl<T: Transport> Session<T> {
                 self.transport.spawn(self.clone().find_copies(id, grid, held_out));
             }
             Request::Export { name, export } => self.transport.spawn(self.clone().export(name, export, bytes)),
+            Request::Share { form } => self.share(form).await,
             Request::DrawStarter => {
                 self.transport.spawn(self.clone().draw_starter());
                 self.transport.spawn(self.clone().prefetch(recipes::DEFAULT.config()));
@@ -312,7 +321,8 @@ impl<T: Transport> Session<T> {
         match Opened::read(bytes, &device).await {
             Ok(opened) => {
                 *self.opened_run.borrow_mut() = run;
-                self.show_opened(name, None, opened, None).await;
+                self.tell_opened(name, None, &opened, None, None);
+                self.draw_newly_opened(opened).await;
             }
             Err(error) => {
                 let failure = RunError::from(error);
@@ -322,13 +332,14 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Opens a checkpoint and draws with it. `run` is the kept run that it was read from, and `file` its bytes, which go beside
-    /// the reply.
-    pub(super) async fn show_opened(
+    /// Tells of a checkpoint that is open. `run` is the kept run that it was read from, `course` what is kept of that one's course,
+    /// and `file` its bytes, which go beside the reply.
+    pub(super) fn tell_opened(
         &self,
         name: String,
         run: Option<(String, RunPictures)>,
-        opened: Opened,
+        opened: &Opened,
+        course: Option<Course>,
         file: Option<Vec<u8>>,
     ) {
         if opened.has_fresh_discriminator {
@@ -336,17 +347,24 @@ impl<T: Transport> Session<T> {
             self.post_event(Event::Warning { message });
         }
         let meta = &opened.checkpoint.meta;
-        let draw = Draw::new(meta.config.seed, meta.config.output.grid);
         let reply = Reply::Opened {
             name,
             run,
             config: Box::new(meta.config.clone()),
             progress: meta.progress.clone(),
             history: meta.history.clone(),
+            course: course.map(Box::new),
             classes: meta.data.classes.clone(),
         };
         self.transport.post(&reply, file);
+    }
+
+    /// From now on pictures are drawn with this checkpoint, and its own grid first.
+    pub(super) async fn draw_newly_opened(&self, opened: Opened) {
+        let meta = &opened.checkpoint.meta;
+        let draw = Draw::new(meta.config.seed, meta.config.output.grid);
         *self.opened.borrow_mut() = Some(Rc::new(opened));
+        *self.scored.borrow_mut() = None;
         self.draw_opened(draw).await;
     }
 
@@ -369,7 +387,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// The starter, fetched and opened once.
-    async fn starter(&self, device: &OpenDevice) -> Result<Rc<Opened>, String> {
+    pub(super) async fn starter(&self, device: &OpenDevice) -> Result<Rc<Opened>, String> {
         if let Some(starter) = &*self.starter.borrow() {
             return Ok(starter.clone());
         }
@@ -602,6 +620,7 @@ impl<T: Transport> Session<T> {
             }
             self.keep(&mut keeper, &event, run.save_secs()).await;
             self.open_last(&event).await;
+            self.share_run(&event);
             self.post_event(event);
         }
         *self.commands.borrow_mut() = None;
@@ -610,6 +629,7 @@ impl<T: Transport> Session<T> {
         for (id, pictures) in self.undrawn.take() {
             self.draw(id, pictures).await;
         }
+        self.share_rest().await;
     }
 
     /// Opens the last checkpoint of a run, so that more pictures can be drawn with it.

@@ -14,15 +14,16 @@ use crate::config::{DataConfig, Length, RunConfig, Taps};
 use crate::data::{DatasetBuilder, Grid, KeptPictures, PictureSize, Preparation, SourceKey, Split};
 use crate::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::encode::{Export, Shape};
+use crate::export::{Graph, html, onnx};
 use crate::features::Cifar10;
 use crate::features::lite0::{self, Lite0};
-use crate::kept_runs::{KeptRun, KeptRuns, RunPictures};
+use crate::kept_runs::{Course, KeptRun, KeptRuns, RunPictures};
 use crate::latent::{Latent, PictureSpec};
 use crate::people::{HeldOut, Round};
 use crate::platform::yield_now;
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason};
 use crate::recipes;
-use crate::series::{LOSS_D, LOSS_G, StepSeries};
+use crate::series::{LOSS_D, LOSS_G, NIMG, StepSeries};
 use crate::storage::memory::MemoryStorage;
 
 /// Those of [`starter::RUNS`].
@@ -1287,19 +1288,16 @@ fn favourites_outlive_saves_of_their_run_and_its_session() {
     });
 }
 
+/// What somebody took for real.
+fn round() -> Round {
+    let (exposure_ms, held_out) = (Some(1000), true);
+    Round { ended_ms: 5, nimg: 80, exposure_ms, held_out, drawn: 10, fooled: 4, real: 10, doubted: 1 }
+}
+
 #[test]
 fn a_round_is_kept_with_its_run() {
     let place = Place::new();
-    let round = Round {
-        ended_ms: 5,
-        nimg: 80,
-        exposure_ms: Some(1000),
-        held_out: true,
-        drawn: 10,
-        fooled: 4,
-        real: 10,
-        doubted: 1,
-    };
+    let round = round();
     play_in(&place, [true, false], async |client| {
         client.hello().await;
         client.load(1, Files::Pictures(8));
@@ -1402,5 +1400,205 @@ fn files_are_made_beside_the_requests() {
         let (about, problem) = client.problem().await;
         assert_eq!(about, About::Drawing);
         assert_eq!(problem.to_string(), "film.gif was not made: the pixels don't fit their size");
+    });
+}
+
+/// The next file that was asked for, and its name.
+async fn shared(client: &Client) -> (String, Vec<u8>) {
+    let made = |reply, payload: Option<Vec<u8>>| match reply {
+        Reply::Exported { name } => Some((name, payload.unwrap())),
+        Reply::Failed { problem, .. } => panic!("{problem}"),
+        _ => None,
+    };
+    client.next(made).await
+}
+
+/// Asks for all files of the generator at hand; returns their names and what is in them.
+async fn share_all(client: &Client) -> [(String, Vec<u8>); 3] {
+    let forms = [SharedForm::Onnx, SharedForm::Html, SharedForm::Card { rounds: Vec::new() }];
+    forms.into_iter().for_each(|form| client.ask(Request::Share { form }));
+    [shared(client).await, shared(client).await, shared(client).await]
+}
+
+#[test]
+fn a_generator_is_shared_as_the_terminal_shares_its_checkpoint() {
+    play(async |client| {
+        client.ask(Request::Share { form: SharedForm::Onnx });
+        assert_eq!(client.problem().await, (About::Drawing, Problem::NoDevice));
+        client.hello().await;
+        let files_of = |checkpoint: &Checkpoint| {
+            let graph = Graph::new(checkpoint).unwrap();
+            [onnx(&graph), html(&graph).into_bytes()]
+        };
+        let starter = Checkpoint::from_bytes(include_bytes!("../../web/assets/starter.safetensors")).unwrap();
+        let [(name, file), (_, page), (_, card)] = share_all(&client).await;
+        let stem = file_stem(&starter.meta.config.recipe, starter.meta.progress.nimg);
+        assert_eq!(name, format!("{stem}.onnx"));
+        assert_eq!([file, page], files_of(&starter));
+        let card = String::from_utf8(card).unwrap();
+        assert!(card.contains(&format!("whelp generate {stem}.safetensors")), "{card}");
+
+        // A run is shared while it trains. What it ends with is open and is shared too.
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&tiny(100_000), StartFrom::Nothing);
+        client.started().await;
+        client.ask(Request::Share { form: SharedForm::Card { rounds: vec![round()] } });
+        let (name, card) = shared(&client).await;
+        assert!(name.starts_with("whelp-dcgan32-") && name.ends_with(".md"), "{name}");
+        let card = String::from_utf8(card).unwrap();
+        assert!(card.contains("# test pictures, 32 x 32 pixels"), "{card}");
+        assert!(card.contains("| drawn pictures that were taken for real | 4 of 10 (40 %, 17 to 69 %) |"), "{card}");
+        client.command(Command::Stop);
+        let last = Checkpoint::from_bytes(&client.checkpoint(CheckpointReason::Last).await).unwrap();
+        client.finished().await;
+        let [(_, file), (_, page), (_, card)] = share_all(&client).await;
+        assert_eq!([file, page], files_of(&last));
+        let images = format!("| Images seen | {} |", last.meta.progress.nimg);
+        assert!(String::from_utf8(card).unwrap().contains(&images));
+    });
+}
+
+#[test]
+fn what_is_asked_for_at_the_end_of_a_run_is_shared_and_its_card_has_its_scores() {
+    play_on([true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&scored(1_000_000), StartFrom::Nothing);
+        let scored = |event, _| match event {
+            Event::Values { values, .. } => values.keys().any(|name| name.starts_with("metric/")).then_some(()),
+            _ => None,
+        };
+        client.event(scored).await;
+        client.command(Command::Stop);
+        client.ask(Request::Share { form: SharedForm::Card { rounds: Vec::new() } });
+        let card = String::from_utf8(shared(&client).await.1).unwrap();
+        assert!(card.contains("What the run scored at ") && card.contains("| `coverage_c10_10_train` |"), "{card}");
+    });
+}
+
+/// What `OpenRun` brings of a run's course: steps and pixels of its snapshots, and what it measured.
+async fn open_course(client: &Client, id: &str) -> (Vec<(u64, Vec<u8>)>, Course) {
+    client.ask(Request::OpenRun { id: id.to_owned(), best: false });
+    let mut snapshots = Vec::new();
+    let mut measured = None;
+    let pick = |reply, payload: Option<Vec<u8>>| match reply {
+        Reply::Opened { course, .. } => {
+            measured = course;
+            None
+        }
+        Reply::Snapshot { run, step, grid, nimg, .. } => {
+            let pixels = payload.unwrap();
+            assert_eq!((run.as_str(), nimg, pixels.len()), (id, 4 * step, grid.width() * grid.height() * 3));
+            snapshots.push((step, pixels));
+            None
+        }
+        Reply::Event { event } => matches!(*event, Event::Samples { .. }).then_some(()),
+        Reply::Failed { problem, .. } => panic!("{problem}"),
+        _ => None,
+    };
+    client.next(pick).await;
+    (snapshots, *measured.unwrap())
+}
+
+#[test]
+fn the_course_of_a_run_outlives_its_session_and_goes_on() {
+    let place = Place::new();
+    let mut config = scored(12);
+    config.output.sample_steps = Some(3);
+    let drawn = play_in(&place, [true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        let mut drawn = Vec::new();
+        let pick = |event, payload: Option<Vec<u8>>| match event {
+            Event::Samples { step, .. } => {
+                drawn.push((step, payload.unwrap()));
+                None
+            }
+            Event::Finished { .. } => Some(()),
+            _ => None,
+        };
+        client.event(pick).await;
+        drawn
+    });
+    let steps = |drawn: &[(u64, Vec<u8>)]| drawn.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+    assert_eq!(steps(&drawn), [0, 3, 6, 9, 12]);
+    let run = block_on(place.runs().list()).remove(0);
+    assert!(run.course_bytes > 5 * 64 * 64 * 3 && run.bytes > run.course_bytes, "{run:?}");
+
+    config.train.length = Length::Steps(15);
+    config.train.batch = 8;
+    play_in(&place, [true, true], async |client| {
+        client.hello().await;
+        let (snapshots, course) = open_course(&client, &run.id).await;
+        assert_eq!(snapshots, drawn);
+        let (steps, [nimg, losses]) = course.history.columns([NIMG, LOSS_D]);
+        assert_eq!(steps, (1..=12).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(nimg, (1..=12).map(|step| f64::from(4 * step)).collect::<Vec<_>>());
+        assert!(losses.iter().all(|loss| loss.is_finite()));
+
+        client.load(1, Files::Pictures(12));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Run);
+        client.finished().await;
+        client.ask(Request::ReadCourse { id: run.id.clone() });
+        let course = |reply, payload: Option<Vec<u8>>| match reply {
+            Reply::Course { id, course, nimg, .. } => Some((id, course, nimg, payload.unwrap())),
+            _ => None,
+        };
+        let (id, course, nimg, pixels) = client.next(course).await;
+        assert_eq!((&id, nimg), (&run.id, 12 * 4 + 3 * 8));
+        assert_ne!(pixels, drawn[4].1);
+        let (steps, [nimg]) = course.history.columns([NIMG]);
+        assert_eq!(steps.len(), 15);
+        assert_eq!(nimg[10..], [44.0, 48.0, 56.0, 64.0, 72.0], "batches of 8 since it went on");
+        client.ask(Request::ReadCourse { id: "none".to_owned() });
+        assert_eq!(client.problem().await.1.to_string(), "this run is no longer kept on this device");
+        client.ask(Request::DeleteRun { id });
+        client.runs().await;
+    });
+    assert!(place.storage.files.borrow().iter().all(|(name, _)| name.starts_with("pictures/")));
+}
+
+#[test]
+fn snapshots_after_the_checkpoint_are_forgotten_and_taken_anew() {
+    let place = Place::new();
+    let mut config = tiny(1000);
+    config.output.sample_steps = Some(1);
+    let run = play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        client.start(&config, StartFrom::Nothing);
+        let third = |event, _| matches!(event, Event::Tick { progress, .. } if progress.step >= 3).then_some(());
+        client.event(third).await;
+        client.command(Command::Pause);
+        client.kept().await;
+        client.command(Command::Resume);
+        let tenth = |event, _| matches!(event, Event::Tick { progress, .. } if progress.step >= 10).then_some(());
+        client.event(tenth).await;
+        client.command(Command::Pause);
+        client.kept().await.0
+    });
+    // The newest checkpoint is lost: the run goes on from the one before, and what it drew since is another run's course.
+    let newest = block_on(place.runs().checkpoints(&run.id)).remove(0);
+    place.storage.files.borrow_mut().retain(|(name, _)| *name != newest.name);
+    play_in(&place, [true, false], async |client| {
+        client.hello().await;
+        let (snapshots, course) = open_course(&client, &run.id).await;
+        let last = snapshots.last().unwrap().0;
+        assert!((3..10).contains(&last), "{last}");
+        assert_eq!(snapshots.len() as u64, last + 1);
+        assert_eq!(course.history.columns([]).0.len() as u64, last);
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        config.train.length = Length::Steps(last + 2);
+        client.start(&config, StartFrom::Run);
+        client.finished().await;
+        let steps: Vec<u64> = block_on(place.runs().snapshots(&run.id)).iter().map(|stored| stored.step).collect();
+        assert_eq!(steps, (0..=last + 2).collect::<Vec<_>>());
     });
 }

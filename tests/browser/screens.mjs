@@ -303,6 +303,13 @@ async function runs(whelp, page) {
   await keep(page, "offer-narrow");
   await show(whelp.part("runs"));
   await keep(page, "runs-narrow");
+  await page.setViewportSize(WIDE);
+  await page.evaluate(() => scrollTo(0, 0));
+  await whelp.part("compare-run").first().click();
+  await whelp.part("compare-caption-1").filter({ hasText: "after" }).waitFor();
+  await keepBoth(page, "compare");
+  await page.setViewportSize(NARROW);
+  await keep(page, "compare-narrow");
 }
 
 /** The starter's pictures, one of them with its neighbours, favourites. */

@@ -232,6 +232,19 @@ for (const colorScheme of ["light", "dark"]) {
     await whelp.part("view-runs").click();
     await expect(whelp.part("run")).toHaveCount(1);
     await expectNothing("runs");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("c");
+    await expectNothing("nothing to compare");
+    await whelp.part("view-runs").click();
+    await whelp.part("use-settings").click();
+    await whelp.part("view-watch").click();
+    await whelp.settle({ batch: 8 });
+    await whelp.part("train").click();
+    await whelp.shows("status", "Finished");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("c");
+    await whelp.shows("compare-caption-1", "after");
+    await expectNothing("two runs compared");
   });
 }
 

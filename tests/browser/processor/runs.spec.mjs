@@ -232,7 +232,7 @@ test("where the browser's storage is full, older checkpoints go first, training 
   const { usage } = await page.evaluate(() => navigator.storage.estimate());
   await session.send("Storage.overrideQuotaForOrigin", { origin: baseURL, quotaSize: usage + before[0][1] / 2 });
   await save(whelp);
-  const room = page.getByText("The browser's storage is full, so older checkpoints of your runs were removed");
+  const room = page.getByText("The browser's storage is full, so older checkpoints and pictures of your runs were removed");
   await expect(room).toHaveCount(1);
   const after = await checkpoints();
   expect(after.length).toBeLessThan(before.length + 1);

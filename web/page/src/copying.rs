@@ -42,7 +42,7 @@ impl Store {
     /// Looks for copies among many pictures, of the seed that is chosen.
     pub fn look_for_copies(self) {
         let seed = self.play.seed.get_untracked();
-        self.compare((0..COUNT).map(|index| PictureSpec::of_seed(seed, index)).collect());
+        self.find_originals((0..COUNT).map(|index| PictureSpec::of_seed(seed, index)).collect());
     }
 
     /// Looks for the loaded picture that the open one comes nearest to.
@@ -50,11 +50,11 @@ impl Store {
         if self.play.shown.get_untracked() == Shown::Picture
             && let Some(open) = self.play.open.get_untracked()
         {
-            self.compare(vec![open]);
+            self.find_originals(vec![open]);
         }
     }
 
-    fn compare(self, specs: Vec<PictureSpec>) {
+    fn find_originals(self, specs: Vec<PictureSpec>) {
         self.play.copying.set(Copying::Drawing);
         self.want(self.play.compared, specs);
     }

@@ -1,5 +1,7 @@
 //! Formats numbers for the page: short and with a unit, which stays on the same line.
 
+use whelp::session::file_stem;
+
 /// No-break space.
 const NB: char = '\u{a0}';
 
@@ -103,10 +105,9 @@ pub fn pictures(count: u64) -> String {
     if count == 1 { "1 picture".to_owned() } else { format!("{} pictures", full(count)) }
 }
 
-/// The file name of a checkpoint: `whelp-dcgan32-12k.safetensors`, `whelp-dcgan32-640.safetensors`.
+/// The file name of a checkpoint: `whelp-dcgan32-12k.safetensors`.
 pub fn checkpoint_name(recipe: &str, nimg: u64) -> String {
-    let seen = if nimg < 1000 { nimg.to_string() } else { format!("{}k", nimg / 1000) };
-    format!("whelp-{recipe}-{seen}.safetensors")
+    file_stem(recipe, nimg) + ".safetensors"
 }
 
 #[cfg(test)]
@@ -158,11 +159,5 @@ mod tests {
         let words = [0.0, 59.0, 60.0, 250.0, 3600.0, 170_000.0, 260_000.0].map(ago).map(plain);
         assert_eq!(words, ["just now", "just now", "1 min ago", "4 min ago", "1 h ago", "47 h ago", "3 days ago"]);
         assert_eq!(ago(-5.0), "just now", "the clock was set back");
-    }
-
-    #[test]
-    fn a_checkpoints_name_tells_recipe_and_pictures() {
-        assert_eq!(checkpoint_name("dcgan32", 12_400), "whelp-dcgan32-12k.safetensors");
-        assert_eq!(checkpoint_name("dcgan64", 640), "whelp-dcgan64-640.safetensors");
     }
 }

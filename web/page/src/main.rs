@@ -4,6 +4,7 @@
 mod actions;
 mod checkpoints;
 mod client;
+mod compare;
 mod complaint;
 mod components;
 mod copying;
@@ -24,6 +25,7 @@ mod socket;
 mod status;
 mod store;
 mod theme;
+mod video;
 mod view;
 mod watch;
 mod watching;

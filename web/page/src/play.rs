@@ -3,6 +3,7 @@
 
 use js_sys::{Math, Uint8Array};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use std::sync::Arc;
 use web_sys::HtmlCanvasElement;
 use whelp::data::Grid;
@@ -10,14 +11,15 @@ use whelp::encode::{Export, Shape};
 use whelp::kept_runs::MOST_FAVOURITES;
 use whelp::latent::{Latent, PictureSpec, film};
 use whelp::people::Round;
-use whelp::session::{Request, RunAccess};
+use whelp::session::{Request, RunAccess, SharedForm};
 
 use super::copying::Copying;
 use super::guess::Guessing;
 use super::notices::Tone;
+use super::snapshots::film as film_of;
 use super::store::{Drawing, Phase, Store};
 use super::view::View;
-use super::{draw, files, format};
+use super::{draw, files, format, video};
 
 /// The most pictures of a grid.
 pub const MOST_PICTURES: usize = 256;
@@ -90,6 +92,14 @@ pub enum Shown {
     Film,
     /// A picture of a round of guessing.
     Guess,
+}
+
+/// What a film is saved as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilmKind {
+    Gif,
+    /// MP4 or WebM, whichever the browser can encode.
+    Video,
 }
 
 /// What draws.
@@ -470,29 +480,45 @@ impl Store {
     }
 
     /// Saves the film through the favourites.
-    pub fn save_film(self) {
+    pub fn save_film(self, kind: FilmKind) {
         if let Some(film) = self.play.film.drawn.get_untracked() {
             let Grid { tile, channels, .. } = film.grid;
-            self.export_gif("whelp-film.gif", Shape { width: tile, height: tile, channels }, &film.grid.pixels);
+            self.export_film(kind, "whelp-film", Shape { width: tile, height: tile, channels }, &film.grid.pixels);
         }
     }
 
     /// Saves the course of the training as a film.
-    pub fn save_training(self) {
+    pub fn save_training(self, kind: FilmKind) {
         let shot = self.snapshots.with_untracked(|snapshots| {
-            let frames = snapshots.film(MOST_SNAPSHOTS);
+            let frames = film_of(snapshots, MOST_SNAPSHOTS);
             let grid = &frames.last()?.grid;
             let shape = Shape { width: grid.width(), height: grid.height(), channels: grid.channels };
             Some((shape, frames.iter().flat_map(|frame| frame.grid.pixels.iter().copied()).collect::<Vec<u8>>()))
         });
         if let Some((shape, pixels)) = shot {
-            self.export_gif("whelp-training.gif", shape, &pixels);
+            self.export_film(kind, "whelp-training", shape, &pixels);
         }
     }
 
-    fn export_gif(self, name: &str, shape: Shape, pixels: &[u8]) {
+    fn export_film(self, kind: FilmKind, stem: &'static str, shape: Shape, pixels: &[u8]) {
         let scale = self.play.scale.get_untracked();
-        self.export(name, Export::Gif { shape, scale, delay_cs: FRAME_CS }, pixels);
+        match kind {
+            FilmKind::Gif => {
+                self.export(&format!("{stem}.gif"), Export::Gif { shape, scale, delay_cs: FRAME_CS }, pixels);
+            }
+            FilmKind::Video => {
+                self.play.makes.set(true);
+                let pixels = Uint8Array::from(pixels);
+                spawn_local(async move {
+                    let made = video::make(shape, scale, 10 * u32::from(FRAME_CS), pixels).await;
+                    self.play.makes.set(false);
+                    let offer = |film: web_sys::Blob| files::offer(&film, &format!("{stem}.{}", video::ending(&film)));
+                    if made.and_then(offer).is_err() {
+                        self.notices.show(Tone::Error, NO_VIDEO, &[]);
+                    }
+                });
+            }
+        }
     }
 
     /// Saves the favourites with a list of how to draw them again.
@@ -504,6 +530,16 @@ impl Store {
         let generator = format!("{}, after {seen} pictures", untrack(move || self.generator_name()));
         let export = Export::Zip { shape, pictures: liked.specs.clone(), generator };
         self.export("whelp-favourites.zip", export, &liked.grid.pixels);
+    }
+
+    /// Makes a file of the generator and saves it.
+    pub fn share(self, form: SharedForm) {
+        self.play.makes.set(true);
+        let form = match form {
+            SharedForm::Card { .. } => SharedForm::Card { rounds: self.play.rounds.get_untracked() },
+            SharedForm::Onnx | SharedForm::Html => form,
+        };
+        self.post(&Request::Share { form }, None, None);
     }
 
     fn export(self, name: &str, export: Export, pixels: &[u8]) {
@@ -519,6 +555,9 @@ impl Store {
         }
     }
 }
+
+const NO_VIDEO: &str =
+    "The browser did not make a video of this size. Choose a smaller one, or save the film as a GIF.";
 
 const NOT_SAVED: &str = "The browser did not save the file. Allow downloads for this page, or choose a smaller size.";
 

@@ -66,7 +66,15 @@ impl Store {
             Reply::Runs { runs, access } => self.take_runs(runs, access, bytes),
             Reply::RunKept { run, outcome, .. } => self.run_kept(*run, &outcome, bytes),
             Reply::RunFile { id } => self.offer_run_file(&id, bytes),
-            Reply::Opened { name, run, config, progress, history, classes } => {
+            Reply::Snapshot { run, number, step, nimg, grid } => {
+                self.restore_snapshot(
+                    &run,
+                    number,
+                    Samples { step, nimg, grid: with_pixels(grid, bytes), origin: Origin::Run },
+                );
+            }
+            Reply::Course { id, course, nimg, grid } => self.take_course(id, *course, nimg, grid, bytes),
+            Reply::Opened { name, run, config, progress, history, course, classes } => {
                 let wanted = self.resuming.get_value();
                 if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
                     // Another run has been asked for since, which is opened next.
@@ -77,6 +85,7 @@ impl Store {
                     Some((id, pictures)) => {
                         self.resuming.set_value(None);
                         self.show_run(&config, &history, &pictures);
+                        self.show_course(course);
                         (blob_of(bytes), Some(id))
                     }
                     None => self.opening_blob.get_value().map_or((None, None), |(blob, id)| (Some(blob), id)),
@@ -448,7 +457,7 @@ pub(super) fn blob_of(bytes: Option<ArrayBuffer>) -> Option<Blob> {
     Blob::new_with_u8_array_sequence(&Array::of1(&bytes?.into())).ok()
 }
 
-fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
+pub(super) fn with_pixels(mut grid: Grid, bytes: Option<ArrayBuffer>) -> Grid {
     grid.pixels = bytes.map(|bytes| Uint8Array::new(&bytes).to_vec()).unwrap_or_default();
     grid
 }

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use whelp::config::RunConfig;
 use whelp::data::Preparation;
-use whelp::kept_runs::{KeptRun, RunPictures};
+use whelp::kept_runs::{Course, KeptRun, RunPictures};
 use whelp::protocol::Command;
 use whelp::series::StepSeries;
 use whelp::session::{KeptOutcome, Request, RunAccess};
@@ -15,7 +15,8 @@ use whelp::session::{KeptOutcome, Request, RunAccess};
 use super::notices::Tone;
 use super::play::Generator;
 use super::replies::blob_of;
-use super::store::{Intent, Phase, Source, Store};
+use super::scores::ScoreHistory;
+use super::store::{Intent, Phase, Samples, Source, Store};
 use super::{files, format};
 
 impl Store {
@@ -215,6 +216,25 @@ impl Store {
         }
     }
 
+    /// Shows what is kept of a run's course: more than its newest checkpoint knows.
+    pub(super) fn show_course(self, course: Option<Box<Course>>) {
+        if let Some(course) = course {
+            self.losses.set(course.history);
+            self.scores.set(ScoreHistory::of(course.scores));
+        }
+    }
+
+    /// Puts pictures on the timeline that a kept run drew before.
+    pub(super) fn restore_snapshot(self, run: &str, number: u64, samples: Samples) {
+        // Those of a run that is no longer shown are of no use.
+        let is_shown = self
+            .opened
+            .with_untracked(|opened| opened.as_ref().is_some_and(|opened| opened.run.as_deref() == Some(run)));
+        if is_shown || self.current_run.with_untracked(|current| current.as_deref() == Some(run)) {
+            self.snapshots.update(|snapshots| snapshots.restore(number, samples));
+        }
+    }
+
     /// Says that a training that begins now is not kept, where another tab keeps its own.
     pub(super) fn warn_of_other_tab(self) {
         if self.run_access.get_untracked() == Some(RunAccess::Reads) {
@@ -230,7 +250,7 @@ fn words_of(outcome: &KeptOutcome) -> Option<String> {
     match outcome {
         KeptOutcome::Kept => None,
         KeptOutcome::MadeRoom => Some(
-            "The browser's storage is full, so older checkpoints of your runs were removed to keep the newest ones.".to_owned(),
+            "The browser's storage is full, so older checkpoints and pictures of your runs were removed to keep the newest ones.".to_owned(),
         ),
         KeptOutcome::NoRoom => Some(
             "The browser's storage is full, so this training is no longer kept. Delete runs that you don't need, or download a \

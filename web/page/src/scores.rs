@@ -15,6 +15,11 @@ pub struct ScoreHistory {
 }
 
 impl ScoreHistory {
+    /// Scores that were kept.
+    pub fn of(scores: BTreeMap<u64, BTreeMap<String, f64>>) -> Self {
+        Self { scores }
+    }
+
     /// Notes the scores among the values of a step. Other values are left out.
     pub fn add(&mut self, step: u64, values: BTreeMap<String, f64>) {
         if values.keys().any(|name| series::score_of(name).is_some()) {
@@ -46,6 +51,13 @@ impl ScoreHistory {
         let series = series::of_score(self.leading_name().unwrap_or_default());
         let values = self.scores.values().map(|values| values.get(&series).copied().unwrap_or(f64::NAN));
         [self.scores.keys().map(|step| *step as f64).collect(), values.collect()]
+    }
+
+    /// The Fréchet distance by images seen, where those are known.
+    pub fn leading_by_images(&self) -> (Vec<f64>, Vec<f64>) {
+        let [_, distances] = self.leading();
+        let nimg = self.scores.values().map(|values| values.get(series::NIMG).copied().unwrap_or(f64::NAN));
+        (nimg.collect(), distances)
     }
 
     /// Each score of the newest step with its standard error.

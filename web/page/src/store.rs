@@ -13,6 +13,7 @@ use whelp::recipes;
 use whelp::session::{DeviceInfo, DevicePreference, Kept, KeptOutcome, RunAccess};
 
 use super::client::Client;
+use super::compare::Compare;
 use super::complaint::{Refused, complaint};
 use super::files::PathAndFile;
 use super::notices::Notices;
@@ -58,6 +59,7 @@ pub struct Store {
     /// Whether the tab is in sight.
     pub in_sight: RwSignal<bool>,
     pub play: Play,
+    pub compare: Compare,
     /// Classes that the current networks can draw; empty if they have none.
     pub classes: RwSignal<Vec<String>>,
     /// How pictures are drawn on request.
@@ -369,6 +371,7 @@ impl Store {
             view: View::signal(),
             in_sight: RwSignal::new(true),
             play: Play::new(),
+            compare: Compare::new(),
             classes: RwSignal::new(Vec::new()),
             drawing: RwSignal::new(Drawing::default()),
             data: RwSignal::new(None),

@@ -9,9 +9,12 @@ pub enum View {
     Watch,
     Play,
     Runs,
+    /// Two runs side by side: see [`Compare`](crate::compare::Compare).
+    Compare,
 }
 
 impl View {
+    /// Those with a link in the header.
     pub const ALL: [Self; 3] = [Self::Watch, Self::Play, Self::Runs];
 
     /// Its name in the address and in the style sheet.
@@ -20,6 +23,7 @@ impl View {
             Self::Watch => "watch",
             Self::Play => "play",
             Self::Runs => "runs",
+            Self::Compare => "compare",
         }
     }
 
@@ -28,12 +32,25 @@ impl View {
             Self::Watch => "Train",
             Self::Play => "Play",
             Self::Runs => "Runs",
+            Self::Compare => "Compare",
+        }
+    }
+
+    /// The one with a link that it belongs to.
+    pub fn linked(self) -> Self {
+        match self {
+            Self::Compare => Self::Runs,
+            Self::Watch | Self::Play | Self::Runs => self,
         }
     }
 
     fn now() -> Self {
         let hash = window().location().hash().unwrap_or_default();
-        Self::ALL.into_iter().find(|view| hash.strip_prefix('#') == Some(view.id())).unwrap_or(Self::Watch)
+        let name = hash.strip_prefix('#').unwrap_or_default();
+        // What follows is for the panel.
+        let name = name.split_once('=').map_or(name, |(name, _)| name);
+        let views = Self::ALL.into_iter().chain([Self::Compare]);
+        views.into_iter().find(|view| view.id() == name).unwrap_or(Self::Watch)
     }
 
     /// A signal that follows the address.

@@ -1,4 +1,4 @@
-//! What comes from npm, at the versions of package-lock.json: uPlot for the page, wasm-opt, Playwright, Selenium.
+//! What comes from npm, at the versions of package-lock.json: uPlot and mediabunny for the page, wasm-opt, Playwright, Selenium.
 
 use super::Part;
 use crate::paths::Paths;
@@ -10,7 +10,7 @@ pub struct NpmPackages;
 
 impl Part for NpmPackages {
     fn name(&self) -> String {
-        "npm packages (uPlot, wasm-opt, Playwright, Selenium)".to_owned()
+        "npm packages (uPlot, mediabunny, wasm-opt, Playwright, Selenium)".to_owned()
     }
 
     fn is_ready(&self, paths: &Paths) -> bool {

@@ -7,6 +7,7 @@ use whelp::session::DevicePreference;
 
 use super::attention::Attention;
 use super::checkpoint::Checkpoint;
+use super::compare::{Compare, CompareStage};
 use super::controls::Controls;
 use super::drop_overlay::DropOverlay;
 use super::header::Header;
@@ -23,6 +24,7 @@ use super::settings::Settings;
 use super::shortcuts::Shortcuts;
 use super::status_line::StatusLine;
 use super::timeline::Timeline;
+use super::tour::Tour;
 use crate::store::Store;
 
 #[component]
@@ -38,6 +40,7 @@ pub fn App() -> impl IntoView {
             <section class="stage" aria-label="Generated pictures and training">
                 <SampleGrid />
                 <PlayStage />
+                <CompareStage />
                 <Offer />
                 <div class="deck">
                     <Controls />
@@ -50,6 +53,7 @@ pub fn App() -> impl IntoView {
             </section>
             // Everything stays in place, and the style sheet shows what belongs to the view.
             <div class="panel" data-view=move || store.view.get().id()>
+                <Tour />
                 <Pictures />
                 <Settings />
                 <Checkpoint />
@@ -57,6 +61,7 @@ pub fn App() -> impl IntoView {
                 <ScoreChart />
                 <Attention />
                 <Runs />
+                <Compare />
                 <Play />
             </div>
         </main>

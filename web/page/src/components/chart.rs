@@ -1,4 +1,4 @@
-//! A chart of lines over steps. It is drawn only when new values come and when the colours, the size or what the visitor wants of
+//! A chart of lines over steps, or over pictures seen. It is drawn only when new values come and when the colours, the size or what the visitor wants of
 //! it change. Dragging over it enlarges a part; a double click or new values show all of it again.
 
 use js_sys::{Array, Float64Array, JSON, Object, Reflect};
@@ -14,13 +14,15 @@ use crate::{files, notices::Tone};
 /// A line: its label, and the colour of the style sheet that it is drawn in.
 pub type Line = (&'static str, &'static str);
 
-/// `columns` are the steps, and then the values of each of `lines`, NaN where there is none.
+/// `columns` are the places on the axis, and then the values of each of `lines`, NaN where there is none. `across`: what the axis
+/// counts.
 #[component]
 pub fn Chart(
     #[prop(into)] columns: Signal<Vec<Vec<f64>>>,
     lines: &'static [Line],
     dots: bool,
     name: &'static str,
+    #[prop(default = "step")] across: &'static str,
 ) -> impl IntoView {
     let store = expect_context::<Store>();
     let (is_log, is_smooth) = (RwSignal::new(false), RwSignal::new(false));
@@ -48,7 +50,8 @@ pub fn Chart(
         let Some(target) = target.get() else { return };
         let observed = target.clone();
         let fit = Closure::<dyn FnMut()>::new(move || {
-            chart.with_value(|chart| chart.iter().for_each(|chart| chart.set_size(&size(&target))));
+            // The chart may be gone already: then the element has lost its size.
+            chart.try_with_value(|chart| chart.iter().for_each(|chart| chart.set_size(&size(&target))));
         });
         if let Ok(observer) = ResizeObserver::new(fit.as_ref().unchecked_ref()) {
             observer.observe(&observed);
@@ -63,7 +66,7 @@ pub fn Chart(
         }
     };
     let save_table = move |_| {
-        let parts = Array::of1(&columns.with_untracked(|columns| table(lines, columns)).into());
+        let parts = Array::of1(&columns.with_untracked(|columns| table(across, lines, columns)).into());
         let options = BlobPropertyBag::new();
         options.set_type("text/csv");
         offer(Blob::new_with_str_sequence_and_options(&parts, &options).ok(), "csv");
@@ -121,9 +124,9 @@ fn smoothed(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
     steps.iter().cloned().chain(lines.iter().map(average)).collect()
 }
 
-/// A table with a row for each step, and an empty cell where there is no value.
-fn table(lines: &[Line], columns: &[Vec<f64>]) -> String {
-    let mut text = lines.iter().fold("step".to_owned(), |head, (label, _)| head + "," + label);
+/// A table with a row for each place on the axis, and an empty cell where there is no value.
+fn table(across: &str, lines: &[Line], columns: &[Vec<f64>]) -> String {
+    let mut text = lines.iter().fold(across.to_owned(), |head, (label, _)| head + "," + label);
     for row in 0..columns.first().map_or(0, Vec::len) {
         let cell = |column: &Vec<f64>| {
             column.get(row).filter(|value| !value.is_nan()).map_or_else(String::new, f64::to_string)
@@ -135,8 +138,17 @@ fn table(lines: &[Line], columns: &[Vec<f64>]) -> String {
     text
 }
 
+/// The columns for uPlot, which knows null as no value; of a NaN it makes no axis.
 fn arrays(columns: &[Vec<f64>]) -> Array {
-    columns.iter().map(|column| Float64Array::from(column.as_slice())).collect()
+    let array = |column: &Vec<f64>| -> JsValue {
+        if column.iter().any(|value| value.is_nan()) {
+            let value = |value: &f64| if value.is_nan() { JsValue::NULL } else { JsValue::from_f64(*value) };
+            column.iter().map(value).collect::<Array>().into()
+        } else {
+            Float64Array::from(column.as_slice()).into()
+        }
+    };
+    columns.iter().map(array).collect()
 }
 
 fn size(target: &HtmlElement) -> Object {
@@ -187,8 +199,8 @@ mod tests {
     fn a_table_has_a_row_for_each_step_and_gaps_where_there_is_no_value() {
         let lines: &[Line] = &[("generator", ""), ("discriminator", "")];
         let columns = [vec![1.0, 2.0], vec![0.5, f64::NAN], vec![-1.0, 3.0]];
-        assert_eq!(table(lines, &columns), "step,generator,discriminator\n1,0.5,-1\n2,,3\n");
-        assert_eq!(table(lines, &[]), "step,generator,discriminator\n");
+        assert_eq!(table("step", lines, &columns), "step,generator,discriminator\n1,0.5,-1\n2,,3\n");
+        assert_eq!(table("pictures", lines, &[]), "pictures,generator,discriminator\n");
     }
 
     #[test]

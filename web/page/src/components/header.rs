@@ -26,7 +26,7 @@ pub fn Header() -> impl IntoView {
                     <a
                         href=format!("#{}", view.id())
                         data-testid=format!("view-{}", view.id())
-                        aria-current=move || (store.view.get() == view).then_some("page")
+                        aria-current=move || (store.view.get().linked() == view).then_some("page")
                     >
                         {view.label()}
                     </a>

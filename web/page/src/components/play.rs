@@ -4,17 +4,17 @@ use leptos::{ev, html, prelude::*};
 use std::sync::Arc;
 use std::time::Duration;
 use whelp::latent::PictureSpec;
-use whelp::session::RunAccess;
+use whelp::session::{RunAccess, SharedForm};
 
 use super::copies::CopiesFound;
 use super::guess::Guess;
 use super::slider::Slider;
 use super::tiles::Tiles;
 use crate::guess::Guessing;
-use crate::play::{Drawn, FRAME_CS, Generator, MOST_PICTURES, Shown, described, file_name};
+use crate::play::{Drawn, FRAME_CS, FilmKind, Generator, MOST_PICTURES, Shown, described, file_name};
 use crate::store::{Device, Store};
 use crate::view::View;
-use crate::{draw, format, notices::Tone};
+use crate::{draw, format, notices::Tone, video};
 
 /// Favourites in a row.
 const COLUMNS: usize = 8;
@@ -209,6 +209,7 @@ pub fn Play() -> impl IntoView {
         <Guess />
         <CopiesFound />
         <Save />
+        <Share />
     }
 }
 
@@ -425,6 +426,13 @@ fn Save() -> impl IntoView {
     let has_film = Memo::new(move |_| has(play.film.drawn) && play.favourites.with(|liked| liked.len() > 1));
     let has_liked = Memo::new(move |_| has(play.liked.drawn));
     let has_course = Memo::new(move |_| store.snapshots.with(|snapshots| snapshots.len() > 1));
+    let has_video = video::is_there();
+    let save_film = move |id, label, kind| {
+        view! { <SaveButton id label on_save=Callback::new(move |()| store.save_film(kind)) /> }
+    };
+    let save_course = move |id, label, kind| {
+        view! { <SaveButton id label on_save=Callback::new(move |()| store.save_training(kind)) /> }
+    };
     view! {
         <section class="part play" aria-labelledby="save-title">
             <h2 id="save-title">"Save"</h2>
@@ -441,7 +449,8 @@ fn Save() -> impl IntoView {
                     "What you see (PNG)"
                 </button>
                 <Show when=move || has_film.get()>
-                    <SaveButton id="save-gif" label="The film (GIF)" on_save=Callback::new(move |()| store.save_film()) />
+                    {save_film("save-gif", "The film (GIF)", FilmKind::Gif)}
+                    {has_video.then(|| save_film("save-video", "The film (video)", FilmKind::Video))}
                 </Show>
                 <Show when=move || has_liked.get()>
                     <SaveButton
@@ -451,17 +460,37 @@ fn Save() -> impl IntoView {
                     />
                 </Show>
                 <Show when=move || has_course.get()>
-                    <SaveButton
-                        id="save-course"
-                        label="The training (GIF)"
-                        on_save=Callback::new(move |()| store.save_training())
-                    />
+                    {save_course("save-course", "The training (GIF)", FilmKind::Gif)}
+                    {has_video.then(|| save_course("save-course-video", "The training (video)", FilmKind::Video))}
                 </Show>
             </div>
             <p class="hint">
                 "Pixels stay sharp at every size. The zip lists seed and number of each picture: "
                 <code>"whelp generate --seed"</code>
                 " draws the same ones."
+            </p>
+        </section>
+    }
+}
+
+/// The generator itself, for others.
+#[component]
+fn Share() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let button = |id, label, form: SharedForm| {
+        view! { <SaveButton id=id label=label on_save=Callback::new(move |()| store.share(form.clone())) /> }
+    };
+    view! {
+        <section class="part play" aria-labelledby="share-title">
+            <h2 id="share-title">"Share the generator"</h2>
+            <div class="buttons">
+                {button("share-html", "A page that draws (HTML)", SharedForm::Html)}
+                {button("share-onnx", "For programs (ONNX)", SharedForm::Onnx)}
+                {button("share-card", "Model card", SharedForm::Card { rounds: Vec::new() })}
+            </div>
+            <p class="hint">
+                "The page is one file that draws in any browser, without a network. The card says what the generator is and what \
+                 it learnt from, in Markdown: fill in the licence. All of them name the pictures it was trained on."
             </p>
         </section>
     }

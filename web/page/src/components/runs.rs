@@ -66,7 +66,7 @@ pub fn Runs() -> impl IntoView {
                 </p>
                 <Show when=move || can_clear.get() && asks.get()>
                     <Confirm
-                        question="Delete all runs with their checkpoints?"
+                        question="Delete all runs with their checkpoints and pictures?"
                         yes="Delete all"
                         on_yes=move || store.delete_runs()
                         asks
@@ -148,6 +148,7 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
     let renames = RwSignal::new(false);
     let asks = RwSignal::new(false);
     let can_change = move || !reads.get();
+    let can_compare = Memo::new(move |_| store.runs.with(|runs| runs.len() > 1));
     let labelled = move |verb: &'static str| format!("{verb} {}", name());
     view! {
         <li class="run" data-testid="run">
@@ -166,7 +167,7 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                 <p class="hint" data-testid="run-facts">{facts}</p>
                 <Show when=move || asks.get()>
                     <Confirm
-                        question="Delete this run with its checkpoints?"
+                        question="Delete this run with its checkpoints and pictures?"
                         yes="Delete"
                         on_yes=move || store.delete_run(id.get_value())
                         asks
@@ -212,6 +213,20 @@ fn Row(id: String, now: Now, reads: Memo<bool>) -> impl IntoView {
                     >
                         "Reuse settings"
                     </button>
+                    <Show when=move || can_compare.get()>
+                        <button
+                            type="button"
+                            class="button"
+                            data-testid="compare-run"
+                            aria-label=move || labelled("Compare")
+                            on:click=move |_| {
+                                id.with_value(|id| store.compare(id, None));
+                                to_top();
+                            }
+                        >
+                            "Compare"
+                        </button>
+                    </Show>
                     <button
                         type="button"
                         class="button"

@@ -31,7 +31,7 @@ pub fn SampleGrid() -> impl IntoView {
         <figure
             class="samples"
             class:empty=move || !has_samples.get()
-            hidden=move || store.view.get() == View::Play
+            hidden=move || matches!(store.view.get(), View::Play | View::Compare)
         >
             <div class="frame">
                 <canvas

@@ -14,6 +14,7 @@ const KEYS: [(&str, &str); 10] = [
     ("t", "Train: pictures, settings, charts"),
     ("p", "Play with the pictures"),
     ("r", "Your runs"),
+    ("c", "Compare two runs"),
     ("n", "While playing: other pictures"),
     ("← →", "While playing: the picture before, the next one"),
     ("f", "While playing: mark the open picture as a favourite"),
@@ -51,6 +52,7 @@ pub fn Shortcuts() -> impl IntoView {
             "t" => show(View::Watch),
             "p" => show(View::Play),
             "r" => show(View::Runs),
+            "c" => show(View::Compare),
             key => store.view.get_untracked() == View::Play && play::key(store, key),
         };
         if is_taken {

@@ -1,0 +1,233 @@
+//! Two kept runs side by side. The address says which: `#compare=ID,ID`.
+
+use js_sys::ArrayBuffer;
+use leptos::prelude::*;
+use serde_json::Value;
+use std::sync::Arc;
+use whelp::config::RunConfig;
+use whelp::data::Grid;
+use whelp::fields::{Accepts, FIELDS, Field};
+use whelp::kept_runs::{Course, KeptRun};
+use whelp::series::{LOSS_D, LOSS_G, NIMG};
+use whelp::session::Request;
+
+use super::replies::with_pixels;
+use super::scores::ScoreHistory;
+use super::store::Store;
+use super::view::View;
+
+/// Copied freely, as the store.
+#[derive(Clone, Copy)]
+pub struct Compare {
+    /// The ids that the address names; empty where it names none.
+    pub asked: RwSignal<[String; 2]>,
+    /// What the worker has told of both runs.
+    pub sides: [RwSignal<Option<Arc<Side>>>; 2],
+}
+
+/// What is compared of a run, beside what the list knows.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub id: String,
+    pub course: Course,
+    /// Its newest pictures, and the images that it had seen by then.
+    pub grid: Grid,
+    pub nimg: u64,
+}
+
+impl Compare {
+    pub fn new() -> Self {
+        let now = || pair_of(&window().location().hash().unwrap_or_default());
+        let asked = RwSignal::new(now());
+        // It lives as long as the page.
+        let _ = window_event_listener_untyped("hashchange", move |_| asked.set(now()));
+        Self { asked, sides: [RwSignal::new(None), RwSignal::new(None)] }
+    }
+}
+
+/// The ids in an address.
+fn pair_of(hash: &str) -> [String; 2] {
+    let ids = hash.strip_prefix('#').and_then(|hash| hash.strip_prefix(View::Compare.id())?.strip_prefix('='));
+    let (first, second) = ids.and_then(|ids| ids.split_once(',')).unwrap_or_default();
+    [first.to_owned(), second.to_owned()]
+}
+
+/// Those that are asked for as far as they are kept, else the latest ones; none if there are no two.
+fn chosen(asked: &[String; 2], runs: &[KeptRun]) -> Option<[KeptRun; 2]> {
+    let of = |id: &String| runs.iter().find(|run| run.id == *id);
+    let (first, second) = (of(&asked[0]), of(&asked[1]).filter(|_| asked[0] != asked[1]));
+    let other = |than: Option<&KeptRun>| runs.iter().find(|run| than.is_none_or(|than| than.id != run.id));
+    let first = first.or_else(|| other(second))?;
+    let second = second.or_else(|| other(Some(first)))?;
+    Some([first.clone(), second.clone()])
+}
+
+impl Store {
+    /// The two runs that are compared.
+    pub fn compared(self) -> Option<[KeptRun; 2]> {
+        self.compare.asked.with(|asked| self.runs.with(|runs| chosen(asked, runs)))
+    }
+
+    /// Turns to the comparison of two runs. Without a second one, with the latest other.
+    pub fn compare(self, first: &str, second: Option<&str>) {
+        let other = self.runs.with_untracked(|runs| {
+            let latest = runs.iter().find(|run| run.id != first).map(|run| run.id.clone());
+            second.map(str::to_owned).or(latest)
+        });
+        // Fails for no address that begins with a hash.
+        let hash = format!("{}={first},{}", View::Compare.id(), other.unwrap_or_default());
+        let _ = window().location().set_hash(&hash);
+    }
+
+    /// Asks what a run measured.
+    pub fn read_course(self, id: String) {
+        self.post(&Request::ReadCourse { id }, None, None);
+    }
+
+    pub(super) fn take_course(self, id: String, course: Course, nimg: u64, grid: Grid, bytes: Option<ArrayBuffer>) {
+        let Some(compared) = untrack(move || self.compared()) else { return };
+        let grid = with_pixels(grid, bytes);
+        let side = Arc::new(Side { id, course, grid, nimg });
+        for (run, signal) in compared.iter().zip(self.compare.sides) {
+            if run.id == side.id {
+                signal.set(Some(side.clone()));
+            }
+        }
+    }
+}
+
+/// A line of a chart: places along the axis, and the values there.
+pub type Points = (Vec<f64>, Vec<f64>);
+
+impl Side {
+    /// The losses of both networks by images seen, the generator's first.
+    pub fn losses(&self) -> [Points; 2] {
+        let (_, [nimg, g, d]) = self.course.history.columns([NIMG, LOSS_G, LOSS_D]);
+        [(nimg.clone(), g), (nimg, d)]
+    }
+
+    /// The Fréchet distance by images seen, and its name.
+    pub fn scores(&self) -> Option<(String, Points)> {
+        let scores = ScoreHistory::of(self.course.scores.clone());
+        let name = scores.leading_name()?.to_owned();
+        Some((name, scores.leading_by_images()))
+    }
+}
+
+/// Two lines over one axis: the places of both, and the value of each line there. Between its points a line is straight; before
+/// its first and after its last it has no value, which is NaN.
+pub fn merged(lines: [Points; 2]) -> Vec<Vec<f64>> {
+    let lines = lines.map(|(places, values)| {
+        let points = places.into_iter().zip(values);
+        points.filter(|(place, value)| !place.is_nan() && !value.is_nan()).collect::<Vec<(f64, f64)>>()
+    });
+    let mut places: Vec<f64> = lines.iter().flatten().map(|(place, _)| *place).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let columns = lines.map(|points| places.iter().map(|place| value_at(&points, *place)).collect());
+    std::iter::once(places.clone()).chain(columns).collect()
+}
+
+fn value_at(points: &[(f64, f64)], place: f64) -> f64 {
+    let after = points.partition_point(|(at, _)| *at < place);
+    match (after.checked_sub(1).and_then(|before| points.get(before)), points.get(after)) {
+        (_, Some((at, value))) if *at == place => *value,
+        (Some((from, first)), Some((to, last))) => first + (last - first) * (place - from) / (to - from),
+        _ => f64::NAN,
+    }
+}
+
+/// The settings of two runs that differ: the label, and both values in words.
+pub fn differing(configs: [&RunConfig; 2]) -> Vec<(&'static str, [String; 2])> {
+    let trees = configs.map(|config| serde_json::to_value(config).unwrap_or_default());
+    let of = |field: &Field| trees.each_ref().map(|tree| tree.pointer(&field.pointer()));
+    let differs = FIELDS.iter().filter(|field| {
+        let [first, second] = of(field);
+        first != second
+    });
+    differs.map(|field| (field.label, of(field).map(|value| in_words(field, value)))).collect()
+}
+
+fn in_words(field: &Field, value: Option<&Value>) -> String {
+    match (field.accepts, value) {
+        (_, None | Some(Value::Null)) => "none".to_owned(),
+        (_, Some(Value::Bool(is_on))) => if *is_on { "on" } else { "off" }.to_owned(),
+        (Accepts::Choice(choices), Some(Value::String(name))) => choices
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or_else(|| name.clone(), |(_, words)| (*words).to_owned()),
+        (_, Some(Value::String(text))) => text.clone(),
+        // A length: {"kimg": 200}.
+        (_, Some(Value::Object(entries))) => {
+            entries.iter().map(|(unit, count)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+        }
+        (_, Some(other)) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use whelp::config::Length;
+    use whelp::kept_runs::RunPictures;
+    use whelp::protocol::Progress;
+
+    fn run(id: &str) -> KeptRun {
+        KeptRun {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            config: RunConfig::default(),
+            progress: Progress::default(),
+            best: None,
+            pictures: RunPictures::BuiltinDogs,
+            saved_ms: 0,
+            has_ended: true,
+            bytes: 0,
+            course_bytes: 0,
+            favourites: Vec::new(),
+            thumbnail: Grid::default(),
+        }
+    }
+
+    #[test]
+    fn an_address_names_two_runs_and_what_is_not_kept_gives_way_to_the_latest() {
+        let runs = ["a", "b", "c"].map(run);
+        let of = |hash: &str| chosen(&pair_of(hash), &runs).map(|pair| pair.map(|run| run.id).concat());
+        assert_eq!(of("#compare=c,a").as_deref(), Some("ca"));
+        assert_eq!(of("#compare").as_deref(), Some("ab"));
+        assert_eq!(of("#compare=b,gone").as_deref(), Some("ba"));
+        assert_eq!(of("#compare=gone,a").as_deref(), Some("ba"));
+        assert_eq!(of("#compare=c,c").as_deref(), Some("ca"));
+        assert!(chosen(&pair_of("#compare=a,b"), &runs[..1]).is_none());
+    }
+
+    #[test]
+    fn lines_of_other_places_share_an_axis() {
+        let first = (vec![0.0, 10.0, 20.0], vec![1.0, 3.0, 5.0]);
+        let second = (vec![5.0, f64::NAN, 15.0, 20.0, 25.0], vec![0.0, 9.0, 2.0, f64::NAN, 4.0]);
+        let columns = merged([first, second]);
+        assert_eq!(columns[0], [0.0, 5.0, 10.0, 15.0, 20.0, 25.0]);
+        assert_eq!(columns[1][..5], [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(columns[2][1..], [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert!(columns[1][5].is_nan() && columns[2][0].is_nan());
+        assert_eq!(merged(Default::default()), vec![Vec::<f64>::new(); 3]);
+    }
+
+    #[test]
+    fn settings_that_differ_are_told_by_their_labels_in_words() {
+        let [first, mut second] = [RunConfig::default(), RunConfig::default()];
+        assert!(differing([&first, &second]).is_empty());
+        second.train.batch = 64;
+        second.data.horizontal_flip = !first.data.horizontal_flip;
+        second.train.length = Length::Steps(70);
+        let rows = differing([&first, &second]);
+        let values = |label: &str| {
+            let row = rows.iter().find(|(found, _)| found.to_lowercase().contains(label));
+            row.unwrap_or_else(|| panic!("no {label} in {rows:?}")).1.clone()
+        };
+        assert_eq!(values("batch"), ["16", "64"]);
+        assert_eq!(values("length")[1], "70 steps");
+        assert_eq!(rows.len(), 3);
+        assert!(rows.iter().any(|(_, [_, value])| value == "on" || value == "off"));
+    }
+}
