@@ -185,6 +185,8 @@ mod tests {
             bytes: 0,
             course_bytes: 0,
             favourites: Vec::new(),
+            rounds: Vec::new(),
+            has_best: false,
             thumbnail: Grid::default(),
         }
     }

@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::theme;
 use crate::view::View;
 
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("?", "This list"),
     ("t", "Train: pictures, settings, charts"),
     ("p", "Play with the pictures"),
