@@ -85,7 +85,7 @@ fn lists_of_devices_that_cannot_work_are_refused_with_a_sentence() {
     );
     let stddev = refusal("cpu,cpu", &["--set", "model.minibatch_stddev=true"]);
     assert!(stddev.contains("model.minibatch_stddev is on, which compares all pictures of the batch"), "{stddev}");
-    let kinds = refusal("cpu,vulkan", &[]);
+    let kinds = refusal("cpu,vulkan:0", &[]);
     assert!(kinds.contains("devices that share a batch have to be of one kind"), "{kinds}");
     let remote = refusal("remote:ws://127.0.0.1:3000/0", &[]);
     assert!(remote.contains("devices of other machines can't be used"), "{remote}");
