@@ -45,9 +45,9 @@ pub(super) fn listed(choices: &[DeviceChoice], between: &str) -> String {
 
 /// Opens and tests each.
 pub(super) async fn open(choices: Vec<DeviceChoice>) -> Result<OpenDevice, DeviceError> {
-    let (list, has_collectives) = (listed(&choices, ","), kind(&choices[0]) == "cuda");
+    let has_collectives = kind(&choices[0]) == "cuda";
     #[cfg(feature = "wgpu")]
-    check_distinct(&choices, &list).await?;
+    check_distinct(&choices).await?;
     let mut opened: Vec<OpenDevice> = Vec::with_capacity(choices.len());
     for choice in choices {
         opened.push(open_one(choice).await?);
@@ -62,14 +62,14 @@ pub(super) async fn open(choices: Vec<DeviceChoice>) -> Result<OpenDevice, Devic
 
 /// A part of a name and a number may stand for one adapter, which can't be opened twice.
 #[cfg(feature = "wgpu")]
-async fn check_distinct(choices: &[DeviceChoice], list: &str) -> Result<(), DeviceError> {
+async fn check_distinct(choices: &[DeviceChoice]) -> Result<(), DeviceError> {
     let mut places = Vec::with_capacity(choices.len());
     for choice in choices {
         let DeviceChoice::Adapter(adapter) = choice else { continue };
         let place = super::adapters::find(adapter).await?;
         if places.contains(&place) {
             let reason = format!("{choice} is one of the others too; give each device once");
-            return Err(DeviceError::List { list: list.to_owned(), reason });
+            return Err(DeviceError::List { list: listed(choices, ","), reason });
         }
         places.push(place);
     }
