@@ -403,7 +403,8 @@ mod tests {
         let refusal = |text: &str| text.parse::<DeviceChoice>().unwrap_err().to_string();
         for (list, reason) in [
             ("auto,cpu", "auto stands for one device; name each"),
-            ("cpu,vulkan", "devices that share a batch have to be of one kind: cpu, wgpu, vulkan or cuda"),
+            ("vulkan,vulkan:1", "wgpu and vulkan stand for the best adapter; give each its number, such as vulkan:0"),
+            ("cpu,vulkan:0", "devices that share a batch have to be of one kind: cpu, wgpu, vulkan or cuda"),
             ("cuda:0,cuda:1,cuda:0", "a device is named twice; only cpu may be, to try this out"),
         ] {
             assert_eq!(refusal(list), format!("the devices {list} can't be used together: {reason}"));

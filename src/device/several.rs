@@ -12,6 +12,9 @@ pub(super) fn parse(text: &str) -> Result<DeviceChoice, DeviceError> {
     if choices.contains(&DeviceChoice::Auto) {
         return refused("auto stands for one device; name each");
     }
+    if choices.iter().any(|choice| matches!(choice, DeviceChoice::Wgpu | DeviceChoice::Vulkan)) {
+        return refused("wgpu and vulkan stand for the best adapter; give each its number, such as vulkan:0");
+    }
     let is_alike = |choice: &DeviceChoice| kind(choice) == kind(&choices[0]);
     if !choices.iter().all(is_alike) {
         return refused("devices that share a batch have to be of one kind: cpu, wgpu, vulkan or cuda");
@@ -42,16 +45,12 @@ pub(super) fn listed(choices: &[DeviceChoice], between: &str) -> String {
 
 /// Opens and tests each.
 pub(super) async fn open(choices: Vec<DeviceChoice>) -> Result<OpenDevice, DeviceError> {
-    let (list, has_collectives) = (listed(&choices, ","), kind(&choices[0]) == "cuda");
-    let is_cpu = choices[0] == DeviceChoice::Cpu;
+    let has_collectives = kind(&choices[0]) == "cuda";
+    #[cfg(feature = "wgpu")]
+    check_distinct(&choices).await?;
     let mut opened: Vec<OpenDevice> = Vec::with_capacity(choices.len());
     for choice in choices {
-        let device = open_one(choice).await?;
-        if !is_cpu && opened.iter().any(|other| other.device == device.device) {
-            let reason = format!("two of its names stand for {}; give each device once", device.description);
-            return Err(DeviceError::List { list, reason });
-        }
-        opened.push(device);
+        opened.push(open_one(choice).await?);
     }
     let names = opened.iter().map(|device| device.description.as_str()).collect::<Vec<_>>().join(", ");
     let description = format!("{} devices: {names}", opened.len());
@@ -59,4 +58,20 @@ pub(super) async fn open(choices: Vec<DeviceChoice>) -> Result<OpenDevice, Devic
     let mut devices = opened.into_iter().map(|opened| opened.device);
     let first = devices.next().expect("a list has at least two");
     Ok(OpenDevice { others: devices.collect(), has_collectives, ..OpenDevice::new(first, description, is_software) })
+}
+
+/// A part of a name and a number may stand for one adapter, which can't be opened twice.
+#[cfg(feature = "wgpu")]
+async fn check_distinct(choices: &[DeviceChoice]) -> Result<(), DeviceError> {
+    let mut places = Vec::with_capacity(choices.len());
+    for choice in choices {
+        let DeviceChoice::Adapter(adapter) = choice else { continue };
+        let place = super::adapters::find(adapter).await?;
+        if places.contains(&place) {
+            let reason = format!("{choice} is one of the others too; give each device once");
+            return Err(DeviceError::List { list: listed(choices, ","), reason });
+        }
+        places.push(place);
+    }
+    Ok(())
 }

@@ -106,6 +106,14 @@ impl Team {
         }
     }
 
+    /// Ends the first peer in a step, by latents that no generator takes.
+    #[cfg(all(test, feature = "flex"))]
+    pub(crate) fn break_a_peer(&self) {
+        let device = crate::device::cpu();
+        let (real, z) = (Tensor::zeros([1, 3, 32, 32], &device), Tensor::zeros([1, 1], &device));
+        self.peers[0].work.send(Work { batch: Batch { real, classes: None, z }, augment_p: 0.0 }).unwrap();
+    }
+
     /// Why a peer no longer answers: what its thread ended with.
     fn lost(&mut self, index: usize) -> DeviceError {
         let (place, of) = (index + 2, self.peers.len() + 1);

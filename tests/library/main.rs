@@ -8,6 +8,8 @@ mod bilinear;
 mod checkpoint;
 mod convolution;
 mod data;
+#[cfg(feature = "devices")]
+mod devices;
 mod diagnosis;
 mod export;
 mod features;

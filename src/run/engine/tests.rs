@@ -133,3 +133,37 @@ fn a_command_that_finds_a_divergence_is_obeyed_after_the_rollback() {
     assert!(events.iter().any(requested));
     assert!(matches!(events.last(), Some(Event::Finished { progress, .. }) if progress.step == 10));
 }
+
+/// Every event of a run on two devices, from its beginning or from a checkpoint. It may lose the second device after step 6.
+#[cfg(feature = "devices")]
+fn play_on_two(checkpoint: Option<&Checkpoint>, loses_one: bool) -> Vec<Event> {
+    let (config, device) = (config().validate().unwrap(), block_on(open("cpu,cpu".parse().unwrap())).unwrap());
+    let run = match checkpoint {
+        None => Run::new(config, data(), device, None),
+        Some(checkpoint) => Run::resume(checkpoint, config, data(), device, None),
+    };
+    let (mut run, _commands) = run.unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        if loses_one && matches!(&event, Event::Tick { series, .. } if series.steps() == [6]) {
+            run.team.as_ref().unwrap().break_a_peer();
+        }
+        events.push(event);
+    }
+    events
+}
+
+#[cfg(feature = "devices")]
+#[test]
+fn a_run_that_loses_a_device_ends_with_a_sentence_and_its_checkpoint_goes_on_bit_for_bit() {
+    let lost = play_on_two(None, true);
+    let Some(Event::Failed { kind, message }) = lost.last() else { panic!("{:?}", lost.last()) };
+    assert_eq!(*kind, FailureKind::Device);
+    assert!(message.starts_with("the device failed: device 2 of 2 dropped out of a step: "), "{message}");
+    let saved = checkpoints(&lost);
+    assert_eq!(saved.last().unwrap().meta.progress.step, 4);
+    let (resumed, whole) = (play_on_two(saved.last(), false), play_on_two(None, false));
+    let [resumed, whole] = [resumed, whole].map(|events| checkpoints(&events).pop().unwrap());
+    assert_eq!((resumed.meta.progress.step, whole.meta.progress.step), (10, 10));
+    assert!(resumed.tensors == whole.tensors);
+}

@@ -209,3 +209,43 @@ fn a_device_that_drops_out_in_mid_step_ends_it_with_its_reason() {
     let error = shared.team.step(&mut shared.first, parts).unwrap_err().to_string();
     assert!(error.contains("device 3 of 3 dropped out"), "{error}");
 }
+
+/// Also prints what an exchange of all gradients takes, for docs/scaling.md.
+#[test]
+fn an_exchange_gives_both_devices_the_mean() {
+    const TIMES: usize = 9;
+    for recipe in ["r3gan-small", "r3gan-base", "r3gan-large", "dcgan64"] {
+        let own = trainer(&recipes::find(recipe).unwrap().config());
+        let tensors = [weights::collect(&own.generator), weights::collect(&own.discriminator)];
+        let trained = tensors.into_iter().flatten().filter(|tensor| !tensor.is_buffer);
+        // Gradients of the size of the weights, on one device; none on the other.
+        let gradients: Vec<Tensor<1>> = trained.map(|tensor| tensor.values).collect();
+        let zeros: Vec<Tensor<1>> = gradients.iter().map(Tensor::zeros_like).collect();
+        let bytes = 4 * gradients.iter().map(|gradient| gradient.dims()[0]).sum::<usize>();
+        let (give, from_peer) = sync_channel(1);
+        let (to_peer, take) = sync_channel(1);
+        let member = |seat| Member { seat, way: Way::Transfers { first: cpu(), own: cpu() }, lost: None };
+        let mut first = member(Seat::First(vec![(to_peer, from_peer)]));
+        let mut peer = member(Seat::Peer { give, take });
+        let of_peer = thread::Builder::new().spawn(move || {
+            for _ in 1..TIMES {
+                peer.means(zeros.clone());
+            }
+            peer.means(zeros)
+        });
+        let mut secs = Vec::new();
+        let mut means = Vec::new();
+        for _ in 0..TIMES {
+            let began = crate::platform::Instant::now();
+            means = first.means(gradients.clone());
+            secs.push(began.elapsed().as_secs_f64());
+        }
+        secs.sort_by(f64::total_cmp);
+        let (least, median) = (secs[0] * 1e3, secs[TIMES / 2] * 1e3);
+        println!("{recipe}: {:.2} MB, {least:.2} ms at least, median {median:.2} ms", bytes as f64 / 1e6);
+        let read = |tensors: Vec<Tensor<1>>| block_on(read_values(tensors)).unwrap();
+        let halves: Vec<Vec<f32>> =
+            read(gradients).into_iter().map(|values| values.into_iter().map(|value| value / 2.0).collect()).collect();
+        assert!(halves == read(means) && halves == read(of_peer.unwrap().join().unwrap()), "{recipe}");
+    }
+}
