@@ -140,6 +140,9 @@ pub struct TrainArguments {
     /// Print every event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Print lines in a terminal too, in place of the screen with charts, samples and keys
+    #[arg(long)]
+    pub plain: bool,
     /// Print what would run: settings, parameters, memory, and the time it would take by a short trial
     #[arg(long)]
     pub dry_run: bool,

@@ -88,13 +88,18 @@ impl Control {
             let id = path.file_stem().and_then(|stem| stem.to_str());
             let (true, Some(word), Some(id)) = (is_taken, word, id) else { continue };
             self.lock().push_back(Request { id: id.to_owned(), word });
-            let _ = commands.try_send(match word {
-                ControlWord::Save => Command::Save,
-                ControlWord::Pause => Command::Pause,
-                ControlWord::Resume => Command::Resume,
-                ControlWord::Stop => Command::Stop,
-                ControlWord::Sample => self.sample.clone(),
-            });
+            let _ = commands.try_send(self.command(word));
+        }
+    }
+
+    /// What the run is told for a word.
+    pub fn command(&self, word: ControlWord) -> Command {
+        match word {
+            ControlWord::Save => Command::Save,
+            ControlWord::Pause => Command::Pause,
+            ControlWord::Resume => Command::Resume,
+            ControlWord::Stop => Command::Stop,
+            ControlWord::Sample => self.sample.clone(),
         }
     }
 

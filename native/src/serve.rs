@@ -61,11 +61,18 @@ pub fn bind(arguments: &TrainArguments) -> Result<Option<Server>, Failure> {
     })
 }
 
-/// Shows the run in `root` until the result is dropped.
-pub fn show(server: Server, root: &Path) -> Result<Running, Failure> {
+/// A run that is shown until this is dropped.
+pub struct Served {
+    pub link: String,
+    _running: Running,
+}
+
+/// Shows the run in `root`.
+pub fn show(server: Server, root: &Path) -> Result<Served, Failure> {
     let watching = watch::of_run(server, root)?;
-    note!("watch       {}", watching.link());
-    watching.start().map_err(Failure::fault)
+    let link = watching.link();
+    note!("watch       {link}");
+    Ok(Served { link, _running: watching.start().map_err(Failure::fault)? })
 }
 
 fn page(folder: Option<&PathBuf>) -> Result<Page, Failure> {
