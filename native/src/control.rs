@@ -18,7 +18,7 @@ use whelp::watch::Wish;
 
 use crate::cli::{ControlArguments, ControlWord};
 use crate::failure::{Failure, Outcome};
-use crate::lock::{self, RunLock};
+use crate::lock::{self, Liveness, RunLock};
 use crate::output::{note, say};
 use crate::run_folder::{RunFolder, write_whole};
 
@@ -188,11 +188,17 @@ pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
     if !RunFolder::is_used(root) {
         return Err(Failure::Input(format!("{} is not the folder of a run", root.display())));
     }
-    if !RunLock::is_held(root) {
-        return Err(Failure::Input(format!(
-            "{0} is not being trained, so there is nobody to ask. `whelp train --out {0}` goes on with it",
-            root.display()
-        )));
+    match RunLock::liveness(root) {
+        Liveness::Over => {
+            return Err(Failure::Input(format!(
+                "{0} is not being trained, so there is nobody to ask. `whelp train --out {0}` goes on with it",
+                root.display()
+            )));
+        }
+        Liveness::Held => {}
+        believed @ Liveness::Believed(..) => {
+            note!("note        the file system of {} has no locks; by its record {believed}", root.display());
+        }
     }
     let asked = Asked::of(root, word)?;
     match wait(root, &asked) {

@@ -97,7 +97,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
     let folder = RunFolder::open(&root, place.lock, origin)?;
     // Until the end of the run, which those who watch are told.
-    let served = server.map(|server| serve::show(server, &root)).transpose()?;
+    let served = server.map(|server| serve::show(server, &root, arguments.token)).transpose()?;
     let control = Arc::new(Control::new(&root, &settings));
     signals.tell(commands.clone(), control.clone());
     let readers = match (arguments.json, arguments.plain) {
