@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -66,18 +67,33 @@ fn screen() -> MutexGuard<'static, Option<Arc<dyn Screen>>> {
     SCREEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on lines go to `cover`, which covers the terminal.
-pub fn begin_screen(cover: Arc<dyn Screen>) {
-    *screen() = Some(cover);
+/// Whether nothing may cover the terminal any more.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// From now on lines go to `cover`, which covers the terminal. False if nothing may any more.
+pub fn begin_screen(cover: Arc<dyn Screen>) -> bool {
+    let mut held = screen();
+    let may_cover = !IS_OVER.load(Ordering::SeqCst);
+    if may_cover {
+        *held = Some(cover);
+    }
+    may_cover
 }
 
 /// Uncovers the terminal, if anything covers it, and prints there what was taken meanwhile.
-pub fn end_screen() {
+pub fn pause_screen() {
     leave(&mut screen());
+}
+
+/// The same for good.
+pub fn end_screen() {
+    IS_OVER.store(true, Ordering::SeqCst);
+    pause_screen();
 }
 
 /// The same after a panic, which may have come while a line was taken.
 pub fn end_screen_after_panic() {
+    IS_OVER.store(true, Ordering::SeqCst);
     for _ in 0..100 {
         match SCREEN.try_lock() {
             Ok(mut held) => return leave(&mut held),

@@ -26,6 +26,8 @@ pub enum Answer {
 #[derive(Debug, Default)]
 pub struct Inputs {
     rest: Vec<u8>,
+    /// Whether what comes was pasted: that is for another window.
+    is_pasted: bool,
 }
 
 impl Inputs {
@@ -34,8 +36,13 @@ impl Inputs {
         self.rest.extend(bytes);
         let mut found = Vec::new();
         while let Some((length, input)) = first(&self.rest) {
-            self.rest.drain(..length);
-            found.extend(input);
+            let taken: Vec<u8> = self.rest.drain(..length).collect();
+            match taken.as_slice() {
+                b"\x1b[200~" => self.is_pasted = true,
+                b"\x1b[201~" => self.is_pasted = false,
+                _ if self.is_pasted => {}
+                _ => found.extend(input),
+            }
         }
         if self.rest.len() > LONGEST {
             self.rest.clear();
@@ -114,6 +121,12 @@ mod tests {
             assert_eq!(found, expected, "in pieces of {piece}");
         }
         assert!(Inputs::default().feed(b"\x1b[?62c\x1b[6;0;0t\x1b[4;100;200t").is_empty());
+    }
+
+    #[test]
+    fn pasted_text_presses_no_keys() {
+        let typed = b"p\x1b[200~quit\r\x1b[201~s";
+        assert_eq!(Inputs::default().feed(typed), [Input::Key('p'), Input::Key('s')]);
     }
 
     #[test]

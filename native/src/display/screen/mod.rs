@@ -122,7 +122,7 @@ impl Shared {
         self.begin(&mut painter);
         while !self.is_ending.load(Ordering::SeqCst) {
             if job.is_to_stop() {
-                output::end_screen();
+                output::pause_screen();
                 job.stop();
             }
             // After it was stopped by whatever signal, the shell has changed the terminal's modes.
@@ -130,7 +130,7 @@ impl Shared {
                 if terminal::is_in_foreground() {
                     self.begin(&mut painter);
                 } else {
-                    output::end_screen();
+                    output::pause_screen();
                     thread::sleep(RHYTHM);
                     continue;
                 }
@@ -151,7 +151,9 @@ impl Shared {
     /// Covers the terminal.
     fn begin(self: &Arc<Self>, painter: &mut Painter) {
         // From here on nobody prints there.
-        output::begin_screen(self.clone());
+        if !output::begin_screen(self.clone()) {
+            return;
+        }
         let is_covered = {
             let mut is_covered = self.is_covered.lock().unwrap_or_else(PoisonError::into_inner);
             *is_covered = terminal::cover().is_ok();
@@ -160,7 +162,7 @@ impl Shared {
         if is_covered {
             painter.begin();
         } else {
-            output::end_screen();
+            output::pause_screen();
         }
     }
 

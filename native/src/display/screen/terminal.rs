@@ -19,14 +19,15 @@ use ratatui::layout::Size;
 use signal_hook::consts::{SIGCONT, SIGTSTP};
 use signal_hook::flag;
 
-/// The other screen of the terminal, which leaves the one with the lines as it is, without a cursor.
-const COVER: &[u8] = b"\x1b[?1049h\x1b[?25l";
+/// The other screen of the terminal, which leaves the one with the lines as it is, without a cursor, and with brackets around text that
+/// is pasted.
+const COVER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
 
-/// The end of whatever is unfinished, no picture of kitty's, no colours, a cursor, and the screen with the lines.
-const UNCOVER: &[u8] = b"\x18\x1b\\\x1b_Ga=d,q=2\x1b\\\x1b[0m\x1b[?25h\x1b[?1049l";
+/// The end of whatever is unfinished, no picture of kitty's, and everything else as it was: colours, pasting, the cursor, the lines.
+const UNCOVER: &[u8] = b"\x18\x1b\\\x1b_Ga=d,q=2\x1b\\\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// The same for terminals without kitty's graphics, of which old ones would print what is about those.
-const UNCOVER_PLAINLY: &[u8] = b"\x18\x1b\\\x1b[0m\x1b[?25h\x1b[?1049l";
+const UNCOVER_PLAINLY: &[u8] = b"\x18\x1b\\\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// The terminal's modes before it was first covered.
 static MODES: OnceLock<libc::termios> = OnceLock::new();
@@ -182,7 +183,10 @@ pub fn wait_for_input(time: Duration) -> io::Result<Option<Vec<u8>>> {
         Ok(count) => Ok(Some(bytes[..count].to_vec())),
         Err(Errno::EINTR | Errno::EAGAIN) => Ok(None),
         // The shell has taken the terminal back: the program is in the background now.
-        Err(Errno::EIO) if !is_in_foreground() => Ok(None),
+        Err(Errno::EIO) if !is_in_foreground() => {
+            std::thread::sleep(time);
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }
