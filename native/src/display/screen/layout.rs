@@ -39,7 +39,7 @@ pub fn draw(frame: &mut Frame, state: &State, colors: Colors, has_pixels: bool) 
     let head = u16::from(free > 2);
     let score_rows = (scores.len() as u16).min(free.saturating_sub(head + 1)).min(area.height / 5);
     let free = free.saturating_sub(head + score_rows);
-    let has_chart = free >= CHART_ROWS + 1;
+    let has_chart = free > CHART_ROWS;
     let recent_rows = if has_chart { (free / 4).clamp(1, 5) } else { free };
     let [top, gauge, figures, middle, score_area, health_area, recent, keys] = Layout::vertical([
         Constraint::Length(head),
