@@ -140,12 +140,18 @@ pub struct TrainArguments {
     /// Print every event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Print lines in a terminal too, in place of the screen with charts, samples and keys
+    #[arg(long)]
+    pub plain: bool,
     /// Print what would run: settings, parameters, memory, and the time it would take by a short trial
     #[arg(long)]
     pub dry_run: bool,
     /// Serve the page, which shows the run and takes requests, while it trains; at an address that other machines reach, to whoever has the printed link [default: this machine alone, port 8080 or a free one]
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = LOOPBACK, value_parser = parse_listen)]
     pub serve: Option<Listen>,
+    /// With --serve: only whoever has the printed link sees the run and asks for anything, also on this machine; any name of the server will do then, such as that of a proxy
+    #[arg(long, requires = "serve")]
+    pub token: bool,
     /// Folder of the built page for --serve [default: the page inside this program]
     #[arg(long, value_name = "DIR", requires = "serve")]
     pub page: Option<PathBuf>,
@@ -317,6 +323,9 @@ pub struct ServeArguments {
     /// Show a run, or the runs of a folder, in place of a page that trains: those under way, and those that have ended
     #[arg(long, value_name = "RUN|DIR")]
     pub run: Option<PathBuf>,
+    /// With --run: only whoever has the printed link sees the runs and asks for anything, also on this machine; any name of the server will do then, such as that of a proxy
+    #[arg(long, requires = "run")]
+    pub token: bool,
     /// Folder of the built page [default: the page inside this program]
     #[arg(long, value_name = "DIR")]
     pub page: Option<PathBuf>,

@@ -18,7 +18,7 @@ use whelp::watch::Wish;
 
 use crate::cli::{ControlArguments, ControlWord};
 use crate::failure::{Failure, Outcome};
-use crate::lock::{self, RunLock};
+use crate::lock::{self, Liveness, RunLock};
 use crate::output::{note, say};
 use crate::run_folder::{RunFolder, write_whole};
 
@@ -88,13 +88,18 @@ impl Control {
             let id = path.file_stem().and_then(|stem| stem.to_str());
             let (true, Some(word), Some(id)) = (is_taken, word, id) else { continue };
             self.lock().push_back(Request { id: id.to_owned(), word });
-            let _ = commands.try_send(match word {
-                ControlWord::Save => Command::Save,
-                ControlWord::Pause => Command::Pause,
-                ControlWord::Resume => Command::Resume,
-                ControlWord::Stop => Command::Stop,
-                ControlWord::Sample => self.sample.clone(),
-            });
+            let _ = commands.try_send(self.command(word));
+        }
+    }
+
+    /// What the run is told for a word.
+    pub fn command(&self, word: ControlWord) -> Command {
+        match word {
+            ControlWord::Save => Command::Save,
+            ControlWord::Pause => Command::Pause,
+            ControlWord::Resume => Command::Resume,
+            ControlWord::Stop => Command::Stop,
+            ControlWord::Sample => self.sample.clone(),
         }
     }
 
@@ -183,11 +188,17 @@ pub fn control(arguments: &ControlArguments) -> Result<Outcome, Failure> {
     if !RunFolder::is_used(root) {
         return Err(Failure::Input(format!("{} is not the folder of a run", root.display())));
     }
-    if !RunLock::is_held(root) {
-        return Err(Failure::Input(format!(
-            "{0} is not being trained, so there is nobody to ask. `whelp train --out {0}` goes on with it",
-            root.display()
-        )));
+    match RunLock::liveness(root) {
+        Liveness::Over => {
+            return Err(Failure::Input(format!(
+                "{0} is not being trained, so there is nobody to ask. `whelp train --out {0}` goes on with it",
+                root.display()
+            )));
+        }
+        Liveness::Held => {}
+        believed @ Liveness::Believed(..) => {
+            note!("note        the file system of {} has no locks; by its record {believed}", root.display());
+        }
     }
     let asked = Asked::of(root, word)?;
     match wait(root, &asked) {

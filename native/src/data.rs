@@ -16,11 +16,11 @@ use whelp::validate::ValidConfig;
 use crate::assets::{BUILTIN_DOGS, builtin_dogs, pooled_lite0};
 use crate::cache;
 use crate::cli::CheckArguments;
+use crate::display::reading_bar;
 use crate::failure::{Failure, Outcome};
 use crate::folder;
 use crate::output::say;
 use crate::png;
-use crate::progress::reading_bar;
 
 /// Reads and prepares the source that `--data` names.
 pub fn read_data(data: &str, preparation: Preparation) -> Result<Dataset, Failure> {

@@ -16,9 +16,9 @@ use whelp::run::profile;
 use whelp::train::step_bytes;
 use whelp::validate::ValidConfig;
 
+use crate::display::{pictures, time};
 use crate::failure::{Failure, Outcome};
 use crate::output::{note, say};
-use crate::progress::{pictures, time};
 
 /// Steps of the trial, after a first one that compiles kernels.
 const STEPS: usize = 3;

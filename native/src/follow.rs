@@ -1,7 +1,8 @@
 //! What a run tells becomes files and lines.
 
-use std::fmt::Display;
+use std::fmt;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Sender;
@@ -10,10 +11,10 @@ use whelp::protocol::{Command, Event};
 use whelp::run::Run;
 
 use crate::control::Control;
+use crate::display::{Display, Subject};
 use crate::failure::{Failure, Outcome};
 use crate::memory;
 use crate::output::{Lines, note};
-use crate::progress::RunDisplay;
 use crate::run_folder::{RunFolder, WriteError};
 use crate::signals::Signals;
 
@@ -27,11 +28,24 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Where a run's events go.
 pub struct FrontEnd<'a> {
     pub folder: RunFolder,
-    /// Whether programs read the events.
-    pub json: bool,
+    /// Who reads the events.
+    pub readers: Readers,
+    /// Where the run is watched in the page.
+    pub link: Option<String>,
     pub commands: Sender<Command>,
-    pub control: &'a Control,
+    pub control: &'a Arc<Control>,
     pub signals: &'a Signals,
+}
+
+/// Who reads what a run tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// People, on a screen where the terminal can have one.
+    People,
+    /// People who want lines.
+    PeopleOfLines,
+    /// Programs.
+    Programs,
 }
 
 impl FrontEnd<'_> {
@@ -41,12 +55,7 @@ impl FrontEnd<'_> {
     /// # Errors
     /// If the run fails, or if a file can't be written for good.
     pub fn follow(mut self, mut run: Run) -> Result<Outcome, Failure> {
-        let mut shown = if self.json {
-            Shown::Lines(Lines::default())
-        } else {
-            note!("run         {}", self.folder.root().display());
-            Shown::Display(RunDisplay::new())
-        };
+        let mut shown = self.shown();
         let mut outcome = Outcome::Done;
         while let Some(mut event) = block_on(run.next()) {
             let waited = persist(self.signals, WriteError::is_full, || self.folder.record(&mut event))?;
@@ -80,12 +89,27 @@ impl FrontEnd<'_> {
         }
         Ok(self.signals.outcome().unwrap_or(outcome))
     }
+
+    fn shown(&self) -> Shown {
+        let root = self.folder.root().display().to_string();
+        if self.readers == Readers::Programs {
+            return Shown::Lines(Lines::default());
+        }
+        note!("run         {root}");
+        Shown::Display(if self.readers == Readers::PeopleOfLines {
+            Display::lines()
+        } else {
+            let (commands, control) = (self.commands.clone(), self.control.clone());
+            let ask = move |word| drop(commands.try_send(control.command(word)));
+            Display::of(Subject { root, link: self.link.clone() }, ask)
+        })
+    }
 }
 
 /// Who sees the events.
 enum Shown {
     /// People.
-    Display(RunDisplay),
+    Display(Display),
     /// A program.
     Lines(Lines),
     /// Nobody any more.
@@ -119,7 +143,7 @@ pub fn is_full(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// If it can't be written for [`PATIENCE`], or if a second signal asks for an end meanwhile.
-fn persist<E: Display>(
+fn persist<E: fmt::Display>(
     signals: &Signals,
     lasts: impl Fn(&E) -> bool,
     mut write: impl FnMut() -> Result<(), E>,

@@ -10,6 +10,7 @@ mod cli;
 mod control;
 mod data;
 mod devices;
+mod display;
 mod dry_run;
 mod evaluate;
 mod export;
@@ -26,7 +27,6 @@ mod output;
 mod picture_files;
 mod png;
 mod profile;
-mod progress;
 mod pytorch;
 mod recipes;
 mod run_folder;
@@ -50,10 +50,14 @@ static ALLOCATOR: memory::Allocator = memory::Allocator;
 fn main() -> ExitCode {
     memory::keep();
     let cli = Cli::parse();
-    // One sentence replaces the panic's usual output; RUST_BACKTRACE=1 brings it back.
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
-        std::panic::set_hook(Box::new(|_| {}));
-    }
+    // One sentence replaces the panic's usual output; RUST_BACKTRACE=1 brings it back, on a terminal that nothing covers.
+    let usual = std::env::var_os("RUST_BACKTRACE").map(|_| std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(usual) = &usual {
+            output::end_screen_after_panic();
+            usual(panic);
+        }
+    }));
     let result = std::panic::catch_unwind(move || match cli.command {
         Subcommand::Train(arguments) => train::train(&arguments),
         Subcommand::Ctl(arguments) => control::control(&arguments),

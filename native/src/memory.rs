@@ -199,6 +199,7 @@ mod system {
             } else {
                 (b" MB more were refused. Lower --batch, or choose smaller networks\n", 2)
             };
+            crate::display::uncover_at_abort();
             for part in [b"whelp: out of memory: ", &digits[first..], advice] {
                 let _ = nix::unistd::write(std::io::stderr(), part);
             }

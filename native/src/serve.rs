@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use whelp_server::{Page, Running, Server, ServerError};
+use whelp_server::{Guard, Page, Running, Server, ServerError};
 
 use crate::cli::{Listen, ServeArguments, TrainArguments};
 use crate::failure::{Failure, Outcome};
@@ -29,7 +29,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
         ServerError::NoPage(_) => Failure::input(error),
     })?;
     let ended = if let Some(run) = &arguments.run {
-        let watching = watch::of_folder(server, run)?;
+        let watching = watch::of_folder(server, run, guard(arguments.token))?;
         say!("{} is shown at {} (Ctrl-C ends the showing)", run.display(), watching.link());
         watching.run()
     } else {
@@ -61,11 +61,22 @@ pub fn bind(arguments: &TrainArguments) -> Result<Option<Server>, Failure> {
     })
 }
 
-/// Shows the run in `root` until the result is dropped.
-pub fn show(server: Server, root: &Path) -> Result<Running, Failure> {
-    let watching = watch::of_run(server, root)?;
-    note!("watch       {}", watching.link());
-    watching.start().map_err(Failure::fault)
+/// A run that is shown until this is dropped.
+pub struct Served {
+    pub link: String,
+    _running: Running,
+}
+
+/// Shows the run in `root`, with a token if `has_token`, or if other machines can reach the server.
+pub fn show(server: Server, root: &Path, has_token: bool) -> Result<Served, Failure> {
+    let watching = watch::of_run(server, root, guard(has_token))?;
+    let link = watching.link();
+    note!("watch       {link}");
+    Ok(Served { link, _running: watching.start().map_err(Failure::fault)? })
+}
+
+fn guard(has_token: bool) -> Guard {
+    if has_token { Guard::Always } else { Guard::FromOtherMachines }
 }
 
 fn page(folder: Option<&PathBuf>) -> Result<Page, Failure> {

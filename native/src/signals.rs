@@ -15,7 +15,7 @@ use whelp::protocol::Command;
 
 use crate::control::Control;
 use crate::failure::{Failure, Outcome};
-use crate::output::note;
+use crate::output::{self, note};
 
 /// How often the thread looks.
 const RHYTHM: Duration = Duration::from_millis(50);
@@ -172,6 +172,7 @@ impl Shared {
 
 /// Ends the process without waiting for what its other threads do.
 fn leave(signal: i32) -> ! {
+    output::end_screen();
     signal_hook::low_level::exit(i32::from(Outcome::Signalled(signal).status()))
 }
 

@@ -20,7 +20,7 @@ use crate::control::Control;
 use crate::data::{expect_builtin, is_set, judge, read_data, read_sized};
 use crate::dry_run::Plan;
 use crate::failure::{Failure, Outcome};
-use crate::follow::FrontEnd;
+use crate::follow::{FrontEnd, Readers};
 use crate::info::read_checkpoint;
 use crate::lock::RunLock;
 use crate::memory::{check_fit, explain_exhaustion};
@@ -98,10 +98,16 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
     let folder = RunFolder::open(&root, place.lock, origin)?;
     // Until the end of the run, which those who watch are told.
-    let _served = server.map(|server| serve::show(server, &root)).transpose()?;
+    let served = server.map(|server| serve::show(server, &root, arguments.token)).transpose()?;
     let control = Arc::new(Control::new(&root, &settings));
     signals.tell(commands.clone(), control.clone());
-    FrontEnd { folder, json: arguments.json, commands, control: &control, signals: &signals }.follow(run)
+    let readers = match (arguments.json, arguments.plain) {
+        (true, _) => Readers::Programs,
+        (false, true) => Readers::PeopleOfLines,
+        (false, false) => Readers::People,
+    };
+    let link = served.as_ref().map(|served| served.link.clone());
+    FrontEnd { folder, readers, link, commands, control: &control, signals: &signals }.follow(run)
 }
 
 /// Where a run's files are to lie.

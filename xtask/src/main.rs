@@ -34,6 +34,7 @@ cargo xtask test            every test there is; the last line counts them
 cargo xtask bench           page weight and time to the first step, into bench/results.md
 cargo xtask bench recipes N  every recipe after N minutes of processor time, scored, into bench/
 cargo xtask bench health N   healthy runs and runs made to fail, N minutes each, and what is said of them, into bench/
+cargo xtask bench memory DEVICE  3,000 steps with frequent samples and checkpoints: whether memory stays flat, into bench/
 
 Tools, compiled crates and pictures are kept in $WHELP_CACHE, else $XDG_CACHE_HOME/whelp, else ~/.cache/whelp.
 WHELP_CHROMIUM, WHELP_FIREFOX and WHELP_WEBKIT_DRIVER name the browsers for the tests, if they are not the system's.";
@@ -64,6 +65,7 @@ fn dispatch() -> Result<ExitCode> {
         ["bench"] => bench::command(),
         ["bench", "recipes", minutes] => bench::recipes::command(minutes),
         ["bench", "health", minutes] => bench::health::command(minutes),
+        ["bench", "memory", device] => bench::memory::command(device),
         [] | ["help"] | ["--help"] | ["-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

@@ -1,8 +1,10 @@
-//! Who may watch: whoever asks at a name that this machine has, from a page of this very server, with the token if there is one.
+//! Who may watch: whoever asks from a page of this very server with the token, or, where there is none, at a name of this machine.
 //!
-//! A page that watches can stop a training of weeks, so a page of somebody else must not be taken for it. The name in `Host` keeps
-//! out a foreign page whose name was made to lead here (DNS rebinding), and `Origin` one that opens a WebSocket from elsewhere
-//! (cross-site WebSocket hijacking): browsers let no page choose either. The token keeps out other machines.
+//! A page that watches can stop a training of weeks, so a page of somebody else must not be taken for it. Without a token the name in
+//! `Host` keeps out a foreign page whose name was made to lead here (DNS rebinding): browsers let no page choose it. With a token any
+//! name will do, such as that of a proxy or an alias of SSH: a foreign page does not have the token, whatever name it goes by, as
+//! browsers keep it for the page of the name that it was opened with. `Origin` keeps out a page that opens a WebSocket from elsewhere
+//! (cross-site WebSocket hijacking). The token keeps out other machines, and other people on this one.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use subtle::ConstantTimeEq;
 /// What stands between a request and the runs.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// None if only this machine can reach the server.
+    /// None if only this machine can reach the server and nobody has asked for one.
     token: Option<Token>,
     /// Names of this machine, beside `localhost` and addresses.
     names: Vec<String>,
@@ -75,11 +77,14 @@ impl Access {
         self.token.as_ref()
     }
 
-    /// Whether a request is for this server, whatever it is for.
+    /// Whether a request is for this server, whatever it is for. With a token, all are: what needs none is no secret.
     ///
     /// # Errors
     /// [`Refusal::Host`].
     pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.token.is_some() {
+            return Ok(());
+        }
         let host = text(headers, header::HOST).map(name_of).ok_or(Refusal::Host)?;
         // An address can't be made to lead somewhere else.
         let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
@@ -155,6 +160,26 @@ mod tests {
             assert_eq!(check(foreign), Err(Refusal::Host), "{foreign}");
         }
         assert_eq!(access.check(&HeaderMap::new()), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn with_the_token_any_name_will_do_and_without_it_none() {
+        let token = Token::random().unwrap();
+        let access = Access::new(Some(token.clone()), vec!["node07".to_owned()]);
+        let bearer = format!("Bearer {}", token.as_str());
+        for name in ["workstation-by-ssh:8080", "dogs.lab.example", "node07:8080", "127.0.0.1:8080"] {
+            let asked = [(HOST, name), (AUTHORIZATION, bearer.as_str())];
+            assert_eq!(access.check(&headers(&asked)), Ok(()), "{name}");
+            assert_eq!(access.check(&headers(&asked[..1])), Err(Refusal::Token), "{name}");
+            assert_eq!(access.check_host(&headers(&asked[..1])), Ok(()), "the page itself, which is no secret");
+            let own = format!("https://{name}");
+            let from = |origin: &str| {
+                let [host, token] = asked.clone();
+                access.check(&headers(&[host, token, (ORIGIN, origin)]))
+            };
+            assert_eq!(from(&own), Ok(()), "{name}");
+            assert_eq!(from("https://evil.example"), Err(Refusal::Origin), "{name}");
+        }
     }
 
     #[test]

@@ -74,17 +74,31 @@ impl Server {
         runtime.block_on(async { accept(self.listener, site).await })
     }
 
-    /// The same page with runs to watch. `names` are names of this machine. If other machines can reach the server, a token keeps
-    /// out whoever does not know it.
+    /// The same page with runs to watch. `names` are names of this machine.
     ///
     /// # Errors
     /// If the system gives no address or no random numbers.
-    pub fn watching(self, source: Arc<dyn Source>, invitation: Invitation, names: Vec<String>) -> io::Result<Watching> {
+    pub fn watching(
+        self,
+        source: Arc<dyn Source>,
+        invitation: Invitation,
+        names: Vec<String>,
+        guard: Guard,
+    ) -> io::Result<Watching> {
         let address = self.address()?;
-        let is_private = address.ip().is_loopback();
-        let token = (!is_private).then(Token::random).transpose().map_err(io::Error::other)?;
+        let is_guarded = guard == Guard::Always || !address.ip().is_loopback();
+        let token = is_guarded.then(Token::random).transpose().map_err(io::Error::other)?;
         Ok(Watching { server: self, source, invitation, access: Access::new(token, names), address })
     }
+}
+
+/// Whether a token keeps out whoever does not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// If other machines can reach the server.
+    FromOtherMachines,
+    /// Also from other people on this machine, and where a proxy or a tunnel gives it another name.
+    Always,
 }
 
 /// A server with runs to watch.

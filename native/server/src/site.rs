@@ -93,9 +93,11 @@ async fn check_host(State(access): State<Access>, request: Request, next: Next) 
 
 fn refused(refusal: Refusal) -> Response {
     match refusal {
-        Refusal::Host => {
-            (StatusCode::FORBIDDEN, "Whelp has no such name here. Open the address that it printed.\n").into_response()
-        }
+        Refusal::Host => (
+            StatusCode::FORBIDDEN,
+            "Whelp has no such name here. Open the address that it printed; with --token any name will do.\n",
+        )
+            .into_response(),
         Refusal::Origin => (StatusCode::FORBIDDEN, "Runs are shown to Whelp's own page only.\n").into_response(),
         Refusal::Token => {
             let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio_websockets::{ClientBuilder, CloseCode, Message, WebSocketStream};
-use whelp_server::{Invitation, Page, Running, Server, Source, Viewer};
+use whelp_server::{Guard, Invitation, Page, Running, Server, Source, Viewer};
 
 const PAGE: Page = Page::Embedded(&[("index.html", b"<!doctype html>"), ("page.js", b"1")]);
 
@@ -80,12 +80,16 @@ impl Site {
     }
 
     fn with(ip: Ipv4Addr, size: usize) -> Self {
+        Self::guarded(ip, size, Guard::FromOtherMachines)
+    }
+
+    fn guarded(ip: Ipv4Addr, size: usize, guard: Guard) -> Self {
         let counter = Arc::new(Counter { size, ..Counter::default() });
         let server = Server::bind(PAGE, (ip, 0).into()).unwrap();
         let address = (Ipv4Addr::LOCALHOST, server.address().unwrap().port()).into();
         let html = "<meta name=\"invited\">".to_owned();
         let invitation = Invitation { html, about: "watch.json", socket: "watch", protocol: "counting" };
-        let watching = server.watching(counter.clone(), invitation, vec!["node07".to_owned()]).unwrap();
+        let watching = server.watching(counter.clone(), invitation, vec!["node07".to_owned()], guard).unwrap();
         let link = watching.link();
         Self { counter, address, link, running: Some(watching.start().unwrap()) }
     }
@@ -190,6 +194,18 @@ fn foreign_names_pages_and_tokens_are_refused() {
     assert_eq!(open.knock(&[&host, &format!("{protocol}, {}", "0".repeat(token.len()))]), "401");
     assert_eq!(open.knock(&[&host, &format!("{protocol}, {token}")]), "101");
     assert_eq!(open.knock(&["Host: node07", &format!("{protocol}, {token}")]), "101");
+
+    // On this machine alone, for whom that is too many; and by whatever name.
+    let guarded = Site::guarded(Ipv4Addr::LOCALHOST, 16, Guard::Always);
+    let token = guarded.token().expect("it was asked for").to_owned();
+    let (host, with_token) = ("Host: dogs.lab.example", format!("{protocol}, {token}"));
+    assert!(guarded.link.starts_with("http://127.0.0.1:"), "{}", guarded.link);
+    assert!(guarded.get("/", &[host]).starts_with("HTTP/1.1 200"));
+    assert_eq!(guarded.knock(&[host, protocol]), "401");
+    assert_eq!(guarded.knock(&[host, &with_token]), "101");
+    assert_eq!(guarded.knock(&[host, &with_token, "Origin: https://dogs.lab.example"]), "101");
+    assert_eq!(guarded.knock(&[host, &with_token, "Origin: https://evil.example"]), "403");
+    assert!(guarded.get("/watch.json", &[host]).starts_with("HTTP/1.1 401"));
 }
 
 #[test]

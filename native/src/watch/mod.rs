@@ -9,14 +9,14 @@ mod runs;
 mod tail;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use whelp::protocol::FailureKind;
 use whelp::session::{About as Subject, Problem, Reply};
 use whelp::watch::{ABOUT_PATH, About, Ask, INVITATION, SOCKET_PATH, SOCKET_PROTOCOL, Told, WatchedRun, Wish, pack};
-use whelp_server::{Invitation, Server, Source, Viewer, Watching};
+use whelp_server::{Guard, Invitation, Server, Source, Viewer, Watching};
 
 use crate::control::Asked;
 use crate::failure::Failure;
@@ -35,19 +35,19 @@ const LIST_RHYTHM: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// If there is no run, or if the system has no random numbers.
-pub fn of_folder(server: Server, root: &Path) -> Result<Watching, Failure> {
-    watching(server, Runs::below(root)?)
+pub fn of_folder(server: Server, root: &Path, guard: Guard) -> Result<Watching, Failure> {
+    watching(server, Runs::below(root)?, guard)
 }
 
 /// A server with the run in `root` to watch, which may be about to begin.
 ///
 /// # Errors
 /// If the system has no random numbers.
-pub fn of_run(server: Server, root: &Path) -> Result<Watching, Failure> {
-    watching(server, Runs::only(root))
+pub fn of_run(server: Server, root: &Path, guard: Guard) -> Result<Watching, Failure> {
+    watching(server, Runs::only(root), guard)
 }
 
-fn watching(server: Server, runs: Runs) -> Result<Watching, Failure> {
+fn watching(server: Server, runs: Runs, guard: Guard) -> Result<Watching, Failure> {
     let host = lock::host();
     let invitation = Invitation {
         html: format!("<meta name=\"{INVITATION}\">\n"),
@@ -55,76 +55,42 @@ fn watching(server: Server, runs: Runs) -> Result<Watching, Failure> {
         socket: SOCKET_PATH,
         protocol: SOCKET_PROTOCOL,
     };
-    let (state, records) = (Mutex::new(State::new(runs)), Mutex::default());
-    let source = Arc::new(Watched { host: host.clone(), state, records });
+    let source = Arc::new(Watched::new(host.clone(), runs));
     // People leave out the domain.
     let short = host.split_once('.').map(|(short, _)| short.to_owned());
-    server.watching(source, invitation, [host].into_iter().chain(short).collect()).map_err(Failure::fault)
+    server.watching(source, invitation, [host].into_iter().chain(short).collect(), guard).map_err(Failure::fault)
 }
 
 /// What is watched.
+///
+/// What viewers are told is behind one lock, and what files are read for behind another: a file server that takes its time holds up
+/// [`Source::look`], which has a thread for that, and no viewer.
 struct Watched {
     host: String,
-    state: Mutex<State>,
+    told: Mutex<News>,
+    /// Locked by whoever looks.
+    files: Mutex<Files>,
     /// Of the runs that are being shown.
     records: Mutex<HashMap<String, Weak<Record>>>,
 }
 
-/// What is told of all runs together.
-struct State {
-    runs: Runs,
-    listed: Option<Instant>,
+/// What there is to tell of all runs together, and what was asked. It is never locked while files are read or written.
+#[derive(Default)]
+struct News {
     list: Vec<WatchedRun>,
+    /// Where runs lie, by their ids.
+    paths: HashMap<String, PathBuf>,
     /// Counts the lists.
     version: u64,
-    /// What was asked of runs, not answered yet: the run's id, who asked, and where the answer will be.
-    asked: Vec<(String, u64, Asked)>,
+    /// What was wished: the run's id, by whom, and what.
+    wishes: Vec<(String, u64, Wish)>,
     /// Answers by who asked.
     answers: HashMap<u64, Vec<Message>>,
     /// Counts the viewers.
     viewers: u64,
 }
 
-impl State {
-    fn new(runs: Runs) -> Self {
-        let (list, answers) = (Vec::new(), HashMap::new());
-        Self { runs, listed: None, list, version: 0, asked: Vec::new(), answers, viewers: 0 }
-    }
-
-    fn list(&mut self) {
-        if self.listed.is_some_and(|listed| listed.elapsed() < LIST_RHYTHM) {
-            return;
-        }
-        let list = self.runs.list();
-        self.listed = Some(Instant::now());
-        if list != self.list || self.version == 0 {
-            self.list = list;
-            self.version += 1;
-        }
-    }
-
-    /// Collects answers.
-    fn hear(&mut self) {
-        for (id, viewer, asked) in std::mem::take(&mut self.asked) {
-            let is_live = || self.runs.path(&id).is_some_and(|root| RunLock::is_held(&root));
-            match asked.take() {
-                // The run's own events tell what was done.
-                Some(answer) if answer.done => {}
-                Some(answer) => self.refuse(viewer, failed(answer.message)),
-                None if is_live() => self.asked.push((id, viewer, asked)),
-                // It may have answered last of all.
-                None => match asked.take() {
-                    Some(answer) if answer.done => {}
-                    Some(answer) => self.refuse(viewer, failed(answer.message)),
-                    None => {
-                        asked.withdraw();
-                        self.refuse(viewer, Problem::NoRun);
-                    }
-                },
-            }
-        }
-    }
-
+impl News {
     fn refuse(&mut self, viewer: u64, problem: Problem) {
         // Of those who are still there.
         if let Some(answers) = self.answers.get_mut(&viewer) {
@@ -134,9 +100,68 @@ impl State {
     }
 }
 
+/// What is read of the runs' folders, and written there.
+struct Files {
+    runs: Runs,
+    listed: Option<Instant>,
+    /// What was asked of runs, not answered yet: the run's folder, who asked, and where the answer will be.
+    asked: Vec<(PathBuf, u64, Asked)>,
+}
+
+impl Files {
+    /// The runs as they are now; none if they were listed a moment ago.
+    fn list(&mut self) -> Option<Vec<WatchedRun>> {
+        if self.listed.is_some_and(|listed| listed.elapsed() < LIST_RHYTHM) {
+            return None;
+        }
+        let list = self.runs.list();
+        self.listed = Some(Instant::now());
+        Some(list)
+    }
+
+    /// Passes a wish on to a run.
+    fn ask(&mut self, root: PathBuf, viewer: u64, wish: Wish) -> Result<(), Problem> {
+        if !RunLock::is_held(&root) {
+            return Err(Problem::NoRun);
+        }
+        let asked = Asked::of(&root, wish.into()).map_err(|failure| failed(failure.to_string()))?;
+        self.asked.push((root, viewer, asked));
+        Ok(())
+    }
+
+    /// Collects answers that are refusals, with who asked.
+    fn hear(&mut self) -> Vec<(u64, Problem)> {
+        let mut refusals = Vec::new();
+        for (root, viewer, asked) in std::mem::take(&mut self.asked) {
+            match asked.take() {
+                // The run's own events tell what was done.
+                Some(answer) if answer.done => {}
+                Some(answer) => refusals.push((viewer, failed(answer.message))),
+                None if RunLock::is_held(&root) => self.asked.push((root, viewer, asked)),
+                // It may have answered last of all.
+                None => match asked.take() {
+                    Some(answer) if answer.done => {}
+                    Some(answer) => refusals.push((viewer, failed(answer.message))),
+                    None => {
+                        asked.withdraw();
+                        refusals.push((viewer, Problem::NoRun));
+                    }
+                },
+            }
+        }
+        refusals
+    }
+}
+
 impl Watched {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(host: String, runs: Runs) -> Self {
+        let told = Mutex::new(News { paths: runs.paths().clone(), ..News::default() });
+        let files = Mutex::new(Files { runs, listed: None, asked: Vec::new() });
+        Self { host, told, files, records: Mutex::default() }
+    }
+
+    fn told(&self) -> MutexGuard<'_, News> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn records(&self) -> MutexGuard<'_, HashMap<String, Weak<Record>>> {
@@ -145,7 +170,7 @@ impl Watched {
 
     /// What is known of a run; none if there is no such run.
     fn record(&self, id: &str) -> Option<Arc<Record>> {
-        let root = self.state().runs.path(id)?;
+        let root = self.told().paths.get(id)?.clone();
         let mut records = self.records();
         if let Some(record) = records.get(id).and_then(Weak::upgrade) {
             return Some(record);
@@ -153,6 +178,28 @@ impl Watched {
         let record = Arc::new(Record::new(id, &root));
         records.insert(id.to_owned(), Arc::downgrade(&record));
         Some(record)
+    }
+
+    /// Looks at the folders: passes wishes on, collects answers, and lists the runs.
+    fn look_at_all(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let wishes: Vec<_> = {
+            let mut told = self.told();
+            let wishes = std::mem::take(&mut told.wishes).into_iter();
+            wishes.map(|(id, viewer, wish)| (told.paths.get(&id).cloned(), viewer, wish)).collect()
+        };
+        let mut refusals = files.hear();
+        for (root, viewer, wish) in wishes {
+            let asked = root.map_or(Err(Problem::NoRun), |root| files.ask(root, viewer, wish));
+            refusals.extend(asked.err().map(|problem| (viewer, problem)));
+        }
+        let list = files.list();
+        let mut told = self.told();
+        refusals.into_iter().for_each(|(viewer, problem)| told.refuse(viewer, problem));
+        if let Some(list) = list.filter(|list| *list != told.list || told.version == 0) {
+            (told.list, told.paths) = (list, files.runs.paths().clone());
+            told.version += 1;
+        }
     }
 }
 
@@ -162,11 +209,7 @@ impl Source for Watched {
     }
 
     fn look(&self) {
-        {
-            let mut state = self.state();
-            state.hear();
-            state.list();
-        }
+        self.look_at_all();
         let shown: Vec<Arc<Record>> = {
             let mut records = self.records();
             records.retain(|_, record| record.strong_count() > 0);
@@ -177,10 +220,10 @@ impl Source for Watched {
 
     fn viewer(self: Arc<Self>) -> Box<dyn Viewer> {
         let number = {
-            let mut state = self.state();
-            state.viewers += 1;
-            let number = state.viewers;
-            state.answers.insert(number, Vec::new());
+            let mut told = self.told();
+            told.viewers += 1;
+            let number = told.viewers;
+            told.answers.insert(number, Vec::new());
             number
         };
         Box::new(Watcher { watched: self, number, version: 0, shown: None })
@@ -196,30 +239,22 @@ struct Watcher {
     shown: Option<(String, Arc<Record>, Place)>,
 }
 
-impl Watcher {
-    fn have(&self, wish: Wish) {
-        let mut state = self.watched.state();
-        let Some((id, ..)) = &self.shown else { return state.refuse(self.number, Problem::NoRun) };
-        let Some(root) = state.runs.path(id).filter(|root| RunLock::is_held(root)) else {
-            return state.refuse(self.number, Problem::NoRun);
-        };
-        match Asked::of(&root, wish.into()) {
-            Ok(asked) => state.asked.push((id.clone(), self.number, asked)),
-            Err(failure) => state.refuse(self.number, failed(failure.to_string())),
-        }
-    }
-}
-
 impl Viewer for Watcher {
     fn ask(&mut self, message: &str) {
         match serde_json::from_str(message) {
             Ok(Ask::Show { run }) => {
                 self.shown = self.watched.record(&run).map(|record| (run, record, Place::default()));
                 if self.shown.is_none() {
-                    self.watched.state().refuse(self.number, Problem::NoRun);
+                    self.watched.told().refuse(self.number, Problem::NoRun);
                 }
             }
-            Ok(Ask::Have { wish }) => self.have(wish),
+            Ok(Ask::Have { wish }) => {
+                let mut told = self.watched.told();
+                match &self.shown {
+                    Some((id, ..)) => told.wishes.push((id.clone(), self.number, wish)),
+                    None => told.refuse(self.number, Problem::NoRun),
+                }
+            }
             // No page of this version asks for anything else.
             Err(_) => {}
         }
@@ -227,12 +262,12 @@ impl Viewer for Watcher {
 
     fn next(&mut self) -> Option<Message> {
         {
-            let mut state = self.watched.state();
-            if state.version != self.version {
-                self.version = state.version;
-                return Some(message(&Told::Runs { runs: state.list.clone() }));
+            let mut told = self.watched.told();
+            if told.version != self.version {
+                self.version = told.version;
+                return Some(message(&Told::Runs { runs: told.list.clone() }));
             }
-            if let Some(answers) = state.answers.get_mut(&self.number).filter(|answers| !answers.is_empty()) {
+            if let Some(answers) = told.answers.get_mut(&self.number).filter(|answers| !answers.is_empty()) {
                 return Some(answers.remove(0));
             }
         }
@@ -243,7 +278,7 @@ impl Viewer for Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.watched.state().answers.remove(&self.number);
+        self.watched.told().answers.remove(&self.number);
     }
 }
 
@@ -253,4 +288,61 @@ fn failed(message: String) -> Problem {
 
 fn message(told: &Told) -> Message {
     pack(told, &[]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::sync::mpsc;
+
+    use tempfile::TempDir;
+    use whelp::watch::unpack;
+
+    use super::*;
+
+    /// A folder of a file server that does not answer: whoever reads its settings waits.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_server_that_hangs_holds_up_no_viewer() {
+        let place = TempDir::new().unwrap();
+        for run in ["good", "stuck"] {
+            fs::create_dir(place.path().join(run)).unwrap();
+            File::create(place.path().join(run).join("events.jsonl")).unwrap();
+        }
+        let settings = place.path().join("stuck/run.json");
+        let watched = Arc::new(Watched::new("here".to_owned(), Runs::below(place.path()).unwrap()));
+        nix::unistd::mkfifo(&settings, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let looking = {
+            let watched = watched.clone();
+            std::thread::spawn(move || watched.look())
+        };
+        // Until it waits there.
+        let writer = File::options().write(true).open(&settings).unwrap();
+        let (done, is_done) = mpsc::channel();
+        let asking = {
+            let mut viewer = watched.clone().viewer();
+            std::thread::spawn(move || {
+                viewer.ask("{\"type\":\"show\",\"run\":\"nowhere\"}");
+                let answer = viewer.next().map(|answer| unpack(&answer).unwrap().0);
+                viewer.ask("{\"type\":\"show\",\"run\":\"stuck\"}");
+                viewer.ask("{\"type\":\"have\",\"wish\":\"pause\"}");
+                assert!(viewer.next().is_none(), "nothing is known yet");
+                done.send(answer).unwrap();
+                viewer
+            })
+        };
+        let answer = is_done.recv_timeout(Duration::from_secs(20)).expect("without waiting for the files");
+        assert!(matches!(answer, Some(Told::Reply { .. })), "{answer:?}");
+        assert!(!looking.is_finished());
+        drop(writer);
+        looking.join().unwrap();
+        // What was wished meanwhile is refused: nobody trains that run.
+        fs::remove_file(&settings).unwrap();
+        let mut viewer = asking.join().unwrap();
+        watched.look();
+        let told: Vec<Told> = std::iter::from_fn(|| viewer.next()).map(|told| unpack(&told).unwrap().0).collect();
+        assert!(matches!(told[0], Told::Runs { .. }), "{told:?}");
+        let refused = |told: &Told| matches!(told, Told::Reply { reply } if matches!(**reply, Reply::Failed { .. }));
+        assert!(told.iter().any(refused), "{told:?}");
+    }
 }

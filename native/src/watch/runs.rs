@@ -11,7 +11,8 @@ use whelp::protocol::{Event, Progress};
 use whelp::watch::{RunState, WatchedRun};
 
 use crate::failure::Failure;
-use crate::lock::RunLock;
+use crate::lock::{Liveness, RunLock};
+use crate::output::note;
 use crate::run_folder::{EVENTS, RunFolder, SETTINGS};
 
 /// As many runs are listed, the latest changed ones.
@@ -30,6 +31,8 @@ pub struct Runs {
     paths: HashMap<String, PathBuf>,
     /// What was read of a run, and when its events had last changed by then.
     known: HashMap<PathBuf, (Changed, End)>,
+    /// Whether it was said that there are no locks.
+    has_said: bool,
 }
 
 /// When a file changed, and its length.
@@ -57,7 +60,8 @@ enum Last {
 impl Runs {
     /// The one in `root`.
     pub fn only(root: &Path) -> Self {
-        let mut runs = Self { root: root.to_owned(), is_run: true, paths: HashMap::new(), known: HashMap::new() };
+        let mut runs =
+            Self { root: root.to_owned(), is_run: true, paths: HashMap::new(), known: HashMap::new(), has_said: false };
         runs.find();
         runs
     }
@@ -80,9 +84,9 @@ impl Runs {
         Ok(runs)
     }
 
-    /// Where a listed run lies.
-    pub fn path(&self, id: &str) -> Option<PathBuf> {
-        self.paths.get(id).cloned()
+    /// Where the listed runs lie, by their ids.
+    pub fn paths(&self) -> &HashMap<String, PathBuf> {
+        &self.paths
     }
 
     /// The runs as they are now, the latest changed first.
@@ -106,6 +110,16 @@ impl Runs {
         self.known.retain(|path, _| self.paths.values().any(|known| known == path));
     }
 
+    /// Whether a process trains a run. Says once if that can only be believed.
+    fn is_live(&mut self, path: &Path) -> bool {
+        let liveness = RunLock::liveness(path);
+        if let (Liveness::Believed(..), false) = (&liveness, self.has_said) {
+            self.has_said = true;
+            note!("note        the file system of {} has no locks; by its record {liveness}", path.display());
+        }
+        liveness != Liveness::Over
+    }
+
     fn describe(&mut self, id: String, path: PathBuf) -> WatchedRun {
         let metadata = fs::metadata(path.join(EVENTS)).ok();
         let changed: Changed = metadata.map_or((None, 0), |data| (data.modified().ok(), data.len()));
@@ -116,7 +130,7 @@ impl Runs {
             end
         });
         let End { recipe, resolution, progress, state } = end;
-        let state = match (state, RunLock::is_held(&path)) {
+        let state = match (state, self.is_live(&path)) {
             (Last::End, _) => RunState::Ended,
             (Last::Failure, false) => RunState::Failed,
             (Last::Pause, true) => RunState::Paused,

@@ -9,9 +9,12 @@ mod memory;
 mod night;
 mod plan;
 mod profile;
+mod screen;
 mod serve;
 mod share;
 mod signals;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod watch;
 
 use std::fs;

@@ -354,30 +354,32 @@ fn a_folder_that_cannot_be_written_to_is_named_before_training() {
 }
 
 /// Weights that grow by 1 a step, and a penalty that grows with the sixth power of them.
+pub fn diverging(place: &TempDir, out: &str, on_divergence: &str) -> Command {
+    let mut command = whelp(place.path());
+    command.args(["train", "--recipe", "r3gan-small", "--data", "my dogs", "--out", out, "--steps", "400"]);
+    command.args(["--resolution", "32", "--batch", "4", "--device", "cpu"]);
+    for setting in [
+        "model.generator_width=4",
+        "model.discriminator_width=4",
+        "train.generator_lr=1",
+        "train.discriminator_lr=1",
+        "train.loss=wasserstein",
+        "train.r1_gamma=1000",
+        "output.grid=4",
+        "output.tick_steps=1",
+        "output.checkpoint_steps=2",
+        on_divergence,
+    ] {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
 #[test]
 fn a_run_that_diverges_goes_back_and_leaves_that_course_in_a_branch() {
     let place = TempDir::new().unwrap();
     pictures(&place);
-    let start = |out: &str, on_divergence: &str| {
-        let mut command = whelp(place.path());
-        command.args(["train", "--recipe", "r3gan-small", "--data", "my dogs", "--out", out, "--steps", "400"]);
-        command.args(["--resolution", "32", "--batch", "4", "--device", "cpu"]);
-        for setting in [
-            "model.generator_width=4",
-            "model.discriminator_width=4",
-            "train.generator_lr=1",
-            "train.discriminator_lr=1",
-            "train.loss=wasserstein",
-            "train.r1_gamma=1000",
-            "output.grid=4",
-            "output.tick_steps=1",
-            "output.checkpoint_steps=2",
-            on_divergence,
-        ] {
-            command.args(["--set", setting]);
-        }
-        refused(&mut command)
-    };
+    let start = |out: &str, on_divergence: &str| refused(&mut diverging(&place, out, on_divergence));
     let said = start("run", "train.on_divergence=rollback");
     for part in ["1 to 0.5 for the generator", "0.5 to 0.25 for the discriminator", "although the run went back twice"]
     {

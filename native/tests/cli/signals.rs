@@ -4,19 +4,17 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, setsid};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::night::{assert_tidy, checkpoint, spawn, state, train, wait_for_step};
+use super::terminal::in_terminal;
 use super::{info, pictures, refused, succeed, text, whelp};
 
 fn send(child: &Child, signal: Signal) {
@@ -161,34 +159,6 @@ pub fn limited(command: &Command, blocks: u32) -> Command {
     limited
 }
 
-/// The far end of a terminal, and a command in it. No other process has the far end, so the terminal goes away with it.
-fn in_terminal(mut command: Command, is_controlling: bool) -> (PtyMaster, Child) {
-    let far = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-    grantpt(&far).unwrap();
-    unlockpt(&far).unwrap();
-    let near = ptsname_r(&far).unwrap();
-    let stream = || {
-        let mut options = File::options();
-        options.read(true).write(true).custom_flags(nix::libc::O_NOCTTY);
-        Stdio::from(options.open(&near).unwrap())
-    };
-    command.stdin(stream()).stdout(stream()).stderr(stream());
-    if is_controlling {
-        let take = || {
-            setsid()?;
-            // SAFETY: a plain system call on a descriptor that is open, as `login` makes it.
-            let taken = unsafe { nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) };
-            if taken == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
-        };
-        // SAFETY: only system calls that may be made between fork and exec.
-        unsafe { command.pre_exec(take) };
-    }
-    let child = command.spawn().unwrap();
-    // The command has its own copies of the near end.
-    drop(command);
-    (far, child)
-}
-
 #[test]
 fn a_run_whose_terminal_goes_away_is_saved_and_ends() {
     let place = TempDir::new().unwrap();
@@ -206,10 +176,9 @@ fn a_run_whose_terminal_goes_away_without_a_signal_goes_on() {
     let place = TempDir::new().unwrap();
     pictures(&place);
     succeed(&mut train(&place, "calm", 60));
-    for json in [false, true] {
-        let out = if json { "json" } else { "bar" };
+    for (out, arguments) in [("screen", &[][..]), ("plain", &["--plain"]), ("json", &["--json"])] {
         let mut command = train(&place, out, 60);
-        command.args(if json { &["--json"][..] } else { &[] });
+        command.args(arguments);
         let (terminal, child) = in_terminal(command, false);
         let run = place.path().join(out);
         wait_for_step(&run, 2);

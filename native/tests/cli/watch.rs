@@ -53,8 +53,12 @@ impl Program {
     }
 
     fn status(&self, path: &str, headers: &str) -> String {
+        self.status_at(&self.address.to_string(), path, headers)
+    }
+
+    /// The same of a server that is reached by this name.
+    fn status_at(&self, host: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        let host = self.address;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -331,6 +335,91 @@ fn other_machines_need_the_token() {
     succeed(&mut train(&place, "ended", 2));
     let other = Program::serve(place.path(), "ended", &["--address", "0.0.0.0"]);
     assert_ne!(other.token().expect("a token in the link"), token, "each has its own");
+}
+
+/// Whoever has the link has the run, by whatever name the server is reached; who does not, not even on this machine.
+#[test]
+fn a_token_can_be_had_on_this_machine_too() {
+    let place = place();
+    let mut command = train(&place, "run", 1_000_000);
+    let program = Program::train(command.args(["--page", "page", "--serve", "127.0.0.1:0", "--token"]));
+    let token = program.token().expect("a token in the link").to_owned();
+    assert_eq!(program.status("/watch.json", ""), "401");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    for name in ["localhost", "workstation-by-ssh", "dogs.lab.example"] {
+        assert_eq!(program.status_at(name, "/watch.json", &bearer), "200", "{name}");
+        assert_eq!(program.status_at(name, "/watch.json", ""), "401", "{name}");
+        assert_eq!(program.status_at(name, "/", ""), "200", "{name}");
+    }
+    block_on(async {
+        let mut page = program.watch().await;
+        page.show("run").await;
+        page.have(Wish::Stop).await;
+        let of_end = |event, _| if let Event::Finished { reason, .. } = event { Some(reason) } else { None };
+        assert_eq!(page.event("the end", of_end).await, FinishReason::Stopped);
+    });
+    let shown = Program::serve(place.path(), "run", &["--token"]);
+    assert_eq!(shown.status("/watch.json", ""), "401");
+    assert_eq!(Program::serve(place.path(), "run", &[]).status_at("dogs.lab.example", "/", ""), "403");
+    let message = refused(train(&place, "other", 2).arg("--token"));
+    assert!(message.contains("--serve"), "{message}");
+}
+
+/// A file system without locks: `flock` fails, as a library says that comes before the system's.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_there_are_no_locks_a_run_is_live_by_its_record_and_obeys() {
+    let place = place();
+    let source = place.path().join("no_locks.c");
+    let text =
+        "#include <errno.h>\nint flock(int file, int how) { (void)file; (void)how; errno = ENOLCK; return -1; }\n";
+    fs::write(&source, text).unwrap();
+    let library = place.path().join("no_locks.so");
+    succeed(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source));
+    let run = place.path().join("run");
+    let mut command = train(&place, "run", 1_000_000);
+    let mut process = command.env("LD_PRELOAD", &library).stderr(Stdio::piped()).spawn().unwrap();
+    super::night::wait_for_step(&run, 2);
+
+    let message = refused(train(&place, "run", 1_000_000).env("LD_PRELOAD", &library));
+    assert!(message.contains(&format!("run is being trained by process {}", process.id())), "{message}");
+    let ask = |word: &str| {
+        let mut command = whelp(place.path());
+        command.args(["ctl", "run", word]).env("LD_PRELOAD", &library);
+        command
+    };
+    let output = succeed(&mut ask("save"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("has no locks; by its record process") && said.contains("still exists"), "{said}");
+    let mut command = whelp(place.path());
+    command.args(["serve", "--page", "page", "--port", "0", "--run", "run"]).env("LD_PRELOAD", &library);
+    let mut serving = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(serving.stdout.take().unwrap());
+    let link = link(&mut out);
+    let program = Program { address: address(&link), process: serving, link, _err: None, _out: Some(out) };
+    block_on(async {
+        let mut page = program.watch().await;
+        assert_eq!(page.runs().await[0].state, RunState::Training);
+        page.show("run").await;
+        page.have(Wish::Stop).await;
+        let of_end = |event, _| if let Event::Finished { reason, .. } = event { Some(reason) } else { None };
+        assert_eq!(page.event("the end", of_end).await, FinishReason::Stopped);
+        let of_live = |told, _| if let Told::Live { is_live } = told { Some(is_live) } else { None };
+        while page.until("that it is over", of_live).await {}
+    });
+    assert!(process.wait().unwrap().success());
+    let mut said = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("see to it that no other process trains this run"), "{said}");
+    assert!(refused(&mut ask("save")).contains("is not being trained"));
+
+    // One that was killed is not believed: its process does not exist any more.
+    let mut process =
+        train(&place, "run", 1_000_000).env("LD_PRELOAD", &library).stderr(Stdio::null()).spawn().unwrap();
+    super::night::wait_for_step(&run, super::night::checkpoint(&run).meta.progress.step + 2);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(refused(&mut ask("save")).contains("is not being trained"));
 }
 
 /// It opens the connection, asks for the run, and never reads.

@@ -2,6 +2,7 @@
 //! a step is and pictures are prepared, beside others.
 
 pub mod health;
+pub mod memory;
 mod preparing;
 mod python;
 mod pytorch;

@@ -1,71 +1,57 @@
-//! What the terminal shows during a run: a progress bar in a terminal, plain lines in a file or a pipe.
+//! What a run tells, in words: a line for each event that people see.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
-use crate::output::note;
-use indicatif::{ProgressBar, ProgressStyle};
 use whelp::config::{DataConfig, OnDivergence, RunConfig};
 use whelp::data::{DataSummary, held_out};
 use whelp::diagnosis::{Diagnosis, Remedy};
 use whelp::protocol::{BestScore, CheckpointReason, Event, FinishReason, Progress};
 use whelp::series::{self, LOSS_D, LOSS_G};
 
-/// Steps of the progress bar, which shows a share of the run's length.
-const RESOLUTION: u64 = 1000;
-
-/// The progress bar for reading pictures.
-pub fn reading_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("reading pictures {bar:30} {pos}/{len}").expect("a fixed template");
-    ProgressBar::new(0).with_style(style)
-}
-
-/// Shows a run on stderr.
+/// The words of one run. A line's first word is its kind.
 #[derive(Debug)]
-pub struct RunDisplay {
-    bar: ProgressBar,
-    is_terminal: bool,
+pub struct Words {
     losses: (f32, f32),
     /// The run's settings.
     config: Option<Box<RunConfig>>,
 }
 
-impl RunDisplay {
-    pub fn new() -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
-        let bar = if is_terminal { ProgressBar::new(RESOLUTION) } else { ProgressBar::hidden() };
-        let template = "{bar:30} {percent:>3}%  {msg}";
-        bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
-        Self { bar, is_terminal, losses: (f32::NAN, f32::NAN), config: None }
+impl Default for Words {
+    fn default() -> Self {
+        Self { losses: (f32::NAN, f32::NAN), config: None }
     }
+}
 
-    /// Shows one event.
-    pub fn show(&mut self, event: &Event) {
-        match event {
+impl Words {
+    /// The lines that tell an event.
+    pub fn lines(&mut self, event: &Event) -> Vec<String> {
+        let line = match event {
             Event::Started { device, generator_parameters, discriminator_parameters, data, progress, config } => {
                 self.config = Some(config.clone());
-                self.line(&format!("device      {device}"));
-                self.line(&format!("pictures    {}{}", pictures(data), use_words(data.count, &config.data)));
-                self.line(&format!(
-                    "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
-                    config.recipe,
-                    *generator_parameters as f64 / 1e6,
-                    *discriminator_parameters as f64 / 1e6
-                ));
+                let mut lines = vec![
+                    format!("device      {device}"),
+                    format!("pictures    {}{}", pictures(data), use_words(data.count, &config.data)),
+                    format!(
+                        "networks    {}: generator {:.2} M, discriminator {:.2} M parameters",
+                        config.recipe,
+                        *generator_parameters as f64 / 1e6,
+                        *discriminator_parameters as f64 / 1e6
+                    ),
+                ];
                 if progress.step > 0 {
-                    self.line(&format!("resumed     after {} steps, {} images", progress.step, progress.nimg));
+                    lines.push(format!("resumed     after {} steps, {} images", progress.step, progress.nimg));
                 }
+                return lines;
             }
-            Event::Tick { progress, series } => {
+            Event::Tick { series, .. } => {
                 if let (Some(d), Some(g)) = (series.last(LOSS_D), series.last(LOSS_G)) {
                     self.losses = (d, g);
                 }
-                self.bar.set_position((progress.fraction.unwrap_or(0.0) * RESOLUTION as f64) as u64);
-                self.bar.set_message(self.status(progress));
+                return Vec::new();
             }
             Event::Samples { step, epoch, path, .. } => {
                 let when = epoch.map_or_else(|| format!("step {step}"), |epoch| format!("epoch {epoch}"));
-                self.line(&format!("samples     {when}: {}", path.as_deref().unwrap_or("not written")));
+                format!("samples     {when}: {}", path.as_deref().unwrap_or("not written"))
             }
             Event::Checkpoint { step, path, reason, .. } => {
                 let why = match reason {
@@ -74,40 +60,38 @@ impl RunDisplay {
                     CheckpointReason::Last => ", final",
                 };
                 let path = path.as_deref().unwrap_or("not written");
-                self.line(&format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text()));
+                format!("checkpoint  step {step}{why}: {path}  ({})", self.losses_text())
             }
             Event::Best { score, before, path, .. } => {
                 let path = path.as_deref().unwrap_or("not written");
-                self.line(&format!("best        {}: {path}", best_in_words(score, before.as_ref())));
+                format!("best        {}: {path}", best_in_words(score, before.as_ref()))
             }
-            Event::Values { step, values, .. } => {
-                if let Some(words) = scores_in_words(values) {
-                    self.line(&format!("scores      step {step}: {words}"));
-                }
-            }
+            Event::Values { step, values, .. } => match scores_in_words(values) {
+                Some(words) => format!("scores      step {step}: {words}"),
+                None => return Vec::new(),
+            },
             Event::Diagnosis { step, diagnosis, .. } => {
-                let advice = self.config.as_ref().and_then(|config| advice(diagnosis, config)).unwrap_or_default();
-                self.line(&format!("health      step {step}: {diagnosis}{advice}"));
+                format!("health      step {step}: {}", self.health(diagnosis))
             }
-            Event::Warning { message } => self.line(&format!("warning     {message}")),
-            Event::Paused { .. } => self.line("paused"),
-            Event::Resumed { .. } => self.line("resumed"),
-            // Only a page asks for single pictures.
-            Event::Drawn { .. } => {}
-            Event::Failed { .. } => self.bar.abandon(),
+            Event::Warning { message } => format!("warning     {message}"),
+            Event::Paused { .. } => "paused".to_owned(),
+            Event::Resumed { .. } => "resumed".to_owned(),
+            // Only a page asks for single pictures. A failure is told at the end of the program.
+            Event::Drawn { .. } | Event::Failed { .. } => return Vec::new(),
             Event::Finished { reason, progress } => {
-                self.bar.finish_and_clear();
                 let word = match reason {
                     FinishReason::Completed => "done",
                     FinishReason::Stopped => "stopped",
                     FinishReason::Stalled => "stalled",
                 };
-                self.line(&format!("{word:<12}{}", self.status(progress)));
+                format!("{word:<12}{}", self.status(progress))
             }
-        }
+        };
+        vec![line]
     }
 
-    fn status(&self, progress: &Progress) -> String {
+    /// How far the run is.
+    pub fn status(&self, progress: &Progress) -> String {
         let left = progress.remaining_secs.map_or(String::new(), |secs| format!(", {} left", time(secs)));
         format!(
             "step {}, {:.1} kimg, epoch {:.2}, {:.1} img/s, {}{left}, {}",
@@ -120,17 +104,15 @@ impl RunDisplay {
         )
     }
 
+    /// How the run goes, and what may help.
+    pub fn health(&self, diagnosis: &Diagnosis) -> String {
+        let advice = self.config.as_ref().and_then(|config| advice(diagnosis, config)).unwrap_or_default();
+        format!("{diagnosis}{advice}")
+    }
+
     fn losses_text(&self) -> String {
         let (d, g) = self.losses;
         format!("{LOSS_D} {d:.3}, {LOSS_G} {g:.3}")
-    }
-
-    fn line(&self, text: &str) {
-        if self.is_terminal {
-            self.bar.println(text);
-        } else {
-            note!("{text}");
-        }
     }
 }
 
@@ -185,7 +167,7 @@ fn best_in_words(score: &BestScore, before: Option<&BestScore>) -> String {
 }
 
 /// `0.416 ± 0.021`, with digits enough for small ones.
-fn with_error(value: f64, error: Option<f64>) -> String {
+pub fn with_error(value: f64, error: Option<f64>) -> String {
     let digits = if value.abs() < 0.1 { 5 } else { 3 };
     let error = error.map_or_else(String::new, |error| format!(" ± {error:.digits$}"));
     format!("{value:.digits$}{error}")
