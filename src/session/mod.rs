@@ -2,6 +2,8 @@
 //! [`Transport`], which the page's worker implements with messages between threads.
 
 #[cfg(feature = "engine")]
+mod course;
+#[cfg(feature = "engine")]
 mod keep;
 mod messages;
 mod names;
