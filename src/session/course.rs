@@ -46,8 +46,11 @@ impl<T: Transport> Session<T> {
         };
         let runs = KeptRuns::new(storage);
         let Some(run) = runs.get(&id).await else { return self.fail(About::KeptRuns, no_longer_kept()) };
-        let course = Box::new(runs.course(&id).await.unwrap_or_default());
-        let newest = match runs.snapshots(&id).await.last() {
+        let mut course = Box::new(runs.course(&id).await.unwrap_or_default());
+        // Those of a tab that was closed while it saved may be ahead of the checkpoint.
+        let step = run.progress.step;
+        course.truncate_after(step);
+        let newest = match runs.snapshots(&id).await.iter().rfind(|stored| stored.step <= step) {
             Some(stored) => runs.snapshot(stored).await,
             None => None,
         };

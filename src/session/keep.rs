@@ -210,10 +210,13 @@ impl<T: Transport> Session<T> {
             run.name = runs.new_name(&keeper.pictures_name).await;
         }
         run.saved_ms = now;
+        // First, because the tab may be about to close.
+        let saved = runs.save(run, checkpoint).await?;
         let course = keeper.course.get_or_insert_default();
         let SavedCourse { room, bytes, written } = runs.save_course(&run.id, course, &mut keeper.timeline).await;
         (run.course_bytes, keeper.written) = (bytes, written);
-        let saved = runs.save(run, checkpoint).await?;
+        // Without it the list tells the size of the course before.
+        let _ = runs.note_course(&run.id, bytes).await;
         Ok(if room == Room::Made { room } else { saved })
     }
 
