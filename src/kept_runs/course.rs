@@ -20,8 +20,19 @@ const MOST_SCORES: usize = 512;
 pub struct Course {
     /// The series of all steps, and images seen as the series [`NIMG`].
     pub history: History,
-    /// Scores by step, and images seen.
-    pub scores: BTreeMap<u64, BTreeMap<String, f64>>,
+    /// By step.
+    pub scores: Vec<Scores>,
+}
+
+/// The scores of a run's pictures at one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// When the pictures were drawn.
+    pub step: u64,
+    /// Images seen by then.
+    pub nimg: u64,
+    /// By the name of their series.
+    pub values: BTreeMap<String, f64>,
 }
 
 impl Course {
@@ -43,14 +54,16 @@ impl Course {
         if !values.keys().any(|name| score_of(name).is_some()) {
             return;
         }
-        let mut values = values.clone();
-        values.insert(NIMG.to_owned(), nimg as f64);
-        self.scores.insert(step, values);
+        self.scores.retain(|known| known.step < step);
+        // JSON has no word for the others.
+        let values = values.iter().filter(|(_, value)| value.is_finite());
+        let values = values.map(|(name, value)| (name.clone(), *value)).collect();
+        self.scores.push(Scores { step, nimg, values });
         if self.scores.len() > MOST_SCORES {
-            let mut index = 0;
-            self.scores.retain(|known, _| {
-                index += 1;
-                index % 2 == 1 || *known == step
+            let mut is_even = false;
+            self.scores.retain(|known| {
+                is_even = !is_even;
+                is_even || known.step == step
             });
         }
     }
@@ -58,7 +71,7 @@ impl Course {
     /// Forgets the steps after `step`.
     pub fn truncate_after(&mut self, step: u64) {
         self.history.truncate_after(step);
-        self.scores.retain(|known, _| *known <= step);
+        self.scores.retain(|known| known.step <= step);
     }
 }
 
@@ -125,8 +138,9 @@ mod tests {
             course.score(step, 4 * step, &BTreeMap::from([(of_score("fd"), step as f64)]));
             assert!(course.scores.len() <= MOST_SCORES);
         }
-        let (step, values) = course.scores.last_key_value().unwrap();
-        assert_eq!((*step, values[NIMG], values[&of_score("fd")]), (5000, 20_000.0, 5000.0));
+        let Scores { step, nimg, values } = course.scores.last().unwrap();
+        assert_eq!((*step, *nimg, values[&of_score("fd")]), (5000, 20_000, 5000.0));
+        assert!(course.scores.is_sorted_by_key(|scores| scores.step));
         assert!(course.scores.len() > MOST_SCORES / 3);
         let json = serde_json::to_string(&course).unwrap();
         assert_eq!(serde_json::from_str::<Course>(&json).unwrap(), course);

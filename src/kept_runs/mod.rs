@@ -12,7 +12,7 @@ mod store;
 mod thinned;
 mod thumbnail;
 
-pub use course::{Course, Snapshot};
+pub use course::{Course, Scores, Snapshot};
 pub use record::{KeptRun, MOST_FAVOURITES, RunPictures};
 pub use schedule::{LEAST_SECS, interval_secs};
 pub use snapshots::{SavedCourse, StoredSnapshot, Timeline};

@@ -342,7 +342,8 @@ mod tests {
         // For a checkpoint all of them may go, but the first and the last.
         let big = vec![2; 40_000];
         assert_eq!(block_on(runs.save(&run("new", 99), &big)).unwrap(), Room::Made);
-        assert_eq!(steps(&runs, "new"), [0, 6, 7, 8]);
+        let left = steps(&runs, "new");
+        assert_eq!((left[0], left.last(), left.len() < 5), (0, Some(&8), true), "{left:?}");
 
         runs.storage.room.set(Some(1));
         push(&mut timeline, 9);

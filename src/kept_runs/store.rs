@@ -158,6 +158,16 @@ impl<S: Storage> KeptRuns<S> {
         checkpoints.unwrap_or_default().iter().chain(&bests.unwrap_or_default()).map(|file| file.bytes).sum()
     }
 
+    /// Notes the size of a run's course, for the list.
+    ///
+    /// # Errors
+    /// If the run is not kept, or the storage fails.
+    pub async fn note_course(&self, id: &str, bytes: u64) -> io::Result<()> {
+        let mut run = self.get(id).await.ok_or(ErrorKind::NotFound)?;
+        run.course_bytes = bytes;
+        self.write(&run).await
+    }
+
     /// The files of a run's checkpoints, the newest first, for [`KeptRuns::checkpoint`].
     pub async fn checkpoints(&self, id: &str) -> Vec<StoredFile> {
         let files = self.storage.list(CHECKPOINTS).await.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::RunConfig;
 use crate::data::Grid;
 use crate::kept_runs::{
-    Course, KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, SavedCourse, Snapshot, Timeline, interval_secs, thumbnail,
+    Course, KeptRun, KeptRuns, LEAST_SECS, Room, RunPictures, SavedCourse, Timeline, interval_secs, thumbnail,
 };
 use crate::latent::PictureSpec;
 use crate::people::Round;
@@ -21,7 +21,7 @@ use crate::run::RunError;
 
 /// Keeps one run from its start to its end.
 pub struct Keeper {
-    run: KeptRun,
+    pub(super) run: KeptRun,
     /// Whether `run` has its pictures: without them it could not go on.
     has_pictures: bool,
     /// The name of the pictures, which a new run is called by.
@@ -36,9 +36,9 @@ pub struct Keeper {
     /// The checkpoint with the best score, until it is kept.
     best: Option<Vec<u8>>,
     /// What the run has measured; none until it is known where it begins.
-    course: Option<Course>,
+    pub(super) course: Option<Course>,
     /// What it drew on its way.
-    timeline: Timeline,
+    pub(super) timeline: Timeline,
     /// Bytes of its course that the last save wrote.
     written: usize,
 }
@@ -221,10 +221,13 @@ impl<T: Transport> Session<T> {
             run.name = runs.new_name(&keeper.pictures_name).await;
         }
         run.saved_ms = now;
+        // First, because the tab may be about to close.
+        let saved = runs.save(run, checkpoint).await?;
         let course = keeper.course.get_or_insert_default();
         let SavedCourse { room, bytes, written } = runs.save_course(&run.id, course, &mut keeper.timeline).await;
         (run.course_bytes, keeper.written) = (bytes, written);
-        let saved = runs.save(run, checkpoint).await?;
+        // Without it the list tells the size of the course before.
+        let _ = runs.note_course(&run.id, bytes).await;
         if let Some(best) = keeper.best.take()
             && let Err(error) = runs.save_best(&run.id, &best).await
         {
@@ -232,57 +235,6 @@ impl<T: Transport> Session<T> {
             tracing::warn!("the best checkpoint is not kept: {error}");
         }
         Ok(if room == Room::Made { room } else { saved })
-    }
-
-    /// Reads what is kept of a run's course up to where it goes on.
-    async fn begin_course(&self, keeper: &mut Keeper) {
-        let step = keeper.run.progress.step;
-        if keeper.course.is_none() {
-            let mut course = Course::default();
-            if let RunStorage::Ours(storage) = self.transport.runs().await {
-                let runs = KeptRuns::new(storage);
-                if !keeper.run.id.is_empty() {
-                    course = runs.course(&keeper.run.id).await.unwrap_or_default();
-                    for stored in runs.snapshots(&keeper.run.id).await {
-                        keeper.timeline.restore(&stored);
-                    }
-                }
-                runs.bound_snapshots().await;
-            }
-            keeper.course = Some(course);
-        }
-        keeper.course.iter_mut().for_each(|course| course.truncate_after(step));
-        keeper.timeline.truncate_after(step);
-    }
-
-    /// Sends a kept run's snapshots up to `step`, one by one: all of them together may have 64 MB.
-    async fn tell_snapshots(&self, runs: &KeptRuns<T::Storage>, id: &str, step: u64) {
-        for stored in runs.snapshots(id).await.iter().filter(|stored| stored.step <= step) {
-            if let Some(Snapshot { step, nimg, mut grid }) = runs.snapshot(stored).await {
-                let pixels = std::mem::take(&mut grid.pixels);
-                let reply = Reply::Snapshot { run: id.to_owned(), number: stored.number, step, nimg, grid };
-                self.transport.post(&reply, Some(pixels));
-            }
-        }
-    }
-
-    /// Sends what a kept run measured, and its newest pictures.
-    pub(super) async fn read_course(&self, id: String) {
-        let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
-            return self.fail(About::KeptRuns, no_longer_kept());
-        };
-        let runs = KeptRuns::new(storage);
-        let Some(run) = runs.get(&id).await else { return self.fail(About::KeptRuns, no_longer_kept()) };
-        let course = Box::new(runs.course(&id).await.unwrap_or_default());
-        let newest = match runs.snapshots(&id).await.last() {
-            Some(stored) => runs.snapshot(stored).await,
-            None => None,
-        };
-        // A run of an earlier version has its thumbnail.
-        let (nimg, mut grid) =
-            newest.map_or((run.progress.nimg, run.thumbnail), |snapshot| (snapshot.nimg, snapshot.grid));
-        let pixels = std::mem::take(&mut grid.pixels);
-        self.transport.post(&Reply::Course { id, course, nimg, grid }, Some(pixels));
     }
 
     /// Beside the requests: the first time it may take a moment to know whether another session keeps its runs there.
@@ -430,7 +382,7 @@ impl<T: Transport> Session<T> {
     }
 }
 
-fn no_longer_kept() -> Problem {
+pub(super) fn no_longer_kept() -> Problem {
     failed(FailureKind::Input, "this run is no longer kept on this device".to_owned())
 }
 

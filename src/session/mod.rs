@@ -4,6 +4,8 @@
 #[cfg(feature = "engine")]
 mod compare;
 #[cfg(feature = "engine")]
+mod course;
+#[cfg(feature = "engine")]
 mod keep;
 mod messages;
 mod names;

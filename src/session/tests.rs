@@ -1539,6 +1539,7 @@ fn the_course_of_a_run_outlives_its_session_and_goes_on() {
         assert_eq!(steps, (1..=12).map(f64::from).collect::<Vec<_>>());
         assert_eq!(nimg, (1..=12).map(|step| f64::from(4 * step)).collect::<Vec<_>>());
         assert!(losses.iter().all(|loss| loss.is_finite()));
+        assert!(!course.scores.is_empty() && course.scores.iter().all(|scores| scores.nimg == 4 * scores.step));
 
         client.load(1, Files::Pictures(12));
         client.loaded(1).await;

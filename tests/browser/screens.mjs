@@ -39,6 +39,8 @@ async function visit(args, options, story) {
   const browser = await chromium.launch({ executablePath, args });
   const page = await browser.newPage({ baseURL: site.origin, viewport: WIDE, reducedMotion: "reduce", ...options });
   page.setDefaultTimeout(10 * MINUTE);
+  // The tour is over after the first visit.
+  if (story !== firstVisit) await page.addInitScript(() => localStorage.setItem("whelp-tour", "on"));
   try {
     await story(new Whelp(page), page);
   } finally {
@@ -305,6 +307,7 @@ async function runs(whelp, page) {
   await keep(page, "runs-narrow");
   await page.setViewportSize(WIDE);
   await page.evaluate(() => scrollTo(0, 0));
+  await whelp.part("not-now").click();
   await whelp.part("compare-run").first().click();
   await whelp.part("compare-caption-1").filter({ hasText: "after" }).waitFor();
   await keepBoth(page, "compare");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use whelp::kept_runs::Scores;
 use whelp::protocol::BestScore;
 use whelp::series;
 
@@ -16,8 +17,12 @@ pub struct ScoreHistory {
 
 impl ScoreHistory {
     /// Scores that were kept.
-    pub fn of(scores: BTreeMap<u64, BTreeMap<String, f64>>) -> Self {
-        Self { scores }
+    pub fn of(scores: Vec<Scores>) -> Self {
+        let with_images = |Scores { step, nimg, mut values }: Scores| {
+            values.insert(series::NIMG.to_owned(), nimg as f64);
+            (step, values)
+        };
+        Self { scores: scores.into_iter().map(with_images).collect() }
     }
 
     /// Notes the scores among the values of a step. Other values are left out.
@@ -113,5 +118,9 @@ mod tests {
         assert_eq!(history.newest_in_words(), words);
         history.truncate_after(10);
         assert_eq!(history.leading(), [vec![10.0], vec![3.0]]);
+        let kept = [(10, 40), (20, 120)].map(|(step, nimg)| Scores { step, nimg, values: values(step as f64) });
+        let history = ScoreHistory::of(kept.to_vec());
+        assert_eq!(history.leading_by_images(), (vec![40.0, 120.0], vec![10.0, 20.0]));
+        assert!(!history.newest_in_words().iter().any(|words| words.contains("nimg")));
     }
 }

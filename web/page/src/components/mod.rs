@@ -25,6 +25,7 @@ mod problems;
 mod remedies;
 mod runs;
 mod sample_grid;
+mod save;
 mod score_chart;
 mod setting_field;
 mod settings;
