@@ -227,7 +227,7 @@ mod tests {
             let row = rows.iter().find(|(found, _)| found.to_lowercase().contains(label));
             row.unwrap_or_else(|| panic!("no {label} in {rows:?}")).1.clone()
         };
-        assert_eq!(values("batch"), ["16", "64"]);
+        assert_eq!(values("batch"), [first.train.batch.to_string(), "64".to_owned()]);
         assert_eq!(values("length")[1], "70 steps");
         assert_eq!(rows.len(), 3);
         assert!(rows.iter().any(|(_, [_, value])| value == "on" || value == "off"));
