@@ -255,11 +255,14 @@ impl Card<'_> {
         let (fooled, wrong) = (Share::that_fooled(self.rounds), Share::wrong(self.rounds));
         format!(
             "## Real or drawn?\n\n\
-             People saw real and drawn pictures in a mixed order and said of each which it is: {} rounds, {brief} of them with each \
+             People saw real and drawn pictures in a mixed order and said of each which it is: {}, {brief} of them with each \
              picture shown for a moment only, the last after {} images seen.\n\n\
              | | answers, with a 95 % interval |\n| --- | --- |\n\
              | drawn pictures that were taken for real | {} |\n| wrong answers; 50 % would be guessing | {} |\n\n",
-            self.rounds.len(),
+            match self.rounds.len() {
+                1 => "one round".to_owned(),
+                count => format!("{count} rounds"),
+            },
             newest.nimg,
             fooled.in_words(),
             wrong.in_words()

@@ -104,6 +104,11 @@ impl KeptRun {
         out.write_all(&file)
     }
 
+    /// With what belongs to its owner from what is `kept` of it.
+    pub(super) fn owned_as(self, kept: Self) -> Self {
+        Self { name: kept.name, favourites: kept.favourites, rounds: kept.rounds, ..self }
+    }
+
     /// Reads a file; none if it is damaged or of another version.
     pub(super) fn read(file: &[u8]) -> Option<Self> {
         let rest = file.strip_prefix(MAGIC)?;

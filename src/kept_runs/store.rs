@@ -95,10 +95,11 @@ impl<S: Storage> KeptRuns<S> {
 
     /// One run, if it is kept.
     pub async fn get(&self, id: &str) -> Option<KeptRun> {
-        self.read(&run_file(id)).await
+        self.find(id).await.ok().flatten()
     }
 
-    /// Keeps a run and its newest checkpoint.
+    /// Keeps a run and its newest checkpoint. Its name, its favourites and its rounds stay what they are if it is kept already: its
+    /// owner may have changed them meanwhile.
     ///
     /// # Errors
     /// [`ErrorKind::StorageFull`] if there is no room although no checkpoint and no snapshot in between is left, and others of the
@@ -110,13 +111,16 @@ impl<S: Storage> KeptRuns<S> {
             self.make_room(error).await?;
             room = Room::Made;
         }
-        while let Err(error) = self.write(run).await {
-            // Another tab is reading its old version. The next save writes it.
-            if error.kind() == ErrorKind::ResourceBusy {
-                break;
+        // Where it can't be read, somebody else is at it. The next save writes it.
+        if let Ok(kept) = self.find(&run.id).await {
+            let run = kept.map_or_else(|| run.clone(), |kept| run.clone().owned_as(kept));
+            while let Err(error) = self.write(&run).await {
+                if error.kind() == ErrorKind::ResourceBusy {
+                    break;
+                }
+                self.make_room(error).await?;
+                room = Room::Made;
             }
-            self.make_room(error).await?;
-            room = Room::Made;
         }
         self.thin(&run.id).await;
         while self.all_bytes().await > self.max_bytes {
@@ -264,6 +268,12 @@ impl<S: Storage> KeptRuns<S> {
         let run = KeptRun::read(&self.bytes(name).await.ok()??)?;
         // A file under another name than its own could not be removed again.
         (run_file(&run.id) == name).then_some(run)
+    }
+
+    /// The same, with the reason why it can't be read. A damaged file is none.
+    async fn find(&self, id: &str) -> io::Result<Option<KeptRun>> {
+        let file = self.bytes(&run_file(id)).await?;
+        Ok(file.and_then(|file| KeptRun::read(&file)).filter(|run| run.id == id))
     }
 
     pub(super) async fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {

@@ -39,7 +39,7 @@ pub struct Searched {
 
 impl<T: Transport> Session<T> {
     pub(super) fn show_real(&self, id: u32, seed: u64, count: usize, side: usize, held_out: HeldOut) {
-        let Some(data) = self.data.borrow().clone() else { return self.fail(About::Drawing, Problem::NoPictures) };
+        let Some(data) = self.data.borrow().clone() else { return self.fail(About::Comparing, Problem::NoPictures) };
         let (count, side) = (count.clamp(1, MOST_COMPARED), side.clamp(1, 1024));
         let (pictures, is_held_out) = real_pictures(&data, held_out, seed, count, side);
         let mut grid = pictures.grid_of(1);
@@ -56,7 +56,7 @@ impl<T: Transport> Session<T> {
             }
             // A newer request took its place.
             Ok(None) => {}
-            Err(problem) => self.fail(About::Drawing, problem),
+            Err(problem) => self.fail(About::Comparing, problem),
         }
     }
 

@@ -283,9 +283,11 @@ impl<T: Transport> Session<T> {
             match Opened::read(&bytes, &device).await {
                 Ok(opened) => {
                     let nimg = opened.checkpoint.meta.progress.nimg;
-                    if is_best && nimg < run.progress.nimg {
+                    let is_older = is_best && nimg < run.progress.nimg;
+                    if is_older {
                         let message = format!(
-                            "The best of {} is open, after {nimg} pictures. Its newest checkpoint has seen {}.",
+                            "The best of {} is open, after {nimg} pictures. What goes on from it is a run of its own; the newest checkpoint, \
+                             after {}, goes on from the list of runs.",
                             run.name, run.progress.nimg
                         );
                         self.post_event(Event::Warning { message });
@@ -297,8 +299,8 @@ impl<T: Transport> Session<T> {
                         );
                         self.post_event(Event::Warning { message });
                     }
-                    // What another session keeps goes on here as a run of its own.
-                    *self.opened_run.borrow_mut() = is_ours.then(|| id.to_owned());
+                    // What another session keeps goes on here as a run of its own, and so does what would leave the newest behind.
+                    *self.opened_run.borrow_mut() = (is_ours && !is_older).then(|| id.to_owned());
                     let step = opened.checkpoint.meta.progress.step;
                     let mut course = runs.course(id).await;
                     course.iter_mut().for_each(|course| course.truncate_after(step));

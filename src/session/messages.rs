@@ -567,6 +567,8 @@ pub enum About {
     Checkpoint,
     /// Drawing pictures on request, or making a file of them or of what draws them.
     Drawing,
+    /// Comparing drawn pictures with loaded ones.
+    Comparing,
     /// Kept runs.
     KeptRuns,
     /// A run.

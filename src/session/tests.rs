@@ -560,6 +560,17 @@ fn the_best_of_a_run_is_kept_with_it_and_opened_on_request() {
         let message = client.event(warning).await;
         assert!(message.starts_with(&format!("The best of {} is open, after ", run.name)), "{message}");
         assert!(client.next(opened).await < newest);
+
+        // What goes on from it leaves the newest checkpoint where it is.
+        client.start(&scored(100_000), StartFrom::Run);
+        client.started().await;
+        client.command(Command::Autosave);
+        let (other, _) = client.kept().await;
+        assert_ne!(other.id, run.id);
+        client.command(Command::Stop);
+        client.finished().await;
+        client.ask(Request::OpenRun { id: run.id, best: false });
+        assert_eq!(client.next(opened).await, newest);
     });
 }
 
@@ -1322,7 +1333,7 @@ fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
             client.ask(Request::ShowReal { id, seed: 1, count: 3, side: 16, held_out });
         };
         show(1, 0.5);
-        assert_eq!(client.problem().await, (About::Drawing, Problem::NoPictures));
+        assert_eq!(client.problem().await, (About::Comparing, Problem::NoPictures));
         client.load(1, Files::Pictures(8));
         client.loaded(1).await;
         let shown = |reply, payload: Option<Vec<u8>>| match reply {
@@ -1377,7 +1388,7 @@ fn a_drawn_picture_finds_the_loaded_one_that_it_repeats() {
 
         find(5, vec![0; plane]);
         let (about, problem) = client.problem().await;
-        assert_eq!((about, problem.to_string().as_str()), (About::Drawing, "the pictures to compare are not whole"));
+        assert_eq!((about, problem.to_string().as_str()), (About::Comparing, "the pictures to compare are not whole"));
     });
 }
 

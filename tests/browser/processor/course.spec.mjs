@@ -1,6 +1,7 @@
 // The course of a training outlives the tab: its snapshots and its lines.
 
 import { expect, test } from "../fixtures.mjs";
+import { png } from "../files.mjs";
 
 const MINUTE = 60_000;
 
@@ -87,4 +88,34 @@ test("where the browser's storage is full, snapshots in between go and training 
   await whelp.part("stop").click();
   await whelp.appears("continue");
   await expect(whelp.part("error")).toHaveCount(0);
+});
+
+test("a run on one's own pictures has its timeline, its scores and its pictures again", async ({ whelp }) => {
+  const files = Array.from({ length: 24 }, (_, seed) => ({ name: `${seed}.png`, mimeType: "image/png", buffer: png(48, seed) }));
+  await whelp.open();
+  await whelp.part("pick-pictures").setInputFiles(files);
+  await whelp.shows("data-summary", "24 pictures");
+  await whelp.chooseSize(4, 4, { seed: 7, "output-sample-steps": 1, "metrics-every-kimg": 0.016, "metrics-count": 10, "metrics-budget": 1 });
+  await whelp.train();
+  await whelp.shows("scores", "kid_c10_10_train", 4 * MINUTE);
+  await whelp.stop();
+  const step = await whelp.step();
+  expect(await count(whelp)).toBe(step + 1);
+
+  // To play with it brings what it was trained on.
+  await whelp.open();
+  await whelp.part("play-run").click();
+  await whelp.part("start-round").click();
+  await whelp.shows("question", "Picture 1 of 20");
+  await whelp.part("end-round").click();
+  await whelp.part("view-watch").click();
+  await whelp.shows("data-summary", "24 pictures");
+  await whelp.shows("scores", "kid_c10_10_train");
+
+  await whelp.open();
+  await whelp.part("continue-run").click();
+  await whelp.waitForStep(step + 2);
+  await whelp.stop();
+  expect(await count(whelp), "one of each step").toBe((await whelp.step()) + 1);
+  await whelp.shows("scores", "kid_c10_10_train");
 });

@@ -75,7 +75,7 @@ test("pictures are compared with those that are loaded, and the closest pairs ar
   await whelp.starter();
   await whelp.part("view-play").click();
   await whelp.part("look-for-copies").click();
-  await whelp.shows("copies-found", /Looking at your pictures: [\d,]+ of 5,000/);
+  await whelp.shows("copies-found", /Looking at the loaded pictures: [\d,]+ of 5,000/);
   await whelp.shows("copies-found", /Compared with the built-in dogs: \d+ of 100 pictures \(.*\) are as close to one of 5000 training pictures/, 8 * MINUTE);
   const size = await whelp.part("pairs").evaluate(({ width, height }) => [width, height]);
   expect(size, "five pairs in a row, a pixel between pictures").toEqual([5 * 33 - 1, 4 * 33 - 1]);

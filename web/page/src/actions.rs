@@ -233,13 +233,16 @@ impl Store {
     /// the first one of this training replaces it.
     pub(super) fn begin_lineage(self, from: Option<&Opened>) {
         self.lineage.update_value(|lineage| *lineage += 1);
-        self.losses.update(|losses| losses.truncate_after(0));
-        self.scores.update(|scores| scores.truncate_after(0));
-        self.forget_snapshots();
         self.best.set(None);
         self.diagnosis.set(None);
         match from {
-            None => self.progress.set(Progress::default()),
+            None => {
+                self.losses.update(|losses| losses.truncate_after(0));
+                self.scores.update(|scores| scores.truncate_after(0));
+                self.forget_snapshots();
+                self.progress.set(Progress::default());
+            }
+            // What is shown is its course already.
             Some(opened) => self.latest.set(Some(Saved {
                 blob: opened.blob.clone(),
                 recipe: opened.config.recipe.clone(),

@@ -9,7 +9,7 @@ use whelp::metrics::Copies;
 use whelp::session::Request;
 
 use super::play::{Drawn, Shown};
-use super::store::Store;
+use super::store::{Device, Store};
 
 /// Pictures that are drawn to look for copies.
 const COUNT: u64 = 100;
@@ -21,10 +21,22 @@ const COLUMNS: usize = 5;
 #[derive(Clone, Debug)]
 pub enum Copying {
     Idle,
-    Drawing,
-    /// Of the loaded pictures so many have been looked at, of so many.
-    Looking(usize, usize),
+    /// These are being drawn.
+    Drawing(Vec<PictureSpec>),
+    Looking(Search),
     Found(Arc<Pairs>),
+}
+
+/// A search under way.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// What was drawn for it.
+    drawn: Arc<Drawn>,
+    /// What is searched, for use in a sentence.
+    among: String,
+    /// Of the loaded pictures so many have been looked at, of so many.
+    pub done: usize,
+    pub total: usize,
 }
 
 /// What was found.
@@ -47,27 +59,40 @@ impl Store {
 
     /// Looks for the loaded picture that the open one comes nearest to.
     pub fn find_nearest(self) {
-        if self.play.shown.get_untracked() == Shown::Picture
+        if self.can_compare()
+            && self.play.shown.get_untracked() == Shown::Picture
             && let Some(open) = self.play.open.get_untracked()
         {
             self.find_originals(vec![open]);
         }
     }
 
+    /// Whether there is something to compare with.
+    pub fn can_compare(self) -> bool {
+        untrack(move || matches!(self.device.get(), Device::Ready(_)) && self.data.with(Option::is_some))
+    }
+
     fn find_originals(self, specs: Vec<PictureSpec>) {
-        self.play.copying.set(Copying::Drawing);
+        self.play.copying.set(Copying::Drawing(specs.clone()));
         self.want(self.play.compared, specs);
     }
 
     /// Compares what has been drawn for it.
-    pub fn compare_drawn(self, drawn: &Drawn) {
-        if !matches!(self.play.copying.get_untracked(), Copying::Drawing) {
+    pub fn compare_drawn(self, drawn: Arc<Drawn>) {
+        let is_wanted = match self.play.copying.get_untracked() {
+            Copying::Drawing(specs) => specs == drawn.specs,
+            Copying::Idle | Copying::Looking(_) | Copying::Found(_) => false,
+        };
+        if !is_wanted {
             return;
         }
         let id = self.play.new_id();
         self.play.wants_copies.set_value(Some(id));
-        let total = self.data.with_untracked(|data| data.as_ref().map_or(0, |data| data.summary.count));
-        self.play.copying.set(Copying::Looking(0, total));
+        let (among, total) = self
+            .data
+            .with_untracked(|data| data.as_ref().map(|data| (data.name(), data.summary.count)))
+            .unwrap_or_default();
+        self.play.copying.set(Copying::Looking(Search { drawn: drawn.clone(), among, done: 0, total }));
         let bytes = Uint8Array::from(drawn.grid.pixels.as_slice()).buffer();
         let grid = Grid { pixels: Vec::new(), ..drawn.grid.clone() };
         self.post(&Request::FindCopies { id, grid, held_out: self.held_out() }, Some(&bytes), None);
@@ -75,7 +100,11 @@ impl Store {
 
     pub(super) fn comparing(self, id: u32, done: usize, total: usize) {
         if self.play.wants_copies.get_value() == Some(id) {
-            self.play.copying.set(Copying::Looking(done, total));
+            self.play.copying.update(|copying| {
+                if let Copying::Looking(search) = copying {
+                    (search.done, search.total) = (done, total);
+                }
+            });
         }
     }
 
@@ -83,9 +112,8 @@ impl Store {
         if self.play.wants_copies.get_value() != Some(id) {
             return;
         }
-        let Some(drawn) = self.play.compared.drawn.get_untracked() else { return };
+        let Copying::Looking(Search { drawn, among, .. }) = self.play.copying.get_untracked() else { return };
         let numbers: Vec<usize> = copies.closest.iter().map(|pair| pair.picture).collect();
-        let among = self.data.with_untracked(|data| data.as_ref().map_or_else(String::new, |data| data.name()));
         let (grid, columns) = side_by_side(&drawn.grid, &numbers, originals);
         self.play.copying.set(Copying::Found(Arc::new(Pairs { copies, grid, columns, among })));
     }

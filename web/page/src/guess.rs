@@ -136,9 +136,11 @@ impl Store {
     }
 
     pub(super) fn dealt_real(self, id: u32, is_held_out: bool, real: Grid) {
-        if self.play.wants_real.get_value() != Some(id) {
+        let is_dealing = matches!(self.play.guessing.get_untracked(), Guessing::Dealing);
+        if !is_dealing || self.play.wants_real.get_value() != Some(id) {
             return;
         }
+        self.play.shown.set(Shown::Guess);
         let Some(drawn) = self.play.dealt.drawn.get_untracked() else { return };
         let order = order((Math::random() * f64::from(u32::MAX)) as u64, drawn.specs.len() + real.count);
         let exposure_ms = self.play.is_brief.get_untracked().then_some(EXPOSURE_MS);
@@ -155,13 +157,17 @@ impl Store {
         }
         let round = cards.round(&said);
         self.play.rounds.update(|rounds| rounds.push(round.clone()));
-        if let Generator::Run(Some(id)) = untrack(move || self.generator())
-            && self.run_access.get_untracked() == Some(RunAccess::Keeps)
-        {
-            self.post(&Request::AddRound { id, round }, None, None);
+        if let Generator::Run(Some(id)) = untrack(move || self.generator()) {
+            self.keep_round(id, round);
         }
         self.play.guessing.set(Guessing::Done(cards, said));
         self.play.close();
+    }
+
+    pub(super) fn keep_round(self, id: String, round: Round) {
+        if self.run_access.get_untracked() == Some(RunAccess::Keeps) {
+            self.post(&Request::AddRound { id, round }, None, None);
+        }
     }
 
     /// The picture that is asked about.
@@ -173,6 +179,7 @@ impl Store {
     }
 
     pub fn end_round(self) {
+        self.play.wants_real.set_value(None);
         self.play.guessing.set(Guessing::Idle);
         self.play.close();
     }

@@ -192,7 +192,8 @@ impl Play {
         self.forget_questions();
     }
 
-    fn forget_questions(self) {
+    /// Neither a round nor a search for copies goes on.
+    pub(super) fn forget_questions(self) {
         self.wants_real.set_value(None);
         self.wants_copies.set_value(None);
         self.copying.set(Copying::Idle);
@@ -432,6 +433,9 @@ impl Store {
             (Some(Generator::Run(None)), Generator::Run(Some(id))) if self.opened.with_untracked(Option::is_none) => {
                 if self.play.favourites.with_untracked(|liked| !liked.is_empty()) {
                     self.keep_favourites(id.clone());
+                }
+                for round in self.play.rounds.get_untracked() {
+                    self.keep_round(id.clone(), round);
                 }
                 return;
             }

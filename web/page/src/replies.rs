@@ -85,14 +85,18 @@ impl Store {
                     Some((id, pictures)) => {
                         self.resuming.set_value(None);
                         self.show_run(&config, &history, &pictures);
-                        self.show_course(course);
                         (blob_of(bytes), Some(id))
                     }
                     None => self.opening_blob.get_value().map_or((None, None), |(blob, id)| (Some(blob), id)),
                 };
                 match blob {
                     Some(blob) => {
+                        let is_kept = id.is_some();
                         self.opened(Opened { name, config: *config, progress, blob, run: id }, &history, classes);
+                        self.show_course(course);
+                        if is_kept && self.intent.get_untracked() == Intent::Nothing {
+                            self.load_shown();
+                        }
                     }
                     None => {
                         self.opening.set(false);
@@ -318,7 +322,7 @@ impl Store {
         {
             return;
         }
-        if !matches!(about, About::KeptRuns | About::Drawing) {
+        if !matches!(about, About::KeptRuns | About::Drawing | About::Comparing) {
             self.intent.set(Intent::Nothing);
         }
         let message = wording::of_problem(about, problem);
@@ -333,6 +337,10 @@ impl Store {
             }
             About::Drawing => {
                 self.play.forget_asked();
+                self.notices.show(Tone::Error, message, &[]);
+            }
+            About::Comparing => {
+                self.play.forget_questions();
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::KeptRuns => self.notices.show(Tone::Error, message, &[]),

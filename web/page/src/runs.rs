@@ -55,11 +55,16 @@ impl Store {
         self.opened.set(None);
         self.begin_lineage(None);
         self.show_run(&run.config, &StepSeries::default(), &run.pictures);
-        if self.data.with_untracked(Option::is_none) {
-            self.load_as(self.source.get_value(), run.config.data, false);
-        }
+        self.load_shown();
         let text = format!("The form has the settings of {}. Change what you like, then press Train.", run.name);
         self.notices.show(Tone::Info, text, &[]);
+    }
+
+    /// Reads the pictures of the run that is shown, if others were read before.
+    pub(super) fn load_shown(self) {
+        if self.data.with_untracked(Option::is_none) {
+            self.load_as(self.source.get_value(), self.config.get_untracked().data, false);
+        }
     }
 
     /// Downloads the newest checkpoint of a kept run.

@@ -15,7 +15,7 @@ pub fn CopiesFound() -> impl IntoView {
     let play = store.play;
     Effect::new(move |_| {
         if let Some(drawn) = play.compared.drawn.get() {
-            untrack(|| store.compare_drawn(&drawn));
+            untrack(|| store.compare_drawn(drawn));
         }
     });
     let canvas = NodeRef::<html::Canvas>::new();
@@ -27,17 +27,18 @@ pub fn CopiesFound() -> impl IntoView {
     });
     let columns = move || match play.copying.get() {
         Copying::Found(pairs) => pairs.columns.to_string(),
-        Copying::Idle | Copying::Drawing | Copying::Looking(..) => String::new(),
+        Copying::Idle | Copying::Drawing(_) | Copying::Looking(_) => String::new(),
     };
-    let is_busy = Memo::new(move |_| matches!(play.copying.get(), Copying::Drawing | Copying::Looking(..)));
+    let is_busy = Memo::new(move |_| matches!(play.copying.get(), Copying::Drawing(_) | Copying::Looking(_)));
     let can_look = Memo::new(move |_| {
         !is_busy.get() && matches!(store.device.get(), Device::Ready(_)) && store.data.with(Option::is_some)
     });
     let state = move || match play.copying.get() {
         Copying::Idle => None,
-        Copying::Drawing => Some("Drawing…".to_owned()),
-        Copying::Looking(done, total) => {
-            Some(format!("Looking at your pictures: {} of {}", format::full(done as u64), format::full(total as u64)))
+        Copying::Drawing(_) => Some("Drawing…".to_owned()),
+        Copying::Looking(search) => {
+            let [done, total] = [search.done, search.total].map(|count| format::full(count as u64));
+            Some(format!("Looking at the loaded pictures: {done} of {total}"))
         }
         Copying::Found(pairs) if pairs.copies.of == 1 => {
             let verdict = match (pairs.copies.count, pairs.copies.closest.first()) {

@@ -1,10 +1,12 @@
 //! "Real or drawn?": the question, and what came of it.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use std::sync::Arc;
 use std::time::Duration;
 use whelp::people::{PICTURES, Share};
+use whelp::session::RunAccess;
 
+use super::runs::to_top;
 use super::tiles::Tiles;
 use crate::guess::{Cards, EXPOSURE_MS, Guessing};
 use crate::play::{Drawn, Generator};
@@ -21,8 +23,21 @@ pub fn Guess() -> impl IntoView {
     });
     hide_after_a_moment(store);
     let place = Memo::new(move |_| match play.guessing.get() {
-        Guessing::Asking(_, said) => Some(said.len()),
+        Guessing::Asking(cards, said) => Some((said.len() + 1, cards.count())),
         Guessing::Idle | Guessing::Dealing | Guessing::Done(..) => None,
+    });
+    let (first_answer, start) = (NodeRef::<html::Button>::new(), NodeRef::<html::Button>::new());
+    // The button that had the focus is gone.
+    Effect::new(move |was_on: Option<bool>| {
+        let is_on = place.get().is_some();
+        let button = if is_on { first_answer.get() } else { start.get() };
+        if was_on.is_some_and(|was_on| was_on != is_on)
+            && let Some(button) = button
+        {
+            // Fails for no button.
+            let _ = button.focus();
+        }
+        is_on
     });
     let is_idle = Memo::new(move |_| !play.guessing.with(Guessing::is_on));
     let can_begin =
@@ -30,6 +45,7 @@ pub fn Guess() -> impl IntoView {
     let begin = move |_| {
         if can_begin.get_untracked() {
             store.begin_round();
+            to_top();
         }
     };
     let label = move || match play.guessing.get() {
@@ -37,7 +53,7 @@ pub fn Guess() -> impl IntoView {
         Guessing::Idle | Guessing::Dealing | Guessing::Asking(..) => "Start a round",
     };
     let question = move || match place.get() {
-        Some(place) => format!("Picture {} of {PICTURES}: is it a real one, or was it drawn?", place + 1),
+        Some((place, count)) => format!("Picture {place} of {count}: is it a real one, or was it drawn?"),
         None => "Pictures are being drawn…".to_owned(),
     };
     view! {
@@ -54,6 +70,7 @@ pub fn Guess() -> impl IntoView {
                                     type="button"
                                     class="button"
                                     data-testid="say-real"
+                                    node_ref=first_answer
                                     on:click=move |_| store.answer(false)
                                 >
                                     "← Real"
@@ -96,6 +113,7 @@ pub fn Guess() -> impl IntoView {
                         type="button"
                         class="button"
                         data-testid="start-round"
+                        node_ref=start
                         aria-disabled=move || (!can_begin.get()).then_some("true")
                         on:click=begin
                     >
@@ -119,10 +137,10 @@ fn Outcome() -> impl IntoView {
     let in_words = move || {
         last().map(|(cards, said)| {
             let round = cards.round(&said);
-            let origin = if cards.is_held_out() {
-                "The real ones were held out from the training."
-            } else {
-                "The real ones are among the training's pictures."
+            let origin = match (cards.is_held_out(), store.generator()) {
+                (true, _) => "The real ones were held out from the training.",
+                (false, Generator::Run(_)) => "The real ones are among the training's pictures.",
+                (false, Generator::File(_) | Generator::Starter) => "The real ones are of the loaded pictures.",
             };
             format!(
                 "{} of {} drawn pictures were taken for real, and {} of {} real ones for drawn. {origin}",
@@ -136,9 +154,9 @@ fn Outcome() -> impl IntoView {
             count => {
                 let (fooled, wrong) = (Share::that_fooled(rounds), Share::wrong(rounds));
                 let rounds = if count == 1 { "one round".to_owned() } else { format!("{count} rounds") };
-                let kept = match store.generator() {
-                    Generator::Run(Some(_)) => " They are kept with the run.",
-                    Generator::Run(None) | Generator::File(_) | Generator::Starter => "",
+                let kept = match (store.generator(), store.run_access.get()) {
+                    (Generator::Run(Some(_)), Some(RunAccess::Keeps)) => " They are kept with the run.",
+                    _ => "",
                 };
                 Some(format!(
                     "In {rounds}: fooled by {}; wrong in {}, and 50 % would be guessing. The range is where the share lies with \
@@ -184,6 +202,18 @@ fn Outcome() -> impl IntoView {
             </div>
         </Show>
     }
+}
+
+/// The keys of a round; true if `key` is one. A key that is held down answers once.
+pub fn key(store: Store, key: &str, is_repeated: bool) -> bool {
+    match key {
+        "ArrowLeft" | "ArrowRight" if is_repeated => {}
+        "ArrowLeft" => store.answer(false),
+        "ArrowRight" => store.answer(true),
+        "Escape" => store.end_round(),
+        _ => return false,
+    }
+    true
 }
 
 /// In a brief round a picture disappears after a moment.

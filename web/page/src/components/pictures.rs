@@ -13,7 +13,8 @@ use crate::format;
 use crate::store::{Data, LoadStage, Loading, Store};
 
 /// File types for the browser's file dialog. `.gz` is for packed tar archives and idx files.
-const PICTURES_AND_ARCHIVES: &str = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,.zip,application/zip,\
+const PICTURES_AND_ARCHIVES: &str = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,\
+                                     image/avif,.avif,image/heic,.heic,.heif,image/jxl,.jxl,.zip,application/zip,\
                                      .tar,application/x-tar,.tgz,.gz,application/gzip";
 
 #[component]

@@ -6,7 +6,7 @@ use whelp::latent::PictureSpec;
 use whelp::session::RunAccess;
 
 use super::copies::CopiesFound;
-use super::guess::Guess;
+use super::guess::{self, Guess};
 use super::save::{Save, Share};
 use super::slider::Slider;
 use super::tiles::Tiles;
@@ -420,13 +420,12 @@ pub fn prefers_stillness() -> bool {
 }
 
 /// The keys of this panel; true if `key` is one.
-pub fn key(store: Store, key: &str) -> bool {
+pub fn key(store: Store, key: &str, is_repeated: bool) -> bool {
     let play = store.play;
-    let is_asked = matches!(play.guessing.get_untracked(), Guessing::Asking(..));
+    if play.guessing.with_untracked(Guessing::is_on) {
+        return guess::key(store, key, is_repeated);
+    }
     match key {
-        "ArrowLeft" if is_asked => store.answer(false),
-        "ArrowRight" if is_asked => store.answer(true),
-        "Escape" if is_asked => store.end_round(),
         "n" => store.roll_dice(),
         "f" => {
             if let Some(open) = play.open.get_untracked().filter(|_| play.shown.get_untracked() == Shown::Picture) {

@@ -375,7 +375,7 @@ pub fn Offer() -> impl IntoView {
 }
 
 /// Shows the generated pictures and the controls.
-fn to_top() {
+pub fn to_top() {
     window().scroll_to_with_x_and_y(0.0, 0.0);
 }
 

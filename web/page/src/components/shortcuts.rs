@@ -48,12 +48,12 @@ pub fn Shortcuts() -> impl IntoView {
                 }
                 true
             }
-            "t" | "p" | "r" | "n" | "f" if is_off.get_untracked() => false,
+            "t" | "p" | "r" | "c" | "n" | "f" if is_off.get_untracked() => false,
             "t" => show(View::Watch),
             "p" => show(View::Play),
             "r" => show(View::Runs),
             "c" => show(View::Compare),
-            key => store.view.get_untracked() == View::Play && play::key(store, key),
+            key => store.view.get_untracked() == View::Play && play::key(store, key, event.repeat()),
         };
         if is_taken {
             event.prevent_default();
