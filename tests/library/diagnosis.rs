@@ -106,7 +106,8 @@ fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
     let networks = checkpoint.tensors.iter_mut().filter(|(name, _)| name.starts_with("generator"));
     networks.for_each(|(_, tensor)| tensor.values.fill(0.0));
 
-    let mut config = scored(40);
+    // It ends when that is found; how many steps there are meanwhile is up to the machine.
+    let mut config = scored(100_000);
     (config.train.generator_lr, config.train.discriminator_lr) = (1e-12, 1e-12);
     (config.data.validation, config.metrics.every_kimg, config.metrics.count) = (0.0, Some(0.1), 100);
     config.train.on_divergence = on_divergence;
