@@ -77,7 +77,7 @@ impl FromStr for DeviceChoice {
     fn from_str(text: &str) -> Result<Self, DeviceError> {
         let unknown = || DeviceError::Unknown { name: text.to_owned() };
         match text {
-            _ if text.contains(',') => several::parse(text),
+            _ if several::names(text).len() > 1 => several::parse(text),
             _ if text.starts_with("remote:") => Err(DeviceError::Remote),
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
@@ -391,11 +391,14 @@ mod tests {
         for text in ["gpu", "vulkan:", "cuda:x", "cpu:1", "metal:0"] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
-        for text in ["cpu,cpu", "cuda:0,cuda:1", "vulkan:0,vulkan:Arc"] {
+        for text in ["cpu,cpu", "cuda:0,cuda:1", "vulkan:0,vulkan:Arc", "wgpu:llvmpipe (LLVM 15, 256 bits),wgpu:1"] {
             assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
         }
         let by_name = AdapterChoice { is_vulkan: false, pick: Pick::Name("Radeon".to_owned()) };
         assert_eq!("wgpu:Radeon".parse(), Ok(DeviceChoice::Adapter(by_name)));
+        // A name may have commas in it.
+        let named = AdapterChoice { is_vulkan: false, pick: Pick::Name("llvmpipe (LLVM 15.0.6, 256 bits)".to_owned()) };
+        assert_eq!("wgpu:llvmpipe (LLVM 15.0.6, 256 bits)".parse(), Ok(DeviceChoice::Adapter(named)));
     }
 
     #[test]

@@ -2,12 +2,28 @@
 
 use super::{DeviceChoice, DeviceError, OpenDevice, open_one};
 
+/// What each device of a list is called. An adapter's name may have commas in it, so one begins a new device only before a word that
+/// does.
+pub(super) fn names(text: &str) -> Vec<String> {
+    const KINDS: [&str; 6] = ["auto", "cpu", "wgpu", "vulkan", "cuda", "remote"];
+    let mut names: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let name = part.trim();
+        let begins = name.is_empty() || KINDS.contains(&name.split(':').next().unwrap_or_default());
+        match names.last_mut().filter(|_| !begins) {
+            Some(last) => last.extend([",", part]),
+            None => names.push(name.to_owned()),
+        }
+    }
+    names
+}
+
 /// `cpu,cpu` or `cuda:0,cuda:1`: what each is called, with commas between.
 ///
 /// # Errors
 /// [`DeviceError::Unknown`] if one of the names is none, [`DeviceError::List`] if they can't share a batch.
 pub(super) fn parse(text: &str) -> Result<DeviceChoice, DeviceError> {
-    let choices = text.split(',').map(|name| name.trim().parse()).collect::<Result<Vec<DeviceChoice>, _>>()?;
+    let choices = names(text).iter().map(|name| name.parse()).collect::<Result<Vec<DeviceChoice>, _>>()?;
     let refused = |reason: &str| Err(DeviceError::List { list: text.to_owned(), reason: reason.to_owned() });
     if choices.contains(&DeviceChoice::Auto) {
         return refused("auto stands for one device; name each");

@@ -105,7 +105,7 @@ fn two_folders_are_told_apart_and_the_table_says_what_is_noise() {
         assert!(line(name).contains("worse") && line(name).contains('±'), "{table}");
     }
     assert!(table.contains("42 pictures are too few for fd and mifid on 192 features"), "{table}");
-    assert!(table.trim_end().lines().last().unwrap().starts_with("Copies: not counted"), "{table}");
+    assert!(table.trim_end().lines().last().unwrap().starts_with("Copies: Not counted"), "{table}");
 }
 
 #[test]
