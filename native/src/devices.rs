@@ -21,6 +21,9 @@ struct Row {
     memory_bytes: Option<u64>,
     /// In words.
     notes: String,
+    /// Whether it is a graphics adapter of its own, which trains faster than the processor.
+    #[serde(skip)]
+    is_hardware: bool,
 }
 
 /// Lists what can be trained on.
@@ -41,7 +44,7 @@ pub fn devices(arguments: &DevicesArguments) -> Result<Outcome, Failure> {
     if rows.len() == 1 {
         say!("\nThere is no graphics adapter with a driver. With one, training is several times as fast.");
     }
-    let graphics: Vec<&str> = rows.iter().skip(1).map(|row| row.device.as_str()).collect();
+    let graphics: Vec<&str> = rows.iter().filter(|row| row.is_hardware).map(|row| row.device.as_str()).collect();
     let kind = |device: &&str| device.split(':').next().map(str::to_owned);
     if let Some([one, other]) = graphics.array_windows().find(|[one, other]| kind(one) == kind(other)) {
         say!("\nSeveral of one kind share each batch of a training: --device {one},{other}");
@@ -61,6 +64,7 @@ fn processor() -> Row {
         name: name.unwrap_or_else(|| "the processor".to_owned()),
         memory_bytes: available.map(|available| available.bytes),
         notes: format!("{} threads{limit}", cpu_threads()),
+        is_hardware: false,
     }
 }
 
@@ -74,6 +78,7 @@ fn row(place: usize, adapter: Adapter, counts: &mut std::collections::BTreeMap<&
     let index = counts.entry(adapter.api).or_default();
     let device = if adapter.api == "vulkan" { format!("vulkan:{index}") } else { format!("wgpu:{place}") };
     *index += 1;
+    let is_hardware = !adapter.is_emulated();
     let mut notes = vec![adapter.kind.to_owned()];
     if adapter.api != "vulkan" {
         notes.push(adapter.api.to_owned());
@@ -82,5 +87,5 @@ fn row(place: usize, adapter: Adapter, counts: &mut std::collections::BTreeMap<&
     notes.extend(adapter.has_subgroups.then(|| "subgroups".to_owned()));
     notes.extend(adapter.has_half_floats.then(|| "16-bit floats".to_owned()));
     notes.extend(Some(adapter.driver).filter(|driver| !driver.is_empty()));
-    Row { device, name: adapter.name, memory_bytes: adapter.memory_bytes, notes: notes.join(", ") }
+    Row { device, name: adapter.name, memory_bytes: adapter.memory_bytes, notes: notes.join(", "), is_hardware }
 }

@@ -53,12 +53,13 @@ impl Holder {
         Self { process, host: host(), began: began(process) }
     }
 
-    /// Whether this process exists; none if it is one of another machine.
+    /// Whether this process exists; none if that can't be told: of one of another machine, and from an old record.
     fn exists(&self) -> Option<bool> {
+        let then = self.began?;
         if self.host != host() || !Path::new("/proc/self/stat").exists() {
             return None;
         }
-        Some(began(self.process).is_some_and(|now| self.began.is_none_or(|then| then == now)))
+        Some(began(self.process) == Some(then))
     }
 }
 
@@ -84,7 +85,7 @@ pub enum Liveness {
 pub enum Sign {
     /// The process exists on this machine.
     Exists,
-    /// It is one of another machine, and something was written so long ago.
+    /// It may, as one of another machine, and something was written so long ago.
     Wrote(Duration),
 }
 
@@ -93,9 +94,9 @@ impl std::fmt::Display for Liveness {
         match self {
             Self::Over => f.write_str("nobody trains it"),
             Self::Held => f.write_str("it is being trained"),
-            Self::Believed(holder, Sign::Exists) => write!(f, "{holder} trains it, which still exists"),
+            Self::Believed(holder, Sign::Exists) => write!(f, "{holder}, which still exists, trains it"),
             Self::Believed(holder, Sign::Wrote(before)) => {
-                write!(f, "{holder} trains it, which wrote there {} s ago", before.as_secs())
+                write!(f, "{holder}, which wrote there {} s ago, trains it", before.as_secs())
             }
         }
     }
@@ -214,11 +215,14 @@ pub fn holder(root: &Path) -> Option<Holder> {
     serde_json::from_slice(&fs::read(root.join(NAME)).ok()?).ok()
 }
 
-/// When a process of this machine began, in ticks of the system; none if there is no such process.
+/// When a process of this machine began, in ticks of the system; none if there is no such process, or if it has ended and its
+/// parent has not noticed.
 fn began(process: u32) -> Option<u64> {
-    // After the name, which may have any characters in it: the 22nd field (proc_pid_stat(5)).
+    // After the name, which may have any characters in it: the 3rd field and the 22nd (proc_pid_stat(5)).
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    fields.nth(18).filter(|_| !has_ended)?.parse().ok()
 }
 
 /// This machine's name.
@@ -242,10 +246,10 @@ mod tests {
         let holder = || Holder { process: 7, host: "node07".to_owned(), began: Some(1) };
         let secs = |secs| Some(Duration::from_secs(secs));
         let here = believed_by(holder(), Some(true), secs(5000));
-        assert_eq!(here.to_string(), "process 7 on node07 trains it, which still exists");
+        assert_eq!(here.to_string(), "process 7 on node07, which still exists, trains it");
         assert_eq!(believed_by(holder(), Some(false), secs(1)), Liveness::Over, "killed on this machine");
         let elsewhere = believed_by(holder(), None, secs(12));
-        assert_eq!(elsewhere.to_string(), "process 7 on node07 trains it, which wrote there 12 s ago");
+        assert_eq!(elsewhere.to_string(), "process 7 on node07, which wrote there 12 s ago, trains it");
         assert_eq!(believed_by(holder(), None, secs(61)), Liveness::Over);
         assert_eq!(believed_by(holder(), None, None), Liveness::Over);
     }
@@ -256,8 +260,23 @@ mod tests {
         let own = Holder::of_this_process();
         assert_eq!(own.exists(), Some(true));
         assert_eq!(Holder { began: own.began.map(|began| began + 1), ..own.clone() }.exists(), Some(false));
-        assert_eq!(Holder { began: None, ..own.clone() }.exists(), Some(true), "of an old record");
+        assert_eq!(Holder { began: None, ..own.clone() }.exists(), None, "of an old record");
         assert_eq!(Holder { process: u32::MAX, ..own.clone() }.exists(), Some(false));
         assert_eq!(Holder { host: "elsewhere".to_owned(), ..own }.exists(), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_was_killed_is_gone_before_its_parent_has_noticed() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let holder = Holder { process: child.id(), began: began(child.id()), ..Holder::of_this_process() };
+        assert_eq!(holder.exists(), Some(true));
+        child.kill().unwrap();
+        let killed = std::time::Instant::now();
+        while holder.exists() == Some(true) && killed.elapsed() < PATIENCE {
+            thread::sleep(PAUSE);
+        }
+        assert_eq!(holder.exists(), Some(false));
+        child.wait().unwrap();
     }
 }

@@ -32,6 +32,13 @@ pub struct Adapter {
     place: (WgpuBackend, DeviceKind),
 }
 
+impl Adapter {
+    /// Whether the processor does its work.
+    pub fn is_emulated(&self) -> bool {
+        matches!(self.place.1, DeviceKind::Cpu)
+    }
+}
+
 impl fmt::Display for Adapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.api)

@@ -47,7 +47,7 @@ impl Display {
         Self::lines()
     }
 
-    /// Shows one event. It neither waits for the terminal nor fails with it.
+    /// Shows one event. A terminal that is gone is no failure. Lines wait for a slow one; a screen does not.
     pub fn show(&mut self, event: &Event) {
         match self {
             Self::Lines(bar) => bar.show(event),

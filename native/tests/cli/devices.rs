@@ -48,7 +48,7 @@ fn losses(run: &Path) -> Vec<f64> {
 }
 
 #[test]
-fn a_run_on_two_devices_goes_on_bit_for_bit_and_follows_that_on_one() {
+fn a_run_on_two_devices_goes_on_bit_for_bit_and_without_batch_norm_follows_that_on_one() {
     let place = TempDir::new().unwrap();
     pictures(&place);
     for recipe in ["r3gan-small", "dcgan32"] {
@@ -64,12 +64,17 @@ fn a_run_on_two_devices_goes_on_bit_for_bit_and_follows_that_on_one() {
         let [whole, parts] = [whole, parts].map(|out| last(&place, &out));
         assert_eq!((whole.meta.progress.step, whole.meta.progress.nimg), (8, 64));
         assert!(whole.tensors == parts.tensors, "{recipe}: every tensor is the same, bit for bit");
+        // Batch norm, of half of the batch, makes another training of it.
+        if recipe == "dcgan32" {
+            continue;
+        }
         succeed(&mut train(&place, recipe, "cpu", &one, 8));
         let [two, one] = [format!("{recipe}-whole"), one].map(|out| losses(&place.path().join(out)));
-        assert_eq!(two.len(), 8);
-        // Where batch norm sees half of the batch, only about the same.
-        let tolerance = if recipe == "dcgan32" { 0.5 } else { 1e-4 };
-        assert!((two[0] - one[0]).abs() <= tolerance * one[0].abs(), "{recipe}: {two:?} and {one:?}");
+        assert_eq!((two.len(), one.len()), (8, 8));
+        // Gradients, and as a rule these losses, agree to 1e-7. But Adam's first steps are as large for a gradient of nearly 0
+        // as for any other: where rounding changes its sign, the weight ends two learning rates, 4e-4, away.
+        let agree = two.iter().zip(&one).all(|(two, one)| (two - one).abs() <= 1e-4 * one.abs());
+        assert!(agree, "{recipe}: {two:?} and {one:?}");
     }
 }
 

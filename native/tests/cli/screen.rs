@@ -141,6 +141,8 @@ fn a_run_that_is_stopped_by_its_shell_goes_on_in_the_background_in_lines_and_on_
     let mut shell = Command::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]).current_dir(place.path());
     shell.env("PS1", "ready> ").env("WHELP_DATA_CACHE", "").env_remove("RUST_BACKTRACE");
+    // The history of whoever runs the tests is none of its business.
+    shell.env("HOME", place.path()).env("HISTFILE", "/dev/null");
     let mut terminal = Watched::new(shell, 100, 30);
     terminal.wait_for("ready>");
     let words: Vec<String> =

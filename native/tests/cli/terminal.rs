@@ -1,12 +1,14 @@
 //! A terminal for programs that the tests start, and what it would show.
 
 use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroU16;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
@@ -56,6 +58,8 @@ pub struct Watched {
     pub child: Child,
     far: PtyMaster,
     seen: Arc<Mutex<Seen>>,
+    /// Sees what is written, until no program has the terminal open.
+    reader: JoinHandle<()>,
     /// The terminal's modes before the command began.
     modes: Termios,
 }
@@ -90,19 +94,17 @@ impl Watched {
         let modes = tcgetattr(&far).unwrap();
         let parser = vt100::Parser::new(cells(rows), cells(columns), 2000);
         let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
-        let (fd, sees) = (far.as_raw_fd(), seen.clone());
-        // It ends with the last program in the terminal.
-        std::thread::spawn(move || {
+        let (mut written, sees) = (File::from(far.as_fd().try_clone_to_owned().unwrap()), seen.clone());
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // SAFETY: the far end is open for as long as anything is written to it; after that reading fails.
-            while let count @ 1.. = unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) } {
+            // After the last program in the terminal reading fails.
+            while let Ok(count @ 1..) = written.read(&mut bytes) {
                 let mut seen = sees.lock().unwrap();
-                let new = &bytes[..count as usize];
-                seen.parser.process(new);
-                seen.bytes.extend(new);
+                seen.parser.process(&bytes[..count]);
+                seen.bytes.extend(&bytes[..count]);
             }
         });
-        Self { child, far, seen, modes }
+        Self { child, far, seen, reader, modes }
     }
 
     /// What can be seen now.
@@ -175,12 +177,13 @@ impl Watched {
     pub fn end(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                // What it wrote last is on its way.
-                std::thread::sleep(Duration::from_millis(200));
+            // What it wrote last may still be on its way when it has ended.
+            if let Some(status) = self.child.try_wait().unwrap()
+                && self.reader.is_finished()
+            {
                 return status;
             }
-            assert!(started.elapsed() < PATIENCE, "it did not end:\n{}", self.text());
+            assert!(started.elapsed() < PATIENCE, "it, or its terminal, did not end:\n{}", self.text());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -378,7 +378,10 @@ fn where_there_are_no_locks_a_run_is_live_by_its_record_and_obeys() {
     succeed(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source));
     let run = place.path().join("run");
     let mut command = train(&place, "run", 1_000_000);
-    let mut process = command.env("LD_PRELOAD", &library).stderr(Stdio::piped()).spawn().unwrap();
+    // Into a file: a pipe would be full some time, and nobody reads before the end.
+    let printed = place.path().join("printed.txt");
+    let stderr = fs::File::create(&printed).unwrap();
+    let mut process = command.env("LD_PRELOAD", &library).stderr(stderr).spawn().unwrap();
     super::night::wait_for_step(&run, 2);
 
     let message = refused(train(&place, "run", 1_000_000).env("LD_PRELOAD", &library));
@@ -408,8 +411,7 @@ fn where_there_are_no_locks_a_run_is_live_by_its_record_and_obeys() {
         while page.until("that it is over", of_live).await {}
     });
     assert!(process.wait().unwrap().success());
-    let mut said = String::new();
-    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let said = fs::read_to_string(&printed).unwrap();
     assert!(said.contains("see to it that no other process trains this run"), "{said}");
     assert!(refused(&mut ask("save")).contains("is not being trained"));
 

@@ -13,7 +13,7 @@ use super::color::Colors;
 use super::picture;
 use super::state::{Phase, State};
 use crate::cli::ControlWord;
-use crate::display::words::time;
+use crate::display::words::{time, with_error};
 
 /// Rows that a chart needs, and columns beside which a picture has a place.
 const CHART_ROWS: u16 = 7;
@@ -136,7 +136,7 @@ fn figure_lines(state: &State, width: u16) -> Vec<Line<'static>> {
     flow(groups, width)
 }
 
-/// Puts groups into lines, each as full as it gets; at most two.
+/// Puts groups into lines, each as full as it gets. Only the first two have a place.
 fn flow(groups: Vec<Vec<Span<'static>>>, width: u16) -> Vec<Line<'static>> {
     const GAP: usize = 2;
     let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
@@ -164,7 +164,9 @@ fn score_lines(state: &State) -> Vec<Line<'_>> {
         lines.push(Line::from(vec![Span::styled("scores  ", FAINT), Span::raw(scores.join("  "))]));
     }
     if let Some(best) = &state.best {
-        lines.push(Line::from(vec![Span::styled("best    ", FAINT), Span::raw(best.as_str())]));
+        let value = with_error(best.value, best.standard_error);
+        let words = format!("{} {value} at step {}", best.name, best.step);
+        lines.push(Line::from(vec![Span::styled("best    ", FAINT), Span::raw(words)]));
     }
     lines
 }

@@ -14,6 +14,7 @@ mod picture;
 mod state;
 mod terminal;
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
@@ -84,13 +85,15 @@ impl Screen {
         let Ok(job) = Job::listen() else { return };
         let shared = self.shared.clone();
         let serve = move || {
-            let served = shared.clone();
-            let serve = std::panic::AssertUnwindSafe(move || served.serve(&job, &ask));
+            let serve = std::panic::AssertUnwindSafe(|| shared.serve(&job, &ask));
             let panicked = std::panic::catch_unwind(serve).is_err();
             if panicked || !shared.is_ending.load(Ordering::SeqCst) {
                 output::end_screen();
             }
             if panicked {
+                // Those that could not be had while it failed.
+                let lines = shared.state().give_back();
+                lines.iter().for_each(|line| note!("{line}"));
                 note!("note        the screen failed, which is a bug in Whelp; the run goes on, and is told in lines");
             }
         };
@@ -185,8 +188,9 @@ impl Shared {
     }
 
     fn paint(&self, painter: &mut Painter, job: &Job) -> std::io::Result<()> {
-        // Drawn into memory while the state is locked, and written when it no longer is.
+        // Drawn into memory while the state is locked; pictures are encoded, and all is written, when it no longer is.
         let drawn = painter.draw(&mut self.state());
+        let drawn = drawn.and_then(|drawn| painter.encode(drawn));
         let is_covered = self.is_covered.lock().unwrap_or_else(PoisonError::into_inner);
         match drawn {
             Some(bytes) if *is_covered => {
@@ -206,21 +210,29 @@ impl output::Screen for Shared {
         // A frame that the terminal does not take is given up, and lines that it does not take.
         let started = Instant::now();
         let gives_up = || started.elapsed() > 2 * FAREWELL;
-        let covered = loop {
-            match self.is_covered.try_lock() {
-                Ok(covered) => break Some(covered),
-                Err(TryLockError::Poisoned(covered)) => break Some(covered.into_inner()),
-                Err(TryLockError::WouldBlock) if started.elapsed() < FAREWELL => {
-                    thread::sleep(Duration::from_millis(2))
-                }
-                Err(TryLockError::WouldBlock) => break None,
-            }
-        };
-        if let Some(mut covered) = covered {
+        if let Some(mut covered) = lock_soon(&self.is_covered) {
             *covered = false;
         }
         terminal::uncover(&gives_up);
-        let lines: String = self.state().give_back().into_iter().map(|line| line + "\r\n").collect();
-        let _ = terminal::write(lines.as_bytes(), &gives_up);
+        // The thread that panics may hold it.
+        let Some(mut state) = lock_soon(&self.state) else { return };
+        let lines: String = state.give_back().into_iter().map(|line| line + "\r\n").collect();
+        drop(state);
+        if terminal::write(lines.as_bytes(), &gives_up).is_err() {
+            let _ = std::io::stderr().write_all(lines.as_bytes());
+        }
+    }
+}
+
+/// Locks; none if that takes longer than [`FAREWELL`].
+fn lock_soon<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let started = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) if started.elapsed() < FAREWELL => thread::sleep(Duration::from_millis(2)),
+            Err(TryLockError::WouldBlock) => return None,
+        }
     }
 }

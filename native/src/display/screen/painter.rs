@@ -26,6 +26,9 @@ const LEAST_SIDE: usize = 48;
 /// Without anything new the screen is drawn this often.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// What is drawn, but for samples in pixels: those, and where they are.
+pub struct Drawn(Option<(Arc<Grid>, Rect)>);
+
 pub struct Painter {
     terminal: Terminal<Bytes>,
     colors: Colors,
@@ -71,8 +74,8 @@ impl Painter {
         (self.told, self.drawn) = (None, None);
     }
 
-    /// What to write; none if nothing has changed, or if the last time was a moment ago.
-    pub fn draw(&mut self, state: &mut State) -> Option<Vec<u8>> {
+    /// Draws; none if nothing has changed, or if the last time was a moment ago. [`Self::encode`] has to follow.
+    pub fn draw(&mut self, state: &mut State) -> Option<Drawn> {
         let (size, cell) = terminal::size();
         let is_resized = std::mem::replace(&mut self.terminal.backend_mut().size, size) != size;
         let since = self.drawn.map(|drawn| drawn.elapsed());
@@ -85,30 +88,36 @@ impl Painter {
             (self.cell, self.told) = (cell.or(self.cell), None);
         }
         (state.is_new, self.drawn) = (false, Some(Instant::now()));
-        let (colors, graphics) = (self.colors, self.graphics.zip(self.cell));
+        let (colors, has_pixels) = (self.colors, self.graphics.is_some() && self.cell.is_some());
         let mut place = None;
-        let Ok(_) = self.terminal.draw(|frame| place = layout::draw(frame, state, colors, graphics.is_some()));
-        if let Some((graphics, cell)) = graphics {
-            self.tell_samples(state, place.unwrap_or_default(), graphics, cell);
+        let Ok(_) = self.terminal.draw(|frame| place = layout::draw(frame, state, colors, has_pixels));
+        let grid = state.samples.as_ref().map(|samples| samples.grid.clone());
+        Some(Drawn(grid.zip(place)))
+    }
+
+    /// What to write. Pictures take a while, so the state should be free by now.
+    pub fn encode(&mut self, drawn: Drawn) -> Option<Vec<u8>> {
+        if let (Some((grid, place)), Some((graphics, cell))) = (drawn.0, self.graphics.zip(self.cell)) {
+            self.tell_samples(grid, place, graphics, cell);
         }
         Some(self.terminal.backend_mut().take()).filter(|bytes| !bytes.is_empty())
     }
 
     /// Tells the samples in pixels, if they are new or have another place.
-    fn tell_samples(&mut self, state: &State, place: Rect, graphics: Graphics, cell: Size) {
-        let Some(samples) = state.samples.as_ref().filter(|_| !place.is_empty()) else { return };
-        if self.told.as_ref().is_some_and(|(grid, area)| Arc::ptr_eq(grid, &samples.grid) && *area == place) {
+    fn tell_samples(&mut self, grid: Arc<Grid>, place: Rect, graphics: Graphics, cell: Size) {
+        let is_told = self.told.as_ref().is_some_and(|(told, area)| Arc::ptr_eq(told, &grid) && *area == place);
+        if is_told || place.is_empty() {
             return;
         }
         let pixels = |cells: u16, pixels: u16| (usize::from(cells) * usize::from(pixels)).min(MOST_PIXELS);
         let (width, height) = (pixels(place.width, cell.width), pixels(place.height, cell.height));
-        let Some(pixels) = picture::fit(&samples.grid, width, height, LEAST_SIDE) else { return };
+        let Some(pixels) = picture::fit(&grid, width, height, LEAST_SIDE) else { return };
         let cells = |pixels: usize, side: u16| pixels.div_ceil(usize::from(side)) as u16;
         let taken = Size::new(cells(pixels.width, cell.width), cells(pixels.height, cell.height));
         let backend = self.terminal.backend_mut();
         let blank = " ".repeat(usize::from(place.width));
         (place.top()..place.bottom()).for_each(|y| backend.add(place.x, y, blank.as_bytes()));
         backend.add(place.x, place.y, &graphics.picture(&pixels, taken));
-        self.told = Some((samples.grid.clone(), place));
+        self.told = Some((grid, place));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use whelp::data::Grid;
 use whelp::history::History;
-use whelp::protocol::{CheckpointReason, Event, FinishReason, Progress};
+use whelp::protocol::{BestScore, CheckpointReason, Event, FinishReason, Progress};
 use whelp::series;
 
 use crate::cli::ControlWord;
@@ -34,7 +34,9 @@ pub struct State {
     pub phase: Phase,
     /// The newest scores in words, by name.
     pub scores: Vec<(String, String)>,
-    pub best: Option<String>,
+    /// The step of the newest scores.
+    scores_step: u64,
+    pub best: Option<BestScore>,
     pub health: Option<Health>,
     pub samples: Option<Samples>,
     /// The step of the newest checkpoint.
@@ -85,6 +87,7 @@ impl State {
             progress: None,
             phase: Phase::Training,
             scores: Vec::new(),
+            scores_step: 0,
             best: None,
             health: None,
             samples: None,
@@ -105,13 +108,18 @@ impl State {
                 (self.device, self.pictures, self.recipe) = (device.clone(), pictures(data), config.recipe.clone());
                 // A run that goes back takes the steps after its checkpoint anew.
                 self.history.truncate_after(progress.step);
+                if self.scores_step > progress.step {
+                    self.scores.clear();
+                }
+                self.best.take_if(|best| best.step > progress.step);
+                (self.phase, self.health, self.checkpoint) = (Phase::Training, None, None);
                 self.progress = Some(progress.clone());
             }
             Event::Tick { progress, series } => {
                 self.history.extend(series);
                 self.progress = Some(progress.clone());
             }
-            Event::Values { values, .. } => {
+            Event::Values { step, values, .. } => {
                 let scores = values.iter().filter_map(|(series, value)| {
                     let name = series::score_of(series)?;
                     let error = values.get(&series::of_standard_error(name)).copied();
@@ -119,13 +127,10 @@ impl State {
                 });
                 let scores: Vec<_> = scores.collect();
                 if !scores.is_empty() {
-                    self.scores = scores;
+                    (self.scores, self.scores_step) = (scores, *step);
                 }
             }
-            Event::Best { score, .. } => {
-                let value = with_error(score.value, score.standard_error);
-                self.best = Some(format!("{} {value} at step {}", score.name, score.step));
-            }
+            Event::Best { score, .. } => self.best = Some(score.clone()),
             Event::Diagnosis { step, diagnosis, .. } => {
                 let (words, is_alarm) = (words.health(diagnosis), diagnosis.is_alarm());
                 self.health = Some(Health { step: *step, words, is_alarm });

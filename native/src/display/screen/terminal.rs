@@ -50,6 +50,8 @@ pub struct Surroundings {
     /// Whether nobody looks, whatever the streams are: the variable `CI`.
     pub is_automatic: bool,
     pub is_in_foreground: bool,
+    /// Whether it can be opened for writing, which after `su` and in some containers it can't.
+    pub can_be_opened: bool,
 }
 
 impl Surroundings {
@@ -59,13 +61,14 @@ impl Surroundings {
             term: std::env::var("TERM").unwrap_or_default(),
             is_automatic: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
             is_in_foreground: is_in_foreground(),
+            can_be_opened: out().is_ok(),
         }
     }
 
     /// Whether a screen can be shown.
     pub fn have_a_screen(&self) -> bool {
         let is_able = !matches!(self.term.as_str(), "" | "dumb" | "unknown");
-        self.are_terminals && is_able && !self.is_automatic && self.is_in_foreground
+        self.are_terminals && is_able && !self.is_automatic && self.is_in_foreground && self.can_be_opened
     }
 }
 
@@ -92,7 +95,8 @@ pub fn cover() -> io::Result<()> {
 /// Uncovers the terminal, if it is covered. A terminal that is gone needs none of it. See [`write`].
 pub fn uncover(gives_up: &dyn Fn() -> bool) {
     if IS_COVERED.swap(false, Ordering::SeqCst) {
-        if let Some(modes) = MODES.get() {
+        // In the background the modes are the shell's.
+        if let Some(modes) = MODES.get().filter(|_| is_in_foreground()) {
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &Termios::from(*modes));
         }
         let _ = write(leaving(), gives_up);
@@ -102,8 +106,8 @@ pub fn uncover(gives_up: &dyn Fn() -> bool) {
 /// The same in the handler of a signal that ends the program.
 pub fn uncover_at_abort() {
     if IS_COVERED.swap(false, Ordering::SeqCst) {
-        if let Some(modes) = MODES.get() {
-            // SAFETY: a plain system call, allowed in a signal's handler, with modes that nobody changes.
+        if let Some(modes) = MODES.get().filter(|_| is_in_foreground()) {
+            // SAFETY: a plain system call, like those of the filter allowed in a signal's handler, with modes that nobody changes.
             unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, modes) };
         }
         let _ = nix::unistd::write(io::stderr(), leaving());
@@ -191,7 +195,7 @@ pub fn wait_for_input(time: Duration) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The signals by which a shell stops a program and has it go on.
+/// The signals by which a shell stops a program and has it go on. Once this is dropped they do what they usually do.
 #[derive(Debug)]
 pub struct Job {
     stop: Arc<AtomicBool>,
@@ -201,10 +205,10 @@ pub struct Job {
 impl Job {
     /// From now on the terminal can be uncovered before the program stops.
     pub fn listen() -> io::Result<Self> {
-        let (stop, back) = (Arc::default(), Arc::default());
-        flag::register(SIGTSTP, Arc::clone(&stop))?;
-        flag::register(SIGCONT, Arc::clone(&back))?;
-        Ok(Self { stop, back })
+        let job = Self { stop: Arc::default(), back: Arc::default() };
+        flag::register(SIGTSTP, Arc::clone(&job.stop))?;
+        flag::register(SIGCONT, Arc::clone(&job.back))?;
+        Ok(job)
     }
 
     /// Whether the program is asked to stop.
@@ -220,14 +224,25 @@ impl Job {
     /// Stops the program, as the signal would have without this. Returns when it goes on.
     pub fn stop(&self) {
         self.stop.store(false, Ordering::SeqCst);
-        let usual = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        // SAFETY: the system's own way to handle it runs no code of ours, and the handler that was there is put back.
-        if let Ok(ours) = unsafe { sigaction(Signal::SIGTSTP, &usual) } {
+        if let Ok(ours) = stop_as_usual() {
             let _ = raise(Signal::SIGTSTP);
-            // SAFETY: as above.
+            // SAFETY: the handler that was there is put back.
             let _ = unsafe { sigaction(Signal::SIGTSTP, &ours) };
         }
     }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let _ = stop_as_usual();
+    }
+}
+
+/// Leaves it to the system what the signal to stop does. Returns what was there before.
+fn stop_as_usual() -> nix::Result<SigAction> {
+    let usual = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the system's own way to handle it runs no code of ours.
+    unsafe { sigaction(Signal::SIGTSTP, &usual) }
 }
 
 #[cfg(test)]
@@ -236,12 +251,18 @@ mod tests {
 
     #[test]
     fn a_screen_needs_a_terminal_that_can_move_its_cursor_and_somebody_in_front_of_it() {
-        let good =
-            Surroundings { are_terminals: true, term: "xterm".to_owned(), is_automatic: false, is_in_foreground: true };
+        let good = Surroundings {
+            are_terminals: true,
+            term: "xterm".to_owned(),
+            is_automatic: false,
+            is_in_foreground: true,
+            can_be_opened: true,
+        };
         assert!(good.have_a_screen());
         assert!(!Surroundings { are_terminals: false, ..good.clone() }.have_a_screen());
         assert!(!Surroundings { is_automatic: true, ..good.clone() }.have_a_screen());
         assert!(!Surroundings { is_in_foreground: false, ..good.clone() }.have_a_screen());
+        assert!(!Surroundings { can_be_opened: false, ..good.clone() }.have_a_screen());
         for term in ["", "dumb", "unknown"] {
             assert!(!Surroundings { term: term.to_owned(), ..good.clone() }.have_a_screen(), "{term}");
         }

@@ -14,10 +14,20 @@ use super::*;
 use crate::display::Subject;
 use crate::display::words::Words;
 
+fn started(data: &Dataset, progress: Progress) -> Event {
+    Event::Started {
+        config: Box::new(RunConfig { recipe: "dcgan32".to_owned(), ..RunConfig::default() }),
+        device: "CPU".to_owned(),
+        generator_parameters: 1,
+        discriminator_parameters: 1,
+        data: DataSummary { name: "Built-in dogs".to_owned(), count: 5000, ..data.summary().clone() },
+        progress,
+    }
+}
+
 /// A run of 5,000 steps with everything that can be shown.
 fn run(data: &Dataset) -> State {
     let mut state = State::new(Subject { root: "runs/001-dcgan32-32px".to_owned(), link: None });
-    let config = Box::new(RunConfig { recipe: "dcgan32".to_owned(), ..RunConfig::default() });
     let progress = Progress {
         step: 5000,
         nimg: 320_000,
@@ -48,14 +58,7 @@ fn run(data: &Dataset) -> State {
     let (nimg, seed) = (320_000, 0);
     let reason = CheckpointReason::Automatic;
     let events = [
-        Event::Started {
-            config,
-            device: "CPU".to_owned(),
-            generator_parameters: 1,
-            discriminator_parameters: 1,
-            data: DataSummary { name: "Built-in dogs".to_owned(), count: 5000, ..data.summary().clone() },
-            progress: Progress::default(),
-        },
+        started(data, Progress::default()),
         Event::Tick { progress, series },
         Event::Warning { message: "the disk is nearly full: 1.2 GB are left".to_owned() },
         Event::Values { step: 4800, nimg, values: scores },
@@ -205,6 +208,20 @@ fn a_pause_an_alarm_and_what_was_asked_are_seen() {
     let buffer = drawn(&state, 80, 24, Colors::True);
     assert_has(&text(&buffer), &["health, step 5000  Collapsed"]);
     assert!(buffer.content.iter().any(|cell| cell.fg == Color::Red));
+}
+
+#[test]
+fn a_run_that_goes_back_forgets_what_came_after() {
+    let data = pictures();
+    let (mut state, words) = (run(&data), Words::default());
+    state.hear(&Event::Paused { progress: state.progress.clone().unwrap() }, &words);
+    // The scores are those of step 4800.
+    for (step, are_kept) in [(4800, true), (4799, false)] {
+        state.hear(&started(&data, Progress { step, ..Progress::default() }), &words);
+        assert_eq!((state.phase, state.progress.as_ref().unwrap().step), (Phase::Training, step));
+        assert!(state.health.is_none() && state.checkpoint.is_none());
+        assert_eq!((state.scores.is_empty(), state.best.is_none()), (!are_kept, !are_kept), "step {step}");
+    }
 }
 
 #[test]
