@@ -1318,7 +1318,7 @@ fn a_round_is_kept_with_its_run() {
         client.command(Command::Autosave);
         let (run, _) = client.kept().await;
         client.ask(Request::AddRound { id: run.id, round: round.clone() });
-        assert_eq!(client.runs().await.0[0].rounds, [round.clone()]);
+        assert_eq!(client.runs().await.0[0].rounds, std::slice::from_ref(&round));
         client.command(Command::Stop);
         assert_eq!(client.kept().await.0.rounds, [round]);
     });
