@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{DecodeError, Format, HEAD_BYTES};
+use super::{DecodeError, Format, HEAD_BYTES, is_left_to_browsers};
 
 /// The largest file that is read as a picture, in bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -18,7 +18,10 @@ pub fn read_picture(mut reader: impl Read, size_hint: u64) -> Result<Vec<u8>, De
     // The hint may come from a header that lies, so it only saves a few reallocations.
     let mut bytes = Vec::with_capacity(size_hint.min(1 << 20) as usize);
     reader.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
-    Format::of(&bytes)?;
+    // The browser may know what to do with some that are refused here: see `is_left_to_browsers`.
+    if !is_left_to_browsers(&bytes) {
+        Format::of(&bytes)?;
+    }
     let rest = MAX_FILE_BYTES + 1 - bytes.len() as u64;
     reader.take(rest).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

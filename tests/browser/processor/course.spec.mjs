@@ -47,7 +47,9 @@ test("the timeline is there again after a reload, goes on with its run and goes 
   await expect.poll(() => count(whelp)).toBe(13);
   await whelp.part("course").fill("3");
   expect(await whelp.grid()).toEqual(third);
-  expect(await whelp.losses()).toEqual(losses);
+  const again = await whelp.losses();
+  expect(again.step).toBe(losses.step);
+  for (const network of ["generator", "discriminator"]) expect(again[network], network).toBeCloseTo(losses[network], 12);
 
   await whelp.open();
   await whelp.part("continue-run").click();

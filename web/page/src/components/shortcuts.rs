@@ -92,5 +92,10 @@ fn show(view: View) -> bool {
 /// Whether the focus is where keys mean something else: in a field, in a list, on a slider.
 fn takes_keys(event: &ev::KeyboardEvent) -> bool {
     let target: Option<HtmlElement> = event.target().and_then(|target| target.dyn_into().ok());
-    target.is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"))
+    target.is_some_and(|target| match target.tag_name().as_str() {
+        "SELECT" | "TEXTAREA" => true,
+        // A letter means nothing to a box to tick, which keeps the focus when its sheet closes.
+        "INPUT" => target.get_attribute("type").as_deref() != Some("checkbox"),
+        _ => false,
+    })
 }
