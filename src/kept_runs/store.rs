@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
+use std::time::Duration;
 
 use super::snapshots::{COURSE_ENDING, COURSES};
 use super::{KeptRun, MOST_FAVOURITES};
 use crate::latent::PictureSpec;
 use crate::people::{MOST_ROUNDS, Round};
+use crate::platform::sleep;
 use crate::storage::{Storage, StoredFile};
 
 /// What is told of each run: a file each.
@@ -25,6 +27,10 @@ const MAX_BYTES: u64 = 2_000_000_000;
 
 /// Checkpoints of a run before its newest one, to fall back on.
 const IN_BETWEEN: usize = 3;
+
+/// A browser lets one at a time have a file open. So long is waited, and so often, for who writes or reads it just now.
+const BUSY_WAIT: Duration = Duration::from_millis(25);
+const BUSY_WAITS: usize = 20;
 
 /// Kept runs in a few folders of a [`Storage`].
 ///
@@ -281,6 +287,12 @@ impl<S: Storage> KeptRuns<S> {
             let mut bytes = Vec::with_capacity(length as usize);
             file.read_to_end(&mut bytes).map(|_| bytes)
         };
+        for _ in 0..BUSY_WAITS {
+            match self.storage.get(name, read).await {
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => sleep(BUSY_WAIT).await,
+                got => return got?.transpose(),
+            }
+        }
         self.storage.get(name, read).await?.transpose()
     }
 
