@@ -107,6 +107,7 @@ test("a run on one's own pictures has its timeline, its scores and its pictures 
   // To play with it brings what it was trained on.
   await whelp.open();
   await whelp.part("play-run").click();
+  await whelp.shows("play-generator", "your run “24 files”");
   await whelp.part("start-round").click();
   await whelp.shows("question", "Picture 1 of 20");
   await whelp.part("end-round").click();
