@@ -397,6 +397,21 @@ impl<T: Transport> Session<T> {
         Ok(starter)
     }
 
+    /// The device, and what draws while no run does: the open checkpoint, else the starter.
+    pub(super) async fn at_hand(&self) -> Result<(OpenDevice, Rc<Opened>), Problem> {
+        let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
+        let opened = self.opened.borrow().clone();
+        let opened = match opened {
+            Some(opened) => Ok(opened),
+            None => self.starter(&device).await,
+        };
+        let opened = opened.map_err(|reason| {
+            tracing::warn!("the starter can't be drawn with: {reason}");
+            Problem::NoNetwork
+        })?;
+        Ok((device, opened))
+    }
+
     async fn draw(&self, id: u32, pictures: Vec<PictureSpec>) {
         let failure = if pictures.is_empty() || pictures.len() > MOST_DRAWN {
             Some(format!("{} pictures can't be drawn at once; 1 to {MOST_DRAWN} can", pictures.len()))
@@ -412,20 +427,9 @@ impl<T: Transport> Session<T> {
             self.undrawn.borrow_mut().insert(id, pictures.clone());
             return self.command(Command::Draw { id, pictures });
         }
-        let Some(device) = self.device.borrow().clone() else {
-            return self.fail(About::Drawing, Problem::NoDevice);
-        };
-        let opened = self.opened.borrow().clone();
-        let opened = match opened {
-            Some(opened) => Ok(opened),
-            None => self.starter(&device).await,
-        };
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(reason) => {
-                tracing::warn!("the starter can't be drawn with: {reason}");
-                return self.fail(About::Drawing, Problem::NoNetwork);
-            }
+        let (device, opened) = match self.at_hand().await {
+            Ok(found) => found,
+            Err(problem) => return self.fail(About::Drawing, problem),
         };
         match opened.sampler.draw_each(&pictures, &device.device).await {
             Ok(drawn) => {

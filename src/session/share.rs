@@ -17,20 +17,9 @@ impl<T: Transport> Session<T> {
             self.unshared.borrow_mut().push(form);
             return self.command(Command::Autosave);
         }
-        let Some(device) = self.device.borrow().clone() else {
-            return self.fail(About::Drawing, Problem::NoDevice);
-        };
-        let opened = self.opened.borrow().clone();
-        let opened = match opened {
-            Some(opened) => Ok(opened),
-            None => self.starter(&device).await,
-        };
-        match opened {
-            Ok(opened) => self.share_checkpoint(form, &opened.checkpoint),
-            Err(reason) => {
-                tracing::warn!("the starter can't be shared: {reason}");
-                self.fail(About::Drawing, Problem::NoNetwork);
-            }
+        match self.at_hand().await {
+            Ok((_, opened)) => self.share_checkpoint(form, &opened.checkpoint),
+            Err(problem) => self.fail(About::Drawing, problem),
         }
     }
 
