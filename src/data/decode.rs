@@ -7,6 +7,8 @@ use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{AnimationDecoder, ImageDecoder, ImageFormat, ImageReader};
 
+#[cfg(feature = "avif")]
+use super::avif;
 use super::color::is_foreign;
 use super::limits::{MAX_PIXELS, check_size, for_image};
 use super::{DecodeError, Format, HEAD_BYTES, MAX_FILE_BYTES, Raster, jpeg};
@@ -30,6 +32,10 @@ pub fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
         Format::Gif => with_image(bytes, format, ImageFormat::Gif),
         Format::Bmp => with_image(bytes, format, ImageFormat::Bmp),
         Format::Tiff => with_image(bytes, format, ImageFormat::Tiff),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::decode(bytes),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => unreachable!("no file is recognised as AVIF"),
     }
 }
 
@@ -89,7 +95,7 @@ fn claimed_size(bytes: &[u8], format: Format) -> Option<(u32, u32)> {
             let [width, height] = [at(18)?, at(22)?].map(i32::from_le_bytes);
             Some((width.unsigned_abs(), height.unsigned_abs()))
         }
-        Format::Bmp | Format::Jpeg | Format::WebP | Format::Gif | Format::Tiff => None,
+        Format::Bmp | Format::Jpeg | Format::WebP | Format::Gif | Format::Tiff | Format::Avif => None,
     }
 }
 

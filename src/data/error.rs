@@ -1,5 +1,8 @@
 //! Why a file, or a whole source, cannot be used: sentences that say what to do.
 
+/// What is read besides JPEG, PNG, GIF, BMP and TIFF.
+pub(super) const WEBP_AND_AVIF: &str = if cfg!(feature = "avif") { "WebP, AVIF" } else { "WebP" };
+
 /// Why a file is skipped. The text is shown after the file's name, and ends with what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -18,7 +21,9 @@ pub enum DecodeError {
         advice: &'static str,
     },
     /// A format of pictures that cannot be read.
-    #[error("This is {found}. Only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read. {advice}.")]
+    #[error(
+        "This is {found}. Only ordinary JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP and TIFF pictures can be read. {advice}."
+    )]
     Unsupported {
         /// With its article, e.g. "a HEIC picture".
         found: &'static str,
@@ -95,7 +100,7 @@ fn unusable(files: usize, name: &str) -> String {
 pub enum DataError {
     /// There were files, and none could be used.
     #[error(
-        "{}. {reasons} Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, GIF, BMP or TIFF pictures.",
+        "{}. {reasons} Choose a folder, a zip or tar archive, or files with JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP or TIFF pictures.",
         unusable(*.files, .name)
     )]
     NoPictures {
@@ -119,7 +124,7 @@ pub enum DataError {
     },
     /// The source has no files.
     #[error(
-        "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, GIF, BMP or \
+        "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP or \
          TIFF pictures."
     )]
     NoFiles {

@@ -1,6 +1,7 @@
 //! What files are that people have among their pictures: by their first bytes, with what to do about them.
 
 use super::DecodeError;
+use super::sniff::is_avif;
 
 const CONVERT: &str = "Save it as one of these";
 const LEAVE_OUT: &str = "Leave it out";
@@ -10,6 +11,9 @@ const UNPACK: &str = "Unpack it, and choose the folder";
 /// Why a file whose first bytes are those of no readable picture is refused.
 pub(super) fn refusal(head: &[u8]) -> DecodeError {
     let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    if is_avif(head) {
+        return DecodeError::Unsupported { found: AVIF, advice: CONVERT };
+    }
     if let Some((.., found)) = PICTURES.iter().find(|(offset, magic, _)| at(*offset, magic)) {
         return DecodeError::Unsupported { found, advice: CONVERT };
     }
@@ -31,18 +35,21 @@ pub(super) fn refusal(head: &[u8]) -> DecodeError {
 }
 
 /// Those of [`PICTURES`] that some browsers can show.
-const OF_BROWSERS: [&str; 3] = ["an AVIF picture", "a HEIC picture", "a JPEG XL picture"];
+const OF_BROWSERS: [&str; 2] = ["a HEIC picture", "a JPEG XL picture"];
+const AVIF: &str = "an AVIF picture";
 
-/// Whether `bytes` are those of a picture that is not read here, but perhaps by the browser: AVIF, HEIC, JPEG XL.
+/// Whether `bytes` are those of a picture that is not read here, but perhaps by the browser: HEIC, JPEG XL, and AVIF without
+/// the feature for it.
 pub fn is_left_to_browsers(bytes: &[u8]) -> bool {
-    PICTURES.iter().any(|(offset, magic, name)| {
-        OF_BROWSERS.contains(name) && bytes.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
-    })
+    let is_unread_avif = is_avif(bytes) && !cfg!(feature = "avif");
+    is_unread_avif
+        || PICTURES.iter().any(|(offset, magic, name)| {
+            OF_BROWSERS.contains(name) && bytes.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
+        })
 }
 
 /// Offset, magic bytes, name with its article: pictures that cannot be read.
 const PICTURES: &[(usize, &[u8], &str)] = &[
-    (4, b"ftypavi", "an AVIF picture"),
     (4, b"ftyphei", "a HEIC picture"),
     (4, b"ftyphev", "a HEIC picture"),
     (4, b"ftypmif1", "a HEIC picture"),
@@ -186,13 +193,15 @@ fn is_table(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::WEBP_AND_AVIF;
     use super::*;
 
     #[test]
     fn some_pictures_are_left_to_browsers() {
-        for head in [&b"\0\0\0\x1cftypavif"[..], b"\0\0\0\x18ftypheic", b"\xff\x0a\x01", b"\0\0\0\x0cJXL \r\n"] {
+        for head in [&b"\0\0\0\x18ftypheic"[..], b"\xff\x0a\x01", b"\0\0\0\x0cJXL \r\n"] {
             assert!(is_left_to_browsers(head), "{head:?}");
         }
+        assert_ne!(is_left_to_browsers(b"\0\0\0\x10ftypavif\0\0\0\0"), cfg!(feature = "avif"));
         for head in [&b"8BPS\0\x01"[..], b"\x89PNG\r\n", b"", b"\0\0\0"] {
             assert!(!is_left_to_browsers(head), "{head:?}");
         }
@@ -206,8 +215,8 @@ mod tests {
     fn pictures_that_cannot_be_read_are_named() {
         let unreadable = |found: &str| {
             format!(
-                "This is {found}. Only ordinary JPEG, PNG, WebP, GIF, BMP and TIFF pictures can be read. Save it as one of \
-                 these."
+                "This is {found}. Only ordinary JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP and TIFF pictures can be read. Save it \
+                 as one of these."
             )
         };
         assert_eq!(sentence(b"8BPS\0\x01"), unreadable("a Photoshop document"));

@@ -9,6 +9,8 @@
 
 mod annotation;
 mod archive;
+#[cfg(feature = "avif")]
+mod avif;
 mod builder;
 mod builtin;
 mod color;

@@ -22,6 +22,8 @@ pub enum Format {
     Bmp,
     /// With integer samples; the first page.
     Tiff,
+    /// Natively: 8, 10 and 12 bits, alpha; of a sequence the first picture.
+    Avif,
 }
 
 impl Format {
@@ -47,6 +49,8 @@ impl Format {
             Ok(Format::Bmp)
         } else if at(0, b"II*\0") || at(0, b"MM\0*") {
             Ok(Format::Tiff)
+        } else if cfg!(feature = "avif") && is_avif(head) {
+            Ok(Format::Avif)
         } else {
             Err(foreign::refusal(head))
         }
@@ -61,8 +65,18 @@ impl Format {
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
+            Format::Avif => "AVIF",
         }
     }
+}
+
+/// Whether the first box names AVIF among the brands that the file is compatible with: pictures and sequences.
+pub(super) fn is_avif(head: &[u8]) -> bool {
+    let Some((length, rest)) = head.split_first_chunk::<4>() else { return false };
+    let length = (u32::from_be_bytes(*length) as usize).clamp(4, head.len());
+    let brands = rest[..length - 4].strip_prefix(b"ftyp").unwrap_or_default().as_chunks::<4>().0;
+    // The second of the four letters is the version.
+    brands.iter().enumerate().any(|(at, brand)| at != 1 && matches!(brand, b"avif" | b"avis"))
 }
 
 /// Sizes of the header that follows the file header of a bitmap. Too many other files begin with "BM" alone.
@@ -80,6 +94,11 @@ mod tests {
         assert_eq!(Format::of(b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"), Ok(Format::Bmp));
         assert!(matches!(Format::of(b"BMW and other cars"), Err(DecodeError::Foreign { found: "a text file", .. })));
         assert_eq!(Format::of(b"MM\0*\0\0\0\x08"), Ok(Format::Tiff));
+        assert!(is_avif(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"));
+        assert!(is_avif(b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif"));
+        assert!(!is_avif(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heicavif"), "avif lies behind the box");
+        assert!(!is_avif(b"\0\0\0\x18ftypheicavifmif1heic"), "avif is a version");
+        assert!(!is_avif(b"avif") && !is_avif(b"\0\0\0\0ftyp") && !is_avif(b""));
         assert_eq!(Format::of(b""), Err(DecodeError::Empty));
         assert_eq!(Format::of(b"\xff"), Err(DecodeError::NotAPicture));
     }

@@ -21,7 +21,7 @@ use super::{DataSummary, Dataset, Preparation};
 const MAGIC: &[u8; 16] = b"whelp pictures 1";
 
 /// To be raised when the same files give other pixels or another report.
-const PREPARATION_VERSION: u32 = 4;
+const PREPARATION_VERSION: u32 = 5;
 
 /// The longest header that is read, in bytes.
 const MAX_HEADER_BYTES: u64 = 64 << 20;

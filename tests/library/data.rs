@@ -78,6 +78,45 @@ fn jpegs_are_pillows_within_a_few_levels() {
     }
 }
 
+/// Every layout of samples, matrix, depth, range, turn and alpha. Pillow's colours come from sums in whole numbers of six bits,
+/// which are up to two levels off, and the resize may make three of them. Without colour, or with it as it is, nothing is off.
+#[cfg(feature = "avif")]
+#[test]
+fn avifs_are_pillows_within_a_few_levels() {
+    let expected = fixture("avif/expected.safetensors");
+    let expected = SafeTensors::deserialize(&expected).unwrap();
+    assert_eq!(expected.len(), 17);
+    for (name, want) in expected.tensors() {
+        let got = prepare(&fixture(&format!("avif/{name}")), RGB).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(got.len(), want.data().len(), "{name}");
+        let distance = got.iter().zip(want.data()).map(|(got, want)| got.abs_diff(*want)).max().unwrap();
+        println!("{name}: {distance}");
+        let most = if ["grey.avif", "identity.avif"].contains(&name.as_str()) { 0 } else { 3 };
+        assert!(distance <= most, "{name}: {distance} levels off");
+    }
+}
+
+/// Cut short anywhere it is damaged, and no wrong byte brings the program down.
+#[cfg(feature = "avif")]
+#[test]
+fn damaged_avifs_are_refused() {
+    for name in ["rgba.avif", "subsampled.avif", "sequence.avif", "bt2020_12_bits.avif"] {
+        let whole = fixture(&format!("avif/{name}"));
+        for cut in 16..whole.len() {
+            // A sequence is whole once its first picture is.
+            if name != "sequence.avif" {
+                let sentence = prepare(&whole[..cut], RGB).expect_err(name).to_string();
+                assert!(sentence.starts_with("The AVIF data is damaged or cut short ("), "{name}, {cut}: {sentence}");
+            }
+            for change in [0xa5, 1, 0x80] {
+                let mut flipped = whole.clone();
+                flipped[cut] ^= change;
+                let _ = prepare(&flipped, RGB);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_used_is_refused_with_its_reason() {
     let damaged = "data is damaged or cut short";

@@ -32,7 +32,7 @@ fn messy(place: &TempDir) -> PathBuf {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         // Made for other tests, and the archive has one of its own.
-        if ["safetensors", "pth", "py", "zip", "json"].iter().any(|ending| name.ends_with(ending)) {
+        if path.is_dir() || ["safetensors", "pth", "py", "zip", "json"].iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let target = folder.join(if name.starts_with("truncated") { format!("nested/deep er/{name}") } else { name });

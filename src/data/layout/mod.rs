@@ -196,7 +196,7 @@ fn picture_like(names: &[String]) -> Vec<usize> {
 
 /// Whether a file has the name of a picture. This is only a hint on the layout; the content decides what is a picture.
 pub(super) fn has_picture_ending(name: &str) -> bool {
-    const ENDINGS: [&str; 9] = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
+    const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"];
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
