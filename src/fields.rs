@@ -472,6 +472,12 @@ pub const FIELDS: &[Field] = &[
         "Ends training after so many scores in a row that are no better than before. Empty: never.",
     ),
     free(
+        "train.precision",
+        "Precision on graphics devices",
+        Accepts::Choice(&[("auto", "By trial"), ("full", "Full, 32 bits"), ("half", "Half, 16 bits")]),
+        "Half needs less memory, and often less time. By trial: where it is faster and near enough. Never on a CPU.",
+    ),
+    free(
         "schedule.kimg",
         "Schedule length (kimg)",
         Accepts::Real(Range::above(0.0, 1e6)),

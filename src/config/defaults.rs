@@ -2,7 +2,8 @@
 
 use super::{
     Architecture, AugmentConfig, Background, BestBy, Channels, Crop, DataConfig, Frames, Framing, Length, Loss,
-    MetricsConfig, ModelConfig, Norm, OnDivergence, OutputConfig, RunConfig, ScheduleConfig, Splits, Taps, TrainConfig,
+    MetricsConfig, ModelConfig, Norm, OnDivergence, OutputConfig, Precision, RunConfig, ScheduleConfig, Splits, Taps,
+    TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -83,6 +84,7 @@ impl Default for TrainConfig {
             ema_rampup: Some(0.05),
             on_divergence: OnDivergence::Rollback,
             stop_when_stalled: None,
+            precision: Precision::Auto,
         }
     }
 }

@@ -302,6 +302,21 @@ pub struct TrainConfig {
     /// Scores in a row without a better one, by more than its standard error, after which the run ends. `None`: it never ends
     /// for that.
     pub stop_when_stalled: Option<u64>,
+    /// In which precision graphics devices convolve.
+    pub precision: Precision,
+}
+
+/// In which precision a training's convolutions read and keep their factors. Sums and all else have 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 16 bits on a graphics device where a trial shows that this is faster and near enough, else 32.
+    #[default]
+    Auto,
+    /// 32 bits.
+    Full,
+    /// 16 bits on a graphics device, which has to know such numbers. The CPU computes with 32 all the same.
+    Half,
 }
 
 /// What happens when training breaks down.

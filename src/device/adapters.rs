@@ -26,7 +26,7 @@ pub struct Adapter {
     pub max_buffer_bytes: u64,
     /// Whether lanes can exchange values, which some kernels here are faster with.
     pub has_subgroups: bool,
-    /// Whether shaders may compute with 16-bit floats. Nothing here does yet.
+    /// Whether shaders may compute with 16-bit floats, which convolutions are faster with on many devices.
     pub has_half_floats: bool,
     /// How burn finds it.
     place: (WgpuBackend, DeviceKind),

@@ -20,7 +20,7 @@ pub use error::DeviceError;
 pub use launches::Launches;
 pub use read::read_values;
 
-use crate::ops::{Convolution, conv2d};
+use crate::ops::{Convolution, conv2d, has_half};
 use crate::random::{Random, Stream};
 
 /// The device that the user asked for.
@@ -139,6 +139,11 @@ impl OpenDevice {
     /// How many devices share a batch: 1, if it is this one alone.
     pub fn count(&self) -> usize {
         1 + self.others.len()
+    }
+
+    /// Whether it can convolve in half precision: a graphics device with `shader-f16`.
+    pub fn has_half(&self) -> bool {
+        !self.is_cpu() && has_half(&self.device)
     }
 
     /// Whether it is the CPU, by burn's flex: then it computes in this program's own memory.

@@ -130,8 +130,8 @@ impl Block {
     }
 
     fn forward(&self, x: Dual<4>) -> Dual<4> {
-        let y = self.conv1.forward_leaky_relu(x.clone(), LEAK);
-        let y = self.conv2.forward_leaky_relu(y, LEAK);
+        let y = self.conv1.forward_leaky_relu_to_conv(x.clone(), LEAK);
+        let y = self.conv2.forward_leaky_relu_to_conv(y, LEAK);
         x + self.conv3.forward(y)
     }
 }

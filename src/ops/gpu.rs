@@ -2,9 +2,10 @@
 
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl;
-use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::kernel::{cast, into_contiguous};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::FloatKind;
 use cubecl::prelude::*;
 
 /// Units that add up one channel or one picture together. A power of two.
@@ -12,7 +13,12 @@ pub const UNITS: usize = 128;
 
 /// A new tensor of floats on the device of another. Its values are not initialised.
 pub fn empty_like(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
-    empty_device_contiguous_dtype(tensor.client.clone(), tensor.device.clone(), shape.into(), DType::F32)
+    empty_stored_as(DType::F32, tensor, shape)
+}
+
+/// The same for values that are stored as `dtype`.
+pub fn empty_stored_as(dtype: DType, tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    empty_device_contiguous_dtype(tensor.client.clone(), tensor.device.clone(), shape.into(), dtype)
 }
 
 /// Two new vectors in one buffer, on the device of another tensor: the buffer as a kernel writes it, the vectors, and where in
@@ -33,9 +39,19 @@ pub fn pair_like(tensor: &CubeTensor, length: usize) -> (CubeTensor, [CubeTensor
     (both, [first, last], second)
 }
 
-/// A tensor that a kernel reads, row-major.
+/// A tensor that a kernel reads, row-major, in full precision.
 pub fn input(tensor: CubeTensor) -> BufferArg {
+    stored_input(cast(tensor, DType::F32))
+}
+
+/// A tensor that a kernel reads, row-major, in the precision in which it is stored: see [`element`].
+pub fn stored_input(tensor: CubeTensor) -> BufferArg {
     into_contiguous(tensor).into_buffer_arg()
+}
+
+/// What the values of a tensor of floats are: `f32` or `f16`.
+pub fn element(tensor: &CubeTensor) -> ElemType {
+    ElemType::Float(if tensor.dtype == DType::F16 { FloatKind::F16 } else { FloatKind::F32 })
 }
 
 /// A tensor that a kernel writes.

@@ -3,7 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Convolution, Convolutions, Dual, leaky_relu, leaky_relu_tangent, relu6};
+use super::rectifier::leaky_relu_halved;
+use super::{Convolution, Convolutions, Dual, halved, leaky_relu, leaky_relu_tangent, relu6};
 
 /// A convolution with square kernels and padding with zeros, without dilation.
 #[derive(Module, Debug)]
@@ -77,7 +78,7 @@ impl Conv {
     ///   `[batch, channels_out, ceil(height / stride), …]`
     pub fn forward(&self, input: Dual<4>) -> Dual<4> {
         let bias = self.bias.as_ref().map(Param::val);
-        Dual { value: self.convolve(input.value, bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
+        Dual { value: self.convolve(halved(input.value), bias), tangent: input.tangent.map(|t| self.convolve(t, None)) }
     }
 
     /// [`Conv::forward`], then a LeakyReLU: `x` where x > 0, else `slope x`. Bias and LeakyReLU share one pass over
@@ -86,10 +87,28 @@ impl Conv {
     /// # Shapes
     /// As for [`Conv::forward`].
     pub fn forward_leaky_relu(&self, input: Dual<4>, slope: f32) -> Dual<4> {
+        self.forward_rectified(input, slope, leaky_relu)
+    }
+
+    /// [`Conv::forward_leaky_relu`] as the input of another convolution and of nothing else. In half precision it takes half
+    /// the memory.
+    ///
+    /// # Shapes
+    /// As for [`Conv::forward`].
+    pub fn forward_leaky_relu_to_conv(&self, input: Dual<4>, slope: f32) -> Dual<4> {
+        self.forward_rectified(input, slope, leaky_relu_halved)
+    }
+
+    fn forward_rectified(
+        &self,
+        input: Dual<4>,
+        slope: f32,
+        rectify: impl FnOnce(Tensor<4>, Tensor<1>, f32) -> Tensor<4>,
+    ) -> Dual<4> {
         let Some(bias) = &self.bias else {
             return self.forward(input).leaky_relu(slope);
         };
-        let value = leaky_relu(self.convolve(input.value, None), bias.val(), slope);
+        let value = rectify(self.convolve(halved(input.value), None), bias.val(), slope);
         let tangent =
             input.tangent.map(|tangent| leaky_relu_tangent(self.convolve(tangent, None), value.clone(), slope));
         Dual { value, tangent }
@@ -106,12 +125,12 @@ impl Conv {
             Some(bias) => bias.val(),
             None => Tensor::zeros([channels_out], &input.device()),
         };
-        relu6(self.convolve(input, None), bias)
+        relu6(self.convolve(halved(input), None), bias)
     }
 
     fn convolve(&self, input: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         let Self { stride, padding, groups, .. } = *self;
-        let weight = self.weight.val();
+        let weight = halved(self.weight.val());
         match padding {
             Padding::Even(padding) => {
                 (self.convolutions.conv2d)(input, weight, bias, Convolution { stride, padding, groups })
@@ -152,7 +171,7 @@ impl ConvTranspose {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let Self { stride, padding, .. } = *self;
         let convolution = Convolution { stride, padding, groups: 1 };
-        (self.convolutions.conv_transpose2d)(input, self.weight.val(), None, convolution, 0)
+        (self.convolutions.conv_transpose2d)(halved(input), halved(self.weight.val()), None, convolution, 0)
     }
 }
 

@@ -14,6 +14,7 @@ mod dual;
 mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
+mod half;
 mod inverted_residual;
 mod layers;
 #[cfg(feature = "flex")]
@@ -34,6 +35,7 @@ pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
+pub use half::{halved, has_half, in_half};
 pub use inverted_residual::{InvertedResidual, InvertedResidualSizes};
 pub use layers::{Conv, ConvTranspose, Linear};
 #[cfg(feature = "flex")]

@@ -8,6 +8,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use super::half::is_half;
+
 /// The largest value of a ReLU6.
 pub(super) const CEILING: f32 = 6.0;
 
@@ -35,8 +37,25 @@ pub fn relu6(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     of_sum(x, bias, Rectifier::Relu6)
 }
 
+/// [`leaky_relu`] as the input of a convolution and of nothing else: see [`halved`](super::halved), which it is the same as. The
+/// numbers that both need for their gradients are kept once.
+///
+/// # Shapes
+/// As for [`leaky_relu`].
+///
+/// # Panics
+/// As [`leaky_relu`].
+pub(super) fn leaky_relu_halved(x: Tensor<4>, bias: Tensor<1>, slope: f32) -> Tensor<4> {
+    assert!(slope >= 0.0, "a LeakyReLU with slope {slope}; it must not be negative");
+    stored_sum(x, bias, Rectifier::LeakyRelu { slope }, is_half())
+}
+
 fn of_sum(x: Tensor<4>, bias: Tensor<1>, rectifier: Rectifier) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::rectifier_of_sum(x.into_dispatch(), bias.into_dispatch(), rectifier))
+    stored_sum(x, bias, rectifier, false)
+}
+
+fn stored_sum(x: Tensor<4>, bias: Tensor<1>, rectifier: Rectifier, is_half: bool) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::rectifier_of_sum(x.into_dispatch(), bias.into_dispatch(), rectifier, is_half))
 }
 
 /// The directional derivative of [`leaky_relu`] along `t`: `t` where the output `y` is positive, else `slope t`. `y` is
@@ -65,8 +84,14 @@ pub enum Rectifier {
     Autodiff,
 )]
 pub trait RectifierBackend: Backend {
-    /// The rectifier's values at `x + bias`. See [`leaky_relu`] and [`relu6`].
-    fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self>;
+    /// The rectifier's values at `x + bias`, on graphics devices perhaps in numbers of 16 bits. See [`leaky_relu`],
+    /// [`leaky_relu_halved`] and [`relu6`].
+    fn rectifier_of_sum(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rectifier: Rectifier,
+        is_half: bool,
+    ) -> FloatTensor<Self>;
 
     /// `t` times the rectifier's derivative, where its value is `y`. See [`leaky_relu_tangent`].
     fn rectifier_gate(t: FloatTensor<Self>, y: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self>;
@@ -85,7 +110,12 @@ mod cpu {
     use crate::ops::parallel::{for_each_chunk, sums, zip, zip_maps};
 
     impl RectifierBackend for Flex {
-        fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
+        fn rectifier_of_sum(
+            x: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            rectifier: Rectifier,
+            _is_half: bool,
+        ) -> FloatTensor<Self> {
             let shape: [usize; 4] = x.layout().shape().dims();
             let [_, channels, height, width] = shape;
             let [x, bias] = [x, bias].map(|tensor| tensor.to_contiguous());
@@ -145,14 +175,16 @@ mod cpu {
 mod gpu {
     use burn::backend::Cube;
     use burn::backend::tensor::FloatTensor;
+    use burn::tensor::DType;
     use burn_cubecl::cubecl;
     use cubecl::prelude::*;
 
     use super::{CEILING, Rectifier, RectifierBackend};
     use crate::ops::gpu::{
-        ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, empty_like, input, output,
-        place_in_channel, unit_per_value,
+        ChannelSizes, UNITS, add_up, channel_of, channel_sizes, cube_per_channel, element, empty_like, empty_stored_as,
+        input, output, place_in_channel, stored_input, unit_per_value,
     };
+    use crate::ops::half::stored;
 
     /// What a kernel takes for a rectifier: its slope below 0, and whether it is a ReLU6.
     fn arguments(rectifier: Rectifier) -> (f32, bool) {
@@ -164,23 +196,44 @@ mod gpu {
 
     /// A unit for each value.
     #[cube(launch_unchecked)]
-    fn of_sum(x: &[f32], bias: &[f32], y: &mut [f32], sizes: ChannelSizes, slope: f32, #[comptime] is_relu6: bool) {
+    fn of_sum<Y: Float>(
+        x: &[f32],
+        bias: &[f32],
+        y: &mut [Y],
+        sizes: ChannelSizes,
+        slope: f32,
+        #[comptime] is_relu6: bool,
+        #[comptime] is_half: bool,
+        #[define(Y)] _stored: ElemType,
+    ) {
         if ABSOLUTE_POS < x.len() {
             let sum = x[ABSOLUTE_POS] + bias[channel_of(ABSOLUTE_POS as u32, &sizes) as usize];
             if comptime!(is_relu6) {
                 let ceiling = comptime!(CEILING);
-                y[ABSOLUTE_POS] = select(sum < 0.0f32, 0.0f32, select(sum > ceiling, ceiling, sum));
+                y[ABSOLUTE_POS] = Y::cast_from(select(sum < 0.0f32, 0.0f32, select(sum > ceiling, ceiling, sum)));
             } else {
-                y[ABSOLUTE_POS] = select(sum > 0.0f32, sum, sum * slope);
+                let value = select(sum > 0.0f32, sum, sum * slope);
+                if comptime!(is_half) {
+                    y[ABSOLUTE_POS] = stored::<Y>(value);
+                } else {
+                    y[ABSOLUTE_POS] = Y::cast_from(value);
+                }
             }
         }
     }
 
     /// A unit for each value.
     #[cube(launch_unchecked)]
-    fn gate(t: &[f32], y: &[f32], gated: &mut [f32], slope: f32, #[comptime] is_relu6: bool) {
+    fn gate<Y: Float>(
+        t: &[f32],
+        y: &[Y],
+        gated: &mut [f32],
+        slope: f32,
+        #[comptime] is_relu6: bool,
+        #[define(Y)] _stored: ElemType,
+    ) {
         if ABSOLUTE_POS < t.len() {
-            let (t, y) = (t[ABSOLUTE_POS], y[ABSOLUTE_POS]);
+            let (t, y) = (t[ABSOLUTE_POS], f32::cast_from(y[ABSOLUTE_POS]));
             if comptime!(is_relu6) {
                 gated[ABSOLUTE_POS] = select((y > 0.0f32) & (y < comptime!(CEILING)), t, 0.0f32);
             } else {
@@ -204,14 +257,21 @@ mod gpu {
     }
 
     impl RectifierBackend for Cube {
-        fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
+        fn rectifier_of_sum(
+            x: FloatTensor<Self>,
+            bias: FloatTensor<Self>,
+            rectifier: Rectifier,
+            is_half: bool,
+        ) -> FloatTensor<Self> {
             let sizes = channel_sizes(&x).to_launch();
             let (slope, is_relu6) = arguments(rectifier);
-            let y = empty_like(&x, x.meta.shape().clone());
+            let y = empty_stored_as(if is_half { DType::F16 } else { DType::F32 }, &x, x.meta.shape().clone());
             let (client, (cubes, cube)) = (x.client.clone(), unit_per_value(&x));
-            let ([x, bias], to) = ([x, bias].map(input), output(&y));
+            let ([x, bias], to, element) = ([x, bias].map(input), output(&y), element(&y));
             // SAFETY: the kernel stops at the end of the input.
-            unsafe { of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, sizes, slope, is_relu6) };
+            unsafe {
+                of_sum::launch_unchecked(&client, cubes, cube, x, bias, to, sizes, slope, is_relu6, is_half, element);
+            }
             y
         }
 
@@ -219,9 +279,10 @@ mod gpu {
             let (slope, is_relu6) = arguments(rectifier);
             let gated = empty_like(&t, t.meta.shape().clone());
             let (client, (cubes, cube)) = (t.client.clone(), unit_per_value(&t));
-            let ([t, y], to) = ([t, y].map(input), output(&gated));
+            let (t, element, to) = (input(t), element(&y), output(&gated));
+            let y = stored_input(y);
             // SAFETY: the kernel stops at the end of the input, and y has its length.
-            unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope, is_relu6) };
+            unsafe { gate::launch_unchecked(&client, cubes, cube, t, y, to, slope, is_relu6, element) };
             gated
         }
 
@@ -274,9 +335,14 @@ impl<B: RectifierBackend> Backward<B, 1> for Gate {
 }
 
 impl<B: RectifierBackend, C: CheckpointStrategy> RectifierBackend for Autodiff<B, C> {
-    fn rectifier_of_sum(x: FloatTensor<Self>, bias: FloatTensor<Self>, rectifier: Rectifier) -> FloatTensor<Self> {
+    fn rectifier_of_sum(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rectifier: Rectifier,
+        is_half: bool,
+    ) -> FloatTensor<Self> {
         let prep = OfSum.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
-        let y = B::rectifier_of_sum(x.into_primitive(), bias.into_primitive(), rectifier);
+        let y = B::rectifier_of_sum(x.into_primitive(), bias.into_primitive(), rectifier, is_half);
         match prep {
             OpsKind::Tracked(prep) => prep.finish((y.clone(), rectifier), y),
             OpsKind::UnTracked(prep) => prep.finish(y),

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::checkup::Opinion;
 use super::clock::Clock;
 use super::judge::Judge;
+use super::precision;
 use super::rollback::Rollback;
 use crate::checkpoint::{
     self, AdaptiveState, Checkpoint, CheckpointError, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, Scored,
@@ -21,6 +22,7 @@ use crate::data::Dataset;
 use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::diagnosis::{Diagnosis, LOSS_STEPS, ScoreSigns, Signs, loss_share};
 use crate::features::{FeatureError, FeatureNetwork, Pretrained};
+use crate::ops::in_half;
 use crate::platform::{self, Instant};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
 use crate::sample::{Draw, Sampler};
@@ -126,6 +128,8 @@ pub struct Run {
     save_secs: f64,
     /// Since when the device has been at work without a rest.
     busy_since: Option<Instant>,
+    /// Says that convolutions are in half precision, if they are. Known once the run has begun.
+    half: Option<String>,
     /// The trainers on the other devices, from the first step on.
     #[cfg(feature = "devices")]
     team: Option<Team>,
@@ -302,6 +306,7 @@ impl Run {
             let reason = "data.keep_typical asks for typical pictures, and nobody has judged which ones are".to_owned();
             return Err(RunError::Data { reason });
         }
+        precision::check(config.train.precision, &device)?;
         // Commands come from a person's clicks, so this bound is only reached if something is wrong.
         let (sender, commands) = async_channel::bounded(1024);
         let batches = Batches::new(data.clone(), &config);
@@ -330,6 +335,7 @@ impl Run {
             unanswered: None,
             save_secs: 0.0,
             busy_since: None,
+            half: None,
             #[cfg(feature = "devices")]
             team: None,
         };
@@ -376,6 +382,7 @@ impl Run {
 
     async fn begin(&mut self) -> Result<(), RunError> {
         self.phase = Phase::Running;
+        self.half = precision::choose(self.config.train.precision, &self.device).await?;
         self.pending.push_front(self.started());
         self.repeat_history();
         self.sample_fixed(None).await?;
@@ -386,7 +393,10 @@ impl Run {
     fn started(&self) -> Event {
         Event::Started {
             config: Box::new(self.config.clone().into_inner()),
-            device: self.device.description.clone(),
+            device: match &self.half {
+                Some(words) => format!("{}, {words}", self.device.description),
+                None => self.device.description.clone(),
+            },
             generator_parameters: weights::count_parameters(&self.trainer.generator),
             discriminator_parameters: weights::count_parameters(&self.trainer.discriminator),
             data: self.data.summary().clone(),
@@ -486,7 +496,7 @@ impl Run {
 
     fn step_on_device(&mut self) -> StepStats {
         let batch = self.batches.next(self.trainer.nimg, self.config.model.latent, &self.device.device);
-        self.trainer.step(batch)
+        in_half(self.half.is_some(), || self.trainer.step(batch))
     }
 
     fn is_complete(&self) -> bool {

@@ -5,6 +5,7 @@ mod checkup;
 mod clock;
 mod engine;
 mod judge;
+mod precision;
 mod profile;
 mod rollback;
 #[cfg(feature = "devices")]

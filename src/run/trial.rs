@@ -2,10 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::config::RunConfig;
+use crate::config::{Precision, RunConfig};
 use crate::data::PictureKind;
 use crate::device::{DeviceError, read_values};
 use crate::features::{FeatureError, Pretrained};
+use crate::ops::{has_half, in_half};
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
 
@@ -16,6 +17,8 @@ pub struct Trial {
     config: RunConfig,
     kind: PictureKind,
     device: Device,
+    /// Whether its settings ask for half precision. A trial by itself, as `auto` asks for, is a run's affair.
+    is_half: bool,
     /// The same pictures in every step, because making noise takes longer than fetching pictures.
     real: Vec<f32>,
 }
@@ -33,7 +36,8 @@ impl Trial {
     ) -> Result<Self, FeatureError> {
         let trainer = Trainer::new(config, kind, backbone, device)?;
         let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pow(2));
-        Ok(Self { trainer, config: config.clone(), kind, device: device.clone(), real })
+        let is_half = config.train.precision == Precision::Half && has_half(device);
+        Ok(Self { trainer, config: config.clone(), kind, device: device.clone(), is_half, real })
     }
 
     /// One step. Waits for the device.
@@ -41,16 +45,17 @@ impl Trial {
     /// # Errors
     /// [`DeviceError`] if the device failed.
     pub async fn step(&mut self) -> Result<(), DeviceError> {
-        let Self { trainer, config, kind, real, .. } = self;
+        let Self { trainer, config, kind, real, is_half, .. } = self;
         let device = &self.device;
         let (batch, side) = (config.train.batch, config.data.resolution);
         let z = noise(Stream::Latents, trainer.nimg, batch * config.model.latent);
         let classes = (config.model.conditional && kind.classes > 0).then(|| Tensor::zeros([batch], device));
-        let stats = trainer.step(Batch {
+        let batch = Batch {
             real: Tensor::from_data(TensorData::new(real.clone(), [batch, kind.channels, side, side]), device),
             classes,
             z: Tensor::from_data(TensorData::new(z, [batch, config.model.latent]), device),
-        });
+        };
+        let stats = in_half(*is_half, || trainer.step(batch));
         read_values([stats.loss_d, stats.loss_g]).await.map(drop)
     }
 }

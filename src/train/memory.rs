@@ -16,7 +16,8 @@ const COPIES: [usize; 2] = [5, 4];
 const GRADIENT_COPIES: usize = 2;
 
 /// Bytes that a step of training holds at once, about: parameters with all that belongs to them, what the passes keep for
-/// their gradients, and what the largest layer needs to make its own. The pictures of the data set and the program itself
+/// their gradients, and what the largest layer needs to make its own. On the CPU, and on graphics devices in full precision; what
+/// their convolutions keep takes half of that in half precision. The pictures of the data set and the program itself
 /// come on top.
 pub fn step_bytes(config: &RunConfig, kind: PictureKind) -> usize {
     let networks = network_layers(config, kind);

@@ -91,3 +91,8 @@ fn projected_heads_match(device: &Device) {
 fn r3gan_steps_match(device: &Device) {
     Golden::load_all_if_known("r3gan_step").iter().for_each(|golden| block_on(r3gan::steps(golden, device)));
 }
+
+/// As [`Golden::load_all_if_known`].
+pub fn load_all_if_known(prefix: &str) -> Vec<Golden> {
+    Golden::load_all_if_known(prefix)
+}

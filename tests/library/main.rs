@@ -14,6 +14,7 @@ mod diagnosis;
 mod export;
 mod features;
 mod golden;
+mod half;
 mod import;
 mod inverted_residual;
 mod pixels;

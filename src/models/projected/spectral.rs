@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::models::Buffer;
 use crate::models::layers::ConvKind;
-use crate::ops::{Convolution, Convolutions, spectral_norm};
+use crate::ops::{Convolution, Convolutions, halved, spectral_norm};
 
 /// Power iterations that a new layer begins with; PyTorch's number.
 const SETTLING: usize = 15;
@@ -60,7 +60,8 @@ impl SpectralConv {
     /// - returns: `[batch, channels_out, (height + 2 padding - kernel) / stride + 1, …]`
     pub fn forward_without_bias(&self, input: Tensor<4>) -> Tensor<4> {
         let Self { stride, padding, .. } = *self;
-        (self.convolutions.conv2d)(input, self.normalised_weight(), None, Convolution { stride, padding, groups: 1 })
+        let convolution = Convolution { stride, padding, groups: 1 };
+        (self.convolutions.conv2d)(halved(input), halved(self.normalised_weight()), None, convolution)
     }
 
     fn normalised_weight(&self) -> Tensor<4> {

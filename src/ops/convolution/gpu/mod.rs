@@ -1,4 +1,5 @@
-//! The three sums on graphics devices.
+//! The three sums on graphics devices. Both factors of a sum are read as they are stored, in 32 or 16 bits
+//! ([`halved`](crate::ops::halved)), and its products are added up in 32.
 
 mod depthwise;
 mod kernels;

@@ -9,7 +9,7 @@ use super::kernels::{
 };
 use super::tile::Tile;
 use crate::ops::convolution::geometry::Geometry;
-use crate::ops::gpu::{cubes, empty_like, input, output, software_plane, unit_per_value};
+use crate::ops::gpu::{cubes, element, empty_like, input, output, software_plane, stored_input, unit_per_value};
 
 /// Units that keep a device busy. Where a product has fewer, its sums are split among several cubes (split-K).
 const BUSY_UNITS: usize = 1 << 16;
@@ -283,13 +283,18 @@ impl Product {
         let parts = if splits == 1 { target.clone() } else { empty_like(target, [splits, self.values]) };
         let count = cubes([tile_columns, tile_rows, planes * splits]);
         let units = CubeDim::new_1d(number(tile.all_units()));
-        let (matrix, maps, to) = (input(matrix), input(maps), output(&parts));
+        let stored = [&matrix, &maps].map(element);
+        let (matrix, maps, to) = (stored_input(matrix), stored_input(maps), output(&parts));
         // SAFETY: the shapes are the geometry's, and the kernels read and write within the tensors only.
         unsafe {
             if software.is_none() {
-                product_in_shared_memory::launch_unchecked(&client, count, units, matrix, maps, to, arguments, tile);
+                product_in_shared_memory::launch_unchecked(
+                    &client, count, units, matrix, maps, to, arguments, tile, stored,
+                );
             } else {
-                product_in_registers::launch_unchecked(&client, count, units, matrix, maps, to, arguments, tile);
+                product_in_registers::launch_unchecked(
+                    &client, count, units, matrix, maps, to, arguments, tile, stored,
+                );
             }
             if splits > 1 {
                 let (count, cube) = unit_per_value(target);

@@ -104,13 +104,13 @@ pub fn offset_of(at: &ImplicitProduct, k: &Position, is_k: bool) -> Offset {
     Offset { down: select(is_k, down, NOWHERE), right, values }
 }
 
-/// The value of a patch at an offset, or 0 outside of the map. Browsers make branches of `&`, which cost more than what
+/// The value of a patch at an offset in full precision, or 0 outside of the map. Browsers make branches of `&`, which cost more than what
 /// they avoid.
 #[cube]
-pub fn value_of(maps: &[f32], at: &ImplicitProduct, patch: &Patch, offset: &Offset) -> f32 {
+pub fn value_of<P: Float>(maps: &[P], at: &ImplicitProduct, patch: &Patch, offset: &Offset) -> f32 {
     let is_inside = patch.left + offset.right < at.patches.map.width;
     let is_there = select(patch.top + offset.down < at.patches.map.height, is_inside, false);
-    let value = maps[select(is_there, patch.place + offset.values, 0u32) as usize];
+    let value = f32::cast_from(maps[select(is_there, patch.place + offset.values, 0u32) as usize]);
     select(is_there, value, 0.0f32)
 }
 

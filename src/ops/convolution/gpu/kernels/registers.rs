@@ -40,23 +40,24 @@ fn packed_patch_of(at: &ImplicitProduct, phase: &Phase, column: u32) -> PackedPa
 /// is the map's last pixel, packed. Browsers make branches of `&`, and a selection costs as much as three of the
 /// operations here.
 #[cube]
-fn packed_value_of(maps: &[f32], patch: &PackedPatch, offset: u32, values: u32, last: u32) -> f32 {
+fn packed_value_of<P: Float>(maps: &[P], patch: &PackedPatch, offset: u32, values: u32, last: u32) -> f32 {
     let pixel = patch.start + offset;
     let is_there = (pixel | (last - pixel)) & GUARDS == 0u32;
     let keep = select(is_there, 0xFFFF_FFFFu32, 0u32);
-    let value = maps[((patch.place + values) & keep) as usize];
+    let value = f32::cast_from(maps[((patch.place + values) & keep) as usize]);
     f32::reinterpret(u32::reinterpret(value) & keep)
 }
 
 /// # Shapes
 /// Cubes: as for [`product_in_shared_memory`](super::product_in_shared_memory).
 #[cube(launch_unchecked)]
-pub fn product_in_registers(
-    matrix: &[f32],
-    maps: &[f32],
+pub fn product_in_registers<M: Float, P: Float>(
+    matrix: &[M],
+    maps: &[P],
     target: &mut [f32],
     at: ImplicitProduct,
     #[comptime] tile: Tile,
+    #[define(M, P)] _stored: [ElemType; 2],
 ) {
     let depth = comptime!(tile.depth as u32);
     let split = CUBE_POS_Z % at.split_k.count;
@@ -105,7 +106,7 @@ pub fn product_in_registers(
             let place = select(is_k, place, 0u32);
             #[unroll]
             for i in 0..own {
-                factors.push(matrix[(own_rows[i] + place) as usize]);
+                factors.push(f32::cast_from(matrix[(own_rows[i] + place) as usize]));
             }
             let (down, right) = (position.y * at.patches.k_step, position.x * at.patches.k_step);
             let offset = select(is_k, right + down * ROW, PACKED_NOWHERE);

@@ -8,8 +8,8 @@ use super::arguments::ImplicitProduct;
 use super::im2col::{Patch, Phase, Position, following, offset_of, patch_of, phase_of, position_of, value_of};
 use super::target::write;
 
-/// Values of [`QUAD`] neighbouring k. Shared memory is read and written in these.
-type Quad = Vector<f32, Const<QUAD>>;
+/// Values of [`QUAD`] neighbouring k. Shared memory is read and written in these, in the precision in which they are stored.
+type Quad<T> = Vector<T, Const<QUAD>>;
 
 /// The position of a k that grows.
 #[derive(CubeType, Clone)]
@@ -130,7 +130,7 @@ impl Loader {
     }
 
     /// Reads the unit's share of the piece that begins at `first_k` into registers, and moves on to the next piece.
-    fn load(&self, matrix: &[f32], maps: &[f32], first_k: u32, #[comptime] tile: Tile) {
+    fn load<M: Float, P: Float>(&self, matrix: &[M], maps: &[P], first_k: u32, #[comptime] tile: Tile) {
         let positions = quad_of(self.matrix_k.position(), &self.phase);
         #[unroll]
         for q in 0..QUAD {
@@ -142,7 +142,7 @@ impl Loader {
             #[unroll]
             for turn in 0..comptime!(tile.rows_per_unit()) {
                 let is_there = select(is_k, self.are_rows[turn], false);
-                let value = matrix[select(is_there, self.rows[turn] + place, 0u32) as usize];
+                let value = f32::cast_from(matrix[select(is_there, self.rows[turn] + place, 0u32) as usize]);
                 self.loaded[comptime!(turn * QUAD + q)].store(select(is_there, value, 0.0f32));
             }
         }
@@ -167,7 +167,12 @@ impl Loader {
     }
 
     /// Writes what was loaded into shared memory.
-    fn store(&self, matrix_piece: &mut Shared<[Quad]>, patch_piece: &mut Shared<[Quad]>, #[comptime] tile: Tile) {
+    fn store<M: Float, P: Float>(
+        &self,
+        matrix_piece: &mut Shared<[Quad<M>]>,
+        patch_piece: &mut Shared<[Quad<P>]>,
+        #[comptime] tile: Tile,
+    ) {
         let quads = comptime!((tile.depth / QUAD) as u32);
         let units = comptime!(tile.all_units() as u32);
         let columns = comptime!(tile.columns() as u32);
@@ -175,7 +180,7 @@ impl Loader {
         #[unroll]
         for turn in 0..comptime!(tile.rows_per_unit()) {
             let row = UNIT_POS_X / quads + comptime!(turn as u32) * (units / quads);
-            let quad = self.quad(comptime!(turn * QUAD));
+            let quad = self.quad::<M>(comptime!(turn * QUAD));
             if row < comptime!(tile.rows() as u32) {
                 matrix_piece[(row * pitch + self.matrix_quad) as usize] = quad;
             }
@@ -187,30 +192,31 @@ impl Loader {
                 let place = UNIT_POS_X % columns + comptime!(column as u32) * units;
                 let quad = self.patch_quad + comptime!((turn * tile.quads_at_once()) as u32);
                 let slot = comptime!(QUAD * (tile.rows_per_unit() + turn * tile.columns_per_unit() + column));
-                patch_piece[(place * pitch + quad) as usize] = self.quad(slot);
+                patch_piece[(place * pitch + quad) as usize] = self.quad::<P>(slot);
             }
         }
     }
 
-    fn quad(&self, #[comptime] slot: usize) -> Quad {
-        let mut quad = Quad::new(0.0f32);
+    fn quad<T: Float>(&self, #[comptime] slot: usize) -> Quad<T> {
+        let mut quad = Quad::<f32>::new(0.0f32);
         #[unroll]
         for q in 0..QUAD {
             quad.insert(q, self.loaded[comptime!(slot + q)].read());
         }
-        quad
+        Quad::<T>::cast_from(quad)
     }
 }
 
 /// # Shapes
 /// Cubes: tiles of columns, tiles of rows, `groups · phases · splits` with the splits innermost.
 #[cube(launch_unchecked)]
-pub fn product_in_shared_memory(
-    matrix: &[f32],
-    maps: &[f32],
+pub fn product_in_shared_memory<M: Float, P: Float>(
+    matrix: &[M],
+    maps: &[P],
     target: &mut [f32],
     at: ImplicitProduct,
     #[comptime] tile: Tile,
+    #[define(M, P)] _stored: [ElemType; 2],
 ) {
     let depth = comptime!(tile.depth as u32);
     let pitch = comptime!(tile.pitch() as u32);
@@ -230,8 +236,8 @@ pub fn product_in_shared_memory(
         sums.push(RuntimeCell::<f32>::new(0.0f32));
     }
 
-    let mut matrix_piece = Shared::<[Quad]>::new_slice(comptime!(tile.rows() * tile.pitch()));
-    let mut patch_piece = Shared::<[Quad]>::new_slice(comptime!(tile.columns() * tile.pitch()));
+    let mut matrix_piece = Shared::<[Quad<M>]>::new_slice(comptime!(tile.rows() * tile.pitch()));
+    let mut patch_piece = Shared::<[Quad<P>]>::new_slice(comptime!(tile.columns() * tile.pitch()));
     let loader = Loader::new(at, phase, begin, end, first_row, first_column, tile);
     loader.load(matrix, maps, begin, tile);
     for piece in 0..select(end > begin, (end - begin).div_ceil(depth), 0u32) {
@@ -240,16 +246,16 @@ pub fn product_in_shared_memory(
         // The next piece is loaded while this one is multiplied.
         loader.load(matrix, maps, begin + (piece + 1u32) * depth, tile);
         for quad in 0..comptime!((tile.depth / QUAD) as u32) {
-            let mut factors = Sequence::<Quad>::new();
+            let mut factors = Sequence::<Quad<f32>>::new();
             #[unroll]
             for i in 0..comptime!(tile.per_unit[0]) {
                 let row = unit_row + comptime!((i * tile.units[0]) as u32);
-                factors.push(matrix_piece[(row * pitch + quad) as usize]);
+                factors.push(Quad::<f32>::cast_from(matrix_piece[(row * pitch + quad) as usize]));
             }
             #[unroll]
             for j in 0..comptime!(tile.per_unit[1]) {
                 let column = unit_column + comptime!((j * tile.units[1]) as u32);
-                let values = patch_piece[(column * pitch + quad) as usize];
+                let values = Quad::<f32>::cast_from(patch_piece[(column * pitch + quad) as usize]);
                 #[unroll]
                 for q in 0..QUAD {
                     #[unroll]
