@@ -38,6 +38,8 @@ pub enum Failure {
     Input(String),
     /// Something failed that should have worked.
     Fault(String),
+    /// The graphics device is gone.
+    DeviceLost(String),
     /// A signal ended the program before everything was saved.
     Unsaved { outcome: Outcome, message: String },
 }
@@ -90,9 +92,7 @@ impl Failure {
                 "{message}. Continue from the last checkpoint with lower learning rates, such as --resume RUN --set \
                  train.generator_lr=1e-4 --set train.discriminator_lr=1e-4"
             )),
-            FailureKind::DeviceLost => {
-                Self::Fault(format!("{message}. Continue from the last checkpoint with --resume"))
-            }
+            FailureKind::DeviceLost => Self::DeviceLost(message.to_owned()),
             FailureKind::OutOfMemory => {
                 Self::Fault(format!("{message}. Lower --batch, or choose smaller networks for a new run"))
             }
@@ -115,7 +115,7 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Self::Input(_) => 2,
-            Self::Fault(_) => 1,
+            Self::Fault(_) | Self::DeviceLost(_) => 1,
             Self::Unsaved { outcome, .. } => outcome.status(),
         }
     }
@@ -124,7 +124,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) | Self::Fault(message) | Self::Unsaved { message, .. } => f.write_str(message),
+            Self::Input(message) | Self::Fault(message) | Self::DeviceLost(message) | Self::Unsaved { message, .. } => {
+                f.write_str(message)
+            }
         }
     }
 }

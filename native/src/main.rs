@@ -29,6 +29,7 @@ mod png;
 mod profile;
 mod pytorch;
 mod recipes;
+mod reopen;
 mod run_folder;
 mod serve;
 mod signals;

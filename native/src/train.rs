@@ -7,7 +7,7 @@ use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig};
 use whelp::data::{DataSummary, Dataset, PictureKind, Preparation, Speed};
-use whelp::device::{self, OpenDevice};
+use whelp::device::OpenDevice;
 use whelp::features::{Cifar10, FeatureNetwork};
 use whelp::protocol::{Event, FinishReason, Progress};
 use whelp::recipes;
@@ -25,6 +25,7 @@ use crate::info::read_checkpoint;
 use crate::lock::RunLock;
 use crate::memory::{check_fit, explain_exhaustion};
 use crate::output::{note, say};
+use crate::reopen;
 use crate::run_folder::RunFolder;
 use crate::serve;
 use crate::signals::Signals;
@@ -47,7 +48,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     {
         return say_complete(arguments, checkpoint);
     }
-    let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
+    let device = reopen::open(&arguments.device).map_err(Failure::device)?;
     if let Some(reason) = &device.reason {
         note!("training on the CPU: {reason}");
     }
@@ -107,7 +108,10 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         (false, false) => Readers::People,
     };
     let link = served.as_ref().map(|served| served.link.clone());
-    FrontEnd { folder, readers, link, commands, control: &control, signals: &signals }.follow(run)
+    match (FrontEnd { folder, readers, link, commands, control: &control, signals: &signals }).follow(run) {
+        Err(Failure::DeviceLost(message)) => Err(reopen::again(&root, arguments.resume.is_some(), &message)),
+        ended => ended,
+    }
 }
 
 /// Where a run's files are to lie.

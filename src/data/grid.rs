@@ -58,7 +58,8 @@ impl Dataset {
         let width = grid.width();
         for slot in 0..count {
             let (top, left) = (slot / columns * tile, slot % columns * tile);
-            for (i, pixel) in self.pixels(indices[slot * indices.len() / count] as usize).iter().enumerate() {
+            let pixels = self.pixels(indices[slot * indices.len() / count] as usize);
+            for (i, pixel) in pixels.iter().enumerate() {
                 let (channel, y, x) = (i / (tile * tile), i / tile % tile, i % tile);
                 grid.pixels[((top + y) * width + left + x) * channels + channel] = *pixel;
             }

@@ -170,10 +170,11 @@ impl Reference {
         let held_out = Selection::shuffled(title.clone(), &test, &every(&test), MOST_REAL, seed);
         let of_training = checkpoint.filter(|it| it.meta.data.fingerprint == dogs.summary().fingerprint);
         let trained_on = split_of(&dogs, of_training).training;
+        let notes = of_training.and_then(typical_alone).into_iter().collect();
         let of_training = "of the built-in dogs for training".to_owned();
         let training = Selection::shuffled(of_training, &dogs, &trained_on, MOST_TRAINING, seed);
         let floor = Some(training.len().min(arguments.count as usize));
-        Ok(Self { title, split: RealSplit::Test, held_out: Some(held_out), training, floor, notes: Vec::new() })
+        Ok(Self { title, split: RealSplit::Test, held_out: Some(held_out), training, floor, notes })
     }
 
     fn own(
@@ -190,6 +191,7 @@ impl Reference {
             let trained_on = &checkpoint.meta.data.name;
             notes.push(format!("The checkpoint was trained on other pictures ({trained_on:?}) than those of --data."));
         }
+        notes.extend(of_training.and_then(typical_alone));
         let split = split_of(&data, of_training);
         if !split.validation.is_empty() {
             expect_enough(path, split.validation.len(), Scores::MIN_PICTURES)?;
@@ -245,6 +247,19 @@ fn split_of(data: &Dataset, of_training: Option<&Checkpoint>) -> Split {
         Some(config) => Split::new(data.len(), config.data.validation, config.seed),
         None => Split::new(data.len(), 0.0, 0),
     }
+}
+
+/// What is said of a checkpoint whose run trained on a part of its pictures. Which ones those were takes a look at each by another
+/// network, and more pictures to look for copies among do no harm.
+fn typical_alone(checkpoint: &Checkpoint) -> Option<String> {
+    let share = checkpoint.meta.config.data.keep_typical;
+    (share < 1.0).then(|| {
+        format!(
+            "The checkpoint's run kept the most typical {:.0} % of its pictures (data.keep_typical). Here all of them count as \
+             those that it was trained on.",
+            100.0 * share
+        )
+    })
 }
 
 /// How a folder's pictures are prepared, and real ones to compare them with.

@@ -5,6 +5,8 @@ mod devices;
 mod disk;
 mod evaluate;
 mod fashion;
+#[cfg(target_os = "linux")]
+mod lost;
 mod memory;
 mod night;
 mod plan;
