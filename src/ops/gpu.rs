@@ -39,9 +39,9 @@ pub fn pair_like(tensor: &CubeTensor, length: usize) -> (CubeTensor, [CubeTensor
     (both, [first, last], second)
 }
 
-/// A tensor that a kernel reads, row-major, in full precision.
+/// A tensor that a kernel reads, row-major: floats in full precision, and whole numbers as they are.
 pub fn input(tensor: CubeTensor) -> BufferArg {
-    stored_input(cast(tensor, DType::F32))
+    stored_input(if tensor.dtype == DType::F16 { cast(tensor, DType::F32) } else { tensor })
 }
 
 /// A tensor that a kernel reads, row-major, in the precision in which it is stored: see [`element`].
