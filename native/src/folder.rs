@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     fn preparation() -> Preparation {
-        Preparation { resolution: 8, ..Preparation::from(&DataConfig::default()) }
+        Preparation::plain(8)
     }
 
     fn read(path: &Path) -> Result<Dataset, DataError> {

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::DataSummary;
 use super::doctor::Report;
+use crate::config::Resolution;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///
@@ -29,7 +30,7 @@ impl Dataset {
 
     /// `chunks` and `labels` as the builder fills them; `summary` matches them.
     pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
-        let stride = summary.channels * summary.resolution * summary.resolution;
+        let stride = summary.channels * summary.resolution.pixels();
         debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
         debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
         Self { chunks, labels, stride, summary, report, typicality: OnceLock::new() }
@@ -41,8 +42,8 @@ impl Dataset {
         self.summary.count
     }
 
-    /// Height and width of every picture, in pixels.
-    pub fn resolution(&self) -> usize {
+    /// Width and height of every picture.
+    pub fn resolution(&self) -> Resolution {
         self.summary.resolution
     }
 
@@ -97,7 +98,7 @@ impl Dataset {
     /// Picture `index`, 0..=255.
     ///
     /// # Shapes
-    /// - returns: `[channels, resolution, resolution]`
+    /// - returns: `[channels, height, width]`
     ///
     /// # Panics
     /// If there are not that many.
@@ -109,14 +110,14 @@ impl Dataset {
     /// Writes picture `index`, mirrored left to right if `mirror` is set.
     ///
     /// # Shapes
-    /// - `out`: `[channels, resolution, resolution]`
+    /// - `out`: `[channels, height, width]`
     ///
     /// # Panics
     /// If there are not that many pictures, or `out` has another size.
     pub fn copy_pixels(&self, index: usize, mirror: bool, out: &mut [u8]) {
         out.copy_from_slice(self.pixels(index));
         if mirror {
-            out.chunks_exact_mut(self.resolution()).for_each(<[u8]>::reverse);
+            out.chunks_exact_mut(self.resolution().width).for_each(<[u8]>::reverse);
         }
     }
 }
@@ -132,7 +133,7 @@ mod tests {
             builder.push(&format!("{i}"), Ok((0..12).map(|k| (i * 7 + k) as u8).collect()));
         }
         let data = builder.finish().unwrap();
-        assert_eq!((data.len(), data.resolution(), data.channels()), (600, 2, 3));
+        assert_eq!((data.len(), data.resolution(), data.channels()), (600, 2.into(), 3));
         for i in [0, 255, 256, 511, 512, 599] {
             let expected: Vec<u8> = (0..12).map(|k| (i * 7 + k) as u8).collect();
             assert_eq!(data.pixels(i), expected);

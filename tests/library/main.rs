@@ -20,6 +20,7 @@ mod pixels;
 mod platform;
 mod projected;
 mod properties;
+mod rectangles;
 mod rectifier;
 mod resample;
 mod run;
