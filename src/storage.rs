@@ -4,6 +4,7 @@
 //! made, and each kind of file has its own. Readers and writers are streams, because a prepared data set has hundreds
 //! of megabytes.
 
+use std::fmt::Debug;
 use std::io::{self, Read, Write};
 
 /// A place for files.
@@ -21,6 +22,18 @@ pub trait Storage {
     /// # Errors
     /// Those of `write`, and those of the system, such as no room.
     async fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()>;
+
+    /// Opens a file to be read anywhere, for as long as the result lives; its length in bytes too. None if there is no such file.
+    ///
+    /// # Errors
+    /// As [`Storage::get`].
+    async fn open(&self, name: &str) -> io::Result<Option<(Box<dyn RandomAccess>, u64)>>;
+
+    /// An empty file without a name, which is removed with the result.
+    ///
+    /// # Errors
+    /// If none can be made.
+    async fn scratch(&self) -> io::Result<Box<dyn RandomAccess>>;
 
     /// The files of one folder, without those of the folders in it; the latest modified first. `""` is the top folder.
     /// A folder that is not there has no files.
@@ -51,6 +64,14 @@ impl<S: Storage> Storage for std::rc::Rc<S> {
         S::put(self, name, write).await
     }
 
+    async fn open(&self, name: &str) -> io::Result<Option<(Box<dyn RandomAccess>, u64)>> {
+        S::open(self, name).await
+    }
+
+    async fn scratch(&self) -> io::Result<Box<dyn RandomAccess>> {
+        S::scratch(self).await
+    }
+
     async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {
         S::list(self, folder).await
     }
@@ -62,6 +83,21 @@ impl<S: Storage> Storage for std::rc::Rc<S> {
     async fn touch(&self, name: &str) -> io::Result<()> {
         S::touch(self, name).await
     }
+}
+
+/// A file that is read and written at any place of it.
+pub trait RandomAccess: Debug + Send + Sync {
+    /// Fills `out` with what begins at byte `at`.
+    ///
+    /// # Errors
+    /// If so much cannot be read there.
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all of `bytes` from byte `at` on.
+    ///
+    /// # Errors
+    /// Such as [`io::ErrorKind::StorageFull`].
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A file of a [`Storage`].
@@ -98,8 +134,39 @@ pub fn parts(name: &str) -> io::Result<Vec<&str>> {
 #[cfg(test)]
 pub(crate) mod memory {
     use std::cell::{Cell, RefCell};
+    use std::sync::{Arc, Mutex};
 
     use super::*;
+
+    /// A file in memory.
+    #[derive(Debug, Default)]
+    pub struct MemoryFile {
+        pub bytes: Mutex<Vec<u8>>,
+        /// Bytes that fit.
+        pub room: Option<u64>,
+    }
+
+    impl RandomAccess for Arc<MemoryFile> {
+        fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+            let bytes = self.bytes.lock().unwrap();
+            let found = bytes.get(at as usize..at as usize + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+            out.copy_from_slice(found);
+            Ok(())
+        }
+
+        fn write_at(&self, at: u64, new: &[u8]) -> io::Result<()> {
+            let end = at + new.len() as u64;
+            if self.room.is_some_and(|room| end > room) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let mut bytes = self.bytes.lock().unwrap();
+            if bytes.len() < end as usize {
+                bytes.resize(end as usize, 0);
+            }
+            bytes[at as usize..end as usize].copy_from_slice(new);
+            Ok(())
+        }
+    }
 
     /// The latest modified file is the first.
     #[derive(Default)]
@@ -137,6 +204,20 @@ pub(crate) mod memory {
             self.take(name);
             self.files.borrow_mut().insert(0, (name.to_owned(), bytes));
             Ok(())
+        }
+
+        async fn open(&self, name: &str) -> io::Result<Option<(Box<dyn RandomAccess>, u64)>> {
+            let copied = |file: &mut dyn Read, length| {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map(|_| (bytes, length))
+            };
+            let Some((bytes, length)) = self.get(name, copied).await?.transpose()? else { return Ok(None) };
+            let file = MemoryFile { bytes: bytes.into(), room: None };
+            Ok(Some((Box::new(Arc::new(file)), length)))
+        }
+
+        async fn scratch(&self) -> io::Result<Box<dyn RandomAccess>> {
+            Ok(Box::new(Arc::new(MemoryFile::default())))
         }
 
         async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {

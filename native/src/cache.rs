@@ -8,6 +8,7 @@ use whelp::data::{Dataset, KeptPictures};
 
 use crate::cli::CacheArguments;
 use crate::failure::{Failure, Outcome};
+use crate::memory;
 use crate::output::{note, say};
 use crate::storage::FolderStorage;
 
@@ -31,7 +32,9 @@ fn of(variable: Option<OsString>) -> Option<Cache> {
         Some(folder) => folder.into(),
         None => dirs::cache_dir()?.join("whelp").join("data"),
     };
-    Some(KeptPictures::new(FolderStorage::new(root), "", MAX_BYTES))
+    // The other half is for the training. Where nobody says how much there is, nothing can be planned.
+    let most_in_memory = memory::available().map_or(u64::MAX, |available| available.bytes / 2);
+    Some(KeptPictures::new(FolderStorage::new(root), "", MAX_BYTES).holding(most_in_memory))
 }
 
 /// The data set kept under `key`. One that cannot be used is removed, and the user told.

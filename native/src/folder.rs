@@ -49,11 +49,14 @@ pub fn load(
     {
         return Ok(data);
     }
-    let data = read(Reading::new(&name, files, preparation)?, on_progress)?;
-    if let Some((cache, key)) = cache {
-        // What can't be kept is prepared again the next time.
-        let _ = block_on(cache.write(&key, &data));
+    let mut reading = Reading::new(&name, files, preparation)?;
+    let Some((cache, key)) = cache else { return read(reading, on_progress) };
+    if let Some(file) = block_on(cache.room_for(reading.expected_bytes())) {
+        reading.put_pixels_into(file);
     }
+    let data = read(reading, on_progress)?;
+    // What can't be kept is prepared again the next time.
+    let (data, _) = block_on(cache.keep(&key, data));
     Ok(data)
 }
 
@@ -282,7 +285,7 @@ mod tests {
         let data = load(&folder.0, preparation(), None, &mut |done, total| heard.push((done, total))).unwrap();
         assert_eq!(data.len(), 600);
         for i in 0..600 {
-            assert_eq!(data.pixels(i), [i as u8; 192]);
+            assert_eq!(*data.pixels(i), [i as u8; 192]);
         }
         assert_eq!(data.summary().skipped_count, 1);
         assert_eq!(data.summary().skipped[0].name, "a note.txt");
@@ -330,7 +333,7 @@ mod tests {
         folder.write("read me.txt", b"no picture");
         for path in [folder.0.clone(), folder.0.join("my-images-idx3-ubyte")] {
             let data = read(&path).unwrap();
-            assert_eq!((data.len(), data.channels(), data.pixels(1)), (2, 1, &[6; 64][..]));
+            assert_eq!((data.len(), data.channels(), &*data.pixels(1)), (2, 1, &[6; 64][..]));
             assert_eq!((data.label(0), data.label(1)), (Some(1), Some(0)));
         }
         let sentence = read(&folder.0.join("my-labels-idx1-ubyte")).unwrap_err().to_string();

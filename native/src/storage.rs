@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use whelp::storage::{Storage, StoredFile, parts};
+use whelp::storage::{RandomAccess, Storage, StoredFile, parts};
 
 /// A folder, and the files and folders in it.
 #[derive(Debug)]
@@ -55,6 +56,22 @@ impl Storage for FolderStorage {
         replace_file(&path, write)
     }
 
+    async fn open(&self, name: &str) -> io::Result<Option<(Box<dyn RandomAccess>, u64)>> {
+        match File::open(self.path(name)?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+            Ok(file) => {
+                let bytes = file.metadata()?.len();
+                Ok(Some((Box::new(OpenFile(file.into())), bytes)))
+            }
+        }
+    }
+
+    async fn scratch(&self) -> io::Result<Box<dyn RandomAccess>> {
+        fs::create_dir_all(&self.root)?;
+        Ok(Box::new(OpenFile(tempfile::tempfile_in(&self.root)?.into())))
+    }
+
     async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {
         let entries = match fs::read_dir(self.path(folder)?) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -83,6 +100,28 @@ impl Storage for FolderStorage {
 
     async fn touch(&self, name: &str) -> io::Result<()> {
         File::options().append(true).open(self.path(name)?)?.set_modified(SystemTime::now())
+    }
+}
+
+/// A file that is read and written anywhere. Systems differ in how that is done without a place that all share.
+#[derive(Debug)]
+struct OpenFile(Mutex<File>);
+
+impl OpenFile {
+    fn at(&self, at: u64) -> io::Result<MutexGuard<'_, File>> {
+        let mut file = self.0.lock().map_err(|_| io::Error::other("a thread that read it has broken down"))?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(file)
+    }
+}
+
+impl RandomAccess for OpenFile {
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.at(at)?.read_exact(out)
+    }
+
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.at(at)?.write_all(bytes)
     }
 }
 

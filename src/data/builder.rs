@@ -1,18 +1,22 @@
 //! Collects prepared pictures and skipped files into a data set.
 
+use std::io;
+
 use xxhash_rust::xxh3::Xxh3;
 
 use super::doctor::{self, Examined, Flag, Refused, Report};
+use super::pixels::Pixels;
 use super::{AnnotationError, Cut, DataError, DataSummary, Dataset, DecodeError, Prepared, Skipped, Target};
 use crate::config::Resolution;
+use crate::storage::RandomAccess;
 
 /// Collects prepared pictures. Files that failed are counted and named.
 pub struct DatasetBuilder {
-    chunks: Vec<Vec<u8>>,
+    pixels: Pixels,
+    /// Why pictures can't be stored any more.
+    fault: Option<io::Error>,
     /// One for each picture, or none at all.
     labels: Vec<u32>,
-    /// Bytes of one picture.
-    stride: usize,
     summary: DataSummary,
     cut: Cut,
     excludes_flagged: bool,
@@ -51,9 +55,9 @@ impl DatasetBuilder {
         let summary =
             DataSummary { name: name.into(), resolution, channels: color.channels(), ..DataSummary::default() };
         Self {
-            chunks: Vec::new(),
+            pixels: Pixels::new(cut.target.bytes()),
+            fault: None,
             labels: Vec::new(),
-            stride: cut.target.bytes(),
             summary,
             cut,
             excludes_flagged: false,
@@ -81,6 +85,14 @@ impl DatasetBuilder {
     pub fn of_side(mut self, side: usize) -> Self {
         self.side = Some(side);
         self
+    }
+
+    /// Puts the pixels into `file` instead of memory, which gets none.
+    ///
+    /// # Panics
+    /// If pictures were added already.
+    pub fn put_pixels_into(&mut self, file: Box<dyn RandomAccess>) {
+        self.pixels.move_into(file);
     }
 
     /// Adds a sentence on something that differs from what was asked for.
@@ -170,11 +182,11 @@ impl DatasetBuilder {
     }
 
     fn push_pixels(&mut self, pixels: &[u8]) {
-        assert_eq!(pixels.len(), self.stride, "a picture of {} pixels", self.summary.resolution);
-        if self.summary.count.is_multiple_of(Dataset::CHUNK) {
-            self.chunks.push(Vec::with_capacity(Dataset::CHUNK * self.stride));
+        assert_eq!(pixels.len(), self.pixels.stride(), "a picture of {} pixels", self.summary.resolution);
+        if self.fault.is_none() {
+            self.fault = self.pixels.push(pixels).err();
         }
-        self.chunks.last_mut().expect("one was just pushed if there was none").extend_from_slice(pixels);
+        // Also of those that could not be stored, so that files and pictures match until the end says it.
         self.summary.count += 1;
     }
 
@@ -211,8 +223,12 @@ impl DatasetBuilder {
     ///
     /// # Errors
     /// [`DataError::NoFiles`] if nothing was added; [`DataError::NoPictures`] if no file could be used;
-    /// [`DataError::AllFlagged`] if all usable files are flagged and left out.
+    /// [`DataError::AllFlagged`] if all usable files are flagged and left out; [`DataError::Unstored`] if the pictures are put
+    /// into a file and that failed.
     pub fn finish(mut self) -> Result<Dataset, DataError> {
+        if let Some(error) = self.fault.take() {
+            return Err(self.unstored(&error));
+        }
         self.refused.sort_by_key(|refused| refused.position);
         let shown = self.refused.iter().take(DataSummary::SKIPPED_SHOWN);
         self.summary.skipped = shown.map(|refused| refused.file.clone()).collect();
@@ -222,13 +238,13 @@ impl DatasetBuilder {
         self.examined.sort_by_key(|file| file.position);
         let flags = doctor::examine(&self.examined, &self.cut);
         self.arrange(&flags)?;
-        self.summary.fingerprint = self.fingerprint();
+        self.summary.fingerprint = self.fingerprint().map_err(|error| self.unstored(&error))?;
         self.summary.notes.extend(std::mem::take(&mut self.uncropped).note());
         let report = self.report(&flags);
         self.summary.notes.extend(report.left_out());
-        self.chunks.last_mut().expect("there is a picture").shrink_to_fit();
+        self.pixels.shrink();
         self.labels.shrink_to_fit();
-        Ok(Dataset::new(self.chunks, self.labels, self.summary, report))
+        Ok(Dataset::new(self.pixels, self.labels, self.summary, report))
     }
 
     /// Puts the pictures in the order of their files, and removes the flagged ones if they are to be left out.
@@ -251,17 +267,14 @@ impl DatasetBuilder {
         if !self.labels.is_empty() {
             self.labels = order[..kept].iter().map(|index| self.labels[*index]).collect();
         }
-        permute(&mut self.chunks, self.stride, &mut order);
-        self.chunks.truncate(kept.div_ceil(Dataset::CHUNK));
-        let last = kept - (self.chunks.len() - 1) * Dataset::CHUNK;
-        self.chunks.last_mut().expect("a picture is kept").truncate(last * self.stride);
+        self.pixels.arrange(order, kept);
         self.summary.count = kept;
         Ok(())
     }
 
     /// XXH3 with 128 bits: the same on every target, and much faster than decoding, also in wasm. It only tells data
     /// sets apart and protects from no attacker, so it need not be cryptographic.
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self) -> io::Result<String> {
         let mut hash = Xxh3::new();
         let Resolution { width, height } = self.summary.resolution;
         // A square has one side, so the fingerprints of older versions stay valid.
@@ -269,10 +282,18 @@ impl DatasetBuilder {
         for size in [self.summary.channels].into_iter().chain(sizes) {
             hash.update(&(size as u64).to_le_bytes());
         }
-        self.chunks.iter().for_each(|chunk| hash.update(chunk));
+        self.pixels.each_piece(|piece| {
+            hash.update(piece);
+            Ok(())
+        })?;
         // Nothing is added without labels, so the fingerprints of older versions stay valid.
         self.labels.iter().for_each(|label| hash.update(&label.to_le_bytes()));
-        format!("xxh3-128:{:032x}", hash.digest128())
+        Ok(format!("xxh3-128:{:032x}", hash.digest128()))
+    }
+
+    fn unstored(&self, error: &io::Error) -> DataError {
+        let bytes = self.summary.count as u64 * self.pixels.stride() as u64;
+        DataError::Unstored { name: self.summary.name.clone(), megabytes: bytes / 1_000_000, reason: error.to_string() }
     }
 
     fn report(&self, flags: &[(Vec<Flag>, Option<usize>)]) -> Report {
@@ -295,37 +316,6 @@ impl DatasetBuilder {
         let told = skipped.iter().take(Self::REASONS_TOLD);
         let reasons = told.map(|file| format!("{}: {}", file.name, file.reason)).collect::<Vec<_>>().join(" ");
         DataError::NoPictures { name, files, reasons }
-    }
-}
-
-/// Moves picture `order[i]` to place `i`, in place. `order` is a permutation, and is overwritten.
-fn permute(chunks: &mut [Vec<u8>], stride: usize, order: &mut [usize]) {
-    for start in 0..order.len() {
-        // Follow the cycle of the permutation that contains `start`.
-        let mut place = start;
-        while order[place] != place {
-            let from = std::mem::replace(&mut order[place], place);
-            if order[from] != from {
-                swap_pictures(chunks, stride, place, from);
-            }
-            place = from;
-        }
-    }
-}
-
-fn swap_pictures(chunks: &mut [Vec<u8>], stride: usize, a: usize, b: usize) {
-    let (a, b) = (a.min(b), a.max(b));
-    let range = |index: usize| {
-        let start = index % Dataset::CHUNK * stride;
-        start..start + stride
-    };
-    let (low, high) = (a / Dataset::CHUNK, b / Dataset::CHUNK);
-    if low == high {
-        let (left, right) = chunks[low].split_at_mut(range(b).start);
-        left[range(a)].swap_with_slice(&mut right[..stride]);
-    } else {
-        let (left, right) = chunks.split_at_mut(high);
-        left[low][range(a)].swap_with_slice(&mut right[0][range(b)]);
     }
 }
 
@@ -451,7 +441,7 @@ mod tests {
 
     #[test]
     fn files_that_come_in_another_order_are_put_into_theirs() {
-        let count = 2 * Dataset::CHUNK + 10;
+        let count = 2 * Pixels::CHUNK + 10;
         let value = |position: usize| (position * 7 % 251) as u8;
         let build = |order: &mut dyn Iterator<Item = usize>| {
             let mut builder = DatasetBuilder::new("any", 2).classes(vec!["even".to_owned(), "odd".to_owned()]);
@@ -476,7 +466,7 @@ mod tests {
                 (straight.pixels(index), straight.label(index))
             );
         }
-        assert_eq!(straight.pixels(5), [value(6); 12], "after the one that is none");
+        assert_eq!(*straight.pixels(5), [value(6); 12], "after the one that is none");
     }
 
     #[test]
@@ -524,6 +514,6 @@ mod tests {
         let mut builder = DatasetBuilder::for_cut("grey", Cut::plain(target));
         builder.push("x", Ok(vec![1, 2, 3, 4]));
         let data = builder.finish().unwrap();
-        assert_eq!((data.channels(), data.pixels(0)), (1, &[1, 2, 3, 4][..]));
+        assert_eq!((data.channels(), &*data.pixels(0)), (1, &[1, 2, 3, 4][..]));
     }
 }

@@ -1,39 +1,37 @@
-//! Prepared pictures in memory.
+//! Prepared pictures.
 
+use std::borrow::Cow;
+use std::io;
 use std::sync::OnceLock;
 
 use super::DataSummary;
 use super::doctor::Report;
+use super::pixels::Pixels;
 use crate::config::Resolution;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///
-/// They are kept in chunks of [`Dataset::CHUNK`] pictures, so that pictures are never copied when the set grows: 20,000
-/// RGB pictures of 64 x 64 pixels take 246 MB, and at most one chunk more (3 MB) while they are read.
+/// They are in memory, 20,000 RGB pictures of 64 x 64 pixels in 246 MB, or, where a front end offers one for more than that, in a
+/// file that is read picture by picture.
 #[derive(Debug)]
 pub struct Dataset {
-    /// Every chunk but the last is full.
-    chunks: Vec<Vec<u8>>,
+    pixels: Pixels,
     /// One for each picture, or empty.
     labels: Vec<u32>,
-    /// Bytes of one picture.
-    stride: usize,
     summary: DataSummary,
     report: Report,
+    /// Why a picture could not be read.
+    fault: OnceLock<String>,
     /// Of each picture, once somebody has judged them.
     typicality: OnceLock<Vec<f32>>,
 }
 
 impl Dataset {
-    /// Pictures in a chunk.
-    pub(super) const CHUNK: usize = 256;
-
-    /// `chunks` and `labels` as the builder fills them; `summary` matches them.
-    pub(super) fn new(chunks: Vec<Vec<u8>>, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
-        let stride = summary.channels * summary.resolution.pixels();
-        debug_assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), summary.count * stride);
+    /// `pixels` and `labels` as the builder fills them; `summary` matches them.
+    pub(super) fn new(pixels: Pixels, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
+        debug_assert_eq!(pixels.count(), summary.count);
         debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
-        Self { chunks, labels, stride, summary, report, typicality: OnceLock::new() }
+        Self { pixels, labels, summary, report, fault: OnceLock::new(), typicality: OnceLock::new() }
     }
 
     /// Pictures; at least one.
@@ -65,9 +63,19 @@ impl Dataset {
         &self.summary
     }
 
-    /// The bytes of all pictures, in chunks of whole pictures.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        self.chunks.iter().map(Vec::as_slice)
+    /// Hands the bytes of all pictures to `take`, in pieces of whole pictures.
+    pub(super) fn each_piece(&self, take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        self.pixels.each_piece(take)
+    }
+
+    /// Whether the pictures are in memory, and not in a file.
+    pub fn is_in_memory(&self) -> bool {
+        self.pixels.are_in_memory()
+    }
+
+    /// Why a picture could not be read from the file that it is in; none as long as all could. Such pictures are black.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
     }
 
     /// One for each picture, or empty.
@@ -95,19 +103,25 @@ impl Dataset {
         let _ = self.typicality.set(values);
     }
 
-    /// Picture `index`, 0..=255.
+    /// Picture `index`, 0..=255; black if it can't be read, see [`Dataset::fault`].
     ///
     /// # Shapes
     /// - returns: `[channels, height, width]`
     ///
     /// # Panics
     /// If there are not that many.
-    pub fn pixels(&self, index: usize) -> &[u8] {
-        let start = index % Self::CHUNK * self.stride;
-        &self.chunks[index / Self::CHUNK][start..start + self.stride]
+    pub fn pixels(&self, index: usize) -> Cow<'_, [u8]> {
+        self.pixels.get(index).unwrap_or_else(|error| {
+            self.remember(&error);
+            Cow::Owned(vec![0; self.pixels.stride()])
+        })
     }
 
-    /// Writes picture `index`, mirrored left to right if `mirror` is set.
+    fn remember(&self, error: &io::Error) {
+        let _ = self.fault.set(error.to_string());
+    }
+
+    /// Writes picture `index`, mirrored left to right if `mirror` is set; black if it can't be read, see [`Dataset::fault`].
     ///
     /// # Shapes
     /// - `out`: `[channels, height, width]`
@@ -115,7 +129,10 @@ impl Dataset {
     /// # Panics
     /// If there are not that many pictures, or `out` has another size.
     pub fn copy_pixels(&self, index: usize, mirror: bool, out: &mut [u8]) {
-        out.copy_from_slice(self.pixels(index));
+        if let Err(error) = self.pixels.copy(index, out) {
+            self.remember(&error);
+            out.fill(0);
+        }
         if mirror {
             out.chunks_exact_mut(self.resolution().width).for_each(<[u8]>::reverse);
         }
@@ -136,7 +153,7 @@ mod tests {
         assert_eq!((data.len(), data.resolution(), data.channels()), (600, 2.into(), 3));
         for i in [0, 255, 256, 511, 512, 599] {
             let expected: Vec<u8> = (0..12).map(|k| (i * 7 + k) as u8).collect();
-            assert_eq!(data.pixels(i), expected);
+            assert_eq!(*data.pixels(i), expected);
         }
     }
 
@@ -147,7 +164,7 @@ mod tests {
         let data = builder.finish().unwrap();
         let mut out = [0; 12];
         data.copy_pixels(0, false, &mut out);
-        assert_eq!(out, data.pixels(0));
+        assert_eq!(out, *data.pixels(0));
         data.copy_pixels(0, true, &mut out);
         assert_eq!(out, [255, 0, 102, 51, 2, 1, 4, 3, 6, 5, 8, 7]);
     }

@@ -134,6 +134,19 @@ pub enum DataError {
         /// The system's message.
         reason: String,
     },
+    /// There are more pictures than memory holds, and the file for them failed.
+    #[error(
+        "The prepared pictures of {name} take more than {megabytes} MB, which is kept on the disk, and that failed ({reason}). \
+         Make room there, choose a lower resolution, or use fewer pictures."
+    )]
+    Unstored {
+        /// The source.
+        name: String,
+        /// What they took until it failed, in millions of bytes.
+        megabytes: u64,
+        /// The system's message.
+        reason: String,
+    },
     /// The list of files in an archive cannot be read.
     #[error(
         "{name} cannot be read as an archive ({reason}). It may be cut short, or of an unknown kind. Get a fresh copy, \

@@ -64,7 +64,8 @@ impl Dataset {
         let width = grid.width();
         for slot in 0..count {
             let (top, left) = (slot / columns * tile.height, slot % columns * tile.width);
-            for (i, pixel) in self.pixels(indices[slot * indices.len() / count] as usize).iter().enumerate() {
+            let pixels = self.pixels(indices[slot * indices.len() / count] as usize);
+            for (i, pixel) in pixels.iter().enumerate() {
                 let (channel, y, x) = (i / tile.pixels(), i / tile.width % tile.height, i % tile.width);
                 grid.pixels[((top + y) * width + left + x) * channels + channel] = *pixel;
             }

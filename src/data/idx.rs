@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::layout::words;
 use super::{Area, DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
 use crate::config::Background;
+use crate::storage::RandomAccess;
 
 /// Bytes from the start of a file that [`IdxKind::of`] needs, unless the file is shorter. Most of them are for the
 /// header of gzip, which may hold a file's name.
@@ -260,6 +261,16 @@ impl<R: Read> IdxReader<R> {
         })
     }
 
+    /// Size and colour of the prepared pictures.
+    pub(super) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// Puts the pixels into `file` instead of memory.
+    pub(super) fn put_pixels_into(&mut self, file: Box<dyn RandomAccess>) {
+        self.builder.put_pixels_into(file);
+    }
+
     /// Pictures in the file.
     pub fn total(&self) -> usize {
         self.total
@@ -477,7 +488,7 @@ mod tests {
         assert_eq!(upright.summary().notes, [EMNIST_NOTE]);
         for other in ["kmnist", "MNIST", "notemnist"] {
             let data = read_as(preparation(), other, &pictures, None).unwrap();
-            assert_eq!((data.pixels(0), data.summary().notes.len()), (&content[..784], 0), "{other}");
+            assert_eq!((&*data.pixels(0), data.summary().notes.len()), (&content[..784], 0), "{other}");
         }
     }
 

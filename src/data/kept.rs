@@ -2,10 +2,10 @@
 //!
 //! Nothing here ever fails a training. Where there is no storage or no room, pictures are prepared each time.
 
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use super::{Dataset, StoredError, read_stored, write_stored};
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{RandomAccess, Storage, StoredFile};
 
 /// Ending of the files' names.
 const ENDING: &str = ".pictures";
@@ -13,7 +13,7 @@ const ENDING: &str = ".pictures";
 /// Digits of a key: see [`SourceKey`](super::SourceKey).
 const KEY_DIGITS: usize = 32;
 
-/// Bytes that are read or written at once: in a browser every access costs a call.
+/// Bytes that are written at once: in a browser every access costs a call.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Prepared data sets in one folder of a [`Storage`], each under the [`SourceKey`](super::SourceKey) of its source.
@@ -22,6 +22,7 @@ pub struct KeptPictures<S> {
     storage: S,
     folder: &'static str,
     max_bytes: u64,
+    most_in_memory: u64,
     /// Keys of data sets that are removed last.
     needed: Vec<String>,
 }
@@ -30,7 +31,13 @@ impl<S: Storage> KeptPictures<S> {
     /// Keeps at most `max_bytes` in `folder`, and one data set in any case. Those that were not used for the longest
     /// time are removed first.
     pub fn new(storage: S, folder: &'static str, max_bytes: u64) -> Self {
-        Self { storage, folder, max_bytes, needed: Vec::new() }
+        Self { storage, folder, max_bytes, most_in_memory: u64::MAX, needed: Vec::new() }
+    }
+
+    /// Leaves pictures in their file if their pixels are more than so many bytes.
+    pub fn holding(mut self, most_in_memory: u64) -> Self {
+        self.most_in_memory = most_in_memory;
+        self
     }
 
     /// Removes the data sets with these keys last: runs that are kept need them to go on.
@@ -50,13 +57,13 @@ impl<S: Storage> KeptPictures<S> {
     /// [`StoredError`] if there is one that cannot be used. It has been removed: prepare the pictures again.
     pub async fn read(&self, key: &str) -> Result<Option<Dataset>, StoredError> {
         let name = self.name(key);
-        let read =
-            |file: &mut dyn io::Read, bytes| read_stored(key, BufReader::with_capacity(BUFFER_BYTES, file), bytes);
-        match self.storage.get(&name, read).await {
+        let opened = self.storage.open(&name).await;
+        match opened.map(|file| file.map(|(file, bytes)| read_stored(key, file, bytes, self.most_in_memory))) {
             // What cannot be opened may be in use; it stays for the next time.
             Ok(None) | Err(_) => Ok(None),
             Ok(Some(Ok(data))) => {
-                // The ones in use are removed last. If this fails, the order is merely less fair.
+                // The ones in use are removed last. If this fails, as in a browser while the file is open, the order is merely
+                // less fair.
                 let _ = self.storage.touch(&name).await;
                 Ok(Some(data))
             }
@@ -84,6 +91,23 @@ impl<S: Storage> KeptPictures<S> {
         let written = self.storage.put(&name, write).await;
         self.remove_oldest(&name).await;
         written
+    }
+
+    /// Keeps `data` under `key` as [`KeptPictures::write`] does, and tells why if it can't be written. Pictures in a file come back in
+    /// the one that they are kept in, so that the disk has them once.
+    pub async fn keep(&self, key: &str, data: Dataset) -> (Dataset, io::Result<()>) {
+        let written = self.write(key, &data).await;
+        if data.is_in_memory() || written.is_err() {
+            return (data, written);
+        }
+        let again = self.read(key).await.ok().flatten();
+        (again.unwrap_or(data), written)
+    }
+
+    /// Where the pixels of a data set with so many bytes are to be collected, if not in memory.
+    pub async fn room_for(&self, bytes: u64) -> Option<Box<dyn RandomAccess>> {
+        // Without such a file memory has to do.
+        if bytes > self.most_in_memory { self.storage.scratch().await.ok() } else { None }
     }
 
     /// The kept data sets, the last used one first.
@@ -174,6 +198,23 @@ mod tests {
         assert_eq!(block_on(kept.read(&key("a"))).unwrap().unwrap().summary(), data().summary());
         assert!(block_on(kept.read(&key("b"))).unwrap().is_none());
         assert_eq!(kept.storage().files.borrow()[0].0, format!("data/{}.pictures", key("a")));
+    }
+
+    #[test]
+    fn what_memory_does_not_hold_is_collected_kept_and_read_in_files() {
+        let kept = kept(u64::MAX).holding(3 * 12 - 1);
+        assert!(block_on(kept.room_for(3 * 12 - 1)).is_none());
+        let mut builder = DatasetBuilder::new("numbers", 2);
+        builder.put_pixels_into(block_on(kept.room_for(3 * 12)).unwrap());
+        (0..3).for_each(|value| builder.push("x", Ok(vec![value; 12])));
+        let (kept_data, written) = block_on(kept.keep(&key("a"), builder.finish().unwrap()));
+        written.unwrap();
+        let again = block_on(kept.read(&key("a"))).unwrap().unwrap();
+        for found in [&kept_data, &again] {
+            assert!(!found.is_in_memory());
+            assert_eq!(found.summary(), data().summary(), "the same set as in memory");
+            assert_eq!((found.pixels(2), found.fault()), (data().pixels(2), None));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From the bytes of files to a data set of `u8` pixels in memory.
+//! From the bytes of files to a data set of `u8` pixels, in memory or in a file.
 //!
 //! [`Reading`] is the loop: [`Source`] (files and entries of archives) → names → [`Plan`] → for each entry: bytes →
 //! [`Format::of`] (by content) → [`decode`] to a [`Raster`] → [`Raster::area`] (upright, cropped, RGB or grey) →
@@ -27,6 +27,7 @@ mod kept;
 mod layout;
 mod limits;
 mod names;
+mod pixels;
 mod prepare;
 mod raster;
 mod read;

@@ -24,6 +24,7 @@ use super::{
     AnnotationError, Content, Cut, DataError, Dataset, DatasetBuilder, DecodeError, Entry, IdxReader, InputFile,
     Layout, Plan, Preparation, Prepared, Source, prepare_cropped, read_idx_labels,
 };
+use crate::storage::RandomAccess;
 
 /// A source of pictures that is being read.
 pub struct Reading<F: InputFile> {
@@ -137,6 +138,23 @@ impl<F: InputFile> Reading<F> {
                 files.done += 1;
             }
             Work::Idx(_) => unreachable!("an idx set gives out no jobs"),
+        }
+    }
+
+    /// How many bytes the pixels of the data set will have, if each file gives one picture.
+    pub fn expected_bytes(&self) -> u64 {
+        let target = match &self.work {
+            Work::Files(files) => files.builder.target(),
+            Work::Idx(reader) => reader.target(),
+        };
+        self.total as u64 * target.bytes() as u64
+    }
+
+    /// Puts the pixels into `file` instead of memory. To be called before the first step.
+    pub fn put_pixels_into(&mut self, file: Box<dyn RandomAccess>) {
+        match &mut self.work {
+            Work::Files(files) => files.builder.put_pixels_into(file),
+            Work::Idx(reader) => reader.put_pixels_into(file),
         }
     }
 
@@ -330,7 +348,7 @@ mod tests {
         assert_eq!(skipped, ["cut.bmp", "not found.bmp", "old.zip", "text.txt"]);
         assert!(data.summary().skipped[1].reason.contains("its bytes were not given"), "{:?}", data.summary().skipped);
         assert!(!data.report().is_lasting(), "the file may be readable the next time");
-        assert_eq!(data.pixels(0), [7; 192]);
+        assert_eq!(*data.pixels(0), [7; 192]);
     }
 
     #[test]
@@ -381,7 +399,7 @@ mod tests {
             }
             assert!(reading.step().unwrap().is_none());
             let data = reading.finish().unwrap();
-            assert_eq!((data.len(), data.pixels(1)), (2, &[6; 64][..]));
+            assert_eq!((data.len(), &*data.pixels(1)), (2, &[6; 64][..]));
             assert_eq!([data.label(0), data.label(1)], [Some(1), Some(0)]);
         }
         let short: [(&str, &[u8]); 1] = [("my-images-idx3-ubyte", &pictures[..100])];

@@ -10,14 +10,16 @@
 //! ```
 //! It is a cache: if anything is wrong with it, the pictures are prepared again.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::doctor::Report;
+use super::pixels::Pixels;
 use super::{DataSummary, Dataset, Preparation};
 use crate::config::Resolution;
+use crate::storage::RandomAccess;
 
 const MAGIC: &[u8; 16] = b"whelp pictures 1";
 
@@ -107,9 +109,7 @@ pub fn write_stored(data: &Dataset, key: &str, out: impl Write) -> io::Result<()
     out.write_all(MAGIC)?;
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
-    for chunk in data.chunks() {
-        out.write_all(chunk)?;
-    }
+    data.each_piece(|piece| out.write_all(piece))?;
     for label in data.labels() {
         out.write_all(&label.to_le_bytes())?;
     }
@@ -118,11 +118,37 @@ pub fn write_stored(data: &Dataset, key: &str, out: impl Write) -> io::Result<()
     out.flush()
 }
 
-/// Reads what [`write_stored`] wrote for `key`. `input` has `length` bytes.
+/// Bytes that are read at once: in a browser every access costs a call.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// The bytes of a file from its beginning on.
+struct FromTheStart<'a> {
+    file: &'a dyn RandomAccess,
+    at: u64,
+    length: u64,
+}
+
+impl Read for FromTheStart<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = out.len().min(usize::try_from(self.length - self.at).unwrap_or(usize::MAX));
+        self.file.read_at(self.at, &mut out[..count])?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+/// Reads what [`write_stored`] wrote for `key`. `file` has `length` bytes. If its pixels are more than `most_in_memory` bytes, they
+/// stay in it, and it is read whenever one of them is needed.
 ///
 /// # Errors
 /// [`StoredError`]. Memory is taken only for bytes that are there.
-pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, StoredError> {
+pub fn read_stored(
+    key: &str,
+    file: Box<dyn RandomAccess>,
+    length: u64,
+    most_in_memory: u64,
+) -> Result<Dataset, StoredError> {
+    let input = BufReader::with_capacity(BUFFER_BYTES, FromTheStart { file: &*file, at: 0, length });
     let mut input = Hashing { inner: input, hash: Xxh3::new() };
     let mut magic = [0; MAGIC.len()];
     input.read_exact(&mut magic)?;
@@ -149,12 +175,16 @@ pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, 
     if expected != Some(length) || summary.count == 0 {
         return Err(StoredError::Unusable("it is cut short"));
     }
-    let mut chunks = Vec::new();
-    for first in (0..summary.count).step_by(Dataset::CHUNK) {
-        let mut chunk = vec![0; Dataset::CHUNK.min(summary.count - first) * stride as usize];
-        input.read_exact(&mut chunk)?;
-        chunks.push(chunk);
-    }
+    let first = MAGIC.len() as u64 + 8 + header_bytes;
+    let bytes = summary.count as u64 * stride;
+    let in_memory = match bytes <= most_in_memory {
+        true => Some(Pixels::read(&mut input, stride as usize, summary.count)?),
+        false => {
+            // Read for the hash alone.
+            io::copy(&mut (&mut input).take(bytes), &mut io::sink())?;
+            None
+        }
+    };
     let mut labels = Vec::new();
     if label_bytes > 0 {
         let mut bytes = vec![0; summary.count * 4];
@@ -170,7 +200,8 @@ pub fn read_stored(key: &str, input: impl Read, length: u64) -> Result<Dataset, 
     if labels.iter().any(|label| *label as usize >= summary.classes.len()) {
         return Err(StoredError::Unusable("its labels are invalid"));
     }
-    Ok(Dataset::new(chunks, labels, summary, report))
+    let pixels = in_memory.unwrap_or_else(|| Pixels::in_file(file, first, stride as usize, summary.count));
+    Ok(Dataset::new(pixels, labels, summary, report))
 }
 
 /// Bytes of a picture; none if the size is invalid.
@@ -182,8 +213,11 @@ fn stride(summary: &DataSummary) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::data::{DatasetBuilder, DecodeError};
+    use crate::storage::memory::MemoryFile;
 
     fn data() -> Dataset {
         let mut builder = DatasetBuilder::new("numbers", 2).classes(vec!["low".to_owned(), "high".to_owned()]);
@@ -201,7 +235,12 @@ mod tests {
     }
 
     fn read(key: &str, bytes: &[u8]) -> Result<Dataset, StoredError> {
-        read_stored(key, bytes, bytes.len() as u64)
+        read_with(key, bytes, u64::MAX)
+    }
+
+    fn read_with(key: &str, bytes: &[u8], most_in_memory: u64) -> Result<Dataset, StoredError> {
+        let file = Arc::new(MemoryFile { bytes: bytes.to_vec().into(), room: None });
+        read_stored(key, Box::new(file), bytes.len() as u64, most_in_memory)
     }
 
     #[test]
@@ -214,16 +253,33 @@ mod tests {
     }
 
     #[test]
+    fn what_memory_does_not_hold_stays_in_the_file() {
+        let (before, bytes) = (data(), stored());
+        assert!(read_with("key", &bytes, 300 * 12).unwrap().is_in_memory());
+        let after = read_with("key", &bytes, 300 * 12 - 1).unwrap();
+        assert!(!after.is_in_memory());
+        for index in [0, 1, 255, 256, 299] {
+            assert_eq!((after.pixels(index), after.label(index)), (before.pixels(index), before.label(index)));
+        }
+        let mut again = Vec::new();
+        write_stored(&after, "key", &mut again).unwrap();
+        assert!(again == bytes, "written again it is the same");
+        assert_eq!(after.fault(), None);
+    }
+
+    #[test]
     fn nothing_else_is_taken_for_it() {
         let whole = stored();
         assert!(read("another key", &whole).is_err());
-        for cut in 0..whole.len() {
-            assert!(read("key", &whole[..cut]).is_err(), "cut to {cut} bytes");
-        }
-        for at in (0..whole.len()).step_by(7) {
-            let mut changed = whole.clone();
-            changed[at] ^= 1;
-            assert!(read("key", &changed).is_err(), "byte {at} changed");
+        for most_in_memory in [0, u64::MAX] {
+            for cut in 0..whole.len() {
+                assert!(read_with("key", &whole[..cut], most_in_memory).is_err(), "cut to {cut} bytes");
+            }
+            for at in (0..whole.len()).step_by(7) {
+                let mut changed = whole.clone();
+                changed[at] ^= 1;
+                assert!(read_with("key", &changed, most_in_memory).is_err(), "byte {at} changed");
+            }
         }
     }
 

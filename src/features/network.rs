@@ -281,7 +281,7 @@ mod tests {
         let data = builder.finish().unwrap();
         let pictures = Pictures::from_dataset(&data, &[1]);
         assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
-        assert_eq!(pictures.rgb_planes(2.into(), Filter::Lanczos), data.pixels(1), "and back");
+        assert_eq!(pictures.rgb_planes(2.into(), Filter::Lanczos), *data.pixels(1), "and back");
     }
 
     #[test]

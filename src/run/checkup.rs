@@ -90,7 +90,7 @@ impl Opinion {
         means.push(self.mean_logit(from_pixels(&drawn, shape(count), &device), classes.clone()));
         for kind in [&self.asked.training, &self.asked.held_out] {
             let chunk = &kind[done..done + count];
-            let pixels: Vec<u8> = chunk.iter().flat_map(|index| data.pixels(*index as usize)).copied().collect();
+            let pixels: Vec<u8> = chunk.iter().flat_map(|index| data.pixels(*index as usize).into_owned()).collect();
             let labels: Option<Vec<i32>> =
                 chunk.iter().map(|index| Some(data.label(*index as usize)? as i32)).collect();
             // A discriminator without classes ignores them.

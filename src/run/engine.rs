@@ -477,6 +477,12 @@ impl Run {
         let stats = self.step_on_devices()?;
         #[cfg(not(feature = "devices"))]
         let stats = self.step_on_device();
+        if let Some(reason) = self.data.fault() {
+            let reason = format!(
+                "a picture can't be read any more ({reason}); choose the pictures again and continue from the last checkpoint"
+            );
+            return Err(RunError::Data { reason });
+        }
         self.unread.push(UnreadStep { step: self.trainer.step, series: stats.series() });
         if let Some(mean_signs) = self.trainer.mean_signs_due() {
             self.trainer.adapt(&read_numbers(mean_signs).await?);

@@ -112,6 +112,45 @@ async function compare(device, args, site) {
 /** Pictures of 180 x 180 pixels in an archive. Many are copies, but each is decoded. */
 const MANY = 20_000;
 
+/** Notes the longest task of the main thread from now on, as `window.longest` in ms: 0 if none took 50 ms, as browsers report no shorter ones. */
+function watchTasks(page) {
+  return page.evaluate(() => {
+    window.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
+    }).observe({ type: "longtask" });
+  });
+}
+
+/** What a score is made of. */
+const SCORED = 1000;
+
+/** What a score of a run costs the page: its time, its memory, and whether the page stays responsive meanwhile. */
+async function scoring(device, args, site) {
+  const small = { recipe: SMALL.recipe, "output-sample-secs": HOUR_SECS };
+  const memory = {};
+  for (const scores of [false, true]) {
+    const { browser, page, whelp } = await open(device, args, site);
+    const settings = scores ? { "metrics-every-kimg": 0.1, "metrics-count": SCORED, "metrics-budget": 1 } : { "metrics-every-kimg": "" };
+    await whelp.chooseSize(SMALL.width, SMALL.batch, { ...small, ...settings });
+    await watchTasks(page);
+    await whelp.part("train").click();
+    await page.waitForFunction(() => document.querySelector("[data-testid=loss-chart]").dataset.newest);
+    if (scores) {
+      const told = whelp.part("scores").filter({ hasText: /in \d+ s/ });
+      await told.waitFor();
+      const secs = Number(/in (\d+) s/.exec(await told.textContent())[1]);
+      report(device, `scoring ${SCORED} pictures of 32 pixels in the page`, secs, "s (limit 60)");
+      report(device, "the longest task of the main thread meanwhile, 0 if none took 50 ms", await page.evaluate(() => window.longest), "ms");
+    } else {
+      await whelp.waitForStep(100, 8 * MINUTE);
+    }
+    memory[scores] = await whelp.workerMemory();
+    await browser.close();
+  }
+  report(device, "memory of the worker that scores take beside a training", (memory.true - memory.false) / 1e6, "MB (limit 300)");
+}
+
 /** How long the page takes to prepare many pictures, and whether it stays responsive meanwhile. */
 async function preparing(site) {
   const folder = mkdtempSync(path.join(tmpdir(), "whelp-bench-"));
@@ -123,13 +162,7 @@ async function preparing(site) {
   page.setDefaultTimeout(8 * MINUTE);
   const whelp = new Whelp(page);
   await whelp.open(site.origin);
-  await page.evaluate(() => {
-    window.longest = 0;
-    // Browsers report only tasks of at least 50 ms.
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-    }).observe({ type: "longtask" });
-  });
+  await watchTasks(page);
   const start = performance.now();
   await whelp.part("pick-pictures").setInputFiles(file);
   await whelp.part("data-summary").filter({ hasText: "20,000 pictures" }).waitFor();
@@ -142,11 +175,13 @@ async function preparing(site) {
 const site = await serve();
 try {
   await preparing(site);
+  await scoring("CPU", WITHOUT_WEBGPU, site);
   await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
   await measure("CPU", WITHOUT_WEBGPU, site, [COMPARED]);
   // From an insecure address, a page may not share memory between workers.
   const insecure = { origin: `http://${INSECURE_HOST}:${site.port}` };
   await measure("CPU, one thread", WITH_INSECURE_HOST, insecure, [COMPARED]);
+  await scoring("CPU, one thread", WITH_INSECURE_HOST, insecure);
   if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);
 } finally {
   await site.close();

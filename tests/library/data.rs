@@ -216,7 +216,7 @@ fn a_zip_gives_the_same_pictures_as_its_files() {
     let files = ["rgb.jpg", "grey.png", "rgb.png", "palette.png", "rgba.png"];
     assert_eq!(data.len(), files.len());
     for (i, file) in files.iter().enumerate() {
-        assert_eq!(data.pixels(i), prepare(&fixture(file), RGB).unwrap(), "{file}");
+        assert_eq!(*data.pixels(i), prepare(&fixture(file), RGB).unwrap(), "{file}");
         assert_eq!(data.label(i), None, "{file}");
     }
     let skipped = &data.summary().skipped;
@@ -278,7 +278,7 @@ fn stanford_dogs_have_breeds_and_boxes() {
     let (whole, boxes, both) = (read(Crop::Whole), read(Crop::Box), read(Crop::Both));
     assert_eq!(whole.summary().classes, ["Chihuahua", "German shepherd", "dingo"]);
     assert_eq!((labels(&whole), labels(&boxes), labels(&both)), (vec![0, 1, 2], vec![0, 1, 2], vec![0, 0, 1, 2]));
-    assert_eq!(whole.pixels(0), prepare(&fixture("rgb.png"), RGB).unwrap());
+    assert_eq!(*whole.pixels(0), prepare(&fixture("rgb.png"), RGB).unwrap());
     assert_eq!(whole.summary().notes.len(), 0);
     assert_eq!(whole.summary().skipped_count, 1, "the text; annotations are not counted");
 
@@ -309,7 +309,7 @@ fn folders_in_a_zip_are_classes_and_grey_is_one_channel() {
     let data = read("pets.zip", archive, grey).unwrap();
     assert_eq!(data.summary().classes, ["cat", "dog"]);
     assert_eq!([0, 1, 2].map(|index| data.label(index)), [Some(0), Some(1), Some(1)]);
-    assert_eq!((data.channels(), data.pixels(0)), (1, &prepare(&rgb, GREY).unwrap()[..]));
+    assert_eq!((data.channels(), &*data.pixels(0)), (1, &prepare(&rgb, GREY).unwrap()[..]));
     let grid = data.preview(3);
     assert_eq!((grid.channels, grid.pixels.len()), (1, 64 * 64));
     assert_eq!(grid.pixels[..32], data.pixels(0)[..32]);
@@ -331,7 +331,7 @@ fn a_zip_of_idx_files_is_read_with_its_labels() {
     ]);
     let data = read("fashion.zip", archive, Preparation { resolution: 28.into(), ..preparation() }).unwrap();
     assert_eq!((data.len(), data.channels()), (3, 1));
-    assert_eq!(data.pixels(2), &pixels[2 * 784..]);
+    assert_eq!(*data.pixels(2), pixels[2 * 784..]);
     let class = |index: usize| data.summary().classes[data.label(index).unwrap() as usize].as_str();
     assert_eq!([0, 1, 2].map(class), ["Ankle boot", "T-shirt/top", "Pullover"]);
 }
@@ -350,7 +350,7 @@ fn fashion_mnist_is_read_whole() {
     let mut counts = [0; 10];
     (0..data.len()).for_each(|index| counts[data.label(index).unwrap() as usize] += 1);
     assert_eq!(counts, [6000; 10]);
-    let mean = (0..data.len()).flat_map(|index| data.pixels(index)).map(|pixel| u64::from(*pixel)).sum::<u64>() as f64
+    let mean = (0..data.len()).flat_map(|index| data.pixels(index).into_owned()).map(u64::from).sum::<u64>() as f64
         / (60_000.0 * 784.0);
     assert!((mean / 255.0 - 0.2860).abs() < 1e-4, "the mean that is commonly subtracted: {mean}");
 }

@@ -129,8 +129,8 @@ fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
     let shift_of = |channel: usize| {
         let plane = data.resolution().pixels();
         let values: Vec<f64> = (0..data.len())
-            .flat_map(|index| &data.pixels(index)[channel * plane..][..plane])
-            .map(|value| f64::from(*value))
+            .flat_map(|index| data.pixels(index)[channel * plane..][..plane].to_vec())
+            .map(f64::from)
             .collect();
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;

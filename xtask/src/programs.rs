@@ -159,12 +159,11 @@ pub fn compile_command(packages: &[&str], device: Option<Device>, paths: &Paths)
             command.args(["--config", &format!("profile.{PROFILE}.package.{package}.opt-level=3")]);
         }
     }
-    let with_threads = device == Some(Device::Threads);
-    let rust = WasmRust::for_program(with_threads)?;
-    if with_threads {
-        rust.apply_with_threads(&mut command, paths)?;
-    } else {
-        rust.apply(&mut command, Vec::new(), paths)?;
+    let rust = WasmRust::for_program(device == Some(Device::Threads))?;
+    match device {
+        Some(Device::Threads) => rust.apply_with_threads(&mut command, paths)?,
+        Some(Device::Graphics | Device::Processor) => rust.apply(&mut command, Vec::new(), paths)?,
+        None => rust.apply_for_page(&mut command, Vec::new(), paths)?,
     }
     Ok(command)
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{Length, OnDivergence, RunConfig};
 use crate::data::DatasetBuilder;
 use crate::device::{DeviceChoice, open};
+use crate::storage::memory::MemoryFile;
 
 /// A run that takes a moment, with a checkpoint after step 4.
 fn config() -> RunConfig {
@@ -17,12 +18,15 @@ fn config() -> RunConfig {
 }
 
 fn data() -> Arc<Dataset> {
-    let mut builder = DatasetBuilder::new("test pictures", 32);
+    Arc::new(filled(DatasetBuilder::new("test pictures", 32)))
+}
+
+fn filled(mut builder: DatasetBuilder) -> Dataset {
     for index in 0..8u32 {
         let pixels = (0..3 * 32 * 32).map(|place| (place * (index + 3) % 251) as u8).collect();
         builder.push(&format!("{index}.png"), Ok(pixels));
     }
-    Arc::new(builder.finish().unwrap())
+    builder.finish().unwrap()
 }
 
 fn cpu() -> OpenDevice {
@@ -166,4 +170,38 @@ fn a_run_that_loses_a_device_ends_with_a_sentence_and_its_checkpoint_goes_on_bit
     let [resumed, whole] = [resumed, whole].map(|events| checkpoints(&events).pop().unwrap());
     assert_eq!((resumed.meta.progress.step, whole.meta.progress.step), (10, 10));
     assert!(resumed.tensors == whole.tensors);
+}
+
+/// The losses of a run on `data`, and what it ends with; `meanwhile` is called after step 6.
+fn losses_of(data: Dataset, meanwhile: impl Fn()) -> (Vec<f32>, Event) {
+    let (mut run, _commands) = Run::new(config().validate().unwrap(), Arc::new(data), cpu(), None).unwrap();
+    let (mut losses, mut last) = (Vec::new(), None);
+    while let Some(event) = block_on(run.next()) {
+        if let Event::Tick { series, .. } = &event {
+            losses.extend(series.get(series::LOSS_D).map(|(_, value)| value));
+            if series.steps() == [6] {
+                meanwhile();
+            }
+        }
+        last = Some(event);
+    }
+    (losses, last.unwrap())
+}
+
+#[test]
+fn pictures_in_a_file_train_as_those_in_memory_do_until_the_file_is_gone() {
+    let in_file = || {
+        let file = Arc::new(MemoryFile::default());
+        let mut builder = DatasetBuilder::new("test pictures", 32);
+        builder.put_pixels_into(Box::new(file.clone()));
+        (filled(builder), file)
+    };
+    let (whole, _) = losses_of(filled(DatasetBuilder::new("test pictures", 32)), || ());
+    assert_eq!(losses_of(in_file().0, || ()).0, whole);
+    let (data, file) = in_file();
+    let (losses, last) = losses_of(data, || file.bytes.lock().unwrap().clear());
+    assert_eq!(losses, whole[..6]);
+    let Event::Failed { message, .. } = last else { panic!("{last:?}") };
+    assert!(message.starts_with("a picture can't be read any more ("), "{message}");
+    assert!(message.ends_with("continue from the last checkpoint"), "{message}");
 }

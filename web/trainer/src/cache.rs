@@ -5,6 +5,7 @@ use std::cell::Cell;
 use whelp::data::{Dataset, KeptPictures};
 use whelp::kept_runs::KeptRuns;
 use whelp::session::Kept;
+use whelp::storage::RandomAccess;
 
 use super::storage::PrivateStorage;
 
@@ -14,6 +15,9 @@ const FOLDER: &str = "prepared pictures";
 /// The most that is kept, in bytes: browsers give a page a share of the disk.
 const MAX_BYTES: u64 = 2_000_000_000;
 
+/// Pixels that are held in memory, in bytes: a page has 4 GB at most, and phones much less. 20,000 pictures of 64 pixels are half of it.
+const MOST_IN_MEMORY: u64 = 512 << 20;
+
 thread_local! {
     /// Whether the browser refused to keep the pictures that were prepared last.
     static IS_REFUSED: Cell<bool> = const { Cell::new(false) };
@@ -21,7 +25,7 @@ thread_local! {
 
 /// None in private windows of some browsers and on pages that are not secure.
 async fn cache() -> Option<KeptPictures<PrivateStorage>> {
-    Some(KeptPictures::new(PrivateStorage::open().await?, FOLDER, MAX_BYTES))
+    Some(KeptPictures::new(PrivateStorage::open().await?, FOLDER, MAX_BYTES).holding(MOST_IN_MEMORY))
 }
 
 /// The data set kept under `key`. One that cannot be used is removed.
@@ -32,16 +36,23 @@ pub async fn read(key: &str) -> Option<Dataset> {
     })
 }
 
-/// Keeps a data set under `key`, if there is room.
-pub async fn write(key: &str, data: &Dataset) {
-    let is_refused = match (cache().await, PrivateStorage::open().await) {
+/// A file for pixels of so many bytes; none if memory holds them, or has to, because nothing can be stored.
+pub async fn room_for(bytes: u64) -> Option<Box<dyn RandomAccess>> {
+    cache().await?.room_for(bytes).await
+}
+
+/// Keeps a data set under `key`, if there is room, and returns it.
+pub async fn keep(key: &str, data: Dataset) -> Dataset {
+    let (data, is_refused) = match (cache().await, PrivateStorage::open().await) {
         (Some(cache), Some(storage)) => {
             let needed = KeptRuns::new(storage).needed_pictures().await;
-            cache.needing(needed).write(key, data).await.is_err()
+            let (data, written) = cache.needing(needed).keep(key, data).await;
+            (data, written.is_err())
         }
-        _ => true,
+        _ => (data, true),
     };
     IS_REFUSED.set(is_refused);
+    data
 }
 
 /// What is kept.

@@ -70,7 +70,7 @@ async fn load_or_recall(
         return Ok(Some(ReadPictures { data, key: Some(key) }));
     }
     let Some(data) = load_files(name, files, preparation, watch).await? else { return Ok(None) };
-    cache::write(&key, &data).await;
+    let data = cache::keep(&key, data).await;
     Ok(Some(ReadPictures { data, key: Some(key) }))
 }
 
@@ -91,6 +91,9 @@ async fn load_files(
 ) -> Result<Option<Dataset>, String> {
     let files = files.into_iter().map(|(path, file)| (path, DroppedFile(file))).collect();
     let mut reading = Reading::new(name, files, preparation).map_err(sentence)?;
+    if let Some(file) = cache::room_for(reading.expected_bytes()).await {
+        reading.put_pixels_into(file);
+    }
     let mut pace = Pace::new(reading.total(), watch);
     while let Some(step) = reading.step().map_err(sentence)? {
         if let Step::Prepare(mut job) = step {

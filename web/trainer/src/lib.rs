@@ -25,5 +25,6 @@ pub fn start() {
     let requests = port::listen();
     // What the page posts before this module runs is lost, so the page waits for this message.
     port::post(&Reply::Awake, None);
+    spawn_local(storage::forget_scratch());
     spawn_local(session::serve(transport::Worker, requests));
 }

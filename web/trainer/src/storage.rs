@@ -1,16 +1,18 @@
 //! Files in the browser's private file system (OPFS), which no other site and no other program sees.
 
 use std::cell::Cell;
+use std::fmt::{self, Debug, Formatter};
 use std::io::{self, Read, Write};
 
-use js_sys::{AsyncIterator, Date, Function, Promise, Reflect};
+use js_sys::{AsyncIterator, Date, Function, Object, Promise, Reflect};
+use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     DomException, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
     FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
-use whelp::storage::{Storage, StoredFile, parts};
+use whelp::storage::{RandomAccess, Storage, StoredFile, parts};
 
 use super::port::scope;
 
@@ -21,6 +23,9 @@ pub struct PrivateStorage {
 
 /// Ending of a file that is being written.
 const UNFINISHED: &str = ".unfinished";
+
+/// The folder of files that are removed when they are closed.
+const SCRATCH: &str = "scratch";
 
 /// Milliseconds after which nobody is writing an unfinished file any more.
 const ABANDONED_MS: f64 = 3_600_000.0;
@@ -81,6 +86,23 @@ impl Storage for PrivateStorage {
         written
     }
 
+    async fn open(&self, name: &str) -> io::Result<Option<(Box<dyn RandomAccess>, u64)>> {
+        let opened = async {
+            let (folder, file) = self.place(name, false).await?;
+            OpenFile::shared(&handle(&folder, file, false).await?).await
+        };
+        let Some(file) = unless_missing(opened.await)? else { return Ok(None) };
+        let bytes = file.length()?;
+        Ok(Some((Box::new(AnywhereIn { file: SendWrapper::new(file), scratch: None }), bytes)))
+    }
+
+    async fn scratch(&self) -> io::Result<Box<dyn RandomAccess>> {
+        let folder = self.folder(&[SCRATCH], true).await?;
+        let name = format!("{}-{}", Date::now(), js_sys::Math::random().to_bits());
+        let file = SendWrapper::new(OpenFile::new(&handle(&folder, &name, true).await?).await?);
+        Ok(Box::new(AnywhereIn { file, scratch: Some(SendWrapper::new((folder, name))) }))
+    }
+
     async fn list(&self, folder: &str) -> io::Result<Vec<StoredFile>> {
         let Some(handle_of_folder) = unless_missing(self.folder(&parts(folder)?, false).await)? else {
             return Ok(Vec::new());
@@ -125,6 +147,14 @@ impl Storage for PrivateStorage {
         file.position.set(0.0);
         file.write_all(&first)?;
         file.flush()
+    }
+}
+
+/// Removes what workers left that ended without closing it. Files that are open can't be removed.
+pub async fn forget_scratch() {
+    let Some(storage) = PrivateStorage::open().await else { return };
+    for left in storage.list(SCRATCH).await.unwrap_or_default() {
+        let _ = storage.delete(&left.name).await;
     }
 }
 
@@ -201,6 +231,18 @@ impl OpenFile {
         Ok(Self { handle, position: Cell::new(0.0) })
     }
 
+    /// To be read only, by others at the same time where the browser knows that.
+    async fn shared(handle: &FileSystemFileHandle) -> io::Result<Self> {
+        let options = Object::new();
+        let method: Function =
+            Reflect::get(handle, &"createSyncAccessHandle".into()).and_then(JsCast::dyn_into).map_err(browser_error)?;
+        let opened = Reflect::set(&options, &"mode".into(), &"read-only".into())
+            .and_then(|_| method.call1(handle, &options))
+            .and_then(JsCast::dyn_into)
+            .map_err(browser_error)?;
+        Ok(Self { handle: awaited(opened).await?, position: Cell::new(0.0) })
+    }
+
     fn length(&self) -> io::Result<u64> {
         self.handle.get_size().map(|bytes| bytes as u64).map_err(browser_error)
     }
@@ -216,6 +258,21 @@ impl OpenFile {
         options
     }
 
+    fn read_some(&self, out: &mut [u8]) -> io::Result<usize> {
+        self.advance(self.handle.read_with_u8_array_and_options(out, &self.here()))
+    }
+
+    fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.handle.write_with_u8_array_and_options(bytes, &self.here()) {
+            // Where there is no room Chromium 156 does not throw, as the standard says, but returns the code of its
+            // error, a small negative number, as an unsigned one. Writing on after it would be out of bounds.
+            Ok(count) if !bytes.is_empty() && !(1.0..=bytes.len() as f64).contains(&count) => {
+                Err(io::Error::new(io::ErrorKind::StorageFull, "the browser has no room for it"))
+            }
+            count => self.advance(count),
+        }
+    }
+
     fn advance(&self, count: Result<f64, JsValue>) -> io::Result<usize> {
         let count = count.map_err(browser_error)?;
         self.position.set(self.position.get() + count);
@@ -229,22 +286,61 @@ impl Drop for OpenFile {
     }
 }
 
+/// A file that is read and written anywhere, by the thread that opened it.
+struct AnywhereIn {
+    file: SendWrapper<OpenFile>,
+    /// Where it is, if it is to be removed.
+    scratch: Option<SendWrapper<(FileSystemDirectoryHandle, String)>>,
+}
+
+impl Debug for AnywhereIn {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AnywhereIn").finish_non_exhaustive()
+    }
+}
+
+impl RandomAccess for AnywhereIn {
+    fn read_at(&self, at: u64, mut out: &mut [u8]) -> io::Result<()> {
+        self.file.position.set(at as f64);
+        while !out.is_empty() {
+            match self.file.read_some(out)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => out = &mut out[count..],
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        self.file.position.set(at as f64);
+        while !bytes.is_empty() {
+            bytes = &bytes[self.file.write_some(bytes)?..];
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AnywhereIn {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.scratch.take() {
+            self.file.handle.close();
+            let (folder, name) = scratch.take();
+            spawn_local(async move {
+                let _ = remove(&folder, &name).await;
+            });
+        }
+    }
+}
+
 impl Read for OpenFile {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.advance(self.handle.read_with_u8_array_and_options(out, &self.here()))
+        self.read_some(out)
     }
 }
 
 impl Write for OpenFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.handle.write_with_u8_array_and_options(bytes, &self.here()) {
-            // Where there is no room Chromium 156 does not throw, as the standard says, but returns the code of its
-            // error, a small negative number, as an unsigned one. Writing on after it would be out of bounds.
-            Ok(count) if !bytes.is_empty() && !(1.0..=bytes.len() as f64).contains(&count) => {
-                Err(io::Error::new(io::ErrorKind::StorageFull, "the browser has no room for it"))
-            }
-            count => self.advance(count),
-        }
+        self.write_some(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

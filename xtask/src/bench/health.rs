@@ -17,7 +17,7 @@ struct Entry {
 const HEALTHY: &[&str] = &["healthy", "warming_up"];
 
 /// Every recipe as it comes, and one run for each way to fail.
-const ENTRIES: [Entry; 13] = [
+const ENTRIES: [Entry; 14] = [
     Entry { name: "projected", arguments: &["--recipe", "projected"], conditions: HEALTHY },
     Entry { name: "r3gan-small", arguments: &["--recipe", "r3gan-small"], conditions: HEALTHY },
     Entry { name: "r3gan-base", arguments: &["--recipe", "r3gan-base"], conditions: HEALTHY },
@@ -47,6 +47,26 @@ const ENTRIES: [Entry; 13] = [
         name: "generator's rate a hundred times too high",
         arguments: &["--set", "train.generator_lr=0.02", "--set", "train.on_divergence=stop"],
         conditions: &["healthy", "warming_up", "collapsed", "colors_off", "near_infinity"],
+    },
+    Entry {
+        name: "generator runs from a discriminator that stands still",
+        arguments: &[
+            "--recipe",
+            "dcgan32",
+            "--batch",
+            "64",
+            "--set",
+            "model.generator_width=8",
+            "--set",
+            "model.discriminator_width=8",
+            "--set",
+            "train.generator_lr=0.5",
+            "--set",
+            "train.discriminator_lr=1e-9",
+            "--set",
+            "train.on_divergence=stop",
+        ],
+        conditions: &["collapsed", "healthy", "warming_up"],
     },
     Entry {
         name: "unbounded loss, high rates",

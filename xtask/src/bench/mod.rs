@@ -281,7 +281,7 @@ fn page_weight(dist: &Path) -> Result<Vec<Measurement>> {
     let mut totals = [("graphics", 0, 0), ("threads", 0, 0), ("processor", 0, 0)];
     for file in files {
         let name = file.strip_prefix(dist)?.to_string_lossy().into_owned();
-        if is_data(&name) || name.ends_with(BROTLI) || name.ends_with(GZIP) {
+        if is_data(&name) || is_later(&name) || name.ends_with(BROTLI) || name.ends_with(GZIP) {
             continue;
         }
         let size = |ending: &str| -> Result<u64> {
@@ -328,6 +328,11 @@ fn is_data(name: &str) -> bool {
     let is_pictures = file.starts_with("dogs32") && file.ends_with(".png");
     let is_weights = file.contains(".safetensors") || file.starts_with("lite0-LICENSE");
     is_pictures || is_weights
+}
+
+/// What encodes films, which comes with the first one.
+fn is_later(name: &str) -> bool {
+    name.starts_with("mediabunny")
 }
 
 fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
@@ -404,6 +409,12 @@ mod tests {
         assert!(is_data("starter-run.safetensors"));
         assert!(is_data("lite0-early.safetensors.gz"));
         assert!(!is_data("trainer-graphics_bg.wasm"));
+    }
+
+    #[test]
+    fn what_comes_with_the_first_film_is_not_waited_for() {
+        assert!(is_later("mediabunny.min.mjs"));
+        assert!(!is_later("film.js"));
     }
 
     #[test]

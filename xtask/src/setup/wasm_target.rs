@@ -25,6 +25,10 @@ const THREADS: [&str; 9] = [
     "-Clink-arg=--export=__tls_base",
 ];
 
+/// How rustc compiles the page's own program: with one type for all views, where Leptos would make one for each, and the code
+/// that goes with it.
+const PAGE: [&str; 2] = ["-Ctarget-feature=+simd128", "--cfg=erase_components"];
+
 /// Rustup tries for a long time to reach a host that a firewall hides.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
@@ -105,6 +109,12 @@ impl WasmRust {
             compile_standard_library(command);
         }
         prepend_path(command, &tools)
+    }
+
+    /// [`WasmRust::apply`] for the page's own program.
+    pub fn apply_for_page(self, command: &mut Command, tools: Vec<PathBuf>, paths: &Paths) -> Result<()> {
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", PAGE.join(" "));
+        self.apply(command, tools, paths)
     }
 
     /// [`WasmRust::apply`] for a program with threads, by one of [`WasmRust::with_sources`]: the standard library comes
