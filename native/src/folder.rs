@@ -230,7 +230,7 @@ fn walk(
 
 #[cfg(test)]
 mod tests {
-    use whelp::config::{Crop, DataConfig};
+    use whelp::config::Crop;
 
     use super::*;
 
