@@ -28,6 +28,11 @@ const LEAST_DIVERSITY: f64 = 0.35;
 const ONCE_DIVERSE: f64 = 0.6;
 const TIME_TO_DIVERSIFY_NIMG: u64 = 50_000;
 
+/// Pictures that differ by less than this share are one picture. A generator that still draws one after [`TIME_TO_DIFFER_NIMG`] has
+/// collapsed too: those of healthy runs were past it at their first score.
+const NO_DIVERSITY: f64 = 0.01;
+const TIME_TO_DIFFER_NIMG: u64 = 20_000;
+
 /// The discriminator knows the training pictures by heart if held-out ones look to it more like generated ones than like those: r_v of
 /// Karras et al. 2020, arXiv:2006.06676, equation 1, of which 0 is no overfitting and 1 is nothing else.
 const MOST_BY_HEART: f64 = 0.7;
@@ -139,7 +144,8 @@ impl Diagnosis {
         };
         let ScoreSigns { diversity, most_diverse, color_shift, by_heart, stalled, stalled_nimg, .. } = *scored;
         let has_had_time = most_diverse >= ONCE_DIVERSE || signs.nimg >= TIME_TO_DIVERSIFY_NIMG;
-        if diversity < LEAST_DIVERSITY && has_had_time {
+        let are_the_same = diversity < NO_DIVERSITY && signs.nimg >= TIME_TO_DIFFER_NIMG;
+        if diversity < LEAST_DIVERSITY && has_had_time || are_the_same {
             return Self::Collapsed { diversity };
         }
         if let Some(loss_share) = by_loss {
@@ -356,8 +362,11 @@ mod tests {
         let grey = ScoreSigns { diversity: 0.0, most_diverse: 0.0, color_shift: 2.0, ..scored() };
         let young = Diagnosis::of(&signs(1000, Some(grey.clone())));
         assert_eq!(young.to_string(), "Warming up: 1000 images seen. Shapes come after some thousands.");
-        assert!(!Diagnosis::of(&signs(20_000, Some(grey.clone()))).is_alarm(), "it may still become diverse");
-        assert_eq!(Diagnosis::of(&signs(60_000, Some(grey))), Diagnosis::Collapsed { diversity: 0.0 });
+        assert!(!Diagnosis::of(&signs(15_000, Some(grey.clone()))).is_alarm(), "it may still become diverse");
+        assert_eq!(Diagnosis::of(&signs(20_000, Some(grey.clone()))), Diagnosis::Collapsed { diversity: 0.0 });
+        let little = ScoreSigns { diversity: 0.05, color_shift: 0.0, ..grey };
+        assert!(!Diagnosis::of(&signs(45_000, Some(little.clone()))).is_alarm(), "pictures of its own, if alike");
+        assert_eq!(Diagnosis::of(&signs(60_000, Some(little))), Diagnosis::Collapsed { diversity: 0.05 });
         let infinite = Signs { largest: Some(("loss/g".into(), 1e6)), ..signs(10, None) };
         assert!(Diagnosis::of(&infinite).is_alarm());
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::config::Length;
+use crate::config::{Length, Resolution};
 
 /// One settable field of a [`RunConfig`](crate::config::RunConfig).
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +70,8 @@ pub enum Accepts {
     OptionalWhole,
     /// A number in a range, or `null`.
     OptionalReal(Range),
-    /// One of a few whole numbers.
-    OneOf(&'static [u64]),
+    /// A [`Resolution`](crate::config::Resolution).
+    Resolution,
     /// True or false.
     Flag,
     /// One of a few names. Each comes with the words that the page shows for it.
@@ -136,7 +136,7 @@ impl Accepts {
             Self::Real(range) => value.as_f64().is_some_and(|x| range.contains(x)),
             Self::OptionalWhole => value.is_null() || value.as_u64().is_some_and(|n| (1..1 << 48).contains(&n)),
             Self::OptionalReal(range) => value.is_null() || value.as_f64().is_some_and(|x| range.contains(x)),
-            Self::OneOf(values) => value.as_u64().is_some_and(|n| values.contains(&n)),
+            Self::Resolution => Resolution::deserialize(value).is_ok_and(Resolution::is_possible),
             Self::Flag => value.is_boolean(),
             Self::Choice(names) => value.as_str().is_some_and(|name| names.iter().any(|(known, _)| *known == name)),
             Self::Text => value.is_string(),
@@ -158,10 +158,7 @@ impl fmt::Display for Accepts {
             Self::Real(range) => range.fmt(f),
             Self::OptionalWhole => f.write_str("null or a whole number from 1"),
             Self::OptionalReal(range) => write!(f, "null or {range}"),
-            Self::OneOf(values) => {
-                let values: Vec<String> = values.iter().map(u64::to_string).collect();
-                f.write_str(&alternatives(&values))
-            }
+            Self::Resolution => f.write_str(Resolution::POSSIBLE),
             Self::Flag => f.write_str("true or false"),
             Self::Choice(names) => {
                 let names: Vec<String> = names.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -214,9 +211,6 @@ const fn fixed(path: &'static str, label: &'static str, accepts: Accepts, help: 
     Field { path, label, help, accepts, resume: Resume::Fixed }
 }
 
-/// The resolutions that pictures can have, in pixels. 28 is MNIST's; the others are powers of two.
-pub const RESOLUTIONS: &[u64] = &[28, 32, 64, 128, 256];
-
 const LR: Range = Range::above(0.0, 1.0);
 const BETA: Range = Range::below(0.0, 1.0);
 const GAMMA: Range = Range::closed(0.0, 1e4);
@@ -235,8 +229,8 @@ pub const FIELDS: &[Field] = &[
     fixed(
         "data.resolution",
         "Resolution (pixels)",
-        Accepts::OneOf(RESOLUTIONS),
-        "Width and height of the square pictures. Twice the resolution is four times the work.",
+        Accepts::Resolution,
+        "One number for squares, such as 64, or width and height, such as 64x96. Twice the resolution is four times the work.",
     ),
     fixed(
         "data.channels",
@@ -253,8 +247,8 @@ pub const FIELDS: &[Field] = &[
     fixed(
         "data.framing",
         "Framing",
-        Accepts::Choice(&[("center", "Centre square"), ("pad", "Padded to a square"), ("tiles", "Several squares")]),
-        "How a picture that isn't square is fitted: its centre, all of it with padding, or several squares of a long one.",
+        Accepts::Choice(&[("center", "Centre"), ("pad", "Padded"), ("tiles", "Several parts")]),
+        "How a picture of another shape is fitted: its centre, all of it with padding, or several parts of a long one.",
     ),
     fixed(
         "data.background",
@@ -374,7 +368,7 @@ pub const FIELDS: &[Field] = &[
         "model.network_side",
         "Pixels for the frozen network",
         Accepts::OptionalWhole,
-        "Projected only. Side in which the frozen network sees pictures. Larger is slower. Empty: twice the resolution.",
+        "Projected only. Longer side in which the frozen network sees pictures. Larger is slower. Empty: twice the pictures'.",
     ),
     fixed(
         "model.pixel_head",
@@ -557,12 +551,12 @@ pub const FIELDS: &[Field] = &[
         "Share of the changed pictures whose colours change too. Less keeps colours closer to those of your pictures.",
     ),
     free("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
-    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a square."),
+    free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a rectangle that has the shape of the picture."),
     free(
         "augment.cutout_size",
         "Cutout size",
         Accepts::Real(Range::closed(0.0, 1.0)),
-        "Side of the blank square, as a share of the picture's side.",
+        "Sides of the blank rectangle, as a share of the picture's sides.",
     ),
     free("augment.flip", "Mirroring", Accepts::Flag, "Swaps left and right in half of the pictures that are changed."),
     free(

@@ -1,7 +1,7 @@
 //! What a run that begins with a checkpoint may change: one that continues, and a new one that starts from its networks. The
 //! table of fields states the policy of each field; this applies it.
 
-use crate::config::{Architecture, ConfigError, FixedField, RunConfig};
+use crate::config::{Architecture, ConfigError, FixedField, Resolution, RunConfig};
 use crate::fields::{FIELDS, Field, Resume};
 use crate::validate::shown;
 
@@ -43,19 +43,19 @@ impl RunConfig {
     }
 
     /// How often the resolution doubles from this configuration's to `resolution`.
-    fn doublings(&self, resolution: usize) -> Result<usize, ConfigError> {
+    fn doublings(&self, resolution: Resolution) -> Result<usize, ConfigError> {
         let own = self.data.resolution;
         let most = match self.model.architecture {
             // Both have R3GAN's generator.
             Architecture::R3gan | Architecture::Projected => 2,
             Architecture::Dcgan | Architecture::DenseUpsample | Architecture::Dense => 0,
         };
-        (0..=most).find(|doublings| own << doublings == resolution).ok_or_else(|| ConfigError::Combination {
+        (0..=most).find(|doublings| own.times(1 << doublings) == resolution).ok_or_else(|| ConfigError::Combination {
             field: "data.resolution",
             conflict: match most {
                 0 => format!("is {resolution}, but the checkpoint has {own}, which its networks can't leave: set it to {own}"),
                 _ => {
-                    let [twice, four_times] = [2 * own, 4 * own];
+                    let [twice, four_times] = [own.times(2), own.times(4)];
                     format!(
                         "is {resolution}, but the checkpoint has {own}: set it to {own}, or to {twice} or {four_times} for larger \
                          networks that begin as the checkpoint's"
@@ -128,7 +128,7 @@ mod tests {
                 vec![middle.into(), (middle / 2.0).into()]
             }
             Accepts::OptionalWhole => vec![1.into(), 2.into()],
-            Accepts::OneOf(values) => values.iter().map(|value| (*value).into()).collect(),
+            Accepts::Resolution => vec![64.into(), "64x96".into()],
             Accepts::Flag => vec![true.into(), false.into()],
             Accepts::Choice(names) => names.iter().map(|(name, _)| (*name).into()).collect(),
             Accepts::Text => vec!["dcgan32".into(), "dcgan64".into()],
@@ -181,7 +181,7 @@ mod tests {
     fn a_refusal_names_every_field_with_both_values_and_says_what_to_do() {
         let own = RunConfig::default();
         let mut asked = own.clone();
-        asked.data.resolution = 64;
+        asked.data.resolution = 64.into();
         asked.model.latent = 8;
         let error = own.resumed(&asked).unwrap_err();
         assert_eq!(
@@ -247,7 +247,7 @@ mod tests {
         let own = recipes::find("r3gan-small").unwrap().config();
         let mut form = recipes::find("dcgan32").unwrap().config();
         form.seed = 7;
-        form.data.resolution = 64;
+        form.data.resolution = 64.into();
         form.data.horizontal_flip = true;
         let config = own.for_run(&form);
         assert_eq!((config.seed, &config.data, config.train.length), (7, &form.data, form.train.length));

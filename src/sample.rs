@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::config::RunConfig;
+use crate::config::{Resolution, RunConfig};
 use crate::data::{Grid, PictureKind};
 use crate::device::{DeviceError, read_values};
 use crate::latent::{Latent, PictureSpec};
@@ -78,15 +78,15 @@ impl Sampler {
         device: &Device,
     ) -> Result<Pictures, DeviceError> {
         let device = device.clone().inner();
-        let mut pictures = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
+        let mut pictures = Pictures { resolution: Resolution::default(), channels: 0, pixels: Vec::new() };
         for first in (0..count).step_by(BATCH) {
             let specs: Vec<PictureSpec> = (first..count.min(first + BATCH)).map(&spec).collect();
             let images = self.generator.forward(self.latents(&specs, &device), self.classes_of(&specs, &device));
-            let [batch, channels, resolution, _] = images.dims();
+            let [batch, channels, height, width] = images.dims();
             // [N, C, H, W] -> [N, H, W, C]
-            let images = images.permute([0, 2, 3, 1]).reshape([batch * resolution * resolution * channels]);
+            let images = images.permute([0, 2, 3, 1]).reshape([batch * height * width * channels]);
             let values = read_values([images]).await?.remove(0);
-            pictures.resolution = resolution;
+            pictures.resolution = Resolution { width, height };
             pictures.channels = channels;
             pictures.pixels.extend(values.into_iter().map(pixel_from_unit));
         }
@@ -127,24 +127,24 @@ pub fn pixel_from_unit(value: f32) -> u8 {
     ((value + 1.0) * 127.5).round() as u8
 }
 
-/// Square pictures of one size, one after the other, with interleaved channels.
+/// Pictures of one size, one after the other, with interleaved channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictures {
-    /// Side in pixels.
-    pub resolution: usize,
+    /// Width and height.
+    pub resolution: Resolution,
     /// 1 (grey) or 3 (RGB).
     pub channels: usize,
-    /// `count * resolution² * channels` bytes.
+    /// `count * height * width * channels` bytes.
     pub pixels: Vec<u8>,
 }
 
 impl Pictures {
     /// The bytes of each picture.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.pixels.chunks_exact((self.resolution * self.resolution * self.channels).max(1))
+        self.pixels.chunks_exact((self.resolution.pixels() * self.channels).max(1))
     }
 
-    /// Arranges the pictures row by row in a grid that is as square as possible.
+    /// Arranges the pictures in rows of as many as there are rows, or one more.
     pub fn grid(&self) -> Grid {
         let count = self.iter().len();
         self.grid_of((1..).find(|c| c * c >= count).unwrap_or(1))
@@ -155,11 +155,11 @@ impl Pictures {
         let (count, columns) = (self.iter().len(), columns.max(1));
         let tile = self.resolution;
         let mut grid = Grid { tile, columns, count, channels: self.channels, pixels: Vec::new() };
-        let row_bytes = tile * self.channels;
+        let row_bytes = tile.width * self.channels;
         let stride = grid.width() * self.channels;
         grid.pixels = vec![0; grid.height() * stride];
         for (index, picture) in self.iter().enumerate() {
-            let corner = (index / columns) * tile * stride + (index % columns) * row_bytes;
+            let corner = (index / columns) * tile.height * stride + (index % columns) * row_bytes;
             for (y, row) in picture.chunks_exact(row_bytes).enumerate() {
                 let at = corner + y * stride;
                 grid.pixels[at..at + row_bytes].copy_from_slice(row);
@@ -182,9 +182,13 @@ mod tests {
     #[test]
     fn a_grid_holds_each_picture_at_its_place_and_ends_black() {
         // Three pictures of 2x2 grey pixels in two columns.
-        let pictures = Pictures { resolution: 2, channels: 1, pixels: (1..=12).collect() };
+        let pictures = Pictures { resolution: 2.into(), channels: 1, pixels: (1..=12).collect() };
         let grid = pictures.grid();
         assert_eq!((grid.columns, grid.width(), grid.height()), (2, 4, 4));
         assert_eq!(grid.pixels, [1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 0, 0, 11, 12, 0, 0]);
+        // Two pictures of one column and three rows.
+        let tall = Pictures { resolution: Resolution { width: 1, height: 3 }, channels: 1, pixels: (1..=6).collect() };
+        let grid = tall.grid();
+        assert_eq!((grid.columns, grid.width(), grid.height(), grid.pixels), (2, 2, 3, vec![1, 4, 2, 5, 3, 6]));
     }
 }

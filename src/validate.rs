@@ -58,8 +58,16 @@ impl RunConfig {
         let check = |ok: bool, field: &'static str, conflict: &dyn Fn() -> String| {
             if ok { Ok(()) } else { Err(ConfigError::Combination { field, conflict: conflict() }) }
         };
-        let needs_powers = is_residual || model.architecture == Architecture::Dcgan;
-        check(!needs_powers || data.resolution.is_power_of_two(), "data.resolution", &|| {
+        let is_square = data.resolution.is_square();
+        check(is_square || is_residual, "data.resolution", &|| {
+            format!(
+                "is {}; model.architecture={name} draws squares alone: set one number, or choose the recipe projected or one of \
+                 r3gan",
+                data.resolution
+            )
+        })?;
+        let needs_powers = is_square && (is_residual || model.architecture == Architecture::Dcgan);
+        check(!needs_powers || data.resolution.width.is_power_of_two(), "data.resolution", &|| {
             format!("is {}; model.architecture={name} needs 32, 64, 128 or 256", data.resolution)
         })?;
         for (field, width) in
@@ -77,7 +85,7 @@ impl RunConfig {
         check(!is_projected || is_even, "model.discriminator_width", &|| {
             format!("is {}; model.architecture=projected needs an even width", model.discriminator_width)
         })?;
-        let side = model.network_side(data.resolution);
+        let side = model.network_size(data.resolution).longer();
         check(!is_projected || (32..=512).contains(&side), "model.network_side", &|| {
             format!("is {side}; model.architecture=projected needs 32 to 512")
         })?;
@@ -90,7 +98,7 @@ impl RunConfig {
         })?;
         check(is_r3gan || !model.conditional, "model.conditional", &|| "needs model.architecture=r3gan".to_owned())?;
         // As often as the side can be halved down to 4 pixels; what comes after that has to learn.
-        let stages = (data.resolution / 4).ilog2() as usize;
+        let stages = data.resolution.halvings();
         check(train.freeze_d <= stages, "train.freeze_d", &|| {
             format!("is {}; data.resolution={} allows at most {stages}", train.freeze_d, data.resolution)
         })?;
@@ -179,6 +187,7 @@ pub(crate) fn paths(tree: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Resolution;
 
     fn refused(assignment: &str) -> String {
         let mut config = RunConfig::default();
@@ -191,7 +200,15 @@ mod tests {
     #[test]
     fn a_wrong_value_names_the_field_and_what_it_accepts() {
         assert_eq!(refused("train.batch=0"), "train.batch is 0; it accepts a whole number from 2 to 4096");
-        assert_eq!(refused("data.resolution=48"), "data.resolution is 48; it accepts 28, 32, 64, 128 or 256");
+        assert_eq!(
+            refused("data.resolution=48"),
+            format!("data.resolution is 48; it accepts {}", Resolution::POSSIBLE)
+        );
+        assert!(Resolution::POSSIBLE.starts_with("28, 32, 64, 128 or 256, or WIDTHxHEIGHT such as 64x96"));
+        for wrong in ["64x97", "8x12", "256x512", "64x", "x", "true", "-64"] {
+            let sentence = format!("data.resolution is {wrong}; it accepts 28, 32, 64, 128 or 256, or WIDTHxHEIGHT");
+            assert!(refused(&format!("data.resolution={wrong}")).starts_with(&sentence), "{wrong}");
+        }
         assert_eq!(refused("data.channels=gray"), "data.channels is gray; it accepts auto, rgb or grey");
         assert_eq!(refused("data.crop=boxes"), "data.crop is boxes; it accepts whole, box or both");
         assert_eq!(refused("train.batch=many"), "train.batch is many; it accepts a whole number from 2 to 4096");
@@ -228,6 +245,11 @@ mod tests {
         assert_eq!(
             refused(&["data.resolution=28"]),
             "data.resolution is 28; model.architecture=dcgan needs 32, 64, 128 or 256"
+        );
+        assert_eq!(
+            refused(&["data.resolution=64x96"]),
+            "data.resolution is 64x96; model.architecture=dcgan draws squares alone: set one number, or choose the recipe \
+             projected or one of r3gan"
         );
         assert_eq!(refused(&["model.conditional=true"]), "model.conditional needs model.architecture=r3gan");
         assert_eq!(refused(&["train.r1_gamma=10"]), "train.r1_gamma needs model.discriminator_norm=none");
@@ -281,6 +303,27 @@ mod tests {
     fn a_misspelt_field_in_a_file_is_an_error() {
         let error = RunConfig::from_json(r#"{"train": {"batchsize": 4}}"#).unwrap_err().to_string();
         assert!(error.contains("unknown field `batchsize`"), "{error}");
+    }
+
+    /// The systems that Whelp grew from, and the other recipes of one resolution, draw squares.
+    #[test]
+    fn rectangles_are_for_the_recipes_that_follow_the_pictures() {
+        for recipe in recipes::ALL {
+            for resolution in ["64x96", "96x64", "48x64"] {
+                let mut config = recipe.config();
+                config.set("data.resolution", resolution).unwrap();
+                match config.validate() {
+                    Ok(_) => assert!(!recipe.fixes_resolution(), "{}", recipe.name),
+                    Err(error) => {
+                        assert!(recipe.fixes_resolution(), "{}: {error}", recipe.name);
+                        assert!(
+                            error.to_string().starts_with(&format!("data.resolution is {resolution}; ")),
+                            "{error}"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

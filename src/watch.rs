@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Resolution;
 use crate::history::History;
 use crate::protocol::Progress;
 use crate::session::Reply;
@@ -98,8 +99,8 @@ pub struct WatchedRun {
     pub id: String,
     /// Its recipe.
     pub recipe: String,
-    /// Height and width of its pictures, in pixels.
-    pub resolution: u64,
+    /// Width and height of its pictures.
+    pub resolution: Resolution,
     /// How far it is.
     pub progress: Progress,
     /// What it is doing.
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_message_survives_with_the_buffer_beside_it() {
-        let grid = Grid { tile: 1, columns: 2, count: 2, channels: 1, pixels: vec![] };
+        let grid = Grid { tile: 1.into(), columns: 2, count: 2, channels: 1, pixels: vec![] };
         let event = Event::Samples { step: 3, nimg: 12, seed: 0, grid, epoch: None, path: None };
         let told = Told::Reply { reply: Box::new(Reply::Event { event: Box::new(event) }) };
         let message = pack(&told, &[7, 9]);

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use whelp::checkpoint::Checkpoint;
-use whelp::config::RunConfig;
+use whelp::config::{Resolution, RunConfig};
 use whelp::data::{self, DataError, Dataset, Preparation};
 use whelp::device::OpenDevice;
 use whelp::features::{self, FeatureError, PooledLite0, Pretrained, WeightFile, lite0};
@@ -28,7 +28,7 @@ const STARTER_RUNS: [&[u8]; RUNS.len()] = [
 ];
 
 /// The run that comes with Whelp for pictures of a resolution: see [`run_for`].
-pub fn starter(resolution: usize) -> Result<Checkpoint, Failure> {
+pub fn starter(resolution: Resolution) -> Result<Checkpoint, Failure> {
     let chosen = run_for(resolution);
     let file = RUNS.iter().zip(STARTER_RUNS).find(|(run, _)| **run == chosen).map(|(_, file)| file);
     Checkpoint::from_bytes(file.unwrap_or_default()).map_err(Failure::fault)

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser as _;
 use clap::{ArgGroup, Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
+use whelp::config::{NotAResolution, Resolution};
 use whelp::device::DeviceChoice;
 use whelp::features::NetworkChoice;
 
@@ -73,9 +73,9 @@ pub struct CheckArguments {
     /// Folder, zip or tar archive, picture, idx file, or builtin:dogs
     #[arg(value_name = "PATH|builtin:dogs")]
     pub path: String,
-    /// Resolution of the prepared pictures in pixels: 28, 32, 64, 128 or 256 [default: by the pictures]
-    #[arg(long, value_name = "N")]
-    pub resolution: Option<usize>,
+    /// Resolution of the prepared pictures in pixels: 28, 32, 64, 128 or 256, or width and height, such as 64x96 [default: by the pictures]
+    #[arg(long, value_name = "N|WxH")]
+    pub resolution: Option<Resolution>,
     /// Set a field of the data section, e.g. data.framing=pad
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -104,9 +104,9 @@ pub struct TrainArguments {
     /// Folder for the run's files; a run that is there goes on, so the same command can be given again [default: a new folder in runs/, or the resumed run's folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Resolution of the pictures in pixels: 28, 32, 64, 128 or 256 [default: the recipe's, or by the pictures and the device]
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
-    pub resolution: Option<usize>,
+    /// Resolution of the pictures in pixels: 28, 32, 64, 128 or 256, or width and height, such as 64x96 [default: the recipe's, or by the pictures and the device]
+    #[arg(long, value_name = "N|WxH", conflicts_with = "resume")]
+    pub resolution: Option<Resolution>,
     /// Pictures per step
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
@@ -267,8 +267,8 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
     /// Resolution at which the pictures of a folder and real ones are prepared [default: 32, or the checkpoint's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024).map(|side| side as usize))]
-    pub resolution: Option<usize>,
+    #[arg(long, value_name = "N|WxH", value_parser = parse_any_resolution)]
+    pub resolution: Option<Resolution>,
     /// Write the ten pictures that are closest to training pictures, each above its nearest one
     #[arg(long, value_name = "FILE.png")]
     pub copies: Option<PathBuf>,
@@ -437,6 +437,15 @@ fn parse_device(text: &str) -> Result<DeviceChoice, String> {
         Ok(device) => Ok(device),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// A size that pictures can be compared at, which need not be one that networks draw.
+fn parse_any_resolution(text: &str) -> Result<Resolution, String> {
+    let resolution: Resolution = text.parse().map_err(|error: NotAResolution| error.to_string())?;
+    let is_possible = (8..=1024).contains(&resolution.shorter()) && resolution.longer() <= 1024;
+    is_possible
+        .then_some(resolution)
+        .ok_or_else(|| format!("{resolution} is out of range: each side has 8 to 1024 pixels"))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

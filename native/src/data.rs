@@ -11,6 +11,7 @@ use whelp::config::RunConfig;
 use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed, Split};
 use whelp::device::{self, DeviceChoice, OpenDevice};
 use whelp::features::{self, judge_typicality};
+use whelp::recipes;
 use whelp::validate::ValidConfig;
 
 use crate::assets::{BUILTIN_DOGS, builtin_dogs, pooled_lite0};
@@ -133,7 +134,8 @@ pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
 }
 
 fn settings(arguments: &CheckArguments) -> Result<ValidConfig, Failure> {
-    let mut config = RunConfig::default();
+    // The recipe that draws every shape.
+    let mut config = recipes::DEFAULT.config();
     if let Some(resolution) = arguments.resolution {
         config.data.resolution = resolution;
     }

@@ -230,12 +230,12 @@ fn walk(
 
 #[cfg(test)]
 mod tests {
-    use whelp::config::{Crop, DataConfig};
+    use whelp::config::Crop;
 
     use super::*;
 
     fn preparation() -> Preparation {
-        Preparation { resolution: 8, ..Preparation::from(&DataConfig::default()) }
+        Preparation::plain(8)
     }
 
     fn read(path: &Path) -> Result<Dataset, DataError> {

@@ -8,6 +8,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use whelp::config::Resolution;
 use whelp::sample::Pictures;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -62,7 +63,7 @@ impl PictureFiles {
                     "a grid holds at most {GRID_MAX} pictures, not {count}; name a folder or a .zip as --out"
                 )));
             }
-            Some("png") => Kind::Grid(Pictures { resolution: 0, channels: 0, pixels: Vec::new() }),
+            Some("png") => Kind::Grid(Pictures { resolution: Resolution::default(), channels: 0, pixels: Vec::new() }),
             Some("zip") => Kind::zip(out).map_err(failed)?,
             Some(other) if !out.is_dir() => {
                 return Err(Failure::Input(format!(
@@ -164,11 +165,11 @@ fn make_parent(path: &Path) -> io::Result<()> {
 
 /// Encodes each picture as a PNG, on all cores; in their order.
 fn encode(pictures: &Pictures) -> io::Result<Vec<Vec<u8>>> {
-    let (side, channels) = (pictures.resolution, pictures.channels);
+    let (Resolution { width, height }, channels) = (pictures.resolution, pictures.channels);
     let all: Vec<&[u8]> = pictures.iter().collect();
     let share = all.len().div_ceil(thread::available_parallelism().map_or(1, NonZero::get)).max(1);
     thread::scope(|scope| {
-        let one = |pixels: &&[u8]| png::encode_pixels(pixels, side, side, channels);
+        let one = |pixels: &&[u8]| png::encode_pixels(pixels, width, height, channels);
         let parts = all.chunks(share).map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
         // Start all of them before waiting for the first.
         let parts: Vec<_> = parts.collect();
@@ -185,7 +186,7 @@ mod tests {
     /// `count` grey pictures of 2 x 2 pixels, each of its own grey.
     fn pictures(first: usize, count: usize) -> Pictures {
         let pixels = (first..first + count).flat_map(|index| [index as u8; 4]).collect();
-        Pictures { resolution: 2, channels: 1, pixels }
+        Pictures { resolution: 2.into(), channels: 1, pixels }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -213,6 +214,21 @@ mod tests {
         assert_eq!(names(&place.path().join("some/drawn")).len(), 99);
         let last = image::open(place.path().join("some/drawn/00098.png")).unwrap().into_luma8();
         assert_eq!(last.as_raw(), &[98; 4]);
+    }
+
+    #[test]
+    fn rectangles_are_written_as_they_are() {
+        let place = TempDir::new().unwrap();
+        let resolution = Resolution { width: 2, height: 3 };
+        for out in ["drawn", "grid.png"] {
+            let mut files = PictureFiles::create(&place.path().join(out), 1).unwrap();
+            files.add(&Pictures { resolution, channels: 1, pixels: (1..=6).collect() }).unwrap();
+            files.finish().unwrap();
+        }
+        for file in ["drawn/00000.png", "grid.png"] {
+            let picture = image::open(place.path().join(file)).unwrap().into_luma8();
+            assert_eq!((picture.dimensions(), picture.as_raw()), ((2, 3), &vec![1, 2, 3, 4, 5, 6]), "{file}");
+        }
     }
 
     #[test]

@@ -324,7 +324,7 @@ mod tests {
         for end in lengths[0]..bytes.len() {
             assert_eq!(next_record(&mut &bytes[lengths[0]..end]).unwrap(), None, "{end}");
         }
-        let grid = Grid { tile: 4, columns: 2, count: 2, channels: 3, pixels: Vec::new() };
+        let grid = Grid { tile: 4.into(), columns: 2, count: 2, channels: 3, pixels: Vec::new() };
         assert_eq!(hex(&frame(&image(WALL_TIME_SECS, 2, "samples", &grid, b"PNG"))), picture);
     }
 }

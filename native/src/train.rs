@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_lite::future::block_on;
 use whelp::checkpoint::Checkpoint;
-use whelp::config::{Length, RunConfig};
+use whelp::config::{Length, Resolution, RunConfig};
 use whelp::data::{DataSummary, Dataset, PictureKind, Preparation, Speed};
 use whelp::device::OpenDevice;
 use whelp::features::{Cifar10, FeatureNetwork};
@@ -288,7 +288,7 @@ struct SizedByPictures {
 
 /// A calibration, and the resolution that it was made at.
 struct Measured {
-    resolution: usize,
+    resolution: Resolution,
     calibration: Calibration,
 }
 
@@ -349,7 +349,11 @@ fn sized_by_device(
 }
 
 /// Applies the options to settings at another resolution, unless they set it themselves.
-fn at_resolution(arguments: &TrainArguments, mut base: RunConfig, resolution: usize) -> Result<RunConfig, Failure> {
+fn at_resolution(
+    arguments: &TrainArguments,
+    mut base: RunConfig,
+    resolution: Resolution,
+) -> Result<RunConfig, Failure> {
     base.set_resolution(resolution);
     with_options(arguments, base)
 }

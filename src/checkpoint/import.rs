@@ -276,7 +276,7 @@ fn none(network: Network, file: &[HostTensor]) -> ImportError {
 /// resolution.
 fn recipe(resolution: usize) -> RunConfig {
     let mut config = recipes::find(&format!("dcgan{resolution}")).map_or_else(|_| RunConfig::default(), |r| r.config());
-    config.data.resolution = resolution;
+    config.data.resolution = resolution.into();
     config
 }
 

@@ -8,7 +8,6 @@ use super::{Checkpoint, CheckpointError};
 use crate::data::PictureKind;
 use crate::features::Pretrained;
 use crate::models::growth::{in_smaller_discriminator, in_smaller_generator};
-use crate::models::layers::halvings;
 use crate::train::{Ema, NETWORKS, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights;
@@ -42,8 +41,8 @@ pub fn warm_start(
 ) -> Result<WarmStart, CheckpointError> {
     let mut trainer = Trainer::new(config, kind, backbone, device)?;
     let inner = device.clone().inner();
-    let stages = halvings(checkpoint.meta.config.data.resolution) + 1;
-    let new_stages = (halvings(config.data.resolution) + 1).saturating_sub(stages);
+    let stages = checkpoint.meta.config.data.resolution.halvings() + 1;
+    let new_stages = (config.data.resolution.halvings() + 1).saturating_sub(stages);
     let [generator, discriminator, generator_ema] = NETWORKS;
     let learnt = if checkpoint.is_for_drawing() { generator_ema } else { generator };
     trainer.generator = fill(trainer.generator, learnt, stages, checkpoint, &inner)?;

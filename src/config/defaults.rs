@@ -2,8 +2,8 @@
 
 use super::{
     Architecture, AugmentConfig, Background, BestBy, Channels, Crop, DataConfig, Frames, Framing, Length, Loss,
-    MetricsConfig, ModelConfig, Norm, OnDivergence, OutputConfig, Precision, RunConfig, ScheduleConfig, Splits, Taps,
-    TrainConfig,
+    MetricsConfig, ModelConfig, Norm, OnDivergence, OutputConfig, Precision, Resolution, RunConfig, ScheduleConfig,
+    Splits, Taps, TrainConfig,
 };
 
 impl Default for RunConfig {
@@ -26,7 +26,7 @@ impl Default for RunConfig {
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
-            resolution: 32,
+            resolution: Resolution::square(32),
             channels: Channels::Auto,
             crop: Crop::Whole,
             framing: Framing::Center,

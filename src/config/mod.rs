@@ -3,9 +3,11 @@
 mod defaults;
 mod error;
 mod length;
+mod resolution;
 
 pub use error::{ConfigError, FixedField};
 pub use length::{Counts, Length};
+pub use resolution::{NotAResolution, Resolution};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +41,13 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Height and width of the square pictures, in pixels: 28, 32, 64, 128 or 256.
-    pub resolution: usize,
+    /// Width and height of the pictures: see [`Resolution::POSSIBLE`].
+    pub resolution: Resolution,
     /// RGB or grey.
     pub channels: Channels,
     /// Which part of a picture is used if its subjects are marked with boxes.
     pub crop: Crop,
-    /// How a picture that isn't square is fitted into one.
+    /// How a picture of another shape is fitted.
     pub framing: Framing,
     /// Colour behind transparent areas and in the padding.
     pub background: Background,
@@ -81,25 +83,26 @@ pub enum Channels {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
-    /// The square at its centre; boxes are ignored.
+    /// The part at its centre that has the shape of the prepared pictures; boxes are ignored.
     #[default]
     Whole,
-    /// A square around each box, or the square at the centre if there are no boxes.
+    /// A part of that shape around each box, or the one at the centre if there are no boxes.
     Box,
-    /// A square around each box, and also the square at the centre.
+    /// A part around each box, and also the one at the centre.
     Both,
 }
 
-/// How a picture that isn't square is fitted into one.
+/// How a picture of another shape is fitted into the prepared one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Framing {
-    /// The largest square at its centre.
+    /// The largest part at its centre that has the shape.
     #[default]
     Center,
     /// The whole picture, padded with the background.
     Pad,
-    /// As many whole squares side by side as fit: three for a panorama of 1000 x 300 pixels, one for most pictures.
+    /// As many whole parts of the shape side by side as fit. Of squares: three for a panorama of 1000 x 300 pixels, one for
+    /// most pictures.
     Tiles,
 }
 
@@ -182,8 +185,8 @@ pub struct ModelConfig {
     pub conditional: bool,
     /// How deep the discriminator looks into its frozen network (projected only).
     pub taps: Taps,
-    /// Height and width, in pixels, in which the frozen network sees a picture (projected only). `None`: twice the
-    /// resolution, at most 224.
+    /// The longer side, in pixels, in which the frozen network sees a picture (projected only). `None`: twice the picture's own,
+    /// at most 224.
     pub network_side: Option<usize>,
     /// Whether one more head of the discriminator judges the pixels themselves (projected only).
     pub pixel_head: bool,
@@ -195,10 +198,10 @@ impl ModelConfig {
         self.architecture == Architecture::Dcgan && self.discriminator_norm != Norm::None
     }
 
-    /// Height and width in which the frozen network sees pictures of `resolution` pixels.
-    pub fn network_side(&self, resolution: usize) -> usize {
+    /// Width and height in which the frozen network sees pictures of `resolution`, whose shape it keeps.
+    pub fn network_size(&self, resolution: Resolution) -> Resolution {
         // ImageNet's networks know pictures of 224 pixels.
-        self.network_side.unwrap_or_else(|| (2 * resolution).min(224))
+        resolution.with_longer(self.network_side.unwrap_or_else(|| (2 * resolution.longer()).min(224)))
     }
 }
 
@@ -392,9 +395,9 @@ pub struct AugmentConfig {
     pub color_share: f64,
     /// Translation by up to an eighth of the side (DiffAugment).
     pub translation: bool,
-    /// Cutout: blanks a square (DiffAugment).
+    /// Cutout: blanks a rectangle of the picture's shape (DiffAugment).
     pub cutout: bool,
-    /// Side of that square, as a share of the picture's, in [0, 1].
+    /// Sides of that rectangle, as a share of the picture's, in [0, 1].
     pub cutout_size: f64,
     /// Horizontal flip.
     pub flip: bool,

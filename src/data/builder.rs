@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::doctor::{self, Examined, Flag, Refused, Report};
 use super::pixels::Pixels;
 use super::{AnnotationError, Cut, DataError, DataSummary, Dataset, DecodeError, Prepared, Skipped, Target};
+use crate::config::Resolution;
 use crate::storage::RandomAccess;
 
 /// Collects prepared pictures. Files that failed are counted and named.
@@ -43,8 +44,8 @@ impl DatasetBuilder {
     /// The most reasons that are named when no file can be used.
     const REASONS_TOLD: usize = 3;
 
-    /// For RGB pictures of `resolution` x `resolution` pixels, without labels, from the source called `name`.
-    pub fn new(name: impl Into<String>, resolution: usize) -> Self {
+    /// For RGB pictures of this size, without labels, from the source called `name`.
+    pub fn new(name: impl Into<String>, resolution: impl Into<Resolution>) -> Self {
         Self::for_cut(name, Cut::plain(Target::rgb(resolution)))
     }
 
@@ -181,7 +182,7 @@ impl DatasetBuilder {
     }
 
     fn push_pixels(&mut self, pixels: &[u8]) {
-        assert_eq!(pixels.len(), self.pixels.stride(), "a picture of {0} x {0} pixels", self.summary.resolution);
+        assert_eq!(pixels.len(), self.pixels.stride(), "a picture of {} pixels", self.summary.resolution);
         if self.fault.is_none() {
             self.fault = self.pixels.push(pixels).err();
         }
@@ -275,7 +276,10 @@ impl DatasetBuilder {
     /// sets apart and protects from no attacker, so it need not be cryptographic.
     fn fingerprint(&self) -> io::Result<String> {
         let mut hash = Xxh3::new();
-        for size in [self.summary.channels, self.summary.resolution] {
+        let Resolution { width, height } = self.summary.resolution;
+        // A square has one side, so the fingerprints of older versions stay valid.
+        let sizes = if width == height { vec![width] } else { vec![width, height] };
+        for size in [self.summary.channels].into_iter().chain(sizes) {
             hash.update(&(size as u64).to_le_bytes());
         }
         self.pixels.each_piece(|piece| {
@@ -300,6 +304,7 @@ impl DatasetBuilder {
             .with_refused(&self.refused, *skipped_count)
             .with_classes(classes, &self.labels)
             .with_sides(&known)
+            .with_shape(&self.cut, &self.examined)
             .with_advice(&self.cut, &sides)
     }
 
@@ -422,6 +427,7 @@ mod tests {
             width: 2,
             height: 2,
             side: 2,
+            is_enlarged: false,
             is_grey: false,
             is_blank: false,
             has_profile: false,
@@ -504,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_grey_picture_has_one_channel() {
-        let target = Target { resolution: 2, color: crate::data::Color::Grey };
+        let target = Target { resolution: 2.into(), color: crate::data::Color::Grey };
         let mut builder = DatasetBuilder::for_cut("grey", Cut::plain(target));
         builder.push("x", Ok(vec![1, 2, 3, 4]));
         let data = builder.finish().unwrap();

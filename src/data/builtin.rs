@@ -1,7 +1,7 @@
 //! The built-in dogs: one PNG that holds every picture as a tile.
 
-use super::{Color, DataError, Dataset, DatasetBuilder, Filter, Preparation, Raster, Resizer, Square, decode};
-use crate::config::Crop;
+use super::{Area, Color, DataError, Dataset, DatasetBuilder, Filter, Preparation, Raster, Resizer, decode};
+use crate::config::{Background, Crop};
 
 /// Side of a tile in pixels: the size of CIFAR-10's pictures.
 pub const TILE: usize = 32;
@@ -28,7 +28,9 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
     }
     let cut = preparation.cut(Color::Rgb);
     let target = cut.target;
-    let resizer = Resizer::new(TILE, target.resolution, Filter::Lanczos);
+    let part = Area::center(TILE, TILE, target.resolution);
+    let to = [target.resolution.width, target.resolution.height];
+    let resizer = Resizer::rectangle([part.width, part.height], to, Filter::Lanczos);
     let mut builder = DatasetBuilder::for_cut(DOGS_NAME, cut).of_side(TILE);
     if preparation.crop != Crop::Whole {
         builder =
@@ -36,7 +38,8 @@ pub fn dogs(png: &[u8], preparation: Preparation) -> Result<Dataset, DataError> 
     }
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {
-            let tile = mosaic.square(Square { left, top, side: TILE }, target.color);
+            let area = Area { left: left + part.left, top: top + part.top, ..part };
+            let tile = mosaic.area(area, target.color, Background::White);
             builder.push("tile", Ok(target.resize(&tile, &resizer)));
         }
     }

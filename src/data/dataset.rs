@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::DataSummary;
 use super::doctor::Report;
 use super::pixels::Pixels;
+use crate::config::Resolution;
 
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///
@@ -39,8 +40,8 @@ impl Dataset {
         self.summary.count
     }
 
-    /// Height and width of every picture, in pixels.
-    pub fn resolution(&self) -> usize {
+    /// Width and height of every picture.
+    pub fn resolution(&self) -> Resolution {
         self.summary.resolution
     }
 
@@ -105,7 +106,7 @@ impl Dataset {
     /// Picture `index`, 0..=255; black if it can't be read, see [`Dataset::fault`].
     ///
     /// # Shapes
-    /// - returns: `[channels, resolution, resolution]`
+    /// - returns: `[channels, height, width]`
     ///
     /// # Panics
     /// If there are not that many.
@@ -123,7 +124,7 @@ impl Dataset {
     /// Writes picture `index`, mirrored left to right if `mirror` is set; black if it can't be read, see [`Dataset::fault`].
     ///
     /// # Shapes
-    /// - `out`: `[channels, resolution, resolution]`
+    /// - `out`: `[channels, height, width]`
     ///
     /// # Panics
     /// If there are not that many pictures, or `out` has another size.
@@ -133,7 +134,7 @@ impl Dataset {
             out.fill(0);
         }
         if mirror {
-            out.chunks_exact_mut(self.resolution()).for_each(<[u8]>::reverse);
+            out.chunks_exact_mut(self.resolution().width).for_each(<[u8]>::reverse);
         }
     }
 }
@@ -149,7 +150,7 @@ mod tests {
             builder.push(&format!("{i}"), Ok((0..12).map(|k| (i * 7 + k) as u8).collect()));
         }
         let data = builder.finish().unwrap();
-        assert_eq!((data.len(), data.resolution(), data.channels()), (600, 2, 3));
+        assert_eq!((data.len(), data.resolution(), data.channels()), (600, 2.into(), 3));
         for i in [0, 255, 256, 511, 512, 599] {
             let expected: Vec<u8> = (0..12).map(|k| (i * 7 + k) as u8).collect();
             assert_eq!(*data.pixels(i), expected);

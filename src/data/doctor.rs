@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::{Color, Cut, DecodeError, Skipped};
-use crate::config::{Crop, Framing};
+use crate::config::{Crop, Framing, Resolution};
 
 /// What the data doctor found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Report {
     /// offered; none if their sizes are not known.
     #[serde(default)]
     pub fits: Option<usize>,
+    /// The size that shows whole pictures, where nine of ten have about the same shape and squares are cut out of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Resolution>,
     /// Files with a colour profile other than sRGB, which is not applied.
     pub profiles: usize,
     /// Whether there are enough pictures.
@@ -90,7 +93,7 @@ pub enum Flag {
     NearDuplicate,
     /// Smaller than the data set's resolution, and enlarged.
     Small,
-    /// So long that the square at the centre shows little of it.
+    /// So long that the part at the centre shows little of it.
     Long,
     /// All of one colour.
     Blank,
@@ -193,7 +196,7 @@ impl DecodeError {
     }
 }
 
-/// A picture more than this many times as long as it is short is [`Flag::Long`].
+/// A picture more than this many times as long, or as wide, as the shape of the data set is [`Flag::Long`].
 const LONG: f64 = 2.5;
 
 /// The most bits in which the perceptual hashes of near duplicates differ. Less than the 8 bytes of a hash, which
@@ -206,11 +209,27 @@ const GREY_SHARE: f64 = 0.2;
 /// The most files that are compared with each other: more would take minutes.
 const MOST_COMPARED: usize = 300_000;
 
+/// Whether the parts at the centre are used, without regard to what the pictures show.
+fn is_center(cut: &Cut) -> bool {
+    cut.framing == Framing::Center && cut.crop == Crop::Whole
+}
+
+/// How many times as wide as high a picture is.
+fn aspect(facts: &Facts) -> f64 {
+    facts.width as f64 / facts.height as f64
+}
+
+/// How many times one of two numbers is the other, as a number from 1 on.
+fn factor(a: f64, b: f64) -> f64 {
+    (a / b).max(b / a)
+}
+
 /// The flags of each file, and the earlier file that it is a duplicate of. `files` are in the order of the source.
 pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<usize>)> {
     let grey = files.iter().filter(|file| file.facts.is_grey).count();
     let is_grey_odd = cut.target.color == Color::Rgb && (grey as f64) <= GREY_SHARE * files.len() as f64;
-    let is_center = cut.framing == Framing::Center && cut.crop == Crop::Whole;
+    let is_center = is_center(cut);
+    let shape = cut.target.resolution.width as f64 / cut.target.resolution.height as f64;
     let (mut contents, mut hashes) = (HashMap::new(), Hashes::default());
     let mut examine = |(index, file): (usize, &Examined)| {
         let facts = &file.facts;
@@ -227,10 +246,9 @@ pub(super) fn examine(files: &[Examined], cut: &Cut) -> Vec<(Vec<Flag>, Option<u
                 flags.extend(like.map(|_| Flag::NearDuplicate));
             }
         }
-        let (longer, shorter) = (facts.width.max(facts.height), facts.width.min(facts.height));
         let others = [
-            (facts.side < cut.target.resolution, Flag::Small),
-            (is_center && longer as f64 > LONG * shorter as f64, Flag::Long),
+            (facts.is_enlarged, Flag::Small),
+            (is_center && factor(aspect(facts), shape) > LONG, Flag::Long),
             (facts.is_blank, Flag::Blank),
             (facts.is_grey && is_grey_odd && !facts.is_blank, Flag::GreyAmongColor),
         ];
@@ -320,6 +338,13 @@ impl Report {
         self
     }
 
+    /// Adds the size that suits the shape of the pictures, if that is not the square that they are cut to.
+    pub(super) fn with_shape(mut self, cut: &Cut, files: &[Examined]) -> Self {
+        let is_cut = is_center(cut) && cut.target.resolution.is_square();
+        self.shape = is_cut.then(|| shape(files, cut.target.resolution.width)).flatten();
+        self
+    }
+
     /// Adds the verdict and advice.
     pub(super) fn with_advice(mut self, cut: &Cut, sides: &[usize]) -> Self {
         let unflagged =
@@ -329,6 +354,7 @@ impl Report {
             self.on_flagged(),
             on_number(unflagged),
             on_resolution(cut, sides),
+            self.on_shape(),
             on_flips(unflagged),
             self.on_classes(),
             self.on_profiles(),
@@ -359,6 +385,15 @@ impl Report {
     fn on_flagged(&self) -> Option<String> {
         (self.flagged_count > 0 && !self.excludes_flagged)
             .then(|| format!("Flagged: {}. Look at them, or leave them out.", self.flags_in_words()))
+    }
+
+    fn on_shape(&self) -> Option<String> {
+        self.shape.map(|shape| {
+            format!(
+                "Nearly all pictures have about the shape of {shape}: data.resolution={shape} shows them whole, a square cuts off \
+                 their ends."
+            )
+        })
     }
 
     fn on_classes(&self) -> Option<String> {
@@ -413,9 +448,46 @@ pub(super) fn fits(sides: &[usize]) -> Option<usize> {
         .then(|| RESOLUTIONS.into_iter().find(|resolution| share(*resolution) >= LARGE_ENOUGH).unwrap_or(smallest))
 }
 
+/// How far the shapes of two pictures may be apart to be about the same, as a factor.
+const SAME_SHAPE: f64 = 1.12;
+
+/// How far a shape is from a square, as a factor, for another size to be worth its while.
+const NOT_SQUARE: f64 = 1.2;
+
+/// See [`Report::shape`]. `side` is that of the squares now.
+fn shape(files: &[Examined], side: usize) -> Option<Resolution> {
+    let mut aspects: Vec<f64> = files.iter().map(|file| aspect(&file.facts)).collect();
+    aspects.sort_by(f64::total_cmp);
+    let median = *aspects.get(aspects.len() / 2)?;
+    let same = aspects.iter().filter(|aspect| factor(**aspect, median) <= SAME_SHAPE).count();
+    let is_shared = same as f64 >= LARGE_ENOUGH * aspects.len() as f64 && factor(median, 1.0) >= NOT_SQUARE;
+    is_shared.then(|| Resolution::nearest(median, side)).flatten()
+}
+
+/// The same for pictures that are no squares.
+fn on_rectangles(now: Resolution, sides: &[usize]) -> Option<String> {
+    let share =
+        |size: Resolution| sides.iter().filter(|side| **side >= size.longer()).count() as f64 / sides.len() as f64;
+    let is_large_enough = |size: Resolution| share(size) >= LARGE_ENOUGH;
+    let (half, twice) = (now.divided(2), now.times(2));
+    (!sides.is_empty()).then(|| match is_large_enough(now) {
+        false if half.is_possible() => {
+            format!("Most pictures are too small for {now} pixels: set data.resolution={half}.")
+        }
+        false => format!("Most pictures are too small for {now} pixels, so they are enlarged."),
+        true if twice.is_possible() && is_large_enough(twice) => {
+            format!("The pictures are large enough for {twice} pixels (data.resolution={twice}).")
+        }
+        true => format!("The pictures suit {now} pixels."),
+    })
+}
+
 fn on_resolution(cut: &Cut, sides: &[usize]) -> Option<String> {
+    if !cut.target.resolution.is_square() {
+        return on_rectangles(cut.target.resolution, sides);
+    }
     let best = fits(sides)?;
-    let now = cut.target.resolution;
+    let now = cut.target.resolution.width;
     Some(match best.cmp(&now) {
         std::cmp::Ordering::Less => {
             format!("Most pictures are too small for {now} pixels: set data.resolution={best}.")
@@ -469,6 +541,7 @@ mod tests {
             width: 100,
             height: 100,
             side: 100,
+            is_enlarged: false,
             is_grey: false,
             is_blank: false,
             has_profile: false,
@@ -488,7 +561,7 @@ mod tests {
         let mut files: Vec<Examined> = (0..20).map(|index| file(index, |_| ())).collect();
         files.push(file(20, |facts| facts.content = 3));
         files.push(file(21, |facts| facts.perceptual_hash = files[4].facts.perceptual_hash ^ 0b1011));
-        files.push(file(22, |facts| facts.side = 63));
+        files.push(file(22, |facts| facts.is_enlarged = true));
         files.push(file(23, |facts| facts.width = 251));
         files.push(file(24, |facts| (facts.is_blank, facts.is_grey) = (true, true)));
         files.push(file(25, |facts| facts.is_grey = true));
@@ -518,6 +591,33 @@ mod tests {
         ] {
             assert!(examine(&long, &cut)[0].0.is_empty());
         }
+    }
+
+    #[test]
+    fn pictures_of_one_shape_suggest_its_size() {
+        let sized = |width: usize, height: usize| file(0, |facts| (facts.width, facts.height) = (width, height));
+        let suggested = |files: &[Examined], cut: &Cut| Report::default().with_shape(cut, files).shape;
+        let square = Cut::plain(Target::rgb(64));
+        let tall: Vec<Examined> = (0..10).map(|index| sized(200 + index, 300)).collect();
+        let shape = Resolution { width: 64, height: 96 };
+        assert_eq!(suggested(&tall, &square), Some(shape));
+        let advice = Report { shape: Some(shape), ..Report::default() }.on_shape().unwrap();
+        assert!(advice.contains("shape of 64x96: data.resolution=64x96 shows them whole"), "{advice}");
+        let mixed: Vec<Examined> = (0..10).map(|index| sized(200, if index < 8 { 300 } else { 100 })).collect();
+        assert_eq!(suggested(&mixed, &square), None, "eight of ten");
+        assert_eq!(suggested(&[sized(100, 110)], &square), None, "nearly square");
+        for cut in [Cut { framing: Framing::Pad, ..square }, Cut::plain(Target::rgb(shape))] {
+            assert_eq!(suggested(&tall, &cut), None);
+        }
+    }
+
+    #[test]
+    fn very_long_is_told_by_the_shape_of_the_data_set() {
+        let long = [file(0, |facts| (facts.width, facts.height) = (100, 300))];
+        let flags = |resolution: Resolution| examine(&long, &Cut::plain(Target::rgb(resolution)))[0].0.clone();
+        assert_eq!(flags(64.into()), [Flag::Long]);
+        assert!(flags(Resolution { width: 64, height: 128 }).is_empty());
+        assert_eq!(flags(Resolution { width: 128, height: 64 }), [Flag::Long]);
     }
 
     #[test]
@@ -555,6 +655,11 @@ mod tests {
         let mostly = |large: usize| [vec![10; 10 - large], vec![300; large]].concat();
         assert_eq!([mostly(10), mostly(9), mostly(8)].map(|sides| fits(&sides)), [Some(256), Some(256), Some(32)]);
         assert_eq!(fits(&[]), None);
+        let tall = Cut::plain(Target::rgb(Resolution { width: 64, height: 96 }));
+        let told = |side: usize| on_resolution(&tall, &[side; 10]).unwrap();
+        assert_eq!(told(95), "Most pictures are too small for 64x96 pixels: set data.resolution=32x48.");
+        assert_eq!(told(96), "The pictures suit 64x96 pixels.");
+        assert_eq!(told(192), "The pictures are large enough for 128x192 pixels (data.resolution=128x192).");
         for (count, verdict) in [(99, Verdict::TooFew), (100, Verdict::Few), (1000, Verdict::Ready)] {
             assert_eq!(Verdict::of(count), verdict);
         }

@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Area, Color, Cut, Filter, Format, Raster, Resizer, decode};
+use super::{Area, Color, Cut, Filter, Format, Raster, Resizer, Target, decode};
+use crate::config::Resolution;
 
 /// Facts on a file that became pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub struct Facts {
     pub width: usize,
     /// Height of the upright picture, in pixels.
     pub height: usize,
-    /// Side of the smallest part that became a picture, in pixels before resizing.
+    /// Longer side of the smallest part that became a picture, in pixels before resizing.
     pub side: usize,
+    /// Whether a part that became a picture was enlarged.
+    pub is_enlarged: bool,
     /// Whether it has no colours, even if it is stored in colour.
     pub is_grey: bool,
     /// Whether it is of one colour throughout.
@@ -36,21 +39,25 @@ const GREY_LEVELS: f64 = 1.5;
 const BLANK_LEVELS: f64 = 2.0;
 
 impl Facts {
-    /// `areas` became pictures; the first of them is `picture`, `[channels, resolution, resolution]`.
+    /// `areas` became pictures; the first of them is `picture`, `[channels, height, width]`.
     pub(super) fn new(bytes: &[u8], raster: &Raster, areas: &[Area], picture: &[u8], cut: &Cut) -> Self {
         let (width, height) = raster.upright_size();
         let side = areas.iter().map(|area| area.width.max(area.height)).min();
         let is_stored_grey = raster.channels <= 2;
+        let Resolution { width: new_width, height: new_height } = cut.target.resolution;
+        let is_enlarged =
+            |area: &Area| area.width * raster.divisor < new_width && area.height * raster.divisor < new_height;
         Self {
             format: decode::format(bytes).ok(),
             content: xxh3_128(bytes),
             width: width * raster.divisor,
             height: height * raster.divisor,
             side: side.unwrap_or_default() * raster.divisor,
+            is_enlarged: areas.iter().any(is_enlarged),
             is_grey: is_stored_grey || cut.target.color == Color::Rgb && has_no_color(picture),
             is_blank: channels(picture, cut.target.color).all(|channel| deviation(channel) < BLANK_LEVELS),
             has_profile: raster.has_profile,
-            perceptual_hash: perceptual_hash(picture, cut.target.color),
+            perceptual_hash: perceptual_hash(picture, cut.target),
         }
     }
 }
@@ -87,17 +94,20 @@ const FREQUENCIES: usize = 8;
 /// Perceptual Image Hash Functions", 2010, section 3.2.1 (DCT based).
 ///
 /// # Shapes
-/// - `picture`: `[channels, side, side]`
-pub(super) fn perceptual_hash(picture: &[u8], color: Color) -> u64 {
-    let side = (picture.len() / color.channels()).isqrt();
+/// - `picture`: `[channels, height, width]` of `target`
+pub(super) fn perceptual_hash(picture: &[u8], target: Target) -> u64 {
+    let Target { resolution, color } = target;
     let grey: Vec<u8> = match color {
         Color::Grey => picture.to_vec(),
         Color::Rgb => {
             let channels: Vec<&[u8]> = channels(picture, color).collect();
-            (0..side * side).map(|i| super::color::luma([channels[0][i], channels[1][i], channels[2][i]])).collect()
+            (0..resolution.pixels())
+                .map(|i| super::color::luma([channels[0][i], channels[1][i], channels[2][i]]))
+                .collect()
         }
     };
-    let grey = Resizer::new(side, HASH_SIDE, Filter::Lanczos).resize::<1>(&grey);
+    let from = [resolution.width, resolution.height];
+    let grey = Resizer::rectangle(from, [HASH_SIDE; 2], Filter::Lanczos).resize::<1>(&grey);
     let amplitudes = low_frequencies(&grey);
     let mut sorted = amplitudes[1..].to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -138,8 +148,13 @@ mod tests {
         (0..side * side).map(pixel).collect()
     }
 
+    fn hash(picture: &[u8]) -> u64 {
+        let resolution = picture.len().isqrt().into();
+        perceptual_hash(picture, Target { resolution, color: Color::Grey })
+    }
+
     fn distance(a: &[u8], b: &[u8]) -> u32 {
-        (perceptual_hash(a, Color::Grey) ^ perceptual_hash(b, Color::Grey)).count_ones()
+        (hash(a) ^ hash(b)).count_ones()
     }
 
     #[test]
@@ -153,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_same_for_ever() {
-        assert_eq!(format!("{:016x}", perceptual_hash(&scene(64, false, 0), Color::Grey)), "e31f031bfcdc6240");
+        assert_eq!(format!("{:016x}", hash(&scene(64, false, 0))), "e31f031bfcdc6240");
     }
 
     #[test]

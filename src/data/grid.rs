@@ -3,44 +3,50 @@
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
+use crate::config::Resolution;
 
-/// Square pictures of one size, laid out row by row.
+/// Pictures of one size, laid out row by row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
-    /// Side of one picture in pixels.
-    pub tile: usize,
+    /// Width and height of one picture.
+    pub tile: Resolution,
     /// Pictures in a row.
     pub columns: usize,
     /// Pictures. If they do not fill the last row, the rest of it is black.
     pub count: usize,
     /// 1 (grey) or 3 (RGB).
     pub channels: usize,
-    /// The whole grid, row-major, channels interleaved: `rows * tile * columns * tile * channels` bytes.
+    /// The whole grid, row-major, channels interleaved: `rows * height * columns * width * channels` bytes.
     #[serde(skip)]
     pub pixels: Vec<u8>,
 }
 
 impl Grid {
+    /// Bytes of one picture.
+    pub fn picture_bytes(&self) -> usize {
+        self.tile.pixels() * self.channels
+    }
+
     /// Width of the whole grid in pixels.
     pub fn width(&self) -> usize {
-        self.columns * self.tile
+        self.columns * self.tile.width
     }
 
     /// Height of the whole grid in pixels.
     pub fn height(&self) -> usize {
-        self.count.div_ceil(self.columns.max(1)) * self.tile
+        self.count.div_ceil(self.columns.max(1)) * self.tile.height
     }
 
     /// How many bytes its pixels have; none if no memory could hold so many.
     pub(crate) fn bytes(&self) -> Option<usize> {
         let rows = self.count.div_ceil(self.columns.max(1));
-        let sides = [rows, self.tile, self.columns, self.tile, self.channels];
+        let sides = [rows, self.tile.height, self.columns, self.tile.width, self.channels];
         sides.into_iter().try_fold(1usize, usize::checked_mul)
     }
 }
 
 impl Dataset {
-    /// At most `count` pictures, evenly spaced through the data set, in a nearly square grid.
+    /// At most `count` pictures, evenly spaced through the data set, in about as many rows as columns.
     pub fn preview(&self, count: usize) -> Grid {
         self.preview_of(count, &(0..self.len() as u32).collect::<Vec<_>>())
     }
@@ -57,10 +63,10 @@ impl Dataset {
         grid.pixels = vec![0; grid.width() * grid.height() * channels];
         let width = grid.width();
         for slot in 0..count {
-            let (top, left) = (slot / columns * tile, slot % columns * tile);
+            let (top, left) = (slot / columns * tile.height, slot % columns * tile.width);
             let pixels = self.pixels(indices[slot * indices.len() / count] as usize);
             for (i, pixel) in pixels.iter().enumerate() {
-                let (channel, y, x) = (i / (tile * tile), i / tile % tile, i % tile);
+                let (channel, y, x) = (i / tile.pixels(), i / tile.width % tile.height, i % tile.width);
                 grid.pixels[((top + y) * width + left + x) * channels + channel] = *pixel;
             }
         }

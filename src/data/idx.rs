@@ -14,7 +14,8 @@ use image::metadata::Orientation;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::words;
-use super::{DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
+use super::{Area, DataError, Dataset, DatasetBuilder, Filter, Raster, Resizer, Target};
+use crate::config::Background;
 use crate::storage::RandomAccess;
 
 /// Bytes from the start of a file that [`IdxKind::of`] needs, unless the file is shorter. Most of them are for the
@@ -191,6 +192,8 @@ pub struct IdxReader<R> {
     total: usize,
     done: usize,
     target: Target,
+    /// The part of each picture that is used.
+    part: Area,
     resizer: Resizer,
     orientation: Orientation,
     builder: DatasetBuilder,
@@ -238,6 +241,9 @@ impl<R: Read> IdxReader<R> {
         };
         let (rows, columns) = (rows as usize, columns as usize);
         let is_emnist = is_emnist(&[builder.name(), name]);
+        let [upright_width, upright_height] = if is_emnist { [rows, columns] } else { [columns, rows] };
+        let part = Area::center(upright_width, upright_height, target.resolution);
+        let to = [target.resolution.width, target.resolution.height];
         let builder = if is_emnist { builder.note(EMNIST_NOTE.to_owned()) } else { builder };
         Ok(Self {
             file,
@@ -247,10 +253,11 @@ impl<R: Read> IdxReader<R> {
             total: count as usize,
             done: 0,
             target,
-            resizer: Resizer::new(rows.min(columns), target.resolution, Filter::Lanczos),
+            part,
+            resizer: Resizer::rectangle([part.width, part.height], to, Filter::Lanczos),
             // Rows become columns.
             orientation: if is_emnist { Orientation::Rotate90FlipH } else { Orientation::NoTransforms },
-            builder: builder.classes(classes).of_side(rows.min(columns)),
+            builder: builder.classes(classes).of_side(part.width.max(part.height)),
         })
     }
 
@@ -286,7 +293,8 @@ impl<R: Read> IdxReader<R> {
         let mut samples = vec![0; self.rows * self.columns];
         self.file.fill(&mut samples)?;
         let raster = Raster { orientation: self.orientation, ..Raster::grey8(self.columns, self.rows, samples) };
-        let pixels = self.target.resize(&raster.square(raster.center(), self.target.color), &self.resizer);
+        let part = raster.area(self.part, self.target.color, Background::White);
+        let pixels = self.target.resize(&part, &self.resizer);
         let class = self.labels.get(self.done).copied();
         self.builder.push_labelled(&self.file.name, class, Ok(pixels));
         self.done += 1;
@@ -414,7 +422,7 @@ mod tests {
         let (pictures, labels) = (pictures(300, 28, 28), labels(&[3; 300]));
         for (pictures, labels) in [(pictures.clone(), labels.clone()), (gzip(&pictures), gzip(&labels))] {
             let data = read(&pictures, Some(&labels)).unwrap();
-            assert_eq!((data.len(), data.channels(), data.resolution()), (300, 1, 28));
+            assert_eq!((data.len(), data.channels(), data.resolution()), (300, 1, 28.into()));
             for k in [0, 1, 299] {
                 assert!(data.pixels(k).iter().enumerate().all(|(i, pixel)| *pixel == (k + i) as u8), "{k}");
             }
@@ -436,8 +444,20 @@ mod tests {
             assert_eq!(data.pixels(1)[channel * 100..][..10], row);
         }
         assert!(data.summary().notes[0].starts_with("idx files have no boxes"), "{:?}", data.summary().notes);
-        let large = read_as(Preparation { resolution: 32, ..preparation() }, "digits", &file, None).unwrap();
+        let large = read_as(Preparation { resolution: 32.into(), ..preparation() }, "digits", &file, None).unwrap();
         assert_eq!(large.pixels(0).len(), 32 * 32);
+    }
+
+    #[test]
+    fn pictures_that_are_no_squares_are_cut_in_their_shape() {
+        let file = pictures(2, 24, 20);
+        let tall = Preparation::plain(crate::config::Resolution { width: 16, height: 24 });
+        let data = read_as(tall, "digits", &file, None).unwrap();
+        // Two columns are cut off on each side, nothing is resized, and the second picture is one brighter.
+        for row in [0, 23] {
+            let expected: Vec<u8> = (2..18).map(|column| (1 + 20 * row + column) as u8).collect();
+            assert_eq!(data.pixels(1)[16 * row..][..16], expected, "row {row}");
+        }
     }
 
     #[test]

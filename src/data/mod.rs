@@ -9,6 +9,7 @@
 
 mod annotation;
 mod archive;
+mod area;
 #[cfg(feature = "avif")]
 mod avif;
 mod builder;
@@ -38,13 +39,13 @@ mod size;
 mod sniff;
 mod source;
 mod split;
-mod square;
 mod stored;
 mod summary;
 mod table;
 
 pub use annotation::{AnnotationError, MAX_ANNOTATION_BYTES, read_annotation};
 pub use archive::Archive;
+pub use area::{Area, BoundingBox};
 pub use builder::DatasetBuilder;
 pub use builtin::{DOGS_NAME, TILE, dogs};
 pub use color::Color;
@@ -61,7 +62,7 @@ pub use kept::KeptPictures;
 pub use layout::{Clues, Entry, FoundTable, IdxFile, Layout, Plan, is_idx_pair};
 pub use limits::MAX_PIXELS;
 pub use names::is_ignorable;
-pub use prepare::{Prepared, prepare, prepare_cropped, resize_square};
+pub use prepare::{Prepared, prepare, prepare_cropped, resize_center};
 pub use raster::Raster;
 pub use read::{MAX_FILE_BYTES, read_picture};
 pub use reading::{Job, PreparedFile, Reading, Step};
@@ -70,7 +71,6 @@ pub use size::{PictureSize, Sizing, Speed};
 pub use sniff::{Format, HEAD_BYTES};
 pub use source::{Content, InputFile, Source, idx_kind};
 pub use split::{Split, held_out};
-pub use square::{Area, BoundingBox, Square};
 pub use stored::{SourceKey, StoredError};
 pub use summary::{DataSummary, PictureKind, Skipped};
 pub use table::Table;

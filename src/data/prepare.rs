@@ -2,15 +2,14 @@
 
 use super::facts::Facts;
 use super::{
-    AnnotationError, Area, BoundingBox, Color, Cut, DecodeError, Filter, Raster, Resizer, Square, Target, annotation,
-    decode,
+    AnnotationError, Area, BoundingBox, Color, Cut, DecodeError, Filter, Raster, Resizer, Target, annotation, decode,
 };
-use crate::config::Crop;
+use crate::config::{Background, Crop, Resolution};
 
 /// Pictures made of one file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// At least one, each `[channels, resolution, resolution]`.
+    /// At least one, each `[channels, height, width]`.
     pub pictures: Vec<Vec<u8>>,
     /// Why the picture is used whole although its boxes were asked for.
     pub uncropped: Option<AnnotationError>,
@@ -18,22 +17,22 @@ pub struct Prepared {
     pub facts: Facts,
 }
 
-/// Decodes a picture, turns it upright, crops it to the square at the centre and resizes it with Lanczos-3.
+/// Decodes a picture, turns it upright, crops it to the part at the centre and resizes it with Lanczos-3.
 ///
 /// The same bytes give the same pixels in every browser and on every machine.
 ///
 /// # Shapes
 /// - `bytes`: the whole file
-/// - returns: `[channels, resolution, resolution]`, 0..=255
+/// - returns: `[channels, height, width]`, 0..=255
 ///
 /// # Errors
 /// Those of [`decode`].
 pub fn prepare(bytes: &[u8], target: Target) -> Result<Vec<u8>, DecodeError> {
     let raster = decode(bytes)?;
-    Ok(Cut::plain(target).part(&raster, raster.center().into()))
+    Ok(Cut::plain(target).part(&raster, raster.center(target.resolution)))
 }
 
-/// Like [`prepare`], with the parts that `cut` asks for: first the squares around the boxes of `annotation`, in its
+/// Like [`prepare`], with the parts that `cut` asks for: first the parts around the boxes of `annotation`, in its
 /// order, then those of the whole picture.
 ///
 /// Without a usable box the picture is used whole, and the result says why.
@@ -49,10 +48,12 @@ pub fn prepare_cropped(
     decode::decode_each(bytes, cut.frames, |raster| {
         let (mut areas, whole_because) = match cut.crop {
             Crop::Whole => (Vec::new(), None),
-            Crop::Box | Crop::Both => match annotation.clone().and_then(|xml| squares(xml, &raster)) {
-                Ok(squares) => (squares.into_iter().map(Area::from).collect(), None),
-                Err(reason) => (Vec::new(), Some(reason)),
-            },
+            Crop::Box | Crop::Both => {
+                match annotation.clone().and_then(|xml| parts(xml, &raster, cut.target.resolution)) {
+                    Ok(parts) => (parts, None),
+                    Err(reason) => (Vec::new(), Some(reason)),
+                }
+            }
         };
         if areas.is_empty() || cut.crop == Crop::Both {
             areas.extend(cut.areas(&raster));
@@ -66,26 +67,27 @@ pub fn prepare_cropped(
     Ok(Prepared { pictures, uncropped, facts })
 }
 
-/// A square for each box, in pixels of the upright picture; at least one.
-fn squares(xml: &[u8], raster: &Raster) -> Result<Vec<Square>, AnnotationError> {
+/// A part of this shape for each box, in pixels of the upright picture; at least one.
+fn parts(xml: &[u8], raster: &Raster, shape: Resolution) -> Result<Vec<Area>, AnnotationError> {
     let annotation = annotation::read(xml)?;
     let (width, height) = raster.upright_size();
     // Pictures are often made smaller to save space, without changing their annotations.
     let own = [width, height].map(|side| (side * raster.divisor) as f64);
     let (w, h) = annotation.size.unwrap_or((own[0], own[1]));
     let scale = (width as f64 / w, height as f64 / h);
-    let square = |found: BoundingBox| found.scaled(scale).square(width, height);
-    let squares: Vec<_> = annotation.boxes.into_iter().filter_map(square).collect();
-    if squares.is_empty() { Err(AnnotationError::NoBox) } else { Ok(squares) }
+    let part = |found: BoundingBox| found.scaled(scale).part(width, height, shape);
+    let parts: Vec<_> = annotation.boxes.into_iter().filter_map(part).collect();
+    if parts.is_empty() { Err(AnnotationError::NoBox) } else { Ok(parts) }
 }
 
-/// Resizes the square at the centre of the upright picture, in RGB.
+/// Resizes the part at the centre of the upright picture that has the shape of `resolution`, in RGB.
 ///
 /// # Shapes
-/// - returns: `[resolution, resolution, 3]`, interleaved
-pub fn resize_square(raster: &Raster, resolution: usize, filter: Filter) -> Vec<u8> {
-    let square = raster.center();
-    Resizer::new(square.side, resolution, filter).resize::<3>(&raster.square(square, Color::Rgb))
+/// - returns: `[height, width, 3]`, interleaved
+pub fn resize_center(raster: &Raster, resolution: Resolution, filter: Filter) -> Vec<u8> {
+    let area = raster.center(resolution);
+    let resizer = Resizer::rectangle([area.width, area.height], [resolution.width, resolution.height], filter);
+    resizer.resize::<3>(&raster.area(area, Color::Rgb, Background::White))
 }
 
 #[cfg(test)]
@@ -93,7 +95,7 @@ mod tests {
     use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
     use super::*;
-    use crate::config::{Background, Framing};
+    use crate::config::Framing;
 
     /// 40 x 20 pixels whose red is the column and whose green is the row.
     fn picture() -> Vec<u8> {
@@ -112,7 +114,7 @@ mod tests {
         format!("<annotation>{size}{}</annotation>", boxes.iter().map(object).collect::<String>())
     }
 
-    /// Upper left pixels of the squares, which are of 10 x 10 pixels and therefore not resized.
+    /// Upper left pixels of the parts, which are of 10 x 10 pixels and therefore not resized.
     fn corners(xml: &str, crop: Crop) -> (Vec<[u8; 2]>, Option<AnnotationError>) {
         let cut = Cut { crop, ..Cut::plain(Target::rgb(10)) };
         let prepared = prepare_cropped(&picture(), Ok(xml.as_bytes()), &cut).unwrap();
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn grey_is_one_channel_of_the_right_size() {
-        let target = Target { resolution: 20, color: Color::Grey };
+        let target = Target { resolution: 20.into(), color: Color::Grey };
         let grey = prepare(&picture(), target).unwrap();
         assert_eq!(grey.len(), target.bytes());
         assert_eq!(grey[0], 3, "column 10, row 0: 0.299 * 10");

@@ -3,8 +3,8 @@
 use image::metadata::Orientation;
 
 use super::color::luma;
-use super::{Area, Color, Square};
-use crate::config::Background;
+use super::{Area, Color};
+use crate::config::{Background, Resolution};
 
 /// A decoded picture. Colours are converted only after cropping, which is cheaper.
 #[derive(Clone, Debug)]
@@ -75,21 +75,16 @@ impl Raster {
         if Turn::new(self.orientation).exchange { (self.height, self.width) } else { (self.width, self.height) }
     }
 
-    /// The largest square at the centre of the upright picture.
-    pub fn center(&self) -> Square {
+    /// The largest part at the centre of the upright picture that has this shape.
+    pub fn center(&self, shape: Resolution) -> Area {
         let (width, height) = self.upright_size();
-        Square::center(width, height)
+        Area::center(width, height, shape)
     }
 
     /// All of the upright picture.
     pub fn whole(&self) -> Area {
         let (width, height) = self.upright_size();
         Area { left: 0, top: 0, width, height }
-    }
-
-    /// A square of the upright picture on white: see [`Raster::area`].
-    pub fn square(&self, square: Square, color: Color) -> Vec<u8> {
-        self.area(square.into(), color, Background::White)
     }
 
     /// A part of the upright picture, blended with the background where it is transparent.
@@ -213,7 +208,7 @@ mod tests {
     }
 
     fn rgb(raster: &Raster) -> Vec<u8> {
-        raster.square(raster.center(), Color::Rgb)
+        raster.area(raster.center(Resolution::square(1)), Color::Rgb, Background::White)
     }
 
     fn reds(raster: &Raster) -> Vec<u8> {
@@ -244,7 +239,7 @@ mod tests {
         let mut picture = raster(5, 1, 1, (1..=10).collect());
         let mut square = |orientation, left, top| {
             picture.orientation = orientation;
-            picture.square(Square { left, top, side: 2 }, Color::Grey)
+            picture.area(Area { left, top, width: 2, height: 2 }, Color::Grey, Background::White)
         };
         assert_eq!(square(Orientation::NoTransforms, 3, 0), [4, 5, 9, 10]);
         assert_eq!(square(Orientation::FlipHorizontal, 3, 0), [2, 1, 7, 6]);
@@ -256,9 +251,9 @@ mod tests {
     #[test]
     fn colour_becomes_grey_pixel_by_pixel_and_grey_stays() {
         let picture = raster(2, 3, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9]);
-        assert_eq!(picture.square(picture.center(), Color::Grey), [76, 150, 29, 9]);
+        assert_eq!(picture.area(picture.whole(), Color::Grey, Background::White), [76, 150, 29, 9]);
         let picture = raster(2, 1, 1, vec![1, 2, 3, 4]);
-        assert_eq!(picture.square(picture.center(), Color::Grey), [1, 2, 3, 4]);
+        assert_eq!(picture.area(picture.whole(), Color::Grey, Background::White), [1, 2, 3, 4]);
     }
 
     #[test]

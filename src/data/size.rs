@@ -1,8 +1,9 @@
-//! The resolution that pictures get if nobody chooses one.
+//! The resolution that pictures get if nobody chooses one: a square.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Preparation, Report, TILE};
+use crate::config::Resolution;
 
 /// How fast the device trains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +30,8 @@ impl Speed {
 /// A resolution that was chosen by the pictures and the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PictureSize {
-    /// Height and width, in pixels.
-    pub resolution: usize,
+    /// Width and height.
+    pub resolution: Resolution,
     /// Which one and why, in a sentence.
     pub reason: String,
 }
@@ -54,11 +55,12 @@ impl PictureSize {
                 }
             }
         };
-        Self { resolution, reason: format!("{resolution} pixels, {because}.") }
+        Self { resolution: resolution.into(), reason: format!("{resolution} pixels, {because}.") }
     }
 
     /// A resolution that someone has set; `by` ends the sentence "64 pixels, as … ".
-    pub fn set(resolution: usize, by: &str) -> Self {
+    pub fn set(resolution: impl Into<Resolution>, by: &str) -> Self {
+        let resolution = resolution.into();
         Self { resolution, reason: format!("{resolution} pixels, as {by}.") }
     }
 }
@@ -78,7 +80,7 @@ impl Sizing {
     /// For pictures that are prepared as `preparation` says, but for its resolution.
     pub fn new(preparation: Preparation, is_builtin: bool, speed: Speed) -> Self {
         // Small pictures are quickly read, so a first try that is too large costs little.
-        let resolution = if is_builtin { TILE } else { speed.most() };
+        let resolution = Resolution::square(if is_builtin { TILE } else { speed.most() });
         let excludes_flagged = preparation.exclude_flagged;
         Self { preparation: Preparation { resolution, exclude_flagged: false, ..preparation }, speed, excludes_flagged }
     }
@@ -111,7 +113,7 @@ mod tests {
 
     fn of(fits: usize, speed: Speed) -> (usize, String) {
         let PictureSize { resolution, reason } = PictureSize::of(&report(Some(fits)), speed);
-        (resolution, reason)
+        (resolution.width, reason)
     }
 
     #[test]
@@ -128,13 +130,17 @@ mod tests {
         assert_eq!(of(128, Speed::Slow), (64, slow.to_owned()));
         let unknown = "64 pixels, because 128 take four times the work; a fast graphics device gets 128.";
         assert_eq!(of(256, Speed::Unknown), (64, unknown.to_owned()));
-        assert_eq!(PictureSize::of(&report(None), Speed::Slow).resolution, 64, "nothing is known of the pictures");
+        assert_eq!(
+            PictureSize::of(&report(None), Speed::Slow).resolution,
+            64.into(),
+            "nothing is known of the pictures"
+        );
         assert_eq!(PictureSize::set(28, "you chose").reason, "28 pixels, as you chose.");
     }
 
     fn read(preparation: Preparation, side: usize) -> Dataset {
         let mut builder = DatasetBuilder::new("pictures", preparation.resolution).of_side(side);
-        builder.push("x", Ok(vec![0; 3 * preparation.resolution.pow(2)]));
+        builder.push("x", Ok(vec![0; 3 * preparation.resolution.pixels()]));
         builder.finish().unwrap()
     }
 
@@ -144,10 +150,10 @@ mod tests {
         let mut readings = Vec::new();
         loop {
             let preparation = sizing.preparation();
-            readings.push(preparation.resolution);
+            readings.push(preparation.resolution.width);
             if let Some((data, size)) = sizing.settle(read(preparation, side)) {
                 assert_eq!(data.resolution(), size.resolution);
-                return (readings, size.resolution);
+                return (readings, size.resolution.width);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! "whelp pictures 1"   16 bytes
 //! length of the header  8 bytes, little endian
 //! header               JSON: for which source, summary, report
-//! pixels               count x channels x resolution x resolution bytes
+//! pixels               count x channels x height x width bytes
 //! labels               count x 4 bytes, little endian; nothing without classes
 //! XXH3-128             16 bytes, of all before it
 //! ```
@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::doctor::Report;
 use super::pixels::Pixels;
 use super::{DataSummary, Dataset, Preparation};
+use crate::config::Resolution;
 use crate::storage::RandomAccess;
 
 const MAGIC: &[u8; 16] = b"whelp pictures 1";
@@ -205,8 +206,9 @@ pub fn read_stored(
 
 /// Bytes of a picture; none if the size is invalid.
 fn stride(summary: &DataSummary) -> Option<u64> {
-    let side = u64::try_from(summary.resolution).ok().filter(|side| (1..=1 << 14).contains(side))?;
-    matches!(summary.channels, 1 | 3).then_some(summary.channels as u64 * side * side)
+    let Resolution { width, height } = summary.resolution;
+    let are_sides = [width, height].iter().all(|side| (1..=1 << 14).contains(side));
+    (are_sides && matches!(summary.channels, 1 | 3)).then_some(summary.channels as u64 * width as u64 * height as u64)
 }
 
 #[cfg(test)]

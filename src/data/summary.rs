@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Resolution;
+
 /// Number, size and colour of the pictures, their classes, what was skipped, and a fingerprint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
@@ -9,8 +11,8 @@ pub struct DataSummary {
     pub name: String,
     /// Pictures.
     pub count: usize,
-    /// Height and width of every picture, in pixels.
-    pub resolution: usize,
+    /// Width and height of every picture.
+    pub resolution: Resolution,
     /// 1 (grey) or 3 (RGB).
     pub channels: usize,
     /// Names of the classes, indexed by label; empty if the pictures have no labels.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Scored};
+use crate::config::Resolution;
 use crate::fields::FIELDS;
 use crate::models::layers::count_parameters;
 use crate::models::network_layers;
@@ -106,7 +107,7 @@ impl Card<'_> {
         let [generator, discriminator] =
             network_layers(&config, meta.data.kind()).map(|layers| count_parameters(&layers));
         let name = plain(&meta.data.name);
-        let resolution = config.data.resolution;
+        let Resolution { width, height } = config.data.resolution;
         let colours = if meta.data.channels == 1 { "grey" } else { "colour" };
         let classes = if config.model.conditional { meta.data.classes.as_slice() } else { &[] };
         let mut text = format!(
@@ -118,7 +119,7 @@ impl Card<'_> {
              pipeline_tag: unconditional-image-generation\n\
              tags:\n- gan\n- image-generation\n- {}\n- whelp\n\
              ---\n\n\
-             # {name}, {resolution} x {resolution} pixels\n\n\
+             # {name}, {width} x {height} pixels\n\n\
              A generator that draws {colours} pictures like those of its training data. Whelp trained it.\n\n",
             config.model.architecture.name(),
         );
@@ -140,7 +141,7 @@ impl Card<'_> {
                 }
             ),
         );
-        table.row("Output", format!("{colours} pictures of {resolution} x {resolution} pixels"));
+        table.row("Output", format!("{colours} pictures of {width} x {height} pixels"));
         text += &table.end();
 
         text += "## Training data\n\n";

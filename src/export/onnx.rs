@@ -27,7 +27,7 @@ const IMAGE: &str = "image";
 /// The whole file.
 ///
 /// Inputs are `z`, float `[batch, latent]`, standard normal, and, of a generator with classes, `class`, int64 `[batch]`. The output is
-/// `image`, float `[batch, channels, resolution, resolution]` in [-1, 1]. Truncation is no input: it is a factor on z.
+/// `image`, float `[batch, channels, height, width]` in [-1, 1]. Truncation is no input: it is a factor on z.
 pub fn onnx(graph: &Graph<'_>) -> Vec<u8> {
     let z = Named { name: Z.to_owned(), is_matrix: true };
     let mut writer = Writer { graph, steps: Vec::new(), constants: Vec::new(), values: vec![z] };

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{FeatureError, Pretrained};
-use crate::config::Taps;
+use crate::config::{Resolution, Taps};
 use crate::models::Frozen;
 use crate::ops::{Conv, InvertedResidual, InvertedResidualSizes, resize_bilinear};
 
@@ -94,30 +94,30 @@ pub fn files_of(taps: Taps) -> &'static [WeightFile] {
     }
 }
 
-/// Channels and side of the map at each tap, for pictures of `side` pixels; the largest first.
-pub fn map_sizes(taps: Taps, side: usize) -> Vec<(usize, usize)> {
-    let mut side = side.div_ceil(2);
+/// Channels, and rows and columns, of the map at each tap, for pictures of this size; the largest first.
+pub fn map_sizes(taps: Taps, size: Resolution) -> Vec<(usize, [usize; 2])> {
+    let mut map = [size.height, size.width].map(|side| side.div_ceil(2));
     let sizes = block_sizes();
     let mut maps = Vec::new();
     for (block, size) in sizes.iter().enumerate() {
-        side = side.div_ceil(size.stride);
+        map = map.map(|side| side.div_ceil(size.stride));
         if blocks_of(taps).contains(&block) {
-            maps.push((size.channels[2], side));
+            maps.push((size.channels[2], map));
         }
     }
     maps
 }
 
-/// Numbers that one picture of `side` pixels leaves in memory for the gradient by the picture.
-pub fn kept_values(taps: Taps, side: usize) -> usize {
-    let mut side = side.div_ceil(2);
-    let mut kept = STEM * side * side;
+/// Numbers that one picture of this size leaves in memory for the gradient by the picture.
+pub fn kept_values(taps: Taps, size: Resolution) -> usize {
+    let mut map = [size.height, size.width].map(|side| side.div_ceil(2));
+    let mut kept = STEM * map[0] * map[1];
     let last = blocks_of(taps).last().copied().unwrap_or_default();
     for size in &block_sizes()[..=last] {
         let [channels, between, _] = size.channels;
-        let expanded = if between > channels { between * side * side } else { 0 };
-        side = side.div_ceil(size.stride);
-        kept += expanded + between * side * side;
+        let expanded = if between > channels { between * map[0] * map[1] } else { 0 };
+        map = map.map(|side| side.div_ceil(size.stride));
+        kept += expanded + between * map[0] * map[1];
     }
     kept
 }
@@ -168,11 +168,11 @@ impl Lite0 {
     ///
     /// # Shapes
     /// - `pictures`: `[batch, 3, height, width]` in [-1, 1]
-    /// - `side`: height and width that the network sees; pictures of another size are resized (bilinear)
-    /// - returns: `[batch, channels, side, side]` each, see [`map_sizes`]
-    pub fn forward(&self, pictures: Tensor<4>, side: usize) -> Vec<Tensor<4>> {
+    /// - `size`: what the network sees; pictures of another size are resized (bilinear)
+    /// - returns: `[batch, channels, rows, columns]` each, see [`map_sizes`]
+    pub fn forward(&self, pictures: Tensor<4>, size: Resolution) -> Vec<Tensor<4>> {
         // It was trained on (v - 127) / 128 with v in 0..=255.
-        let input = resize_bilinear(pictures, [side; 2], 127.5 / 128.0, 0.5 / 128.0);
+        let input = resize_bilinear(pictures, [size.height, size.width], 127.5 / 128.0, 0.5 / 128.0);
         let mut x = self.stem.forward_relu6(input);
         let mut maps = Vec::new();
         for (i, block) in self.blocks.iter().enumerate() {
@@ -191,7 +191,10 @@ mod tests {
 
     #[test]
     fn maps_have_the_sizes_of_the_paper() {
-        assert_eq!(map_sizes(Taps::Deep, 224), [(24, 56), (40, 28), (112, 14), (320, 7)]);
-        assert_eq!(map_sizes(Taps::Early, 64), [(24, 16), (40, 8), (112, 4)]);
+        let deep = [(24, [56; 2]), (40, [28; 2]), (112, [14; 2]), (320, [7; 2])];
+        assert_eq!(map_sizes(Taps::Deep, 224.into()), deep);
+        assert_eq!(map_sizes(Taps::Early, 64.into()), [(24, [16; 2]), (40, [8; 2]), (112, [4; 2])]);
+        let wide = Resolution { width: 192, height: 128 };
+        assert_eq!(map_sizes(Taps::Early, wide), [(24, [32, 48]), (40, [16, 24]), (112, [8, 12])]);
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use burn::tensor::{Device, Tensor};
 
 use super::{Cifar10, PooledLite0};
+use crate::config::Resolution;
 use crate::data::{Dataset, Filter, Resizer};
 use crate::device::{DeviceError, read_values};
 use crate::metrics::{Matrix, THUMBNAIL_SIDE};
@@ -113,14 +114,14 @@ impl FeatureNetwork {
     }
 
     /// Looks at pictures of any size, in colour or grey, at most [`FeatureNetwork::batch`] at a time. Before, they are resized to
-    /// what the network was trained on: in bytes, as the data pipeline does it, generated and real ones alike.
+    /// the square that the network was trained on, whatever their shape, as StyleGAN's metrics do it: in bytes, as the data pipeline does it, generated and real ones alike.
     ///
     /// # Errors
     /// [`DeviceError`] if the device failed.
     pub async fn look_at(&self, pictures: &Pictures, device: &Device) -> Result<Seen, DeviceError> {
         let device = device.clone().inner();
-        let at = |side, filter| {
-            let pixels = pictures.rgb_planes(side, filter);
+        let at = |side: usize, filter| {
+            let pixels = pictures.rgb_planes(side.into(), filter);
             from_pixels(&pixels, [pictures.iter().len(), 3, side, side], &device)
         };
         match self {
@@ -200,7 +201,7 @@ impl Pictures {
     /// If there are not that many.
     pub fn from_dataset(data: &Dataset, indices: &[u32]) -> Self {
         let (resolution, channels) = (data.resolution(), data.channels());
-        let plane = resolution * resolution;
+        let plane = resolution.pixels();
         let mut pixels = Vec::with_capacity(indices.len() * plane * channels);
         for index in indices {
             let planes = data.pixels(*index as usize);
@@ -216,31 +217,33 @@ impl Pictures {
         self.in_colour_at(resolution)
     }
 
-    /// The pictures in RGB at `side` pixels.
+    /// The pictures in RGB at another size.
     #[must_use]
-    pub fn in_colour_at(self, side: usize) -> Self {
-        let plane = side * side;
-        let planes = self.rgb_planes(side, Filter::Lanczos);
+    pub fn in_colour_at(self, size: Resolution) -> Self {
+        let plane = size.pixels();
+        let planes = self.rgb_planes(size, Filter::Lanczos);
         let interleave = |planes: &[u8]| {
             (0..plane)
                 .flat_map(|at| planes[at..].iter().step_by(plane).copied().collect::<Vec<u8>>())
                 .collect::<Vec<u8>>()
         };
         let pixels = planes.chunks_exact(3 * plane).flat_map(interleave).collect();
-        Self { resolution: side, channels: 3, pixels }
+        Self { resolution: size, channels: 3, pixels }
     }
 
     /// What pictures are compared by for copies: thumbnails of [`THUMBNAIL_SIDE`] pixels, in [-1, 1] so that sums of squares keep
     /// their digits, `[count, 3, side, side]`.
     pub fn thumbnails(&self) -> impl Iterator<Item = f32> {
-        self.rgb_planes(THUMBNAIL_SIDE, Filter::Lanczos).into_iter().map(|value| f32::from(value) / 127.5 - 1.0)
+        self.rgb_planes(THUMBNAIL_SIDE.into(), Filter::Lanczos).into_iter().map(|value| f32::from(value) / 127.5 - 1.0)
     }
 
-    /// The pictures at `side` pixels in RGB, `[count, 3, side, side]`. Grey ones repeat their channel.
-    pub fn rgb_planes(&self, side: usize, filter: Filter) -> Vec<u8> {
+    /// The pictures at another size in RGB, `[count, 3, height, width]`. Grey ones repeat their channel. All of a picture is
+    /// resized: one of another shape is stretched.
+    pub fn rgb_planes(&self, size: Resolution, filter: Filter) -> Vec<u8> {
         let channels = self.channels;
-        let resizer = Resizer::new(self.resolution, side, filter);
-        let mut planes = Vec::with_capacity(self.iter().len() * 3 * side * side);
+        let [from, to] = [self.resolution, size].map(|Resolution { width, height }| [width, height]);
+        let resizer = Resizer::rectangle(from, to, filter);
+        let mut planes = Vec::with_capacity(self.iter().len() * 3 * size.pixels());
         for picture in self.iter() {
             let resized = if channels == 1 { resizer.resize::<1>(picture) } else { resizer.resize::<3>(picture) };
             for channel in 0..3 {
@@ -278,15 +281,19 @@ mod tests {
         let data = builder.finish().unwrap();
         let pictures = Pictures::from_dataset(&data, &[1]);
         assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
-        assert_eq!(pictures.rgb_planes(2, Filter::Lanczos), *data.pixels(1), "and back");
+        assert_eq!(pictures.rgb_planes(2.into(), Filter::Lanczos), *data.pixels(1), "and back");
     }
 
     #[test]
     fn grey_is_repeated_and_a_flat_picture_stays_flat_at_another_size() {
-        let grey = Pictures { resolution: 2, channels: 1, pixels: vec![1, 2, 3, 4] };
-        assert_eq!(grey.rgb_planes(2, Filter::Lanczos), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
-        let flat = Pictures { resolution: 64, channels: 3, pixels: [10, 20, 30].repeat(64 * 64) };
-        assert_eq!(flat.rgb_planes(32, Filter::Lanczos), [[10; 1024], [20; 1024], [30; 1024]].concat());
+        let grey = Pictures { resolution: 2.into(), channels: 1, pixels: vec![1, 2, 3, 4] };
+        assert_eq!(grey.rgb_planes(2.into(), Filter::Lanczos), [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
+        let flat = Pictures { resolution: 64.into(), channels: 3, pixels: [10, 20, 30].repeat(64 * 64) };
+        assert_eq!(flat.rgb_planes(32.into(), Filter::Lanczos), [[10; 1024], [20; 1024], [30; 1024]].concat());
+        let tall = Resolution { width: 16, height: 24 };
+        let pictures = flat.in_colour_at(tall);
+        assert_eq!((pictures.resolution, &pictures.pixels), (tall, &[10, 20, 30].repeat(16 * 24)));
+        assert_eq!(pictures.thumbnails().count(), 3 * THUMBNAIL_SIDE * THUMBNAIL_SIDE, "stretched to a square");
     }
 
     #[test]

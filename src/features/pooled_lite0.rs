@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::lite0::NAME;
 use super::{FeatureError, Lite0, Pretrained};
-use crate::config::Taps;
+use crate::config::{Resolution, Taps};
 use crate::models::Frozen;
 use crate::ops::{Conv, Linear};
 
@@ -67,11 +67,15 @@ impl PooledLite0 {
     }
 
     /// # Shapes
-    /// - `pictures`: `[batch, 3, side, side]` in [-1, 1], of any side: it sees them as they are
+    /// - `pictures`: `[batch, 3, height, width]` in [-1, 1], of any size: it sees them as they are
     /// - returns: `[batch, 1280]`
     pub fn features(&self, pictures: Tensor<4>) -> Tensor<2> {
-        let side = pictures.dims()[2];
-        let last = self.body.forward(pictures, side).pop().expect("there is a tap behind the last block");
+        let [_, _, height, width] = pictures.dims();
+        let last = self
+            .body
+            .forward(pictures, Resolution { width, height })
+            .pop()
+            .expect("there is a tap behind the last block");
         let map = self.head.head.forward_relu6(last);
         let [batch, channels, height, width] = map.dims();
         map.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])

@@ -43,7 +43,7 @@ pub async fn judge_typicality(
     let mut opinions = Opinions::default();
     let all: Vec<u32> = (0..data.len() as u32).collect();
     for indices in all.chunks(BATCH) {
-        let pixels = Pictures::from_dataset(data, indices).rgb_planes(SIDE, Filter::Bicubic);
+        let pixels = Pictures::from_dataset(data, indices).rgb_planes(SIDE.into(), Filter::Bicubic);
         let pictures = from_pixels(&pixels, [indices.len(), 3, SIDE, SIDE], &device);
         let [probabilities] = read([network.probabilities(network.features(pictures))]).await?;
         for (index, probabilities) in indices.iter().zip(probabilities.chunks_exact(PooledLite0::CLASSES)) {

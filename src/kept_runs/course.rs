@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_comes_back_from_its_file_and_a_damaged_one_does_not() {
-        let grid = Grid { tile: 1, columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] };
+        let grid = Grid { tile: 1.into(), columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] };
         let snapshot = Snapshot { step: 7, nimg: 28, grid };
         let mut file = Vec::new();
         snapshot.write(&mut file).unwrap();

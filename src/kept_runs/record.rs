@@ -141,7 +141,7 @@ pub(super) mod tests {
             favourites: Vec::new(),
             rounds: Vec::new(),
             has_best: false,
-            thumbnail: Grid { tile: 1, columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] },
+            thumbnail: Grid { tile: 1.into(), columns: 2, count: 2, channels: 3, pixels: vec![1, 2, 3, 4, 5, b'\n'] },
         }
     }
 

@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn push(timeline: &mut Timeline, step: u64) {
-        let grid = Grid { tile: 100, columns: 1, count: 1, channels: 1, pixels: vec![step as u8; PIXELS] };
+        let grid = Grid { tile: 100.into(), columns: 1, count: 1, channels: 1, pixels: vec![step as u8; PIXELS] };
         timeline.push(step, 4 * step, &grid);
     }
 

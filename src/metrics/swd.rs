@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::matrix::inner_product_f32 as inner_product;
 use super::{Estimate, LeftOut};
+use crate::config::Resolution;
 use crate::random::{Random, Stream};
 
 /// Side of a patch in pixels.
@@ -27,26 +28,27 @@ pub const SWD_MOST: usize = 1000;
 const DIRECTIONS_OF_LEVEL: u64 = 3000;
 const PLACES: u64 = 10_000;
 
-/// Filters with `[1, 4, 6, 4, 1] / 16` along rows of `side` and then along columns, mirrored at the borders.
-fn blur(plane: &[f32], side: usize, gain: f32) -> Vec<f32> {
+/// Filters with `[1, 4, 6, 4, 1] / 16` along rows and then along columns, mirrored at the borders.
+fn blur(plane: &[f32], size: Resolution, gain: f32) -> Vec<f32> {
     const TAPS: [f32; 5] = [1.0, 4.0, 6.0, 4.0, 1.0];
-    let mirrored = |at: isize| {
+    let mirrored = |at: isize, side: usize| {
         let last = side as isize - 1;
         let at = at.abs();
         (if at > last { 2 * last - at } else { at }) as usize
     };
-    let sources: Vec<[usize; 5]> =
-        (0..side as isize).map(|at| std::array::from_fn(|tap| mirrored(at + tap as isize - 2))).collect();
-    let mut rows = vec![0.0; side * side];
-    for (row, out) in plane.chunks_exact(side).zip(rows.chunks_exact_mut(side)) {
-        for (out, sources) in out.iter_mut().zip(&sources) {
+    let [across, down] = [size.width, size.height].map(|side| -> Vec<[usize; 5]> {
+        (0..side as isize).map(|at| std::array::from_fn(|tap| mirrored(at + tap as isize - 2, side))).collect()
+    });
+    let mut rows = vec![0.0; size.pixels()];
+    for (row, out) in plane.chunks_exact(size.width).zip(rows.chunks_exact_mut(size.width)) {
+        for (out, sources) in out.iter_mut().zip(&across) {
             *out = sources.iter().zip(TAPS).map(|(source, tap)| row[*source] * tap).sum::<f32>();
         }
     }
-    let mut blurred = vec![0.0; side * side];
-    for (sources, out) in sources.iter().zip(blurred.chunks_exact_mut(side)) {
+    let mut blurred = vec![0.0; size.pixels()];
+    for (sources, out) in down.iter().zip(blurred.chunks_exact_mut(size.width)) {
         for (source, tap) in sources.iter().zip(TAPS) {
-            let row = &rows[source * side..][..side];
+            let row = &rows[source * size.width..][..size.width];
             out.iter_mut().zip(row).for_each(|(out, value)| *out += value * tap);
         }
     }
@@ -57,27 +59,29 @@ fn blur(plane: &[f32], side: usize, gain: f32) -> Vec<f32> {
 /// The Laplacian pyramid of a picture, the finest level first. The last level is the picture itself, made small.
 ///
 /// # Shapes
-/// - `planes`: `[channels, side, side]`
-/// - returns: `[channels, side / 2^level, side / 2^level]` each, down to 16 pixels or as far as the side can be halved
-pub fn laplacian_pyramid(planes: &[f32], side: usize) -> Vec<Vec<f32>> {
+/// - `planes`: `[channels, height, width]`
+/// - returns: `[channels, height / 2^level, width / 2^level]` each, down to 16 pixels of the shorter side or as far as both can be
+///   halved
+pub fn laplacian_pyramid(planes: &[f32], size: Resolution) -> Vec<Vec<f32>> {
     let mut levels = Vec::new();
-    let (mut current, mut side) = (planes.to_vec(), side);
-    while side.is_multiple_of(2) && side / 2 >= COARSEST {
-        let half = side / 2;
+    let (mut current, mut size) = (planes.to_vec(), size);
+    while [size.width, size.height].iter().all(|side| side.is_multiple_of(2) && side / 2 >= COARSEST) {
+        let half = size.divided(2);
         let mut smaller = Vec::with_capacity(current.len() / 4);
         let mut details = Vec::with_capacity(current.len());
-        for plane in current.chunks_exact(side * side) {
-            let blurred = blur(plane, side, 1.0);
+        for plane in current.chunks_exact(size.pixels()) {
+            let blurred = blur(plane, size, 1.0);
             let first = smaller.len();
-            smaller.extend((0..half * half).map(|at| blurred[2 * (at / half) * side + 2 * (at % half)]));
-            let mut spread = vec![0.0; side * side];
+            let place = |at: usize| 2 * (at / half.width) * size.width + 2 * (at % half.width);
+            smaller.extend((0..half.pixels()).map(|at| blurred[place(at)]));
+            let mut spread = vec![0.0; size.pixels()];
             for (at, value) in smaller[first..].iter().enumerate() {
-                spread[2 * (at / half) * side + 2 * (at % half)] = *value;
+                spread[place(at)] = *value;
             }
-            details.extend(plane.iter().zip(blur(&spread, side, 4.0)).map(|(value, known)| value - known));
+            details.extend(plane.iter().zip(blur(&spread, size, 4.0)).map(|(value, known)| value - known));
         }
         levels.push(details);
-        (current, side) = (smaller, half);
+        (current, size) = (smaller, half);
     }
     levels.push(current);
     levels
@@ -105,12 +109,12 @@ impl Patches {
     /// Adds the patches of a picture whose upper left corners are at these rows and columns.
     ///
     /// # Shapes
-    /// - `planes`: `[channels, side, side]`
-    pub fn cut(&mut self, planes: &[f32], side: usize, corners: impl IntoIterator<Item = [usize; 2]>) {
+    /// - `planes`: `[channels, height, width]`
+    pub fn cut(&mut self, planes: &[f32], size: Resolution, corners: impl IntoIterator<Item = [usize; 2]>) {
         for [top, left] in corners {
-            for plane in planes.chunks_exact(side * side) {
+            for plane in planes.chunks_exact(size.pixels()) {
                 for row in top..top + PATCH {
-                    self.rows.extend_from_slice(&plane[row * side + left..][..PATCH]);
+                    self.rows.extend_from_slice(&plane[row * size.width + left..][..PATCH]);
                 }
             }
         }
@@ -178,15 +182,15 @@ pub fn swd_of_level(mut a: Patches, mut b: Patches, directions: &[f32], groups: 
 #[derive(Clone, Debug)]
 pub struct Sketch {
     seed: u64,
-    side: usize,
+    size: Resolution,
     pictures: usize,
     levels: Vec<Patches>,
 }
 
 impl Sketch {
-    /// Of no pictures yet, of `side` pixels in RGB. Sets with the same seed are cut at the same places.
-    pub fn new(side: usize, seed: u64) -> Self {
-        Self { seed, side, pictures: 0, levels: Vec::new() }
+    /// Of no pictures yet, of this size in RGB. Sets with the same seed are cut at the same places.
+    pub fn new(size: impl Into<Resolution>, seed: u64) -> Self {
+        Self { seed, size: size.into(), pictures: 0, levels: Vec::new() }
     }
 
     /// How many pictures it is of.
@@ -213,20 +217,20 @@ impl Sketch {
         Self { levels: self.levels.iter().map(level).collect(), pictures: pictures.len(), ..*self }
     }
 
-    /// Adds a picture, `[3, side, side]`, unless there are [`SWD_MOST`] already.
+    /// Adds a picture, `[3, height, width]`, unless there are [`SWD_MOST`] already.
     pub fn add(&mut self, planes: &[u8]) {
         if self.pictures == SWD_MOST {
             return;
         }
         let planes: Vec<f32> = planes.iter().map(|value| f32::from(*value)).collect();
-        let pyramid = laplacian_pyramid(&planes, self.side);
+        let pyramid = laplacian_pyramid(&planes, self.size);
         self.levels.resize_with(pyramid.len(), || Patches::new(3));
         let mut places = Random::new(self.seed, Stream::Scores, PLACES + self.pictures as u64);
         for (level, (planes, patches)) in pyramid.iter().zip(&mut self.levels).enumerate() {
-            let side = self.side >> level;
-            let corners: Vec<[usize; 2]> =
-                (0..PATCHES).map(|_| [0; 2].map(|_: usize| places.below(side - PATCH + 1))).collect();
-            patches.cut(planes, side, corners);
+            let size = self.size.divided(1 << level);
+            let corner = |_| [size.height, size.width].map(|side| places.below(side - PATCH + 1));
+            let corners: Vec<[usize; 2]> = (0..PATCHES).map(corner).collect();
+            patches.cut(planes, size, corners);
         }
         self.pictures += 1;
     }
@@ -238,7 +242,7 @@ impl Sketch {
     /// # Panics
     /// If the sets differ in resolution or seed, or are empty.
     pub fn distance(&self, others: &Self, left_out: &LeftOut) -> Estimate {
-        assert_eq!((self.seed, self.side), (others.seed, others.side), "two kinds of sketches");
+        assert_eq!((self.seed, self.size), (others.seed, others.size), "two kinds of sketches");
         let count = self.pictures.min(others.pictures);
         let groups: Vec<u8> = left_out.pictures[..count].iter().flat_map(|group| [*group; PATCHES]).collect();
         let [pictures, others] = [self, others].map(|set| set.range(0..count).levels);
@@ -272,11 +276,28 @@ mod tests {
 
     #[test]
     fn a_flat_picture_has_no_details() {
-        let pyramid = laplacian_pyramid(&[100.0; 3 * 64 * 64], 64);
+        let pyramid = laplacian_pyramid(&[100.0; 3 * 64 * 64], 64.into());
         assert_eq!(pyramid.iter().map(Vec::len).collect::<Vec<_>>(), [3 * 4096, 3 * 1024, 3 * 256]);
         assert!(pyramid[..2].iter().flatten().all(|value| value.abs() < 1e-3));
         assert!(pyramid[2].iter().all(|value| (value - 100.0).abs() < 1e-3));
-        assert_eq!(laplacian_pyramid(&[0.0; 3 * 28 * 28], 28).len(), 1, "14 pixels would be too few");
+        assert_eq!(laplacian_pyramid(&[0.0; 3 * 28 * 28], 28.into()).len(), 1, "14 pixels would be too few");
+    }
+
+    /// Blurring a picture across is blurring the turned picture down.
+    #[test]
+    fn the_pyramid_of_a_turned_picture_is_turned() {
+        let (wide, tall) = (Resolution { width: 96, height: 64 }, Resolution { width: 64, height: 96 });
+        let planes = Random::new(2, Stream::Init, 0).normals(wide.pixels());
+        let turned = |planes: &[f32], size: Resolution| -> Vec<f32> {
+            (0..size.pixels()).map(|at| planes[at % size.height * size.width + at / size.height]).collect()
+        };
+        let levels = laplacian_pyramid(&planes, wide);
+        assert_eq!(levels.iter().map(Vec::len).collect::<Vec<_>>(), [6144, 1536, 384]);
+        let others = laplacian_pyramid(&turned(&planes, wide), tall);
+        for (level, (planes, others)) in levels.iter().zip(&others).enumerate() {
+            let planes = turned(planes, wide.divided(1 << level));
+            assert!(planes.iter().zip(others).all(|(a, b)| (a - b).abs() < 1e-5), "level {level}");
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::layers::{Builder, ConvKind, Kind, Layer, Layers, halvings};
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers};
 use super::{BatchNorm, LEAK};
-use crate::config::Norm;
+use crate::config::{Norm, Resolution};
 use crate::ops::{Conv, ConvTranspose, Dropout, Dual, tanh};
 
 /// Side of every kernel.
@@ -48,7 +48,7 @@ struct UpBlock {
 impl GeneratorConfig {
     /// From z to pictures.
     pub fn layers(&self) -> Vec<Layer> {
-        let doublings = halvings(self.resolution);
+        let doublings = Resolution::square(self.resolution).halvings();
         let mut layers = Layers::new([self.latent, 1, 1]);
         for i in 0..doublings {
             let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
@@ -82,7 +82,7 @@ impl Generator {
     ///
     /// # Shapes
     /// - `z`: `[batch, latent]`, standard normal
-    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - returns: `[batch, channels, height, width]` in [-1, 1]
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, latent] = z.dims();
         self.blocks.iter().fold(z.reshape([batch, latent, 1, 1]), |x, block| {
@@ -128,7 +128,7 @@ struct DownBlock {
 impl DiscriminatorConfig {
     /// From pictures to logits.
     pub fn layers(&self) -> Vec<Layer> {
-        let halvings = halvings(self.resolution);
+        let halvings = Resolution::square(self.resolution).halvings();
         let has_bias = self.norm == Norm::None;
         let conv = |stride, padding| ConvKind { kernel: KERNEL, stride, padding, groups: 1, has_bias };
         let mut layers = Layers::new([self.channels, self.resolution, self.resolution]);
@@ -173,7 +173,7 @@ impl Discriminator {
     /// Only a discriminator without batch norm passes tangents on.
     ///
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - `image`: `[batch, channels, height, width]` in [-1, 1]
     /// - returns: `[batch, 1]`
     pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
         let last = self.blocks.len() - 1;

@@ -5,7 +5,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::LEAK;
-use super::layers::{Builder, ConvKind, Kind, Layer, Layers, Size, halvings};
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers, Size};
+use crate::config::Resolution;
 use crate::ops::{Conv, Dropout, Dual, Linear, nearest_up, tanh};
 
 /// Layers of a [`DenseGenerator`] for pictures of the size `picture`.
@@ -32,12 +33,12 @@ pub fn dense_discriminator_layers(width: usize, picture: Size) -> Vec<Layer> {
 /// Layers of an [`UpsampleGenerator`] for pictures of the size `picture`. The last map has `width` channels, the ones before
 /// twice as many each.
 pub fn upsample_generator_layers(latent: usize, width: usize, picture: Size) -> Vec<Layer> {
-    let [channels, resolution, _] = picture;
-    let doublings = halvings(resolution);
-    let start = resolution >> doublings;
+    let [channels, height, width_in_pixels] = picture;
+    let doublings = Resolution { width: width_in_pixels, height }.halvings();
+    let [rows, columns] = [height, width_in_pixels].map(|side| side >> doublings);
     let conv = ConvKind { kernel: 3, stride: 1, padding: 1, groups: 1, has_bias: true };
     let mut layers = Layers::new([latent, 1, 1]);
-    layers.linear("dense", [width << doublings, start, start], true).leaky_relu(LEAK);
+    layers.linear("dense", [width << doublings, rows, columns], true).leaky_relu(LEAK);
     for i in 0..doublings {
         layers
             .then(Kind::NearestUp, 1)
@@ -51,10 +52,10 @@ pub fn upsample_generator_layers(latent: usize, width: usize, picture: Size) -> 
 /// Layers of an [`UpsampleDiscriminator`] for pictures of the size `picture`. The first map has `width` channels, the next
 /// ones twice as many each.
 pub fn upsample_discriminator_layers(width: usize, picture: Size, minibatch_stddev: bool) -> Vec<Layer> {
-    let [_, resolution, _] = picture;
+    let [_, rows, columns] = picture;
     let conv = ConvKind { kernel: 4, stride: 2, padding: 1, groups: 1, has_bias: true };
     let mut layers = Layers::new(picture);
-    for i in 0..halvings(resolution) {
+    for i in 0..(Resolution { width: columns, height: rows }).halvings() {
         layers.conv(format!("blocks.{i}"), width << i, conv).leaky_relu(LEAK).then(Kind::Dropout, 1);
     }
     if minibatch_stddev {
@@ -68,24 +69,24 @@ pub fn upsample_discriminator_layers(width: usize, picture: Size, minibatch_stdd
 #[derive(Module, Debug)]
 pub struct DenseGenerator {
     layers: Vec<Linear>,
-    channels: usize,
-    resolution: usize,
+    #[module(skip)]
+    picture: Size,
 }
 
 impl DenseGenerator {
     pub(super) fn new(builder: &Builder<'_>) -> Self {
         let layers = builder.each("layers", |layer| layer.linear());
-        let [channels, resolution, _] = builder.output();
-        Self { layers, channels, resolution }
+        Self { layers, picture: builder.output() }
     }
 
     /// # Shapes
     /// - `z`: `[batch, latent]`, standard normal
-    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - returns: `[batch, channels, height, width]` in [-1, 1]
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
         let x = through(&self.layers, z.into(), &mut Dropout::off()).value;
-        tanh(x).reshape([batch, self.channels, self.resolution, self.resolution])
+        let [channels, rows, columns] = self.picture;
+        tanh(x).reshape([batch, channels, rows, columns])
     }
 }
 
@@ -101,7 +102,7 @@ impl DenseDiscriminator {
     }
 
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - `image`: `[batch, channels, height, width]` in [-1, 1]
     /// - returns: `[batch, 1]`
     pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
         through(&self.layers, image.linear(|x| x.flatten(1, 3)), dropout)
@@ -124,13 +125,14 @@ pub struct UpsampleGenerator {
     dense: Linear,
     blocks: Vec<Conv>,
     color: Conv,
-    start: usize,
+    #[module(skip)]
+    start: Size,
 }
 
 impl UpsampleGenerator {
     pub(super) fn new(builder: &Builder<'_>) -> Self {
         let dense = builder.at("dense");
-        let [_, start, _] = dense.layer().output;
+        let start = dense.layer().output;
         Self {
             dense: dense.linear(),
             blocks: builder.each("blocks", |block| block.conv()),
@@ -141,12 +143,12 @@ impl UpsampleGenerator {
 
     /// # Shapes
     /// - `z`: `[batch, latent]`, standard normal
-    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - returns: `[batch, channels, height, width]` in [-1, 1]
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
         let x = self.dense.forward(z.into()).leaky_relu(LEAK).value;
-        let [_, values] = x.dims();
-        let x = x.reshape([batch, values / (self.start * self.start), self.start, self.start]);
+        let [channels, rows, columns] = self.start;
+        let x = x.reshape([batch, channels, rows, columns]);
         let x = self.blocks.iter().fold(x, |x, conv| conv.forward_leaky_relu(nearest_up(x).into(), LEAK).value);
         tanh(self.color.forward(x.into()).value)
     }
@@ -170,7 +172,7 @@ impl UpsampleDiscriminator {
     }
 
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - `image`: `[batch, channels, height, width]` in [-1, 1]
     /// - returns: `[batch, 1]`
     pub fn forward(&self, image: Dual<4>, dropout: &mut Dropout) -> Dual<2> {
         let x = self.blocks.iter().fold(image, |x, conv| dropout.apply(conv.forward_leaky_relu(x, LEAK)));

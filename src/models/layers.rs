@@ -6,14 +6,15 @@ use burn::tensor::{Device, Tensor};
 
 use super::BatchNorm;
 use super::projected::SpectralConv;
+use crate::config::Resolution;
 use crate::ops::{Conv, ConvTranspose, Linear};
 
 /// Channels, rows and columns of what a layer takes or gives for one picture. A vector has one row and one column.
 pub type Size = [usize; 3];
 
-/// How often the side of a picture can be halved with 4 pixels or more left: 64 to 4, 28 to 7.
-pub fn halvings(resolution: usize) -> usize {
-    (resolution.trailing_zeros() as usize).min((resolution / 4).ilog2() as usize)
+/// Size of a picture.
+pub fn picture_size(channels: usize, resolution: Resolution) -> Size {
+    [channels, resolution.height, resolution.width]
 }
 
 /// One layer of a network.
@@ -432,7 +433,7 @@ mod tests {
             let backbone = features::backbone(&[weights]).unwrap();
             Discriminator::new(config, kind, backbone.as_ref(), &device).unwrap()
         };
-        let picture = [kind.channels, config.data.resolution, config.data.resolution];
+        let picture = picture_size(kind.channels, config.data.resolution);
         assert_eq!(lists[0].last().unwrap().output, picture);
         assert_eq!((lists[1][0].input, lists[1].last().unwrap().output), (picture, [1, 1, 1]));
         for (list, module) in lists.iter().zip([weights::collect(&generator), weights::collect(&discriminator)]) {
@@ -475,7 +476,7 @@ mod tests {
             for norm in [Norm::None, Norm::Batch, Norm::BatchLast] {
                 for (minibatch_stddev, conditional) in [(false, false), (true, true)] {
                     let mut config = RunConfig::default();
-                    config.data.resolution = resolution;
+                    config.data.resolution = resolution.into();
                     config.model.architecture = architecture;
                     config.model.discriminator_norm = norm;
                     config.model.minibatch_stddev = minibatch_stddev && architecture != Architecture::Dense;
@@ -489,7 +490,20 @@ mod tests {
     }
 
     #[test]
-    fn sides_are_halved_down_to_four_pixels_or_an_odd_number() {
-        assert_eq!([4, 8, 28, 32, 64, 128, 256].map(halvings), [0, 1, 2, 3, 4, 5, 6]);
+    fn rectangles_have_the_tensors_that_are_listed() {
+        for architecture in [Architecture::R3gan, Architecture::Projected] {
+            for (width, height) in [(64, 96), (96, 64), (48, 64), (28, 56)] {
+                let mut config = RunConfig::default();
+                config.data.resolution = Resolution { width, height };
+                config.model.architecture = architecture;
+                (config.model.latent, config.model.generator_width, config.model.discriminator_width) = (7, 6, 8);
+                check(&config, RGB);
+                let [generator, discriminator] = network_layers(&config, RGB);
+                let [base_width, base_height] = [width, height].map(|side| side >> config.data.resolution.halvings());
+                let basis = generator.iter().find(|layer| layer.kind == Kind::Basis).unwrap();
+                assert_eq!(basis.output[1..], [base_height, base_width]);
+                assert_eq!(discriminator[0].input, [3, height, width]);
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::dense::{
     DenseDiscriminator, DenseGenerator, UpsampleDiscriminator, UpsampleGenerator, dense_discriminator_layers,
     dense_generator_layers, upsample_discriminator_layers, upsample_generator_layers,
 };
-use super::layers::{Builder, Layer};
+use super::layers::{Builder, Layer, Size, picture_size};
 use super::projected::{ProjectedConfig, ProjectedDiscriminator};
 use super::r3gan::{R3ganConfig, R3ganDiscriminator, R3ganGenerator};
 use crate::config::{Architecture, RunConfig};
@@ -21,10 +21,15 @@ pub fn network_layers(config: &RunConfig, kind: PictureKind) -> [Vec<Layer>; 2] 
     [generator_layers(config, kind), discriminator_layers(config, kind)]
 }
 
+/// Size of a picture, and the side of a square one, which some families need.
+fn picture(config: &RunConfig, kind: PictureKind) -> (Size, usize) {
+    (picture_size(kind.channels, config.data.resolution), config.data.resolution.width)
+}
+
 fn generator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
-    let (model, resolution) = (&config.model, config.data.resolution);
+    let model = &config.model;
     let (latent, width, channels) = (model.latent, model.generator_width, kind.channels);
-    let picture = [channels, resolution, resolution];
+    let (picture, resolution) = picture(config, kind);
     match model.architecture {
         Architecture::Dcgan => dcgan::GeneratorConfig { latent, width, channels, resolution }.layers(),
         Architecture::DenseUpsample => upsample_generator_layers(latent, width, picture),
@@ -34,9 +39,9 @@ fn generator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
 }
 
 fn discriminator_layers(config: &RunConfig, kind: PictureKind) -> Vec<Layer> {
-    let (model, resolution) = (&config.model, config.data.resolution);
+    let model = &config.model;
     let (width, channels, minibatch_stddev) = (model.discriminator_width, kind.channels, model.minibatch_stddev);
-    let picture = [channels, resolution, resolution];
+    let (picture, resolution) = picture(config, kind);
     match model.architecture {
         Architecture::Dcgan => {
             let norm = model.discriminator_norm;
@@ -98,7 +103,7 @@ impl Generator {
     /// # Shapes
     /// - `z`: `[batch, latent]`, standard normal
     /// - `classes`: `[batch]`; needed by a conditional network, ignored by others
-    /// - returns: `[batch, channels, resolution, resolution]` in [-1, 1] or about that
+    /// - returns: `[batch, channels, height, width]` in [-1, 1] or about that
     pub fn forward(&self, z: Tensor<2>, classes: Option<Tensor<1, Int>>) -> Tensor<4> {
         match self {
             Self::Dcgan(network) => network.forward(z),
@@ -140,7 +145,7 @@ impl Discriminator {
     /// logits, but not through a discriminator with batch norm.
     ///
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]` in [-1, 1]
+    /// - `image`: `[batch, channels, height, width]` in [-1, 1]
     /// - `classes`: `[batch]`; needed by a conditional network, ignored by others
     /// - returns: `[batch]`
     pub fn forward(&self, image: Dual<4>, classes: Option<Tensor<1, Int>>, dropout: &mut Dropout) -> Dual<1> {
@@ -182,7 +187,7 @@ fn projected(config: &RunConfig, kind: PictureKind) -> ProjectedConfig {
     ProjectedConfig {
         channels: kind.channels,
         resolution,
-        network_side: model.network_side(resolution),
+        network_size: model.network_size(resolution),
         taps: model.taps,
         width: model.discriminator_width,
         pixel_head: model.pixel_head,
@@ -193,6 +198,7 @@ fn r3gan(config: &RunConfig, kind: PictureKind, width: usize) -> R3ganConfig {
     let model = &config.model;
     R3ganConfig {
         widths: R3ganConfig::widths(width, model.narrow_stages, config.data.resolution),
+        base: R3ganConfig::base(config.data.resolution),
         blocks: model.blocks,
         latent: model.latent,
         channels: kind.channels,

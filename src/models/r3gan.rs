@@ -7,7 +7,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::LEAK;
-use super::layers::{Builder, ConvKind, Kind, Layer, Layers, halvings};
+use super::layers::{Builder, ConvKind, Kind, Layer, Layers};
+use crate::config::Resolution;
 use crate::ops::{Conv, Dual, Linear, blur_down, blur_up};
 
 /// Channels of a group in the 3x3 convolutions.
@@ -23,8 +24,10 @@ const STAGE_INPUT: usize = 2;
 #[derive(Clone, Debug)]
 pub struct R3ganConfig {
     /// Channels of the residual stream at each resolution, the largest first; each resolution is half the one before, and
-    /// the last is 4x4.
+    /// the last is `base`.
     pub widths: Vec<usize>,
+    /// Rows and columns of the smallest maps: 4x4 for squares.
+    pub base: [usize; 2],
     /// Residual blocks at each resolution.
     pub blocks: usize,
     /// Length of z, and of a class's embedding.
@@ -39,19 +42,25 @@ pub struct R3ganConfig {
 
 impl R3ganConfig {
     /// `width` at the largest `narrow` resolutions, twice that below. The paper's networks have one that is narrow.
-    pub fn widths(width: usize, narrow: usize, resolution: usize) -> Vec<usize> {
-        (0..=halvings(resolution)).map(|stage| if stage < narrow { width } else { 2 * width }).collect()
+    pub fn widths(width: usize, narrow: usize, resolution: Resolution) -> Vec<usize> {
+        (0..=resolution.halvings()).map(|stage| if stage < narrow { width } else { 2 * width }).collect()
+    }
+
+    /// Rows and columns of the smallest maps, for pictures of this size.
+    pub fn base(resolution: Resolution) -> [usize; 2] {
+        [resolution.height, resolution.width].map(|side| side >> resolution.halvings())
     }
 
     /// Layers of the generator.
     pub fn generator_layers(&self) -> Vec<Layer> {
         let widths: Vec<usize> = self.widths.iter().rev().copied().collect();
+        let [rows, columns] = self.base;
         let mut layers = Layers::new([self.latent, 1, 1]);
         if self.classes > 0 {
             layers.add("embedding", Kind::AppendClass { classes: self.classes }, [2 * self.latent, 1, 1], 0);
         }
         layers.linear("linear", [widths[0], 1, 1], false).keeping(0);
-        layers.add("basis", Kind::Basis, [widths[0], 4, 4], STAGE_INPUT);
+        layers.add("basis", Kind::Basis, [widths[0], rows, columns], STAGE_INPUT);
         for (i, width) in widths.iter().enumerate() {
             self.add_blocks(&mut layers, i, *width);
             if let Some(next) = widths.get(i + 1) {
@@ -72,8 +81,8 @@ impl R3ganConfig {
 
     /// Layers of the discriminator.
     pub fn discriminator_layers(&self) -> Vec<Layer> {
-        let resolution = 4 << (self.widths.len() - 1);
-        let mut layers = Layers::new([self.channels, resolution, resolution]);
+        let [rows, columns] = self.base.map(|side| side << (self.widths.len() - 1));
+        let mut layers = Layers::new([self.channels, rows, columns]);
         layers.conv("stem", self.widths[0], ConvKind::POINT).keeping(STAGE_INPUT);
         for (i, width) in self.widths.iter().enumerate() {
             self.add_blocks(&mut layers, i, *width);
@@ -186,7 +195,7 @@ impl Embedding {
 #[derive(Module, Debug)]
 pub struct R3ganGenerator {
     embedding: Option<Embedding>,
-    /// The learnt picture that every generated one starts from, `[channels, 4, 4]`.
+    /// The learnt picture that every generated one starts from, `[channels, rows, columns]`; 4x4 for squares.
     basis: Param<Tensor<3>>,
     /// From z to a factor for each channel of the basis.
     linear: Linear,
@@ -209,7 +218,7 @@ impl R3ganGenerator {
     /// # Shapes
     /// - `z`: `[batch, latent]`, standard normal
     /// - `classes`: `[batch]`, needed by a conditional network and ignored by another
-    /// - returns: `[batch, channels, resolution, resolution]`, about [-1, 1] without being held there
+    /// - returns: `[batch, channels, height, width]`, about [-1, 1] without being held there
     ///
     /// # Panics
     /// If a conditional network is given no classes.
@@ -245,10 +254,10 @@ pub struct R3ganDiscriminator {
     minibatch_stddev: bool,
 }
 
-/// 4x4 maps to numbers.
+/// The smallest maps to numbers.
 #[derive(Module, Debug)]
 struct Last {
-    /// A 4x4 convolution of each channel by itself, to one value: `[channels, 4, 4]`.
+    /// A convolution of each channel by itself, as large as the map, to one value: `[channels, rows, columns]`.
     depthwise: Param<Tensor<3>>,
     linear: Linear,
 }
@@ -271,7 +280,7 @@ impl R3ganDiscriminator {
     /// Koyama 2018, arXiv:1802.05637).
     ///
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]`, about [-1, 1]
+    /// - `image`: `[batch, channels, height, width]`, about [-1, 1]
     /// - `classes`: `[batch]`, needed by a conditional network and ignored by another
     /// - returns: `[batch, 1]`
     ///
@@ -286,8 +295,8 @@ impl R3ganDiscriminator {
         let x = if self.minibatch_stddev { x.with_minibatch_stddev() } else { x };
         let kernel = self.last.depthwise.val().unsqueeze::<4>();
         let x = x.linear(|x| {
-            let [batch, width, _, _] = x.dims();
-            (x * kernel.clone()).reshape([batch, width, 16]).sum_dim(2).reshape([batch, width])
+            let [batch, width, rows, columns] = x.dims();
+            (x * kernel.clone()).reshape([batch, width, rows * columns]).sum_dim(2).reshape([batch, width])
         });
         let x = self.last.linear.forward(x);
         match &self.embedding {

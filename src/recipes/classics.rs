@@ -41,7 +41,7 @@ pub const FASHION_MNIST: Recipe = Recipe {
 fn keras_dogs() -> RunConfig {
     RunConfig {
         recipe: "keras-dogs".to_owned(),
-        data: DataConfig { resolution: 64, ..DataConfig::default() },
+        data: DataConfig { resolution: 64.into(), ..DataConfig::default() },
         // The order of the notebook's layers is convolution, LeakyReLU, batch norm.
         model: ModelConfig { discriminator_norm: Norm::BatchLast, ..ModelConfig::default() },
         train: TrainConfig {
@@ -66,7 +66,7 @@ fn keras_dogs() -> RunConfig {
 fn dense_upsample() -> RunConfig {
     RunConfig {
         recipe: "dense-upsample".to_owned(),
-        data: DataConfig { resolution: 64, horizontal_flip: true, ..DataConfig::default() },
+        data: DataConfig { resolution: 64.into(), horizontal_flip: true, ..DataConfig::default() },
         model: ModelConfig {
             architecture: Architecture::DenseUpsample,
             // 0.25 is common in the competition's kernels.
@@ -93,7 +93,7 @@ fn stanford_dogs() -> RunConfig {
     RunConfig {
         recipe: "stanford-dogs".to_owned(),
         // Trains on the boxes if there are annotations. `both` would add the whole pictures.
-        data: DataConfig { resolution: 64, crop: Crop::Box, ..DataConfig::default() },
+        data: DataConfig { resolution: 64.into(), crop: Crop::Box, ..DataConfig::default() },
         model: ModelConfig {
             latent: 128,
             discriminator_norm: Norm::None,
@@ -117,7 +117,7 @@ fn stanford_dogs() -> RunConfig {
 fn fashion_mnist() -> RunConfig {
     RunConfig {
         recipe: "fashion-mnist".to_owned(),
-        data: DataConfig { resolution: 28, channels: Channels::Grey, ..DataConfig::default() },
+        data: DataConfig { resolution: 28.into(), channels: Channels::Grey, ..DataConfig::default() },
         // Layers of 256, 512 and 1024 values, as in the usual lesson. Dropout keeps the discriminator from winning.
         model: ModelConfig {
             architecture: Architecture::Dense,

@@ -22,7 +22,7 @@ pub const DCGAN64: Recipe = Recipe {
 fn dcgan64() -> RunConfig {
     RunConfig {
         recipe: "dcgan64".to_owned(),
-        data: DataConfig { resolution: 64, ..DataConfig::default() },
+        data: DataConfig { resolution: 64.into(), ..DataConfig::default() },
         // A grid every five epochs, as the tutorial's users expect.
         output: OutputConfig { epoch_samples: Some(5), ..OutputConfig::default() },
         ..RunConfig::default()

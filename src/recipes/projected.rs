@@ -2,7 +2,8 @@
 
 use super::Recipe;
 use crate::config::{
-    Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, RunConfig, ScheduleConfig, Taps, TrainConfig,
+    Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, Resolution, RunConfig, ScheduleConfig, Taps,
+    TrainConfig,
 };
 
 /// Learns fastest by far.
@@ -16,7 +17,7 @@ pub const PROJECTED: Recipe = Recipe {
 fn projected() -> RunConfig {
     RunConfig {
         recipe: "projected".to_owned(),
-        data: DataConfig { resolution: 32, horizontal_flip: true, ..DataConfig::default() },
+        data: DataConfig { resolution: Resolution::square(32), horizontal_flip: true, ..DataConfig::default() },
         model: ModelConfig {
             architecture: Architecture::Projected,
             latent: 64,

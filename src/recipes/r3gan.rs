@@ -3,7 +3,8 @@
 use super::Recipe;
 use super::resolution::gamma;
 use crate::config::{
-    Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, RunConfig, ScheduleConfig, TrainConfig,
+    Architecture, AugmentConfig, DataConfig, Length, Loss, ModelConfig, Resolution, RunConfig, ScheduleConfig,
+    TrainConfig,
 };
 
 /// Front ends choose width and batch size by the speed of the device.
@@ -84,7 +85,7 @@ pub fn has_size(config: &RunConfig, size: Size) -> bool {
 }
 
 fn r3gan(name: &str, size: Size) -> RunConfig {
-    let resolution = 32;
+    let resolution = Resolution::square(32);
     let [gamma, final_gamma] = gamma(resolution);
     let mut config = RunConfig {
         recipe: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::Recipe;
 use super::r3gan::{Size, has_size, sizes};
-use crate::config::{Architecture, RunConfig};
+use crate::config::{Architecture, Resolution, RunConfig};
 
 impl Recipe {
     /// Whether the recipe is made for one resolution. The others follow the pictures.
@@ -16,19 +16,22 @@ impl Recipe {
 
 /// Weight of R3GAN's penalties at the beginning and at the end of the schedule.
 ///
-/// 0.05 and 0.005 up to 32 pixels, 2 and 0.2 at 64 (the paper's values for CIFAR-10 and FFHQ-64: Huang et al. 2024,
+/// 0.05 and 0.005 below 64 x 64 pixels, 2 and 0.2 at that (the paper's values for CIFAR-10 and FFHQ-64: Huang et al. 2024,
 /// arXiv:2501.05441). Beyond that they grow with the number of pixels, as StyleGAN2-ADA's rule `γ = 0.0002 N / batch` has it
 /// (Karras et al. 2020, arXiv:2006.06676). The paper's 1 and 0.1 for ImageNet-64 are for a thousand classes; a folder of one's
 /// own is more like FFHQ.
-pub fn gamma(resolution: usize) -> [f64; 2] {
-    let start = if resolution < 64 { 0.05 } else { 2.0 * (resolution as f64 / 64.0).powi(2) };
+pub fn gamma(resolution: impl Into<Resolution>) -> [f64; 2] {
+    const OF_64: usize = 64 * 64;
+    let pixels = resolution.into().pixels();
+    let start = if pixels < OF_64 { 0.05 } else { 2.0 * (pixels as f64 / OF_64 as f64) };
     [start, start / 10.0]
 }
 
 impl RunConfig {
     /// Sets the resolution of the pictures. R3GAN's penalties follow it, unless they have other values than [`gamma`] gives at
     /// the resolution before.
-    pub fn set_resolution(&mut self, resolution: usize) {
+    pub fn set_resolution(&mut self, resolution: impl Into<Resolution>) {
+        let resolution = resolution.into();
         let before = std::mem::replace(&mut self.data.resolution, resolution);
         let (train, schedule) = (&mut self.train, &mut self.schedule);
         let [start, end] = gamma(before);
@@ -43,9 +46,10 @@ impl RunConfig {
 
     /// The same with networks of one of [`sizes`], which was measured at this configuration's resolution: at the other one it
     /// is the largest whose steps take no longer, or the smallest.
-    pub fn set_resolution_and_size(&mut self, resolution: usize) {
-        // The work of a step grows with the square of both.
-        let work = |size: &Size, resolution: usize| size.width * resolution;
+    pub fn set_resolution_and_size(&mut self, resolution: impl Into<Resolution>) {
+        let resolution = resolution.into();
+        // The work of a step grows with the square of the width, and with the pixels.
+        let work = |size: &Size, resolution: Resolution| size.width.pow(2) * resolution.pixels();
         let sizes = sizes(self.model.architecture);
         let now = sizes.iter().find(|size| has_size(self, **size));
         let fits = |now: &Size| {
@@ -75,12 +79,15 @@ mod tests {
         assert_eq!(gammas(&config), [0.05, 0.005], "the recipe has the rule's values");
         for (resolution, expected) in [(64, [2.0, 0.2]), (128, [8.0, 0.8]), (256, [32.0, 3.2]), (32, [0.05, 0.005])] {
             config.set_resolution(resolution);
-            assert_eq!((config.data.resolution, gammas(&config)), (resolution, expected));
+            assert_eq!((config.data.resolution, gammas(&config)), (resolution.into(), expected));
             config.clone().validate().unwrap();
         }
+        config.set_resolution(Resolution { width: 64, height: 96 });
+        assert_eq!(gammas(&config), [3.0, 0.3], "by the pixels");
+        config.set_resolution(32);
         config.train.r1_gamma = 0.5;
         config.set_resolution(64);
-        assert_eq!((config.train.r1_gamma, config.train.r2_gamma, config.data.resolution), (0.5, 0.05, 64));
+        assert_eq!((config.train.r1_gamma, config.train.r2_gamma, config.data.resolution), (0.5, 0.05, 64.into()));
         let mut dcgan = recipes::find("dcgan32").unwrap().config();
         dcgan.set_resolution(64);
         assert_eq!(dcgan.train, recipes::find("dcgan32").unwrap().config().train);

@@ -34,11 +34,11 @@ pub struct Calibration {
     pub speed: Speed,
 }
 
-/// What a fast device trains at 50 images per second: networks of the second of the [`sizes`] at 128 pixels, as width times
-/// resolution. The work of a step grows with the square of that, so the size that was picked at a smaller resolution tells it
+/// What a fast device trains at 50 images per second: networks of the second of the [`sizes`] at 128 pixels, as the square of the
+/// width times the pixels. The work of a step grows with that, so the size that was picked at a smaller resolution tells it
 /// too.
 fn fast(sizes: &[Size]) -> usize {
-    sizes[1].width * 128
+    sizes[1].width.pow(2) * 128 * 128
 }
 
 /// Times training steps on random pictures at each of the [`sizes`], from the smallest on, and picks the largest that trains
@@ -84,7 +84,7 @@ pub async fn calibrate(
     let reason = format!(
         "picked width {width} and batch size {batch}: {images_per_sec:.0} images per second on this device, {why}"
     );
-    let is_fast = images_per_sec >= IMAGES_PER_SEC && width * config.data.resolution >= fast(sizes);
+    let is_fast = images_per_sec >= IMAGES_PER_SEC && width.pow(2) * config.data.resolution.pixels() >= fast(sizes);
     let speed = if is_fast { Speed::Fast } else { Speed::Slow };
     Ok(Calibration { size, images_per_sec, reason, speed })
 }

@@ -8,6 +8,7 @@ use crate::data::{Dataset, Split};
 use crate::device::{DeviceError, read_values};
 use crate::metrics::{Matrix, distance};
 use crate::models::Discriminator;
+use crate::models::layers::picture_size;
 use crate::ops::{Dropout, from_pixels};
 use crate::random::{Random, Stream};
 use crate::sample::Pictures;
@@ -81,8 +82,8 @@ impl Opinion {
             return Ok(());
         }
         let device = device.clone().inner();
-        let (side, channels) = (generated.resolution, generated.channels);
-        let shape = |count| [count, channels, side, side];
+        let [channels, height, width] = picture_size(generated.channels, generated.resolution);
+        let shape = |count| [count, channels, height, width];
         let classes = classes.map(|classes| classes.narrow(0, 0, count));
         let mut means = Vec::with_capacity(3);
         let drawn: Vec<u8> = generated.iter().take(count).flat_map(|picture| planes(picture, channels)).collect();
@@ -185,7 +186,7 @@ mod tests {
             let mut colors = Colors::default();
             // In two parts, as they come.
             for half in pixels.chunks(pixels.len() / 2) {
-                colors.add(&Pictures { resolution: 1, channels: 3, pixels: half.to_vec() });
+                colors.add(&Pictures { resolution: 1.into(), channels: 3, pixels: half.to_vec() });
             }
             colors
         };

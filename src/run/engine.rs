@@ -278,8 +278,8 @@ impl Run {
 
     /// Scales the mixing of a new projected discriminator by the first pictures.
     fn calibrate(&mut self) {
-        let side = self.config.model.network_side(self.config.data.resolution);
-        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / (side * side)).max(32);
+        let pixels = self.config.model.network_size(self.config.data.resolution).pixels();
+        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / pixels).max(32);
         self.trainer.calibrate(self.batches.first(count, &self.device.device));
     }
 

@@ -6,6 +6,7 @@ use crate::config::{Precision, RunConfig};
 use crate::data::PictureKind;
 use crate::device::{DeviceError, read_values};
 use crate::features::{FeatureError, Pretrained};
+use crate::models::layers::picture_size;
 use crate::ops::{has_half, in_half};
 use crate::random::{Random, Stream};
 use crate::train::{Batch, Trainer};
@@ -35,7 +36,7 @@ impl Trial {
         device: &Device,
     ) -> Result<Self, FeatureError> {
         let trainer = Trainer::new(config, kind, backbone, device)?;
-        let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pow(2));
+        let real = noise(Stream::Data, 0, config.train.batch * kind.channels * config.data.resolution.pixels());
         let is_half = config.train.precision == Precision::Half && has_half(device);
         Ok(Self { trainer, config: config.clone(), kind, device: device.clone(), is_half, real })
     }
@@ -47,11 +48,12 @@ impl Trial {
     pub async fn step(&mut self) -> Result<(), DeviceError> {
         let Self { trainer, config, kind, real, is_half, .. } = self;
         let device = &self.device;
-        let (batch, side) = (config.train.batch, config.data.resolution);
+        let (batch, [channels, height, width]) =
+            (config.train.batch, picture_size(kind.channels, config.data.resolution));
         let z = noise(Stream::Latents, trainer.nimg, batch * config.model.latent);
         let classes = (config.model.conditional && kind.classes > 0).then(|| Tensor::zeros([batch], device));
         let batch = Batch {
-            real: Tensor::from_data(TensorData::new(real.clone(), [batch, kind.channels, side, side]), device),
+            real: Tensor::from_data(TensorData::new(real.clone(), [batch, channels, height, width]), device),
             classes,
             z: Tensor::from_data(TensorData::new(z, [batch, config.model.latent]), device),
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::serve::{Session, failed};
 use super::transport::Transport;
 use super::{About, Problem, Reply};
+use crate::config::Resolution;
 use crate::data::{Dataset, Grid, Split};
 use crate::device::{DeviceError, OpenDevice};
 use crate::features::FeatureNetwork;
@@ -38,10 +39,11 @@ pub struct Searched {
 }
 
 impl<T: Transport> Session<T> {
-    pub(super) fn show_real(&self, id: u32, seed: u64, count: usize, side: usize, held_out: HeldOut) {
+    pub(super) fn show_real(&self, id: u32, seed: u64, count: usize, size: Resolution, held_out: HeldOut) {
         let Some(data) = self.data.borrow().clone() else { return self.fail(About::Comparing, Problem::NoPictures) };
-        let (count, side) = (count.clamp(1, MOST_COMPARED), side.clamp(1, 1024));
-        let (pictures, is_held_out) = real_pictures(&data, held_out, seed, count, side);
+        let [width, height] = [size.width, size.height].map(|side| side.clamp(1, 1024));
+        let (count, size) = (count.clamp(1, MOST_COMPARED), Resolution { width, height });
+        let (pictures, is_held_out) = real_pictures(&data, held_out, seed, count, size);
         let mut grid = pictures.grid_of(1);
         let pixels = std::mem::take(&mut grid.pixels);
         self.transport.post(&Reply::Real { id, is_held_out, grid }, Some(pixels));
@@ -61,10 +63,10 @@ impl<T: Transport> Session<T> {
     }
 
     async fn copies(&self, id: u32, grid: Grid, held_out: HeldOut) -> Result<Option<(Copies, Grid)>, Problem> {
-        let side = grid.tile;
-        let pictures = Pictures { resolution: side, channels: grid.channels, pixels: grid.pixels };
+        let size = grid.tile;
+        let pictures = Pictures { resolution: size, channels: grid.channels, pixels: grid.pixels };
         let has_all = grid.channels == 1 || grid.channels == 3;
-        if !has_all || pictures.pixels.len() != side * side * grid.channels * grid.count || grid.count == 0 {
+        if !has_all || pictures.pixels.len() != size.pixels() * grid.channels * grid.count || grid.count == 0 {
             let message = "the pictures to compare are not whole".to_owned();
             return Err(failed(FailureKind::Input, message));
         }
@@ -81,7 +83,7 @@ impl<T: Transport> Session<T> {
         let Searched { data, numbers, training, calibration, is_by_held_out, .. } = &*searched;
         let copies = Copies::of(&found, training.len(), calibration, *is_by_held_out);
         let originals: Vec<u32> = copies.closest.iter().map(|pair| numbers[pair.training]).collect();
-        let grid = Pictures::from_dataset(data, &originals).in_colour_at(side).grid_of(1);
+        let grid = Pictures::from_dataset(data, &originals).in_colour_at(size).grid_of(1);
         Ok((self.comparing.get() == Some(id)).then_some((copies, grid)))
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::config::{DataConfig, RunConfig};
+use crate::config::{DataConfig, Resolution, RunConfig};
 use crate::data::{DataSummary, Grid, PictureSize, Report};
 use crate::encode::Export;
 use crate::kept_runs::{Course, KeptRun, RunPictures};
@@ -127,8 +127,8 @@ pub enum Request {
         seed: u64,
         /// How many, at least one.
         count: usize,
-        /// Their side in pixels, that of the drawn ones.
-        side: usize,
+        /// Their width and height, those of the drawn ones.
+        size: Resolution,
         /// Which were held out from the training.
         held_out: HeldOut,
     },

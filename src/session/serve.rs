@@ -14,7 +14,7 @@ use super::suggest::{self, Pace, Suggestion};
 use super::transport::{Incoming, ReadPictures, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, SharedForm, StartFrom, starter};
 use crate::checkpoint::Checkpoint;
-use crate::config::RunConfig;
+use crate::config::{Resolution, RunConfig};
 use crate::data::{Dataset, Grid, PictureSize, Preparation, Sizing, Speed};
 use crate::device::OpenDevice;
 use crate::encode::{self, Export};
@@ -118,6 +118,12 @@ impl<T: Transport> Session<T> {
     async fn answer(self: &Rc<Self>, Incoming { request, bytes, files }: Incoming<T::Files>) {
         match request {
             Request::Hello { device, measure } => self.hello(device, measure).await,
+            Request::LoadData { data, by_pictures: false, .. } if !data.resolution.is_possible() => {
+                // Whatever was typed, no memory is asked for to hold it.
+                let message = format!("data.resolution is {}; it accepts {}", data.resolution, Resolution::POSSIBLE);
+                self.loading.set(None);
+                self.fail(About::Data, failed(FailureKind::Input, message));
+            }
             Request::LoadData { id, source, data, by_pictures } => {
                 self.loading.set(Some(id));
                 let preparation = Preparation::from(&data);
@@ -151,7 +157,7 @@ impl<T: Transport> Session<T> {
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
             Request::Draw { id, pictures } => self.draw(id, pictures).await,
-            Request::ShowReal { id, seed, count, side, held_out } => self.show_real(id, seed, count, side, held_out),
+            Request::ShowReal { id, seed, count, size, held_out } => self.show_real(id, seed, count, size, held_out),
             Request::FindCopies { id, grid, held_out } => {
                 let grid = Grid { pixels: bytes, ..grid };
                 self.transport.spawn(self.clone().find_copies(id, grid, held_out));

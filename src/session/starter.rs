@@ -2,6 +2,7 @@
 
 use super::opened::Opened;
 use crate::checkpoint::{Checkpoint, restore_sampler};
+use crate::config::Resolution;
 use crate::data::Grid;
 use crate::device::OpenDevice;
 use crate::platform::yield_now;
@@ -29,8 +30,8 @@ pub const RUNS: [TrainedRun; 2] = [
 ];
 
 /// The one that a run of this resolution begins with: the largest whose pictures are no larger, else the smallest.
-pub fn run_for(resolution: usize) -> TrainedRun {
-    let fitting = RUNS.into_iter().rfind(|run| run.resolution <= resolution);
+pub fn run_for(resolution: Resolution) -> TrainedRun {
+    let fitting = RUNS.into_iter().rfind(|run| run.resolution <= resolution.shorter());
     fitting.unwrap_or(RUNS[0])
 }
 

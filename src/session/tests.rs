@@ -131,7 +131,7 @@ impl Transport for Channels {
             if watch.is_cancelled() {
                 return Ok(None);
             }
-            let pixels = vec![(index * 25) as u8; 3 * preparation.resolution * preparation.resolution];
+            let pixels = vec![(index * 25) as u8; 3 * preparation.resolution.pixels()];
             builder.push(&format!("{index}.png"), Ok(pixels));
         }
         self.kept.set(Kept { count: 1, bytes: 100, is_refused: false });
@@ -336,7 +336,7 @@ impl Client {
             _ => None,
         };
         let (step, grid, pixels) = self.event(pick).await;
-        assert_eq!((grid.columns, grid.count * grid.tile * grid.tile * grid.channels), (1, pixels.len()));
+        assert_eq!((grid.columns, grid.count * grid.picture_bytes()), (1, pixels.len()));
         (step, pixels.chunks(pixels.len() / grid.count).map(<[u8]>::to_vec).collect())
     }
 
@@ -760,7 +760,7 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
         client.loaded(2).await;
         client.start(&asked, StartFrom::Checkpoint);
         let (larger, step) = client.started().await;
-        assert_eq!((step, larger.data.resolution), (0, 64));
+        assert_eq!((step, larger.data.resolution), (0, 64.into()));
         assert_eq!(larger.model.narrow_stages, config.model.narrow_stages + 1);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
 
@@ -773,12 +773,12 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
 
 #[test]
 fn a_run_from_the_dogs_begins_with_the_largest_networks_that_fit() {
-    let begins_with = |resolution| run_for(resolution).resolution;
+    let begins_with = |side: usize| run_for(side.into()).resolution;
     assert_eq!([28, 32, 64, 128, 256].map(begins_with), [32, 32, 64, 64, 64]);
     for (run, file) in starter::RUNS.iter().zip(RUNS) {
         let checkpoint = Checkpoint::from_bytes(file).unwrap();
         assert_eq!(file.len() as u64, run.bytes, "{}", run.name);
-        assert_eq!(checkpoint.meta.config.data.resolution, run.resolution, "{}", run.name);
+        assert_eq!(checkpoint.meta.config.data.resolution, run.resolution.into(), "{}", run.name);
         assert!(!checkpoint.is_for_drawing());
     }
 }
@@ -1330,7 +1330,7 @@ fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
         client.hello().await;
         let show = |id, share| {
             let held_out = HeldOut { share, seed: 3 };
-            client.ask(Request::ShowReal { id, seed: 1, count: 3, side: 16, held_out });
+            client.ask(Request::ShowReal { id, seed: 1, count: 3, size: 16.into(), held_out });
         };
         show(1, 0.5);
         assert_eq!(client.problem().await, (About::Comparing, Problem::NoPictures));
@@ -1344,7 +1344,7 @@ fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
         let greys = |pixels: &[u8]| pixels.chunks(16 * 16 * 3).map(|picture| picture[0]).collect::<Vec<u8>>();
         show(2, 0.5);
         let (id, is_held_out, tile, pixels) = client.next(shown).await;
-        assert_eq!((id, is_held_out, tile, pixels.len()), (2, true, 16, 3 * 16 * 16 * 3));
+        assert_eq!((id, is_held_out, tile, pixels.len()), (2, true, 16.into(), 3 * 16 * 16 * 3));
         let held_out = Split::new(8, 0.5, 3).validation;
         assert!(greys(&pixels).iter().all(|grey| held_out.contains(&(u32::from(*grey) / 25))), "{:?}", greys(&pixels));
         show(3, 0.0);
@@ -1359,7 +1359,7 @@ fn a_drawn_picture_finds_the_loaded_one_that_it_repeats() {
         client.load(1, Files::Pictures(8));
         client.loaded(1).await;
         let find = |id, pixels: Vec<u8>| {
-            let grid = Grid { tile: 32, columns: 1, count: 2, channels: 3, pixels: Vec::new() };
+            let grid = Grid { tile: 32.into(), columns: 1, count: 2, channels: 3, pixels: Vec::new() };
             let held_out = HeldOut { share: 0.0, seed: 0 };
             client.send(Request::FindCopies { id, grid, held_out }, pixels, Files::None);
         };

@@ -7,7 +7,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::config::AugmentConfig;
+use crate::config::{AugmentConfig, Resolution};
 use crate::ops::{Dual, Warp, Warps, recolor, recolor_tangent, warp};
 use crate::random::{Random, Share};
 
@@ -31,8 +31,10 @@ pub struct Drawn {
 }
 
 impl Drawn {
-    /// Draws the factors for `batch` pictures of `side` x `side` pixels, each alteration with chance `p`.
-    pub fn new(config: &AugmentConfig, p: f64, random: &mut Random, batch: usize, side: usize) -> Self {
+    /// Draws the factors for `batch` pictures of this size, each alteration with chance `p`. Shares of a side are of the
+    /// picture's own height and width; shear and zoom are the same along both, so nothing else is distorted.
+    pub fn new(config: &AugmentConfig, p: f64, random: &mut Random, batch: usize, size: Resolution) -> Self {
+        let Resolution { width, height } = size;
         let mut factors_with = |p: f64, neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
             // Drawn whether they are used or not, so that a picture's alterations do not depend on those of others.
             let mut one = || {
@@ -55,8 +57,8 @@ impl Drawn {
         let mut warps = vec![Warp::NONE; batch];
         let is_moved = config.translation || config.flip || config.shear > 0.0 || config.zoom > 0.0;
         if is_moved {
-            let reach = (side as f64 * SHIFT + 0.5).floor() as i64;
-            let pixels = |is_on: bool| {
+            let pixels = |is_on: bool, side: usize| {
+                let reach = (side as f64 * SHIFT + 0.5).floor() as i64;
                 move |random: &mut Random| {
                     if is_on { random.below((2 * reach + 1) as usize) as f64 - reach as f64 } else { 0.0 }
                 }
@@ -64,7 +66,7 @@ impl Drawn {
             let zooms = factors(1.0, &mut uniform(1.0 - config.zoom, 1.0 + config.zoom));
             let mirror = |random: &mut Random| if config.flip && random.coin() { -1.0 } else { 1.0 };
             let mirrors = factors(1.0, &mut { mirror });
-            let [columns, rows] = [0, 1].map(|_| factors(0.0, &mut pixels(config.translation)));
+            let [columns, rows] = [width, height].map(|side| factors(0.0, &mut pixels(config.translation, side)));
             let shears = (config.shear > 0.0).then(|| factors(0.0, &mut uniform(-config.shear, config.shear)));
             for (at, warp) in warps.iter_mut().enumerate() {
                 (warp.x_scale, warp.y_scale) = (mirrors[at] / zooms[at], 1.0 / zooms[at]);
@@ -73,13 +75,14 @@ impl Drawn {
             }
         }
         if config.cutout {
-            let half = (side as f64 * config.cutout_size / 2.0).round() as f32;
-            // The centre of a square that lies outside the picture.
-            let away = -(side as f64);
-            let [rows, columns] =
-                [0, 1].map(|_| factors(away, &mut |random: &mut Random| random.below(side + 1) as f64));
+            let half = [height, width].map(|side| (side as f64 * config.cutout_size / 2.0).round() as f32);
+            let [rows, columns] = [height, width].map(|side| {
+                // The centre of a rectangle that lies outside the picture.
+                let away = -(side as f64);
+                factors(away, &mut |random: &mut Random| random.below(side + 1) as f64)
+            });
             for (at, warp) in warps.iter_mut().enumerate() {
-                (warp.cut, warp.half) = ([rows[at], columns[at]], [half; 2]);
+                (warp.cut, warp.half) = ([rows[at], columns[at]], half);
             }
         }
         drawn.warps = (is_moved || config.cutout).then_some(warps);
@@ -172,7 +175,7 @@ mod tests {
         let altered = |p| {
             let mut random = Random::new(1, Stream::AugmentGenerator, 0);
             let device = crate::device::cpu();
-            values(Drawn::new(&all(), p, &mut random, 8, 8).on(&device).apply(x.clone().into()).value)
+            values(Drawn::new(&all(), p, &mut random, 8, 8.into()).on(&device).apply(x.clone().into()).value)
         };
         let plain = values(x.clone());
         let worst = altered(0.0).iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -190,13 +193,31 @@ mod tests {
     fn devices_that_share_a_batch_alter_their_pictures_as_one_device_alters_them() {
         let device = crate::device::cpu();
         let x = numbers([8, 3, 8, 8]);
-        let drawn = Drawn::new(&all(), 0.7, &mut Random::new(1, Stream::AugmentGenerator, 0), 8, 8);
+        let drawn = Drawn::new(&all(), 0.7, &mut Random::new(1, Stream::AugmentGenerator, 0), 8, 8.into());
         let whole = drawn.on(&device).apply(x.clone().into()).value;
         for index in 0..2 {
             let own = x.clone().narrow(0, 4 * index, 4);
             let altered = drawn.clone().of_share(Share { index, of: 2 }, 4).on(&device).apply(own.into()).value;
             assert_eq!(values(altered), values(whole.clone().narrow(0, 4 * index, 4)));
         }
+    }
+
+    #[test]
+    fn shares_are_of_each_side_of_a_picture() {
+        let size = Resolution { width: 64, height: 16 };
+        let of = |config: AugmentConfig| {
+            let mut random = Random::new(1, Stream::AugmentGenerator, 0);
+            Drawn::new(&config, 1.0, &mut random, 500, size).warps.unwrap()
+        };
+        let moved = of(AugmentConfig { translation: true, ..AugmentConfig::default() });
+        let most = |length: fn(&Warp) -> f32| moved.iter().map(length).fold(0.0f32, |most, x| most.max(x.abs()));
+        assert_eq!((most(|warp| warp.x_shift), most(|warp| warp.y_shift)), (8.0, 2.0), "an eighth");
+        let cut = of(AugmentConfig { cutout: true, ..AugmentConfig::default() });
+        assert!(cut.iter().all(|warp| warp.half == [4.0, 16.0]), "half of each side");
+        let furthest = |axis: usize| cut.iter().map(|warp| warp.cut[axis]).fold(0.0, f32::max);
+        assert_eq!([furthest(0), furthest(1)], [16.0, 64.0]);
+        let zoomed = of(AugmentConfig { zoom: 0.2, ..AugmentConfig::default() });
+        assert!(zoomed.iter().all(|warp| warp.x_scale == warp.y_scale && warp.x_scale != 1.0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::RunConfig;
 use crate::data::{Dataset, Split};
+use crate::models::layers::picture_size;
 use crate::ops::from_pixels;
 use crate::random::{Random, Stream};
 
@@ -55,18 +56,18 @@ impl Batches {
             .collect()
     }
 
-    /// The first `count` pictures of the training, or as many as there are, unaltered: `[count, channels, resolution,
-    /// resolution]` in [-1, 1].
+    /// The first `count` pictures of the training, or as many as there are, unaltered: `[count, channels, height, width]`
+    /// in [-1, 1].
     pub fn first(&self, count: usize, device: &Device) -> Tensor<4> {
-        let (channels, resolution) = (self.data.channels(), self.data.resolution());
-        let size = channels * resolution * resolution;
+        let [channels, height, width] = picture_size(self.data.channels(), self.data.resolution());
+        let size = channels * height * width;
         let order = Random::new(self.seed, Stream::Data, 0).permutation(self.training.len());
         let count = count.min(order.len());
         let mut pixels = vec![0; count * size];
         for (place, image) in order.iter().zip(pixels.chunks_exact_mut(size)) {
             self.data.copy_pixels(self.training[*place as usize] as usize, false, image);
         }
-        from_pixels(&pixels, [count, channels, resolution, resolution], device)
+        from_pixels(&pixels, [count, channels, height, width], device)
     }
 
     /// The batch of the step after `nimg` images, on `device`; `latent` is the length of z.
@@ -79,8 +80,8 @@ impl Batches {
     /// # Panics
     /// If the batch can't be divided by their number.
     pub fn next_shared(&mut self, nimg: u64, latent: usize, devices: &[Device]) -> Vec<Batch> {
-        let (channels, resolution) = (self.data.channels(), self.data.resolution());
-        let size = channels * resolution * resolution;
+        let [channels, height, width] = picture_size(self.data.channels(), self.data.resolution());
+        let size = channels * height * width;
         let mut coins = Random::new(self.seed, Stream::Augment, nimg);
         let indices = self.indices(nimg);
         let mut pixels = vec![0; self.batch * size];
@@ -98,7 +99,7 @@ impl Batches {
             let z = z[first * latent..][..count * latent].to_vec();
             let classes = labels.as_ref().map(|labels| labels[first..][..count].to_vec());
             Batch {
-                real: from_pixels(real, [count, channels, resolution, resolution], device),
+                real: from_pixels(real, [count, channels, height, width], device),
                 classes: classes.map(|labels| Tensor::from_data(TensorData::new(labels, [count]), device)),
                 z: Tensor::from_data(TensorData::new(z, [count, latent]), device),
             }
@@ -110,7 +111,7 @@ impl Batches {
 /// The input of one step.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Real pictures, `[batch, channels, resolution, resolution]` in [-1, 1].
+    /// Real pictures, `[batch, channels, height, width]` in [-1, 1].
     pub real: Tensor<4>,
     /// Their classes, `[batch]`, if the data has any; the generated pictures are of the same.
     pub classes: Option<Tensor<1, Int>>,

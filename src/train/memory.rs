@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::data::PictureKind;
-use crate::models::layers::{Kind, Layer, count_parameters, values};
+use crate::models::layers::{Kind, Layer, count_parameters, picture_size, values};
 use crate::models::network_layers;
 
 /// Bytes of a number.
@@ -21,7 +21,7 @@ const GRADIENT_COPIES: usize = 2;
 /// come on top.
 pub fn step_bytes(config: &RunConfig, kind: PictureKind) -> usize {
     let networks = network_layers(config, kind);
-    let picture = values([kind.channels, config.data.resolution, config.data.resolution]);
+    let picture = values(picture_size(kind.channels, config.data.resolution));
     let [generator, discriminator] = networks.each_ref().map(|layers| kept(layers, config.model.dropout > 0.0));
     // A pass over pictures that are penalised keeps the tangents beside the values.
     let passes: usize =

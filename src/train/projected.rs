@@ -17,7 +17,7 @@ impl Trainer {
     /// their first step.
     ///
     /// # Shapes
-    /// - `real`: `[batch, channels, resolution, resolution]` in [-1, 1]; a few hundred
+    /// - `real`: `[batch, channels, height, width]` in [-1, 1]; a few hundred
     pub fn calibrate(&mut self, real: Tensor<4>) {
         if let Discriminator::Projected(network) = &self.discriminator {
             network.calibrate(real);
@@ -35,7 +35,7 @@ impl Trainer {
     /// lead to.
     ///
     /// # Shapes
-    /// - `real`: `[batch, channels, resolution, resolution]` without autodiff
+    /// - `real`: `[batch, channels, height, width]` without autodiff
     /// - `fake`: the same, with the generator's graph
     pub(super) fn projected_phases(
         &mut self,

@@ -10,7 +10,7 @@ use super::augment::{Drawn, Factors, adapted};
 #[cfg(feature = "devices")]
 use super::team::Member;
 use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
-use crate::config::RunConfig;
+use crate::config::{Resolution, RunConfig};
 use crate::data::PictureKind;
 use crate::features::{FeatureError, Pretrained};
 use crate::losses::{
@@ -80,7 +80,7 @@ pub struct StepStats {
     pub logits_fake: Tensor<1>,
     /// `[batch]`: of the same pictures after the discriminator's update.
     pub logits_fake_after: Tensor<1>,
-    /// `[batch, channels, resolution, resolution]`: the generated batch, before any alteration.
+    /// `[batch, channels, height, width]`: the generated batch, before any alteration.
     pub fake: Tensor<4>,
 }
 
@@ -312,7 +312,7 @@ impl Trainer {
     /// Augments pictures and scores them; with what a penalty needs if they are penalised.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, resolution, resolution]` without autodiff
+    /// - `images`: `[batch, channels, height, width]` without autodiff
     /// - `classes`: `[batch]`
     /// - `pass`: tells the passes of a step apart, for dropout
     fn score(
@@ -393,10 +393,10 @@ impl Trainer {
         if !augment.is_active() {
             return Factors::default();
         }
-        let [count, _, side, _] = images.dims();
+        let [count, _, height, width] = images.dims();
         // Pictures come here with and without autodiff, and leave with it.
         let share = self.share;
-        let drawn = Drawn::new(augment, self.augment_p(), random, count * share.of, side);
+        let drawn = Drawn::new(augment, self.augment_p(), random, count * share.of, Resolution { width, height });
         // They may be real and generated ones, one after the other.
         drawn.of_share(share, self.config.train.batch / share.of).on(&images.device().autodiff())
     }

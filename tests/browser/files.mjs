@@ -1,5 +1,7 @@
 // Generates files to drop and pick: pictures, archives, checkpoints.
 
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { deflateSync } from "node:zlib";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -188,4 +190,14 @@ function writeSafetensors(metadata, tensors) {
 /** A well-formed safetensors file of another program. */
 export function foreignSafetensors() {
   return writeSafetensors({}, new Map([["weight", { dtype: "F32", shape: [2], values: new Float32Array(2) }]]));
+}
+
+/** Writes files, given as `[path, bytes]` pairs, below a folder; returns it. */
+export function writeFolder(folder, files) {
+  for (const [name, bytes] of files) {
+    const file = path.join(folder, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+  }
+  return folder;
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use safetensors::SafeTensors;
-use whelp::config::{Background, Channels, Crop, DataConfig, Frames, Framing};
+use whelp::config::{Background, Channels, Crop, Frames, Framing, Resolution};
 use whelp::data::{
     AnnotationError, Archive, Color, Cut, DataError, Dataset, DecodeError, Preparation, Target, prepare,
     prepare_cropped,
@@ -19,8 +19,8 @@ use zip::write::SimpleFileOptions;
 use crate::support::read_files;
 
 const RESOLUTION: usize = 32;
-const RGB: Target = Target { resolution: RESOLUTION, color: Color::Rgb };
-const GREY: Target = Target { resolution: RESOLUTION, color: Color::Grey };
+const RGB: Target = Target { resolution: Resolution::square(RESOLUTION), color: Color::Rgb };
+const GREY: Target = Target { resolution: Resolution::square(RESOLUTION), color: Color::Grey };
 
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/fixtures").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -193,7 +193,7 @@ fn no_cut_and_no_flipped_byte_panics() {
 }
 
 fn preparation() -> Preparation {
-    Preparation::from(&DataConfig { resolution: RESOLUTION, ..DataConfig::default() })
+    Preparation::plain(RESOLUTION)
 }
 
 /// Reads one file in memory.
@@ -368,7 +368,7 @@ fn a_zip_of_idx_files_is_read_with_its_labels() {
         ("train-images-idx3-ubyte.gz", &gzip(&pictures)),
         ("train-labels-idx1-ubyte.gz", &gzip(b"\0\0\x08\x01\0\0\0\x03\x09\0\x02")),
     ]);
-    let data = read("fashion.zip", archive, Preparation { resolution: 28, ..preparation() }).unwrap();
+    let data = read("fashion.zip", archive, Preparation { resolution: 28.into(), ..preparation() }).unwrap();
     assert_eq!((data.len(), data.channels()), (3, 1));
     assert_eq!(*data.pixels(2), pixels[2 * 784..]);
     let class = |index: usize| data.summary().classes[data.label(index).unwrap() as usize].as_str();
@@ -384,7 +384,7 @@ fn fashion_mnist_is_read_whole() {
     };
     let labels = fs::read(folder.join("train-labels-idx1-ubyte.gz")).unwrap();
     let archive = zip(&[("train-images-idx3-ubyte.gz", &pictures), ("train-labels-idx1-ubyte.gz", &labels)]);
-    let data = read("clothes.zip", archive, Preparation { resolution: 28, ..preparation() }).unwrap();
+    let data = read("clothes.zip", archive, Preparation { resolution: 28.into(), ..preparation() }).unwrap();
     assert_eq!((data.len(), data.summary().classes[9].as_str()), (60_000, "Ankle boot"));
     let mut counts = [0; 10];
     (0..data.len()).for_each(|index| counts[data.label(index).unwrap() as usize] += 1);

@@ -127,7 +127,7 @@ fn a_collapse_is_named_and_ends_the_run_where_the_settings_say_so() {
     });
     let data = pictures(100);
     let shift_of = |channel: usize| {
-        let plane = data.resolution() * data.resolution();
+        let plane = data.resolution().pixels();
         let values: Vec<f64> = (0..data.len())
             .flat_map(|index| data.pixels(index)[channel * plane..][..plane].to_vec())
             .map(f64::from)

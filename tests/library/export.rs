@@ -8,7 +8,7 @@ use std::process::Command;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use whelp::checkpoint::{Checkpoint, DataOrigin, FORMAT, Meta, RandomState};
-use whelp::config::{Architecture, RunConfig};
+use whelp::config::{Architecture, Resolution, RunConfig};
 use whelp::export::{Graph, Node, Op, html, onnx};
 use whelp::latent::Latent;
 use whelp::models::{Generator, network_layers};
@@ -23,20 +23,20 @@ use crate::support::cpu;
 #[derive(Clone, Copy, Debug)]
 struct Family {
     architecture: Architecture,
-    resolution: usize,
+    resolution: Resolution,
     channels: usize,
     classes: usize,
     width: usize,
     narrow_stages: usize,
 }
 
-const fn family(architecture: Architecture, resolution: usize, channels: usize) -> Family {
-    Family { architecture, resolution, channels, classes: 0, width: 8, narrow_stages: 1 }
+const fn family(architecture: Architecture, side: usize, channels: usize) -> Family {
+    Family { architecture, resolution: Resolution::square(side), channels, classes: 0, width: 8, narrow_stages: 1 }
 }
 
 /// Every family, at every resolution that it can have, in colour and grey; R3GAN's also with classes, with two narrow stages and
 /// with groups of sixteen channels.
-const FAMILIES: [Family; 22] = [
+const FAMILIES: [Family; 25] = [
     family(Architecture::Dcgan, 32, 3),
     family(Architecture::Dcgan, 64, 1),
     family(Architecture::Dcgan, 128, 3),
@@ -59,7 +59,12 @@ const FAMILIES: [Family; 22] = [
     family(Architecture::Projected, 32, 3),
     family(Architecture::Projected, 64, 1),
     family(Architecture::Projected, 128, 3),
+    Family { resolution: TALL, ..family(Architecture::R3gan, 0, 3) },
+    Family { resolution: Resolution { width: 48, height: 32 }, classes: 3, ..family(Architecture::R3gan, 0, 1) },
+    Family { resolution: TALL, ..family(Architecture::Projected, 0, 3) },
 ];
+
+const TALL: Resolution = Resolution { width: 64, height: 96 };
 
 impl Family {
     fn config(self) -> RunConfig {
@@ -139,7 +144,7 @@ impl Family {
         let classes: Option<Tensor<1, Int>> =
             (self.classes > 0).then(|| Tensor::from_data(TensorData::new(classes.to_vec(), [count]), &device));
         let images = generator.forward(z, classes);
-        assert_eq!(images.dims(), [count, self.channels, self.resolution, self.resolution]);
+        assert_eq!(images.dims(), [count, self.channels, self.resolution.height, self.resolution.width]);
         images.into_data().try_to_vec().unwrap()
     }
 }
@@ -155,7 +160,7 @@ fn every_family_becomes_a_graph_whose_sizes_fit() {
     for family in FAMILIES {
         let checkpoint = family.checkpoint();
         let graph = Graph::new(&checkpoint).unwrap();
-        assert_eq!(graph.picture(), [family.channels, family.resolution, family.resolution], "{family:?}");
+        assert_eq!(graph.picture(), [family.channels, family.resolution.height, family.resolution.width], "{family:?}");
         let names: BTreeSet<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names.len(), graph.nodes.len(), "{family:?}: each operation has a name of its own");
         for (index, node) in graph.nodes.iter().enumerate() {

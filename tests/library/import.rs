@@ -50,7 +50,7 @@ fn imported_networks_compute_what_pytorchs_do() {
     let Imported { checkpoint, has_fresh_discriminator } = import_both();
     assert!(!has_fresh_discriminator);
     let config = checkpoint.meta.config.clone();
-    assert_eq!((config.recipe.as_str(), config.data.resolution, config.model.latent), ("dcgan32", 32, 4));
+    assert_eq!((config.recipe.as_str(), config.data.resolution, config.model.latent), ("dcgan32", 32.into(), 4));
     assert_eq!((config.model.generator_width, config.model.discriminator_width), (2, 2));
     assert_eq!((checkpoint.meta.data.channels, checkpoint.meta.progress.step), (3, 0));
 
@@ -178,7 +178,8 @@ fn a_generator_of_another_resolution_is_refused_with_those_that_are_trained() {
         let last = named(tensors, "netG.main.6.weight");
         (last.shape, last.values) = (vec![4, 3, 4, 4], vec![0.0; 192]);
     });
-    assert_eq!(small, "these networks are refused: data.resolution is 16; it accepts 28, 32, 64, 128 or 256");
+    let expected = "these networks are refused: data.resolution is 16; it accepts 28, 32, 64, 128 or 256";
+    assert!(small.starts_with(expected), "{small}");
 }
 
 #[test]

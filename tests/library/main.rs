@@ -21,6 +21,7 @@ mod pixels;
 mod platform;
 mod projected;
 mod properties;
+mod rectangles;
 mod rectifier;
 mod resample;
 mod run;

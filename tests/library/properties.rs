@@ -5,10 +5,10 @@ use std::io::{Cursor, Write};
 
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
-use whelp::config::{Background, Crop, Frames, Framing};
+use whelp::config::{Background, Crop, Frames, Framing, Resolution};
 use whelp::data::{
-    AnnotationError, Archive, Clues, Color, Cut, DataError, Dataset, DatasetBuilder, Filter, IdxFile, IdxKind,
-    IdxReader, Plan, Preparation, Resizer, Split, Square, Target, prepare_cropped, read_idx_labels,
+    AnnotationError, Archive, Area, Clues, Color, Cut, DataError, Dataset, DatasetBuilder, Filter, IdxFile, IdxKind,
+    IdxReader, Plan, Preparation, Resizer, Split, Target, prepare_cropped, read_idx_labels,
 };
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -40,8 +40,9 @@ fn cuts() -> impl Strategy<Value = Cut> {
     let color = prop::sample::select(vec![Color::Rgb, Color::Grey]);
     let framing = prop::sample::select(vec![Framing::Center, Framing::Pad, Framing::Tiles]);
     let frames = prop::sample::select(vec![Frames::First, Frames::All]);
-    (color, framing, frames).prop_map(|(color, framing, frames)| Cut {
-        target: Target { resolution: 8, color },
+    let resolution = prop::sample::select(vec![8.into(), Resolution { width: 8, height: 12 }]);
+    (resolution, color, framing, frames).prop_map(|(resolution, color, framing, frames)| Cut {
+        target: Target { resolution, color },
         crop: Crop::Whole,
         framing,
         background: Background::White,
@@ -255,12 +256,19 @@ proptest! {
     }
 
     #[test]
-    fn tiles_lie_in_the_picture_and_cover_its_ends(width in 1usize..5000, height in 1usize..5000) {
-        let tiles = Square::tiles(width, height);
-        prop_assert!(tiles.iter().all(|tile| tile.left + tile.side <= width && tile.top + tile.side <= height));
+    fn tiles_lie_in_the_picture_have_their_shape_and_cover_its_ends(
+        width in 1usize..5000,
+        height in 1usize..5000,
+        across in 1usize..300,
+        down in 1usize..300,
+    ) {
+        let shape = Resolution { width: across, height: down };
+        let tiles = Area::tiles(width, height, shape);
+        prop_assert!(tiles.iter().all(|tile| tile.has_shape(shape)));
+        prop_assert!(tiles.iter().all(|tile| tile.left + tile.width <= width && tile.top + tile.height <= height));
         if let [first, .., last] = &tiles[..] {
             prop_assert_eq!((first.left, first.top), (0, 0));
-            prop_assert_eq!((last.left + last.side, last.top + last.side), (width, height));
+            prop_assert_eq!((last.left + last.width, last.top + last.height), (width, height));
         }
     }
 

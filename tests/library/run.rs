@@ -206,7 +206,7 @@ fn samples_change_by_what_the_generator_learns_and_show_whole_pictures() {
             .collect();
         let [first, last] = grids[..] else { panic!("{} grids", grids.len()) };
         for grid in [first, last] {
-            assert_eq!((grid.count, grid.columns, grid.tile, grid.pixels.len()), (4, 2, 32, 64 * 64 * 3));
+            assert_eq!((grid.count, grid.columns, grid.tile, grid.pixels.len()), (4, 2, 32.into(), 64 * 64 * 3));
         }
         let levels = first.pixels.iter().zip(&last.pixels).map(|(a, b)| f64::from(a.abs_diff(*b)));
         levels.sum::<f64>() / first.pixels.len() as f64

@@ -50,8 +50,11 @@ fn look(network: &FeatureNetwork, pictures: &Pictures) -> Looked {
         let chunk = Pictures { pixels: chunk.to_vec(), ..*pictures };
         looked.seen.append(block_on(network.look_at(&chunk, &cpu().device)).unwrap());
     }
-    pictures.rgb_planes(32, data::Filter::Lanczos).chunks_exact(bytes).for_each(|planes| looked.sketch.add(planes));
-    let thumbnails = pictures.rgb_planes(THUMBNAIL_SIDE, data::Filter::Lanczos);
+    pictures
+        .rgb_planes(32.into(), data::Filter::Lanczos)
+        .chunks_exact(bytes)
+        .for_each(|planes| looked.sketch.add(planes));
+    let thumbnails = pictures.rgb_planes(THUMBNAIL_SIDE.into(), data::Filter::Lanczos);
     looked.thumbnails.extend(thumbnails.iter().map(|value| f32::from(*value) / 127.5 - 1.0));
     looked
 }

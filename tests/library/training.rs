@@ -182,7 +182,7 @@ fn small_gans_learn_the_colour_of_their_pictures() {
 
 /// A picture of a data set with its channels interleaved.
 fn interleaved(data: &Dataset, index: usize) -> Vec<u8> {
-    let plane = data.resolution() * data.resolution();
+    let plane = data.resolution().pixels();
     let mut pixels = vec![0; data.channels() * plane];
     data.copy_pixels(index, false, &mut pixels);
     (0..plane).flat_map(|at| pixels.iter().skip(at).step_by(plane).copied().collect::<Vec<_>>()).collect()
@@ -256,7 +256,7 @@ fn what_does_not_go_together_is_refused() {
     };
     assert_eq!(refused(&|c| c.model.dropout = 0.5), "model.dropout is 0.5; model.architecture=r3gan needs 0");
     assert!(refused(&|c| c.model.generator_width = 20).contains("a multiple of 8"));
-    let resolution = refused(&|c| c.data.resolution = 28);
+    let resolution = refused(&|c| c.data.resolution = 28.into());
     assert_eq!(resolution, "data.resolution is 28; model.architecture=r3gan needs 32, 64, 128 or 256");
     let norm = refused(&|c| c.model.architecture = Architecture::Dcgan);
     assert_eq!(norm, "train.r1_gamma needs model.discriminator_norm=none");

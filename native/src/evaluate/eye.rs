@@ -5,6 +5,7 @@ use std::ops::Range;
 use futures_lite::future::block_on;
 use indicatif::ProgressBar;
 use whelp::checkpoint::restore_sampler;
+use whelp::config::Resolution;
 use whelp::data::Filter;
 use whelp::device::OpenDevice;
 use whelp::features::{Cifar10, FeatureNetwork, NetworkChoice, Seen};
@@ -21,7 +22,7 @@ pub struct Eye {
     pub network: FeatureNetwork,
     device: OpenDevice,
     /// Resolution at which patches of pixels are compared.
-    side: usize,
+    size: Resolution,
     seed: u64,
 }
 
@@ -38,7 +39,7 @@ pub struct Looked {
 }
 
 impl Eye {
-    pub fn open(choice: NetworkChoice, device: OpenDevice, side: usize, seed: u64) -> Result<Self, Failure> {
+    pub fn open(choice: NetworkChoice, device: OpenDevice, size: Resolution, seed: u64) -> Result<Self, Failure> {
         let network = match choice {
             NetworkChoice::Cifar10 => {
                 // They are part of the program: whatever is wrong with them, no user can mend it.
@@ -48,7 +49,7 @@ impl Eye {
                 FeatureNetwork::Lite0(pooled_lite0(&device, "--network lite0", "choose --network cifar10")?)
             }
         };
-        Ok(Self { network, device, side, seed })
+        Ok(Self { network, device, size, seed })
     }
 
     /// Looks at what is to be evaluated.
@@ -64,7 +65,7 @@ impl Eye {
     /// Some of the pictures to evaluate, by their numbers.
     pub fn pictures(&self, subject: &Subject, numbers: &[usize]) -> Result<Pictures, Failure> {
         let draw = self.drawing(subject)?;
-        let mut all = Pictures { resolution: 0, channels: 0, pixels: Vec::new() };
+        let mut all = Pictures { resolution: Resolution::default(), channels: 0, pixels: Vec::new() };
         for number in numbers {
             let Pictures { resolution, channels, pixels } = draw(*number, 1)?;
             (all.resolution, all.channels) = (resolution, channels);
@@ -96,7 +97,7 @@ impl Eye {
     ) -> Result<Looked, Failure> {
         let mut looked = Looked {
             seen: Seen::default(),
-            sketch: Sketch::new(self.side, self.seed),
+            sketch: Sketch::new(self.size, self.seed),
             thumbnails: Rows::new(3 * THUMBNAIL_SIDE * THUMBNAIL_SIDE),
         };
         let batch = self.network.batch();
@@ -105,8 +106,8 @@ impl Eye {
             let pictures = pictures(first, chunk)?;
             let seen = block_on(self.network.look_at(&pictures, &self.device.device)).map_err(Failure::device)?;
             looked.seen.append(seen);
-            let planes = pictures.rgb_planes(self.side, Filter::Lanczos);
-            planes.chunks_exact(3 * self.side * self.side).for_each(|planes| looked.sketch.add(planes));
+            let planes = pictures.rgb_planes(self.size, Filter::Lanczos);
+            planes.chunks_exact(3 * self.size.pixels()).for_each(|planes| looked.sketch.add(planes));
             looked.thumbnails.extend(pictures.thumbnails());
             bar.inc(chunk as u64);
         }

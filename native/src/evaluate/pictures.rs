@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use whelp::checkpoint::Checkpoint;
-use whelp::config::{Architecture, Channels};
+use whelp::config::{Architecture, Channels, Resolution};
 use whelp::data::{Dataset, Preparation, Split};
 use whelp::metrics::{RealSplit, Scores};
 use whelp::random::{Random, Stream};
@@ -19,7 +19,7 @@ use crate::info::read_checkpoint;
 use crate::run_folder::RunFolder;
 
 /// Resolution of a folder's pictures, unless `--resolution` says another: that of the built-in dogs.
-const RESOLUTION: usize = 32;
+const RESOLUTION: Resolution = Resolution::square(32);
 
 /// The most real pictures of one's own that are compared with: how long that takes grows with their square.
 const MOST_REAL: usize = 5000;
@@ -229,7 +229,7 @@ impl Reference {
     }
 
     /// Resolution of the pictures.
-    pub fn resolution(&self) -> usize {
+    pub fn resolution(&self) -> Resolution {
         self.training.data.resolution()
     }
 

@@ -307,7 +307,7 @@ mod tests {
         }
 
         fn samples(&mut self, step: u64, value: u8) {
-            let grid = Grid { tile: 2, columns: 2, count: 2, channels: 3, pixels: vec![value; 24] };
+            let grid = Grid { tile: 2.into(), columns: 2, count: 2, channels: 3, pixels: vec![value; 24] };
             fs::write(self.place.path().join(samples_name(step)), png::encode(&grid).unwrap()).unwrap();
             self.tell(&Event::Samples { step, nimg: 4 * step, seed: 0, grid, epoch: None, path: None });
         }

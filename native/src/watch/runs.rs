@@ -6,7 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::Deserialize;
 use serde_json::Value;
+use whelp::config::Resolution;
 use whelp::protocol::{Event, Progress};
 use whelp::watch::{RunState, WatchedRun};
 
@@ -42,7 +44,7 @@ type Changed = (Option<SystemTime>, u64);
 #[derive(Clone, Debug, Default)]
 struct End {
     recipe: String,
-    resolution: u64,
+    resolution: Resolution,
     progress: Progress,
     /// The last event that says what the run is doing.
     state: Last,
@@ -155,7 +157,8 @@ impl End {
         let settings: Value =
             fs::read(root.join(SETTINGS)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let recipe = settings.pointer("/recipe").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let resolution = settings.pointer("/data/resolution").and_then(Value::as_u64).unwrap_or_default();
+        let resolution = settings.pointer("/data/resolution").and_then(|value| Resolution::deserialize(value).ok());
+        let resolution = resolution.unwrap_or_default();
         let mut end = Self { recipe, resolution, ..Self::default() };
         let lines = last_lines(&root.join(EVENTS)).unwrap_or_default();
         lines.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|event| end.hear(event));

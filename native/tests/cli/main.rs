@@ -11,6 +11,7 @@ mod memory;
 mod night;
 mod plan;
 mod profile;
+mod rectangles;
 mod screen;
 mod serve;
 mod share;
@@ -643,7 +644,7 @@ fn every_recipe_trains_on_real_pictures_and_draws() {
                 .arg("--out")
                 .arg(&picture),
         );
-        let side = recipe.config().data.resolution as u32;
+        let side = recipe.config().data.resolution.width as u32;
         let (width, height) = image::image_dimensions(&picture).unwrap();
         assert_eq!((width, height), (2 * side, 2 * side), "{}", recipe.name);
     }

@@ -262,7 +262,7 @@ fn runs_that_have_ended_are_shown_in_a_list_and_obey_nobody() {
         let runs = page.runs().await;
         let told: Vec<_> = runs.iter().map(|run| (run.id.as_str(), run.progress.step, run.state)).collect();
         assert_eq!(told, [("second", 8, RunState::Ended), ("first", 4, RunState::Ended)]);
-        assert_eq!((runs[0].recipe.as_str(), runs[0].resolution), ("dcgan32", 32));
+        assert_eq!((runs[0].recipe.as_str(), runs[0].resolution), ("dcgan32", 32.into()));
         for (id, steps) in [("first", 4), ("second", 8)] {
             page.show(id).await;
             let of_history = |told, _| if let Told::History { history } = told { Some(history) } else { None };

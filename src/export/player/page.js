@@ -273,6 +273,8 @@
 
   // What a visitor does
 
+  // Until something is drawn on it, it has a picture's shape already.
+  [part("walk").width, part("walk").height] = [columns, rows];
   part("summary").textContent = player.summary;
   part("class-label").hidden = classes.length === 0;
   classes.forEach((name, index) => part("class").append(new Option(name, index)));

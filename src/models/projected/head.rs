@@ -8,7 +8,7 @@ use crate::models::layers::{Builder, ConvKind, Layers};
 use crate::models::{BatchNorm, LEAK};
 use crate::ops::leaky_relu;
 
-/// The side at which a map is judged: larger ones are halved until they are smaller than twice that.
+/// The shorter side at which a map is judged: larger ones are halved until it is smaller than twice that.
 const JUDGED_SIDE: usize = 4;
 
 /// Halves the side of a map.
@@ -73,8 +73,8 @@ impl Head {
     }
 
     /// # Shapes
-    /// - `map`: `[batch, channels, side, side]`
-    /// - returns: `[batch, 1, side, side]`, logits
+    /// - `map`: `[batch, channels, rows, columns]`
+    /// - returns: `[batch, 1, rows, columns]`, logits
     pub fn forward(&self, map: Tensor<4>) -> Tensor<4> {
         self.layers.iter().fold(map, |x, layer| layer.forward(x))
     }
@@ -82,7 +82,8 @@ impl Head {
 
 /// Adds the layers of a head on the map, or the picture, that the list ends with.
 pub(super) fn add_layers(layers: &mut Layers, path: &str, width: usize, is_on_pixels: bool) {
-    let mut side = layers.size()[1];
+    let [_, rows, columns] = layers.size();
+    let mut side = rows.min(columns);
     let mut count = 0;
     let mut add = |layers: &mut Layers, channels: usize, kind: ConvKind, has_norm: bool| {
         layers.spectral_conv(format!("{path}.layers.{count}.conv"), channels, kind);

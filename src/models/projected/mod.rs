@@ -16,8 +16,8 @@ pub use mixing::{Mix, top_down};
 pub use spectral::SpectralConv;
 
 use super::Frozen;
-use super::layers::{Builder, Kind, Layer, Layers};
-use crate::config::Taps;
+use super::layers::{Builder, Kind, Layer, Layers, picture_size};
+use crate::config::{Resolution, Taps};
 use crate::features::{self, FeatureError, Lite0, Pretrained};
 use crate::ops::Dual;
 use crate::weights::DeviceTensor;
@@ -27,10 +27,10 @@ use crate::weights::DeviceTensor;
 pub struct ProjectedConfig {
     /// Channels of a picture.
     pub channels: usize,
-    /// Height and width of a picture.
-    pub resolution: usize,
-    /// Height and width that the frozen network sees a picture in.
-    pub network_side: usize,
+    /// Width and height of a picture.
+    pub resolution: Resolution,
+    /// Width and height that the frozen network sees a picture in.
+    pub network_size: Resolution,
     /// The blocks of the frozen network whose maps are judged.
     pub taps: Taps,
     /// Channels inside the heads. The mixed maps, and the first layer on the pixels, have half as many.
@@ -42,13 +42,13 @@ pub struct ProjectedConfig {
 impl ProjectedConfig {
     /// Layers of all heads, one head after the other. What is frozen counts only by the memory that its gradients need.
     pub fn layers(&self) -> Vec<Layer> {
-        let Self { channels, resolution, network_side, taps, width, pixel_head } = *self;
-        let picture = [channels, resolution, resolution];
+        let Self { channels, resolution, network_size, taps, width, pixel_head } = *self;
+        let picture = picture_size(channels, resolution);
         let mut layers = Layers::new(picture);
-        layers.add("", Kind::Features, [features::lite0::kept_values(taps, network_side), 1, 1], 1);
-        let maps = features::lite0::map_sizes(taps, network_side);
-        for (i, (map_channels, side)) in maps.iter().enumerate() {
-            layers.add(format!("mixing.{i}"), Kind::Mix { channels: *map_channels }, [width / 2, *side, *side], 2);
+        layers.add("", Kind::Features, [features::lite0::kept_values(taps, network_size), 1, 1], 1);
+        let maps = features::lite0::map_sizes(taps, network_size);
+        for (i, (map_channels, [rows, columns])) in maps.iter().enumerate() {
+            layers.add(format!("mixing.{i}"), Kind::Mix { channels: *map_channels }, [width / 2, *rows, *columns], 2);
             head::add_layers(&mut layers, &format!("heads.{i}"), width, false);
         }
         if pixel_head {
@@ -68,7 +68,8 @@ pub struct ProjectedDiscriminator {
     /// One a map, the largest first; the head on the pixels is the last.
     heads: Vec<Head>,
     network: Frozen<Lite0>,
-    network_side: usize,
+    #[module(skip)]
+    network_size: Resolution,
     pixel_head: bool,
 }
 
@@ -85,7 +86,7 @@ impl ProjectedDiscriminator {
             mixing: builder.each("mixing", |mix| Mix::new(&mix)),
             heads: builder.each("heads", |head| Head::new(&head)),
             network: Lite0::new(config.taps, backbone, device)?,
-            network_side: config.network_side,
+            network_size: config.network_size,
             pixel_head: config.pixel_head,
         })
     }
@@ -94,9 +95,9 @@ impl ProjectedDiscriminator {
     /// before the first step.
     ///
     /// # Shapes
-    /// - `real`: `[batch, channels, resolution, resolution]` in [-1, 1]; a few hundred
+    /// - `real`: `[batch, channels, height, width]` in [-1, 1]; a few hundred
     pub fn calibrate(&self, real: Tensor<4>) {
-        let maps = self.network.forward(coloured(real.without_autodiff()), self.network_side);
+        let maps = self.network.forward(coloured(real.without_autodiff()), self.network_size);
         self.mixing.iter().zip(maps).for_each(|(mix, map)| mix.calibrate(map));
         self.settle();
     }
@@ -114,10 +115,10 @@ impl ProjectedDiscriminator {
     /// The frozen network's maps after the mixing of their channels, which [`Self::calibrate`] scales.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, resolution, resolution]` in [-1, 1]
-    /// - returns: `[batch, width / 2, side, side]` each
+    /// - `images`: `[batch, channels, height, width]` in [-1, 1]
+    /// - returns: `[batch, width / 2, height, width]` each
     pub fn mixed_channels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        let maps = self.network.forward(coloured(images), self.network_side);
+        let maps = self.network.forward(coloured(images), self.network_size);
         self.mixing.iter().zip(maps).map(|(mix, map)| mix.mix_channels(map)).collect()
     }
 
@@ -125,10 +126,10 @@ impl ProjectedDiscriminator {
     /// autodiff, and to nothing else.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, resolution, resolution]` in [-1, 1]
-    /// - returns: `[batch, width / 2, side, side]` each
+    /// - `images`: `[batch, channels, height, width]` in [-1, 1]
+    /// - returns: `[batch, width / 2, height, width]` each
     pub fn view(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        let maps = self.network.forward(coloured(images.clone()), self.network_side);
+        let maps = self.network.forward(coloured(images.clone()), self.network_size);
         let mut views = mixing::top_down(&self.mixing, maps);
         if self.pixel_head {
             views.push(images);
@@ -140,7 +141,7 @@ impl ProjectedDiscriminator {
     ///
     /// # Shapes
     /// - `views`: from [`Self::view`]
-    /// - returns: `[batch, 1, side, side]` each
+    /// - returns: `[batch, 1, rows, columns]` each
     pub fn judge(&self, views: Vec<Tensor<4>>) -> Vec<Tensor<4>> {
         self.heads.iter().zip(views).map(|(head, view)| head.forward(view)).collect()
     }
@@ -148,7 +149,7 @@ impl ProjectedDiscriminator {
     /// The mean over the heads of the mean of their logits.
     ///
     /// # Shapes
-    /// - `image`: `[batch, channels, resolution, resolution]`, without a tangent
+    /// - `image`: `[batch, channels, height, width]`, without a tangent
     /// - returns: `[batch, 1]`
     pub fn forward(&self, image: Dual<4>) -> Dual<2> {
         mean_logit(self.judge(self.view(image.value))).unsqueeze_dim::<2>(1).into()
@@ -158,7 +159,7 @@ impl ProjectedDiscriminator {
 /// A picture's logit: the mean over the heads of the mean of their logits.
 ///
 /// # Shapes
-/// - `logits`: `[batch, 1, side, side]` each
+/// - `logits`: `[batch, 1, rows, columns]` each
 /// - returns: `[batch]`
 pub fn mean_logit(logits: Vec<Tensor<4>>) -> Tensor<1> {
     let heads = logits.len() as f64;

@@ -14,7 +14,7 @@ const COLOUR: PictureKind = PictureKind { channels: 3, classes: 3 };
 /// A recipe with small networks and every alteration, each with a chance.
 fn small(recipe: &str) -> RunConfig {
     let mut config = recipes::find(recipe).unwrap().config();
-    config.set_resolution(if config.data.resolution == 28 { 28 } else { 32 });
+    config.set_resolution(if config.data.resolution == 28.into() { 28 } else { 32 });
     (config.model.generator_width, config.model.discriminator_width, config.model.latent) = (4, 4, 8);
     config.train.batch = 8;
     let defaults = AugmentConfig::default();
@@ -23,7 +23,7 @@ fn small(recipe: &str) -> RunConfig {
 }
 
 fn batches(config: &RunConfig) -> Batches {
-    let side = config.data.resolution;
+    let side = config.data.resolution.width;
     let classes = ["brown", "white", "spotted"].map(str::to_owned).to_vec();
     let mut builder = DatasetBuilder::new("test pictures", side).classes(classes);
     for index in 0..11u32 {

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseSafetensors } from "../files.mjs";
+import { indexedPng, parseSafetensors, writeFolder } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
 
 /** The terminal program. Without it, the tests that need it are skipped. */
@@ -54,6 +54,49 @@ test("a discriminator that always wins is named, and a button goes on with augme
   await expect.poll(() => whelp.part("setting-discriminator-lr").inputValue()).toBe("0.0025");
   await whelp.firstLosses();
   await whelp.stop();
+  expect(await whelp.part("error").count()).toBe(0);
+});
+
+/** Pictures of red patterns of 32 pixels, which the dogs' colours are far from. */
+function reds() {
+  return Array.from({ length: 260 }, (_, i) => {
+    const palette = [0, 1, 2, 3].flatMap((k) => [200 + ((i * 7 + k * 5) % 20), 20 + ((i * 3 + k) % 16), 20 + ((i * 5 + k * 3) % 16)]);
+    const pattern = (_, at) => (Math.floor(((at % 32) + i) / (4 + (i % 5))) + Math.floor(at / 32 / (3 + (i % 7)))) & 3;
+    return [`${i}.png`, indexedPng(32, 32, palette, Uint8Array.from({ length: 32 * 32 }, pattern))];
+  });
+}
+
+test("colours that stay off are named, and a button goes back to the best pictures with half the learning rates", async ({ whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(8, 32, { seed: 7, "metrics-every-kimg": "" });
+  await whelp.trainFor(200);
+  await whelp.part("train").click();
+  await whelp.shows("status", "Finished", 120_000);
+  // Networks that hardly move keep drawing pictures in the dogs' colours.
+  await whelp.trainFor(100_000);
+  await whelp.settle({ "generator-lr": 1e-6, "discriminator-lr": 1e-6, "metrics-every-kimg": 0.5, "metrics-count": 200, "metrics-budget": 1 });
+  await whelp.part("pick-folder").setInputFiles(writeFolder(info.outputPath("reds"), reds()));
+  await whelp.shows("data-summary", "reds · 260 pictures · 32 px");
+  await whelp.part("start-from-checkpoint").click();
+  await whelp.firstLosses();
+  await whelp.shows("status", /The colours are off: the mean of a channel is \d+\.\d+ standard deviations/, 240_000);
+  await whelp.shows("scores", /The best checkpoint is from after|fd_c10_200_train/);
+  const best = Number(/\(step (\d+)\)/.exec((await whelp.part("best").textContent()) ?? "")[1]);
+  const step = await whelp.step();
+  expect(best).toBeLessThanOrEqual(step);
+  const rates = () => Promise.all(["generator-lr", "discriminator-lr"].map(async (name) => Number(await whelp.part(`setting-${name}`).inputValue())));
+  const before = await rates();
+  await whelp.part("cure-go-back-to-best").click();
+  // From the best checkpoint's step on, with half the rates.
+  const [generator_lr, discriminator_lr] = before.map((rate) => rate / 2);
+  await expect.poll(rates).toEqual([generator_lr, discriminator_lr]);
+  await whelp.shows("status", "Training");
+  await whelp.stop();
+  const file = info.outputPath("back.safetensors");
+  await whelp.download(file);
+  const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(meta.config.train).toMatchObject({ generator_lr, discriminator_lr });
+  expect(meta.progress.step).toBeGreaterThanOrEqual(best);
   expect(await whelp.part("error").count()).toBe(0);
 });
 

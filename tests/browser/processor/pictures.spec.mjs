@@ -1,10 +1,10 @@
 // Your own pictures: real files, picked and dropped.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "../fixtures.mjs";
-import { encodedByTheBrowser, parseSafetensors, png, zip } from "../files.mjs";
+import { encodedByTheBrowser, parseSafetensors, png, writeFolder, zip } from "../files.mjs";
 
 const USABLE = 14;
 
@@ -36,15 +36,6 @@ async function pups(page) {
   files.set(".DS_Store", Buffer.from("\0\0\0\x01Bud1"));
   files.set("Thumbs.db", Buffer.from("thumbs"));
   return files;
-}
-
-function writeFolder(folder, files) {
-  for (const [name, bytes] of files) {
-    const file = path.join(folder, name);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, bytes);
-  }
-  return folder;
 }
 
 async function expectPups(whelp, name) {

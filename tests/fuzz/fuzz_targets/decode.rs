@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((way, bytes)) = data.split_first() else { return };
     let pick = |shift: u8, of: u8| (way >> shift) % of;
     let cut = Cut {
-        target: Target { resolution: 32, color: if pick(0, 2) == 0 { Color::Rgb } else { Color::Grey } },
+        target: Target { resolution: 32.into(), color: if pick(0, 2) == 0 { Color::Rgb } else { Color::Grey } },
         crop: if pick(1, 2) == 0 { Crop::Whole } else { Crop::Both },
         framing: [Framing::Center, Framing::Pad, Framing::Tiles][usize::from(pick(2, 3))],
         background: Background::Grey,

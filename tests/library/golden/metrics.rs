@@ -109,7 +109,7 @@ fn golden_sliced_wasserstein_distance() {
         let (channels, side) = (shape[1], shape[2]);
         let pyramids = |set: &str| -> Vec<Vec<Vec<f32>>> {
             let pictures = golden.values(&format!("images_{set}_u8"));
-            pictures.chunks_exact(channels * side * side).map(|planes| laplacian_pyramid(planes, side)).collect()
+            pictures.chunks_exact(channels * side * side).map(|planes| laplacian_pyramid(planes, side.into())).collect()
         };
         let (a, b) = (pyramids("a"), pyramids("b"));
         let mut distances = Vec::new();
@@ -121,7 +121,7 @@ fn golden_sliced_wasserstein_distance() {
                 let mut patches = Patches::new(channels);
                 for (pyramid, positions) in pyramids.iter().zip(positions.chunks_exact(per_picture)) {
                     let corners = positions.as_chunks().0.iter().map(|[y, x]| [*y as usize, *x as usize]);
-                    patches.cut(&pyramid[level], side >> level, corners);
+                    patches.cut(&pyramid[level], (side >> level).into(), corners);
                 }
                 patches
             };

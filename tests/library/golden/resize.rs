@@ -2,7 +2,7 @@
 
 use safetensors::SafeTensors;
 use serde_json::Value;
-use whelp::data::{Filter, Raster, resize_square};
+use whelp::data::{Filter, Raster, resize_center};
 
 use super::file::folder;
 
@@ -31,7 +31,7 @@ fn compare(filter: Filter, output: &str) {
         let target = image["target"].as_u64().unwrap() as usize;
 
         let raster = Raster::rgb8(width, height, interleaved(input.data()));
-        let got = resize_square(&raster, target, filter);
+        let got = resize_center(&raster, target.into(), filter);
 
         let want = tensors.tensor(&format!("{name}.{output}")).unwrap();
         assert_eq!(want.shape(), [3, target, target], "{name}");

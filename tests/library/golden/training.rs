@@ -65,7 +65,7 @@ fn trainer(golden: &Golden, device: &Device) -> Trainer {
     let (width, channels, resolution) = (number("/nf"), number("/channels"), number("/image_size"));
     let autodiff = device.clone().autodiff();
     let mut config = RunConfig::default();
-    config.data.resolution = resolution;
+    config.data.resolution = resolution.into();
     config.model.latent = number("/nz");
     config.model.generator_width = width;
     config.model.discriminator_width = width;

@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
-use whelp::config::{ConfigError, DataConfig, RunConfig};
+use whelp::config::{ConfigError, DataConfig, Resolution, RunConfig};
 use whelp::data::Preparation;
 use whelp::diagnosis;
 use whelp::protocol::{Command, Progress};
@@ -264,7 +264,7 @@ impl Store {
     }
 
     /// Sets the resolution and prepares the pictures again.
-    pub fn choose_resolution(self, resolution: usize) {
+    pub fn choose_resolution(self, resolution: Resolution) {
         self.set_resolution(resolution);
         self.load(self.source.get_value());
     }

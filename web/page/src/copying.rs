@@ -123,7 +123,7 @@ impl Store {
 /// row. What is missing in the last rows is black.
 fn side_by_side(drawn: &Grid, numbers: &[usize], originals: &Grid) -> (Grid, usize) {
     let (tile, columns) = (originals.tile, COLUMNS.min(numbers.len()).max(1));
-    let plane = tile * tile;
+    let plane = tile.pixels();
     let mut pixels = Vec::with_capacity(2 * numbers.len() * plane * 3);
     let empty = |count: usize| vec![0; count * plane * 3];
     for (row, numbers) in numbers.chunks(columns).enumerate() {
@@ -151,7 +151,7 @@ mod tests {
     fn each_picture_stands_above_its_original() {
         let grid = |channels: usize, pixels: Vec<u8>| {
             let count = pixels.len() / channels;
-            Grid { tile: 1, columns: 1, count, channels, pixels }
+            Grid { tile: 1.into(), columns: 1, count, channels, pixels }
         };
         let drawn = grid(1, (0..8).collect());
         let originals = grid(3, (100..121).collect());

@@ -3,6 +3,7 @@
 use leptos::prelude::document;
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData};
+use whelp::config::Resolution;
 use whelp::data::Grid;
 
 /// Draws `grid` in `columns` columns, with `gap` transparent pixels between pictures.
@@ -13,9 +14,9 @@ pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: u
     let rgba = rgba_from(grid).ok_or("the grid's number of pixels does not match its size")?;
     let image = ImageData::new_with_u8_clamped_array(Clamped(&rgba), grid.width() as u32)?;
     let columns = columns.clamp(1, grid.count);
-    let extent = |pictures: usize| (pictures * (grid.tile + gap) - gap) as u32;
-    canvas.set_width(extent(columns));
-    canvas.set_height(extent(grid.count.div_ceil(columns)));
+    let extent = |pictures: usize, side: usize| (pictures * (side + gap) - gap) as u32;
+    canvas.set_width(extent(columns, grid.tile.width));
+    canvas.set_height(extent(grid.count.div_ceil(columns), grid.tile.height));
     // This keeps the canvas in ordinary memory. One in the graphics device's memory is lost with the device.
     let options = ContextAttributes2d::new();
     options.set_will_read_frequently(true);
@@ -23,18 +24,18 @@ pub fn draw_grid(canvas: &HtmlCanvasElement, grid: &Grid, columns: usize, gap: u
         .get_context_with_context_options("2d", &options)?
         .ok_or("this browser has no canvas to draw on")?
         .unchecked_into();
-    let tile = grid.tile as f64;
     for index in 0..grid.count {
         let (from_x, from_y) = position(index, grid.columns, grid.tile);
-        let (to_x, to_y) = position(index, columns, grid.tile + gap);
+        let Resolution { width, height } = grid.tile;
+        let (to_x, to_y) = position(index, columns, Resolution { width: width + gap, height: height + gap });
         context.put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
             &image,
             to_x - from_x,
             to_y - from_y,
             from_x,
             from_y,
-            tile,
-            tile,
+            width as f64,
+            height as f64,
         )?;
     }
     Ok(())
@@ -58,9 +59,9 @@ pub fn enlarged(grid: &Grid, columns: usize, scale: usize) -> Result<HtmlCanvasE
     Ok(large)
 }
 
-/// The upper left corner of picture `index` if the corners of neighbours are `pitch` pixels apart.
-fn position(index: usize, columns: usize, pitch: usize) -> (f64, f64) {
-    ((index % columns * pitch) as f64, (index / columns * pitch) as f64)
+/// The upper left corner of picture `index` if the corners of neighbours are this far apart, in pixels.
+fn position(index: usize, columns: usize, pitch: Resolution) -> (f64, f64) {
+    ((index % columns * pitch.width) as f64, (index / columns * pitch.height) as f64)
 }
 
 /// The whole grid as RGBA, opaque; none if the number of pixels does not match its size.
@@ -83,15 +84,21 @@ mod tests {
 
     #[test]
     fn grey_is_repeated_and_alpha_is_opaque() {
-        let grey = Grid { tile: 1, columns: 2, count: 2, channels: 1, pixels: vec![7, 9] };
+        let grey = Grid { tile: 1.into(), columns: 2, count: 2, channels: 1, pixels: vec![7, 9] };
         assert_eq!(rgba_from(&grey).unwrap(), [7, 7, 7, 255, 9, 9, 9, 255]);
-        let rgb = Grid { tile: 1, columns: 1, count: 1, channels: 3, pixels: vec![1, 2, 3] };
+        let rgb = Grid { tile: 1.into(), columns: 1, count: 1, channels: 3, pixels: vec![1, 2, 3] };
         assert_eq!(rgba_from(&rgb).unwrap(), [1, 2, 3, 255]);
     }
 
     #[test]
+    fn pictures_stand_as_far_apart_as_they_are_wide_and_high() {
+        let pitch = Resolution { width: 65, height: 97 };
+        assert_eq!([0, 3, 5].map(|index| position(index, 4, pitch)), [(0.0, 0.0), (195.0, 0.0), (65.0, 97.0)]);
+    }
+
+    #[test]
     fn a_grid_with_too_few_pixels_is_not_drawn() {
-        let short = Grid { tile: 2, columns: 1, count: 1, channels: 3, pixels: vec![0; 11] };
+        let short = Grid { tile: 2.into(), columns: 1, count: 1, channels: 3, pixels: vec![0; 11] };
         assert_eq!(rgba_from(&short), None);
         assert_eq!(rgba_from(&Grid::default()), None);
     }

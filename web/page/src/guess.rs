@@ -58,7 +58,7 @@ impl Cards {
         match index.checked_sub(self.drawn.specs.len()) {
             None => self.drawn.one(index),
             Some(real) => {
-                let bytes = self.real.tile * self.real.tile * self.real.channels;
+                let bytes = self.real.picture_bytes();
                 let pixels = self.real.pixels.get(real * bytes..(real + 1) * bytes)?.to_vec();
                 // Nobody draws it again.
                 Some(Drawn { specs: Vec::new(), grid: Grid { count: 1, pixels, ..self.real.clone() }, nimg: 0 })
@@ -131,8 +131,8 @@ impl Store {
         let id = self.play.new_id();
         self.play.wants_real.set_value(Some(id));
         let seed = (Math::random() * f64::from(u32::MAX)) as u64;
-        let (count, side) = (drawn.specs.len(), drawn.grid.tile);
-        self.post(&Request::ShowReal { id, seed, count, side, held_out: self.held_out() }, None, None);
+        let (count, size) = (drawn.specs.len(), drawn.grid.tile);
+        self.post(&Request::ShowReal { id, seed, count, size, held_out: self.held_out() }, None, None);
     }
 
     pub(super) fn dealt_real(self, id: u32, is_held_out: bool, real: Grid) {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn each_picture_is_shown_once_and_those_that_fooled_are_found() {
-        let grid = |pixels: Vec<u8>| Grid { tile: 1, columns: 1, count: 2, channels: 1, pixels };
+        let grid = |pixels: Vec<u8>| Grid { tile: 1.into(), columns: 1, count: 2, channels: 1, pixels };
         let specs = (0..2).map(|index| PictureSpec::of_seed(5, index)).collect();
         let drawn = Arc::new(Drawn { specs, grid: grid(vec![10, 11]), nimg: 7 });
         let cards =

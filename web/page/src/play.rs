@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::sync::Arc;
 use web_sys::HtmlCanvasElement;
+use whelp::config::Resolution;
 use whelp::data::Grid;
 use whelp::encode::{Export, Shape};
 use whelp::kept_runs::MOST_FAVOURITES;
@@ -55,7 +56,7 @@ pub struct Drawn {
 impl Drawn {
     /// One of them alone.
     pub fn one(&self, index: usize) -> Option<Self> {
-        let bytes = self.grid.tile * self.grid.tile * self.grid.channels;
+        let bytes = self.grid.picture_bytes();
         let pixels = self.grid.pixels.get(index * bytes..(index + 1) * bytes)?.to_vec();
         let grid = Grid { count: 1, pixels, ..self.grid.clone() };
         Some(Self { specs: vec![self.specs.get(index)?.clone()], grid, nimg: self.nimg })
@@ -486,8 +487,7 @@ impl Store {
     /// Saves the film through the favourites.
     pub fn save_film(self, kind: FilmKind) {
         if let Some(film) = self.play.film.drawn.get_untracked() {
-            let Grid { tile, channels, .. } = film.grid;
-            self.export_film(kind, "whelp-film", Shape { width: tile, height: tile, channels }, &film.grid.pixels);
+            self.export_film(kind, "whelp-film", shape_of_one(&film.grid), &film.grid.pixels);
         }
     }
 
@@ -528,8 +528,7 @@ impl Store {
     /// Saves the favourites with a list of how to draw them again.
     pub fn save_favourites(self) {
         let Some(liked) = self.play.liked.drawn.get_untracked() else { return };
-        let Grid { tile, channels, .. } = liked.grid;
-        let shape = Shape { width: tile, height: tile, channels };
+        let shape = shape_of_one(&liked.grid);
         let seen = format::full(liked.nimg);
         let generator = format!("{}, after {seen} pictures", untrack(move || self.generator_name()));
         let export = Export::Zip { shape, pictures: liked.specs.clone(), generator };
@@ -593,6 +592,12 @@ pub fn file_name(spec: &PictureSpec) -> String {
     }
 }
 
+/// Size of each picture of a grid.
+fn shape_of_one(grid: &Grid) -> Shape {
+    let Resolution { width, height } = grid.tile;
+    Shape { width, height, channels: grid.channels }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -600,7 +605,7 @@ mod tests {
     #[test]
     fn one_of_many_pictures_is_cut_out_whole() {
         let specs = (0..3).map(|index| PictureSpec::of_seed(1, index)).collect();
-        let grid = Grid { tile: 2, columns: 1, count: 3, channels: 1, pixels: (0..12).collect() };
+        let grid = Grid { tile: 2.into(), columns: 1, count: 3, channels: 1, pixels: (0..12).collect() };
         let drawn = Drawn { specs, grid, nimg: 9 };
         let one = drawn.one(1).unwrap();
         assert_eq!((one.grid.pixels.as_slice(), one.grid.count), (&[4, 5, 6, 7][..], 1));

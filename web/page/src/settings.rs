@@ -1,7 +1,7 @@
 //! Changes to the form's settings: recipes and single fields.
 
 use leptos::prelude::*;
-use whelp::config::{Architecture, ConfigError, Length, RunConfig};
+use whelp::config::{Architecture, ConfigError, Length, Resolution, RunConfig};
 use whelp::fields::Field;
 use whelp::protocol::{Command, Progress};
 use whelp::recipes::{self, Recipe};
@@ -66,12 +66,12 @@ impl Store {
     }
 
     /// Sets the resolution as the visitor chose it.
-    pub(super) fn set_resolution(self, resolution: usize) {
+    pub(super) fn set_resolution(self, resolution: Resolution) {
         self.resolution_chosen.set(true);
         self.move_to(resolution);
     }
 
-    fn move_to(self, resolution: usize) {
+    fn move_to(self, resolution: Resolution) {
         let config = self.config.get_untracked();
         // A training that starts from a checkpoint needs networks of its width.
         let has_networks = untrack(move || self.can_continue());
@@ -125,7 +125,7 @@ pub(super) fn continued(
 
 /// The form's settings at another resolution. R3GAN's penalties follow it; networks that still have the suggested size get the
 /// one that suits the resolution.
-fn at_resolution(mut config: RunConfig, suggested: Option<&Suggested>, resolution: usize) -> RunConfig {
+fn at_resolution(mut config: RunConfig, suggested: Option<&Suggested>, resolution: Resolution) -> RunConfig {
     let suggested = suggested.filter(|suggested| suggested.config.recipe == config.recipe).map(|suggested| {
         let at = |resolution| {
             let mut config = suggested.config.clone();
@@ -204,12 +204,12 @@ mod tests {
     fn networks_of_the_suggested_size_and_the_penalties_follow_the_resolution() {
         let mut suggested = Suggested { config: recipes::find("r3gan").unwrap().config(), reason: None };
         recipes::r3gan::SIZES.into_iter().find(|size| size.width == 64).unwrap().apply(&mut suggested.config);
-        let at_64 = at_resolution(suggested.config.clone(), Some(&suggested), 64);
-        assert_eq!((at_64.model.generator_width, at_64.train.r1_gamma, at_64.data.resolution), (32, 2.0, 64));
-        assert_eq!(at_resolution(at_64.clone(), Some(&suggested), 32), suggested.config, "and back");
+        let at_64 = at_resolution(suggested.config.clone(), Some(&suggested), 64.into());
+        assert_eq!((at_64.model.generator_width, at_64.train.r1_gamma, at_64.data.resolution), (32, 2.0, 64.into()));
+        assert_eq!(at_resolution(at_64.clone(), Some(&suggested), 32.into()), suggested.config, "and back");
         let mut own = at_64;
         own.model.generator_width = 24;
-        let at_128 = at_resolution(own, Some(&suggested), 128);
+        let at_128 = at_resolution(own, Some(&suggested), 128.into());
         assert_eq!((at_128.model.generator_width, at_128.train.r1_gamma), (24, 8.0), "the visitor's width stays");
     }
 

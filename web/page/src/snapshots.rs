@@ -34,7 +34,7 @@ mod tests {
     use whelp::data::Grid;
 
     fn samples(step: u64, side: usize) -> Samples {
-        let grid = Grid { tile: side, columns: 1, count: 1, channels: 1, pixels: vec![step as u8; side * side] };
+        let grid = Grid { tile: side.into(), columns: 1, count: 1, channels: 1, pixels: vec![step as u8; side * side] };
         Samples { step, nimg: 4 * step, grid, origin: Origin::Run }
     }
 

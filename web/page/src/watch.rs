@@ -309,7 +309,14 @@ mod tests {
 
     fn run(id: &str, state: RunState) -> WatchedRun {
         let progress = Progress::default();
-        WatchedRun { id: id.to_owned(), recipe: "dcgan32".to_owned(), resolution: 32, progress, state, changed_ms: 0 }
+        WatchedRun {
+            id: id.to_owned(),
+            recipe: "dcgan32".to_owned(),
+            resolution: 32.into(),
+            progress,
+            state,
+            changed_ms: 0,
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
+use whelp::config::Resolution;
 use whelp::data::Grid;
 
 use super::color::Colors;
@@ -26,25 +27,31 @@ pub fn fit(grid: &Grid, width: usize, height: usize, least: usize) -> Option<Pix
     if whole == 0 || grid.pixels.len() != whole || width == 0 || height == 0 {
         return None;
     }
-    let side = |(columns, rows): (usize, usize)| (width / columns).min(height / rows);
-    let shapes = (1..=grid.columns).flat_map(|columns| (1..=rows).map(move |rows| (columns, rows)));
-    let large = shapes.filter(|shape| side(*shape) >= least);
-    let filled = |shape: &(usize, usize)| (shape.0 * shape.1 * side(*shape).pow(2), shape.0 * shape.1);
-    let (columns, rows) = large.max_by_key(filled).unwrap_or((1, 1));
-    let side = side((columns, rows)).max(1);
-    // Along one axis of a picture.
-    let covered = |at: usize| {
-        let from = at * grid.tile / side;
-        from..((at + 1) * grid.tile).div_ceil(side).clamp(from + 1, grid.tile)
+    // Width and height of a picture, of so many columns and rows of them.
+    let size = |(columns, rows): (usize, usize)| {
+        let (width, height) = (width / columns, height / rows);
+        let Resolution { width: across, height: down } = grid.tile;
+        if width * down <= height * across { [width, width * down / across] } else { [height * across / down, height] }
     };
-    let mut rgb = Vec::with_capacity(columns * rows * side * side * 3);
-    for y in 0..rows * side {
-        for x in 0..columns * side {
-            let (top, left) = (y / side * grid.tile, x / side * grid.tile);
+    let shapes = (1..=grid.columns).flat_map(|columns| (1..=rows).map(move |rows| (columns, rows)));
+    let large = shapes.filter(|shape| size(*shape).iter().all(|side| *side >= least));
+    let filled =
+        |shape: &(usize, usize)| (shape.0 * shape.1 * size(*shape).iter().product::<usize>(), shape.0 * shape.1);
+    let (columns, rows) = large.max_by_key(filled).unwrap_or((1, 1));
+    let [across, down] = size((columns, rows)).map(|side| side.max(1));
+    // Along one axis of a picture.
+    let covered = |at: usize, tile: usize, side: usize| {
+        let from = at * tile / side;
+        from..((at + 1) * tile).div_ceil(side).clamp(from + 1, tile)
+    };
+    let mut rgb = Vec::with_capacity(columns * rows * across * down * 3);
+    for y in 0..rows * down {
+        for x in 0..columns * across {
+            let (top, left) = (y / down * grid.tile.height, x / across * grid.tile.width);
             let mut sums = [0_usize; 3];
             let mut count = 0;
-            for row in covered(y % side) {
-                for column in covered(x % side) {
+            for row in covered(y % down, grid.tile.height, down) {
+                for column in covered(x % across, grid.tile.width, across) {
                     let place = ((top + row) * grid.width() + left + column) * grid.channels;
                     for (channel, sum) in sums.iter_mut().enumerate() {
                         *sum += usize::from(grid.pixels[place + channel.min(grid.channels - 1)]);
@@ -55,7 +62,7 @@ pub fn fit(grid: &Grid, width: usize, height: usize, least: usize) -> Option<Pix
             rgb.extend(sums.map(|sum| (sum / count) as u8));
         }
     }
-    Some(Pixels { width: columns * side, height: rows * side, rgb })
+    Some(Pixels { width: columns * across, height: rows * down, rgb })
 }
 
 impl Pixels {
@@ -101,7 +108,7 @@ mod tests {
     fn grid() -> Grid {
         let [a, b, c, d, e] = [[200, 0, 0], [0, 200, 0], [0, 0, 200], [100, 100, 100], [0, 0, 0]];
         let rows = [[a, a, b, b], [a, a, b, b], [c, c, d, e], [c, c, e, d]];
-        Grid { tile: 2, columns: 2, count: 4, channels: 3, pixels: rows.concat().concat() }
+        Grid { tile: 2.into(), columns: 2, count: 4, channels: 3, pixels: rows.concat().concat() }
     }
 
     #[test]
@@ -111,9 +118,19 @@ mod tests {
         assert_eq!([pixels.at(0, 0), pixels.at(31, 0), pixels.at(0, 31)], [[200, 0, 0], [0, 200, 0], [0, 0, 200]]);
         assert_eq!([pixels.at(17, 17), pixels.at(30, 17), pixels.at(30, 30)], [[100; 3], [0; 3], [100; 3]]);
         let mut small = grid();
-        (small.columns, small.count, small.tile) = (1, 1, 4);
+        (small.columns, small.count, small.tile) = (1, 1, 4.into());
         let pixels = fit(&small, 2, 2, 12).unwrap();
         assert_eq!([pixels.at(0, 0), pixels.at(1, 0), pixels.at(1, 1)], [[200, 0, 0], [0, 200, 0], [50; 3]]);
+    }
+
+    #[test]
+    fn pictures_keep_their_shape() {
+        let tile = Resolution { width: 2, height: 3 };
+        let grid = Grid { tile, columns: 2, count: 2, channels: 1, pixels: vec![90; 12] };
+        let size = |width, height| fit(&grid, width, height, 12).map(|pixels| (pixels.width, pixels.height));
+        assert_eq!(size(40, 40), Some((40, 30)), "two of 20 x 30");
+        assert_eq!(size(40, 24), Some((32, 24)), "two of 16 x 24");
+        assert_eq!(size(12, 40), Some((12, 18)), "one of them");
     }
 
     #[test]
@@ -129,7 +146,7 @@ mod tests {
 
     #[test]
     fn grey_pictures_are_grey_and_without_colours_there_are_shades() {
-        let grey = Grid { tile: 1, columns: 2, count: 2, channels: 1, pixels: vec![255, 0] };
+        let grey = Grid { tile: 1.into(), columns: 2, count: 2, channels: 1, pixels: vec![255, 0] };
         let pixels = fit(&grey, 32, 16, 12).unwrap();
         assert_eq!([pixels.at(0, 0), pixels.at(16, 0)], [[255; 3], [0; 3]]);
         let area = Rect::new(0, 0, 32, 8);

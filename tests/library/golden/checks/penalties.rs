@@ -19,6 +19,7 @@ pub async fn r1_r2(golden: &Golden, device: &Device) {
     let stages = count(&|i| format!("w.stage{i}."));
     let config = R3ganConfig {
         widths: vec![golden.number("/channels") as usize; stages],
+        base: [4, 4],
         blocks: count(&|i| format!("w.stage0.block{i}.")),
         latent: 1,
         channels: golden.shape("x_real")[1],

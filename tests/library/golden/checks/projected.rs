@@ -24,7 +24,7 @@ pub async fn taps(golden: &Golden, weights: &[u8], device: &Device) {
     let network = Lite0::new(Taps::Deep, &pretrained, device).unwrap();
     let x = golden.tensor::<4>("x", &device.clone().autodiff()).require_grad();
     let [_, _, side, _] = x.dims();
-    let maps = network.forward(x.clone(), side);
+    let maps = network.forward(x.clone(), side.into());
     let mut total: Option<Tensor<1>> = None;
     for (tap, map) in taps.iter().zip(maps) {
         golden.compare(&format!("tap{tap}"), map.clone()).await;
@@ -119,7 +119,7 @@ pub async fn steps(golden: &Golden, weights: &[u8], device: &Device) {
     let kind = PictureKind { channels: count("channels"), classes: 0 };
     let pretrained = Pretrained::read(lite0::NAME, &[weights]).unwrap();
     let mut config = RunConfig::default();
-    config.data.resolution = count("image_size");
+    config.data.resolution = count("image_size").into();
     config.model.architecture = Architecture::Projected;
     config.model.latent = count("nz");
     config.model.generator_width = count("generator_width");

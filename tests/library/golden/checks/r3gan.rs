@@ -84,7 +84,7 @@ fn config(golden: &Golden) -> (RunConfig, PictureKind) {
     assert_eq!(golden.case["loss"], "relativistic");
     let kind = PictureKind { channels: count("channels"), classes: count("classes") };
     let mut config = RunConfig::default();
-    config.data.resolution = count("image_size");
+    config.data.resolution = count("image_size").into();
     config.model.architecture = Architecture::R3gan;
     config.model.latent = count("nz");
     config.model.generator_width = count("generator_width");

@@ -1,7 +1,7 @@
 //! The pictures to train on: the built-in dogs, or the visitor's own.
 
 use leptos::prelude::*;
-use whelp::config::RunConfig;
+use whelp::config::{Resolution, RunConfig};
 use whelp::data::{PictureSize, held_out};
 use whelp::session::RunAccess;
 
@@ -95,7 +95,7 @@ pub fn Pictures() -> impl IntoView {
     }
 }
 
-/// The resolutions to choose from with one click, in pixels. 28 is for idx files alone and stays with the settings.
+/// The squares to choose from with one click, in pixels. 28 is for idx files alone and stays with the settings.
 const SIZES: [usize; 4] = [32, 64, 128, 256];
 
 /// Why the pictures have their size, and buttons for the others.
@@ -114,7 +114,7 @@ fn Sizes() -> impl IntoView {
             store.config.with(|config| why(config, size, by))
         })
     };
-    let button = move |size: usize| {
+    let button = move |size: Resolution| {
         view! {
             <button
                 type="button"
@@ -124,14 +124,20 @@ fn Sizes() -> impl IntoView {
                 disabled=move || store.is_busy()
                 on:click=move |_| store.choose_resolution(size)
             >
-                {size}
+                {size.to_string()}
             </button>
         }
     };
+    // A size that is no square: the chosen one, or the one that suits the shape of the pictures, where the recipe can draw it.
+    let other = Memo::new(move |_| {
+        let suggested = store.data.with(|data| data.as_ref().and_then(|data| data.report.shape));
+        let can_draw = store.config.with(|config| config.model.architecture.has_residual_generator());
+        Some(chosen.get()).filter(|chosen| !chosen.is_square()).or(suggested.filter(|_| can_draw))
+    });
     view! {
         <p class="hint" data-testid="picture-size">{reason}</p>
         <div class="buttons sizes" role="group" aria-label="Size of the pictures in pixels">
-            {SIZES.map(button)}
+            {SIZES.map(Resolution::square).map(button)} {move || other.get().map(button)}
         </div>
     }
 }
@@ -251,7 +257,7 @@ mod tests {
     #[test]
     fn the_size_of_the_pictures_has_a_reason() {
         let mut config = recipes::DEFAULT.config();
-        let suited = PictureSize { resolution: 64, reason: "64 pixels, because I say so.".to_owned() };
+        let suited = PictureSize { resolution: 64.into(), reason: "64 pixels, because I say so.".to_owned() };
         let of_recipe = format!("32 pixels, as the recipe {} has them.", recipes::DEFAULT.name);
         assert_eq!(why(&config, Some(&suited), None), of_recipe);
         config.set_resolution(64);

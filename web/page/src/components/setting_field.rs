@@ -5,6 +5,7 @@ use js_sys::Reflect;
 use leptos::{html, prelude::*};
 use serde_json::Value;
 use web_sys::HtmlInputElement;
+use whelp::config::Resolution;
 use whelp::fields::{Accepts, Field, Resume};
 
 use super::complaint::COMPLAINT_ID;
@@ -66,10 +67,8 @@ pub fn SettingField(
         Accepts::Real(range) | Accepts::OptionalReal(range) => {
             view! { <Typed field value typing=Typing::real(range.low, range.high) /> }.into_any()
         }
-        Accepts::Text | Accepts::NumberedPng => view! { <Typed field value typing=Typing::text() /> }.into_any(),
-        Accepts::OneOf(values) => {
-            let choices = values.iter().map(|n| (Value::from(*n), n.to_string())).collect();
-            view! { <Chosen field value choices /> }.into_any()
+        Accepts::Text | Accepts::NumberedPng | Accepts::Resolution => {
+            view! { <Typed field value typing=Typing::text() /> }.into_any()
         }
         Accepts::Choice(names) => {
             let choices = names.iter().map(|(name, words)| (Value::from(*name), (*words).to_owned())).collect();
@@ -183,6 +182,7 @@ fn Typed(field: &'static Field, value: Memo<Value>, typing: Typing) -> impl Into
         match json_from(field.accepts, &input.value()).filter(|_| !is_half_typed(&input)) {
             Some(json) => store.set_field(field, &json.to_string()),
             None if input.value().is_empty() && !is_half_typed(&input) => store.refuse_typed(field, "empty"),
+            None if field.accepts == Accepts::Resolution => store.refuse_typed(field, input.value().trim()),
             None => store.refuse_typed(field, "not a number"),
         }
     };
@@ -220,11 +220,12 @@ fn is_half_typed(input: &HtmlInputElement) -> bool {
     get(&get(input, "validity"), "badInput").is_truthy()
 }
 
-/// Typed text as JSON; none if the field needs a number and the text is not one.
+/// Typed text as JSON; none if the field needs a number, or the size of pictures, and the text is none.
 fn json_from(accepts: Accepts, text: &str) -> Option<Value> {
     let text = text.trim();
     match accepts {
         Accepts::Text | Accepts::NumberedPng => Some(Value::from(text)),
+        Accepts::Resolution => serde_json::to_value(text.parse::<Resolution>().ok()?).ok(),
         _ if text.is_empty() => accepts.is_optional().then_some(Value::Null),
         // Integers stay exact, however large: seeds go up to 2^64.
         Accepts::Whole { .. } | Accepts::OptionalWhole => {
@@ -270,7 +271,7 @@ mod tests {
             let tree = serde_json::to_value(&recipe).unwrap();
             for field in FIELDS.iter().filter(|field| !matches!(field.accepts, Accepts::Length | Accepts::Flag)) {
                 let value = tree.pointer(&field.pointer()).unwrap();
-                if matches!(field.accepts, Accepts::Choice(_) | Accepts::OneOf(_)) {
+                if matches!(field.accepts, Accepts::Choice(_)) {
                     continue;
                 }
                 assert_eq!(json_from(field.accepts, &shown(value)).as_ref(), Some(value), "{}", field.path);
@@ -285,5 +286,8 @@ mod tests {
         assert_eq!([json_from(whole, ""), json_from(whole, "many")], [None, None]);
         assert_eq!(json_from(Accepts::OptionalWhole, ""), Some(Value::Null));
         assert_eq!(shown(&Value::from(1e-8)), "1e-8");
+        let size = |text| json_from(Accepts::Resolution, text);
+        assert_eq!([size("64"), size("64 x 96")], [Some(Value::from(64)), Some(Value::from("64x96"))]);
+        assert_eq!([size(""), size("64x")], [None, None]);
     }
 }

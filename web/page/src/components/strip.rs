@@ -45,13 +45,13 @@ fn some(grid: &Grid, count: usize) -> Grid {
     let (tile, channels, width) = (grid.tile, grid.channels, grid.width());
     let count = count.min(grid.count);
     let mut row =
-        Grid { tile, columns: count, count, channels, pixels: Vec::with_capacity(count * tile * tile * channels) };
-    for line in 0..tile {
+        Grid { tile, columns: count, count, channels, pixels: Vec::with_capacity(count * grid.picture_bytes()) };
+    for line in 0..tile.height {
         for slot in 0..count {
             let index = slot * grid.count / count;
-            let (top, left) = (index / grid.columns * tile + line, index % grid.columns * tile);
+            let (top, left) = (index / grid.columns * tile.height + line, index % grid.columns * tile.width);
             let start = (top * width + left) * channels;
-            row.pixels.extend_from_slice(&grid.pixels[start..start + tile * channels]);
+            row.pixels.extend_from_slice(&grid.pixels[start..start + tile.width * channels]);
         }
     }
     row
@@ -66,7 +66,7 @@ mod tests {
         // Five pictures of 2 x 2 grey pixels in three columns; each pixel is ten times its picture and its place.
         let pixel = |row: usize, column: usize| (10 * (row / 2 * 3 + column / 2) + row % 2 * 2 + column % 2) as u8;
         let pixels = (0..4).flat_map(|row| (0..6).map(move |column| pixel(row, column))).collect();
-        let grid = Grid { tile: 2, columns: 3, count: 5, channels: 1, pixels };
+        let grid = Grid { tile: 2.into(), columns: 3, count: 5, channels: 1, pixels };
         let two = some(&grid, 2);
         assert_eq!((two.columns, two.count), (2, 2));
         assert_eq!(two.pixels, [0, 1, 20, 21, 2, 3, 22, 23]);

@@ -29,6 +29,13 @@ pub fn Tiles(
         let square = || (1..).find(|side| side * side >= count.get()).unwrap_or(1);
         columns.map_or_else(square, |columns| columns.min(count.get()).max(1))
     });
+    // Width by height of all pictures together.
+    let shape = move || {
+        let (columns, count) = (columns.get(), count.get());
+        let tile = drawn.with(|drawn| drawn.as_ref().map(|drawn| drawn.grid.tile)).filter(|tile| tile.height > 0);
+        let rows = count.div_ceil(columns).max(1);
+        tile.map_or(1.0, |tile| (columns * tile.width) as f64 / (rows * tile.height) as f64)
+    };
     let at = RwSignal::new(0_usize);
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
@@ -82,7 +89,7 @@ pub fn Tiles(
     };
     let seen = move || drawn.with(|drawn| drawn.as_ref().map(|drawn| drawn.nimg));
     view! {
-        <div class="tiles" style:--columns=move || columns.get().to_string() hidden=move || count.get() == 0>
+        <div class="tiles" style:--columns=move || columns.get().to_string() style:--shape=move || shape().to_string() hidden=move || count.get() == 0>
             <canvas node_ref=canvas data-testid=id data-seen=seen role="img" aria-label=name></canvas>
             <div class="picks" role="group" aria-label=name on:keydown=on_key>
                 {move || (0..count.get()).map(button).collect_view()}
