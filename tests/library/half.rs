@@ -213,7 +213,7 @@ fn golden_r3gan_steps_in_half_precision() {
     let Some(device) = device() else { return };
     for mut golden in load_all_if_known("r3gan_step") {
         golden.case["tolerance"] = json!({"rel": 1e-2, "abs": 1e-2});
-        golden.case["tolerance_overrides"] = json!({"after.optimizer.*": {"rel": 0.1, "abs": 1e-2}});
+        golden.case["tolerance_overrides"] = json!({"after.optimizer.*": {"rel": 0.1, "abs": 5e-2}});
         golden.case["weight_tolerance"]["share"] = json!(0.9);
         in_half(true, || block_on(r3gan::steps(&golden, &device.device)));
     }
