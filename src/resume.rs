@@ -65,13 +65,13 @@ impl RunConfig {
         })
     }
 
-    /// These settings for another run: its seed, pictures, length, scores and output are those of `run`.
+    /// These settings for another run: its seed, pictures, length, precision, scores and output are those of `run`.
     pub fn for_run(&self, run: &RunConfig) -> RunConfig {
         let mut config = self.clone();
         config.set_resolution(run.data.resolution);
         (config.seed, config.data, config.output) = (run.seed, run.data.clone(), run.output.clone());
         config.metrics = run.metrics.clone();
-        config.train.length = run.train.length;
+        (config.train.length, config.train.precision) = (run.train.length, run.train.precision);
         config
     }
 

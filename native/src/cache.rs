@@ -18,6 +18,9 @@ const FOLDER_VARIABLE: &str = "WHELP_DATA_CACHE";
 /// The most that is kept, in bytes.
 const MAX_BYTES: u64 = 8 << 30;
 
+/// The most pixels that are held in memory, in bytes, where the system does not say how much is free.
+const MOST_IN_MEMORY: u64 = 4 << 30;
+
 /// Prepared pictures on disk.
 pub type Cache = KeptPictures<FolderStorage>;
 
@@ -32,8 +35,8 @@ fn of(variable: Option<OsString>) -> Option<Cache> {
         Some(folder) => folder.into(),
         None => dirs::cache_dir()?.join("whelp").join("data"),
     };
-    // The other half is for the training. Where nobody says how much there is, nothing can be planned.
-    let most_in_memory = memory::available().map_or(u64::MAX, |available| available.bytes / 2);
+    // The other half is for the training.
+    let most_in_memory = memory::available().map_or(MOST_IN_MEMORY, |available| available.bytes / 2);
     Some(KeptPictures::new(FolderStorage::new(root), "", MAX_BYTES).holding(most_in_memory))
 }
 

@@ -49,12 +49,9 @@ pub fn load(
     {
         return Ok(data);
     }
-    let mut reading = Reading::new(&name, files, preparation)?;
-    let Some((cache, key)) = cache else { return read(reading, on_progress) };
-    if let Some(file) = block_on(cache.room_for(reading.expected_bytes())) {
-        reading.put_pixels_into(file);
-    }
-    let data = read(reading, on_progress)?;
+    let reading = Reading::new(&name, files, preparation)?;
+    let data = read(reading, cache.as_ref().map(|(cache, _)| *cache), on_progress)?;
+    let Some((cache, key)) = cache else { return Ok(data) };
     // What can't be kept is prepared again the next time.
     let (data, _) = block_on(cache.keep(&key, data));
     Ok(data)
@@ -123,8 +120,15 @@ fn list_flat(folder: &Path) -> Vec<(String, DiskFile)> {
     files
 }
 
-fn read(mut reading: Reading<DiskFile>, on_progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset, DataError> {
+fn read(
+    mut reading: Reading<DiskFile>,
+    cache: Option<&Cache>,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Dataset, DataError> {
     loop {
+        if let Some(cache) = cache {
+            block_on(cache.make_room(&mut reading));
+        }
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK
             && bytes < CHUNK_BYTES

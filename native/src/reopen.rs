@@ -14,6 +14,7 @@ use whelp::device::{self, DeviceChoice, DeviceError, OpenDevice};
 
 use crate::failure::Failure;
 use crate::output::note;
+use crate::run_folder::RunFolder;
 
 /// How often that is tried within [`WINDOW_SECS`]. A device that is lost more often is broken, or asked for too much.
 const MOST: usize = 2;
@@ -34,14 +35,18 @@ pub fn open(choice: &DeviceChoice) -> Result<OpenDevice, DeviceError> {
     let is_again = std::env::var_os(VARIABLE).is_some();
     let began = Instant::now();
     loop {
+        let may_wait = is_again && began.elapsed() < PATIENCE;
         match block_on(device::open(choice.clone())) {
             Err(DeviceError::Unavailable { .. } | DeviceError::Lost { .. } | DeviceError::Failed { .. })
-                if is_again && began.elapsed() < PATIENCE =>
-            {
-                sleep(PAUSE);
+                if may_wait => {}
+            // Whoever leaves the choice to the program wants the device that the run began on, not the processor for a night.
+            Ok(OpenDevice { reason: Some(_), .. }) if may_wait => {}
+            Ok(OpenDevice { reason: Some(reason), .. }) if is_again => {
+                return Err(DeviceError::Unavailable { name: "the device that was lost".to_owned(), reason });
             }
             opened => return opened,
         }
+        sleep(PAUSE);
     }
 }
 
@@ -56,6 +61,12 @@ pub fn again(root: &Path, is_resumed: bool, message: &str) -> Failure {
         return Failure::Fault(format!(
             "{message}. It was lost {} times within an hour, so it is not opened again. {advice}, perhaps with --device cpu",
             lost.len() + 1
+        ));
+    }
+    if is_resumed && matches!(RunFolder::newest(root), Ok(None)) {
+        return Failure::Fault(format!(
+            "{message}. {} holds no checkpoint yet, so begin once more in another folder (--out)",
+            root.display()
         ));
     }
     note!("lost        {message}");

@@ -109,7 +109,11 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     };
     let link = served.as_ref().map(|served| served.link.clone());
     match (FrontEnd { folder, readers, link, commands, control: &control, signals: &signals }).follow(run) {
-        Err(Failure::DeviceLost(message)) => Err(reopen::again(&root, arguments.resume.is_some(), &message)),
+        Err(Failure::DeviceLost(message)) => {
+            // The program that takes this one's place wants the same address.
+            drop(served);
+            Err(reopen::again(&root, arguments.resume.is_some(), &message))
+        }
         ended => ended,
     }
 }

@@ -87,12 +87,21 @@ impl DatasetBuilder {
         self
     }
 
-    /// Puts the pixels into `file` instead of memory, which gets none.
-    ///
-    /// # Panics
-    /// If pictures were added already.
+    /// Puts the pixels into `file` instead of memory, also those that were added before.
     pub fn put_pixels_into(&mut self, file: Box<dyn RandomAccess>) {
-        self.pixels.move_into(file);
+        if let Err(error) = self.pixels.move_into(file) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// Bytes of memory that the pixels take so far.
+    pub(super) fn bytes_in_memory(&self) -> u64 {
+        if self.pixels.are_in_memory() { self.pixels.count() as u64 * self.pixels.stride() as u64 } else { 0 }
+    }
+
+    /// Whether pixels go into a file.
+    pub(super) fn has_file(&self) -> bool {
+        !self.pixels.are_in_memory()
     }
 
     /// Adds a sentence on something that differs from what was asked for.

@@ -261,9 +261,9 @@ impl<R: Read> IdxReader<R> {
         })
     }
 
-    /// Size and colour of the prepared pictures.
-    pub(super) fn target(&self) -> Target {
-        self.target
+    /// What collects the pictures.
+    pub(super) fn builder(&self) -> &DatasetBuilder {
+        &self.builder
     }
 
     /// Puts the pixels into `file` instead of memory.

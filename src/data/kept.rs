@@ -4,8 +4,8 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::{Dataset, StoredError, read_stored, write_stored};
-use crate::storage::{RandomAccess, Storage, StoredFile};
+use super::{Dataset, InputFile, Reading, StoredError, read_stored, write_stored};
+use crate::storage::{Storage, StoredFile};
 
 /// Ending of the files' names.
 const ENDING: &str = ".pictures";
@@ -57,16 +57,13 @@ impl<S: Storage> KeptPictures<S> {
     /// [`StoredError`] if there is one that cannot be used. It has been removed: prepare the pictures again.
     pub async fn read(&self, key: &str) -> Result<Option<Dataset>, StoredError> {
         let name = self.name(key);
+        // The ones in use are removed last. If this fails, as while another tab has the file open, the order is merely less fair.
+        let _ = self.storage.touch(&name).await;
         let opened = self.storage.open(&name).await;
         match opened.map(|file| file.map(|(file, bytes)| read_stored(key, file, bytes, self.most_in_memory))) {
             // What cannot be opened may be in use; it stays for the next time.
             Ok(None) | Err(_) => Ok(None),
-            Ok(Some(Ok(data))) => {
-                // The ones in use are removed last. If this fails, as in a browser while the file is open, the order is merely
-                // less fair.
-                let _ = self.storage.touch(&name).await;
-                Ok(Some(data))
-            }
+            Ok(Some(Ok(data))) => Ok(Some(data)),
             Ok(Some(Err(reason))) => {
                 let _ = self.storage.delete(&name).await;
                 Err(reason)
@@ -104,10 +101,15 @@ impl<S: Storage> KeptPictures<S> {
         (again.unwrap_or(data), written)
     }
 
-    /// Where the pixels of a data set with so many bytes are to be collected, if not in memory.
-    pub async fn room_for(&self, bytes: u64) -> Option<Box<dyn RandomAccess>> {
+    /// Has a reading put its pixels into a file, once they are more than memory is to hold. To be called before its first step and
+    /// after each one.
+    pub async fn make_room<F: InputFile>(&self, reading: &mut Reading<F>) {
         // Without such a file memory has to do.
-        if bytes > self.most_in_memory { self.storage.scratch().await.ok() } else { None }
+        if reading.expected_bytes() > self.most_in_memory
+            && let Ok(file) = self.storage.scratch().await
+        {
+            reading.put_pixels_into(file);
+        }
     }
 
     /// The kept data sets, the last used one first.
@@ -162,6 +164,7 @@ mod tests {
     use futures_lite::future::block_on;
 
     use super::*;
+    use crate::config::Channels;
     use crate::data::{DatasetBuilder, DecodeError, Preparation, SourceKey};
     use crate::storage::memory::MemoryStorage;
 
@@ -202,18 +205,28 @@ mod tests {
 
     #[test]
     fn what_memory_does_not_hold_is_collected_kept_and_read_in_files() {
-        let kept = kept(u64::MAX).holding(3 * 12 - 1);
-        assert!(block_on(kept.room_for(3 * 12 - 1)).is_none());
-        let mut builder = DatasetBuilder::new("numbers", 2);
-        builder.put_pixels_into(block_on(kept.room_for(3 * 12)).unwrap());
-        (0..3).for_each(|value| builder.push("x", Ok(vec![value; 12])));
-        let (kept_data, written) = block_on(kept.keep(&key("a"), builder.finish().unwrap()));
-        written.unwrap();
-        let again = block_on(kept.read(&key("a"))).unwrap().unwrap();
-        for found in [&kept_data, &again] {
+        // An idx file of three pictures of 4 x 4 pixels in grey.
+        let file = [&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 4][..], &(0..48).collect::<Vec<u8>>()].concat();
+        let preparation = Preparation { channels: Channels::Grey, ..Preparation::plain(4) };
+        let read = |most_in_memory: u64| {
+            let kept = kept(u64::MAX).holding(most_in_memory);
+            let files = vec![("digits-images-idx3-ubyte".to_owned(), file.clone())];
+            let mut reading = Reading::new("digits", files, preparation).unwrap();
+            block_on(kept.make_room(&mut reading));
+            while reading.step().unwrap().is_some() {
+                block_on(kept.make_room(&mut reading));
+            }
+            let (data, written) = block_on(kept.keep(&key("a"), reading.finish().unwrap()));
+            written.unwrap();
+            (data, block_on(kept.read(&key("a"))).unwrap().unwrap())
+        };
+        let (in_memory, _) = read(48);
+        assert!(in_memory.is_in_memory());
+        let (kept, again) = read(47);
+        for found in [&kept, &again] {
             assert!(!found.is_in_memory());
-            assert_eq!(found.summary(), data().summary(), "the same set as in memory");
-            assert_eq!((found.pixels(2), found.fault()), (data().pixels(2), None));
+            assert_eq!(found.summary(), in_memory.summary(), "the same set as in memory");
+            assert_eq!((found.pixels(2), found.fault()), (in_memory.pixels(2), None));
         }
     }
 

@@ -56,13 +56,19 @@ impl Pixels {
         Ok(Self { stride, count, place: Place::Memory(chunks) })
     }
 
-    /// Puts the pictures to come into `file`.
+    /// Moves the pictures from memory into `file`, and puts those to come there too.
     ///
-    /// # Panics
-    /// If there are pictures already.
-    pub fn move_into(&mut self, file: Box<dyn RandomAccess>) {
-        assert_eq!(self.count, 0, "pictures are collected in one place");
+    /// # Errors
+    /// Those of the file. Then they stay where they are.
+    pub fn move_into(&mut self, file: Box<dyn RandomAccess>) -> io::Result<()> {
+        let mut at = 0;
+        self.each_piece(|piece| {
+            file.write_at(at, piece)?;
+            at += piece.len() as u64;
+            Ok(())
+        })?;
         self.place = Place::File { file, first: 0, order: Vec::new() };
+        Ok(())
     }
 
     /// Whether they are in memory.
@@ -92,7 +98,9 @@ impl Pixels {
                 }
                 chunks.last_mut().expect("one was just pushed if there was none").extend_from_slice(pixels);
             }
-            Place::File { file, first, .. } => file.write_at(*first + (self.count * self.stride) as u64, pixels)?,
+            Place::File { file, first, .. } => {
+                file.write_at(*first + self.count as u64 * self.stride as u64, pixels)?
+            }
         }
         self.count += 1;
         Ok(())
@@ -229,13 +237,21 @@ mod tests {
 
     fn both(count: usize) -> [Pixels; 2] {
         let mut in_file = Pixels::new(STRIDE);
-        in_file.move_into(Box::new(Arc::new(MemoryFile::default())));
+        in_file.move_into(Box::new(Arc::new(MemoryFile::default()))).unwrap();
         [filled(Pixels::new(STRIDE), count), filled(in_file, count)]
+    }
+
+    /// Some in memory, which then move into a file.
+    fn moved(count: usize) -> Pixels {
+        let mut pixels = filled(Pixels::new(STRIDE), count / 2);
+        pixels.move_into(Box::new(Arc::new(MemoryFile::default()))).unwrap();
+        (count / 2..count).for_each(|index| pixels.push(&picture(index)).unwrap());
+        pixels
     }
 
     #[test]
     fn a_file_holds_what_memory_would_in_the_same_order() {
-        for mut pixels in both(600) {
+        for mut pixels in both(600).into_iter().chain([moved(600)]) {
             // Every third picture goes, and the others come from the last to the first.
             let is_kept = |index: &usize| !index.is_multiple_of(3);
             let kept: Vec<usize> = (0..600).rev().filter(is_kept).collect();
@@ -256,7 +272,7 @@ mod tests {
     fn a_full_file_takes_no_picture_and_keeps_the_others() {
         let file = Arc::new(MemoryFile { room: Some(3 * STRIDE as u64 + 2), ..MemoryFile::default() });
         let mut pixels = Pixels::new(STRIDE);
-        pixels.move_into(Box::new(file.clone()));
+        pixels.move_into(Box::new(file.clone())).unwrap();
         let mut pixels = filled(pixels, 3);
         assert_eq!(pixels.push(&picture(3)).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!((pixels.count(), &*pixels.get(2).unwrap()), (3, &picture(2)[..]));

@@ -141,20 +141,28 @@ impl<F: InputFile> Reading<F> {
         }
     }
 
-    /// How many bytes the pixels of the data set will have, if each file gives one picture.
+    /// How many bytes of memory the pixels will take, as far as is known: those there are, and at least a picture of each file. None
+    /// in memory if they go into a file.
     pub fn expected_bytes(&self) -> u64 {
-        let target = match &self.work {
-            Work::Files(files) => files.builder.target(),
-            Work::Idx(reader) => reader.target(),
-        };
-        self.total as u64 * target.bytes() as u64
+        let builder = self.builder();
+        match builder.has_file() {
+            true => 0,
+            false => builder.bytes_in_memory().max(self.total as u64 * builder.target().bytes() as u64),
+        }
     }
 
-    /// Puts the pixels into `file` instead of memory. To be called before the first step.
+    /// Puts the pixels into `file` instead of memory, also those that were added before.
     pub fn put_pixels_into(&mut self, file: Box<dyn RandomAccess>) {
         match &mut self.work {
             Work::Files(files) => files.builder.put_pixels_into(file),
             Work::Idx(reader) => reader.put_pixels_into(file),
+        }
+    }
+
+    fn builder(&self) -> &DatasetBuilder {
+        match &self.work {
+            Work::Files(files) => &files.builder,
+            Work::Idx(reader) => reader.builder(),
         }
     }
 

@@ -52,7 +52,9 @@ pub(super) async fn choose(wanted: Precision, device: &OpenDevice) -> Result<Opt
         // What is emulated converts every number, which costs more than it saves.
         Precision::Auto if device.is_software || device.count() > 1 || !device.has_half() => Ok(None),
         Precision::Auto => {
-            let [full, half] = [trial(false, &device.device).await?, trial(true, &device.device).await?];
+            let full = trial(false, &device.device).await?;
+            // What a device says it can, its driver may refuse.
+            let Ok(half) = trial(true, &device.device).await else { return Ok(None) };
             let gain = full.secs / half.secs.max(1e-9);
             let is_better = gain >= WORTHWHILE && half.is_near(&full);
             Ok(is_better.then(|| format!("{words}, {gain:.1} times as fast")))

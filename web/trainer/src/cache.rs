@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 
-use whelp::data::{Dataset, KeptPictures};
+use whelp::data::{Dataset, InputFile, KeptPictures, Reading};
 use whelp::kept_runs::KeptRuns;
 use whelp::session::Kept;
-use whelp::storage::RandomAccess;
 
 use super::storage::PrivateStorage;
 
@@ -36,9 +35,13 @@ pub async fn read(key: &str) -> Option<Dataset> {
     })
 }
 
-/// A file for pixels of so many bytes; none if memory holds them, or has to, because nothing can be stored.
-pub async fn room_for(bytes: u64) -> Option<Box<dyn RandomAccess>> {
-    cache().await?.room_for(bytes).await
+/// Has a reading put its pixels into a file once memory is not to hold them, unless nothing can be stored.
+pub async fn make_room<F: InputFile>(reading: &mut Reading<F>) {
+    if reading.expected_bytes() > MOST_IN_MEMORY
+        && let Some(cache) = cache().await
+    {
+        cache.make_room(reading).await;
+    }
 }
 
 /// Keeps a data set under `key`, if there is room, and returns it.

@@ -91,9 +91,7 @@ async fn load_files(
 ) -> Result<Option<Dataset>, String> {
     let files = files.into_iter().map(|(path, file)| (path, DroppedFile(file))).collect();
     let mut reading = Reading::new(name, files, preparation).map_err(sentence)?;
-    if let Some(file) = cache::room_for(reading.expected_bytes()).await {
-        reading.put_pixels_into(file);
-    }
+    cache::make_room(&mut reading).await;
     let mut pace = Pace::new(reading.total(), watch);
     while let Some(step) = reading.step().map_err(sentence)? {
         if let Step::Prepare(mut job) = step {
@@ -113,6 +111,7 @@ async fn load_files(
             }
             reading.add(job.prepare());
         }
+        cache::make_room(&mut reading).await;
         if !pace.rest(reading.done(), reading.skipped()).await {
             return Ok(None);
         }

@@ -24,6 +24,7 @@ pub fn Pictures() -> impl IntoView {
     let summary = move || {
         store.data.with(|data| data.as_ref().map_or_else(|| "None yet".to_owned(), |data| summary(data, shares())))
     };
+    let is_square = move || store.config.with(|config| config.data.resolution.is_square());
     let is_own = move || store.data.with(|data| data.as_ref().is_some_and(|data| !data.is_builtin));
     // Also where a run's pictures are gone.
     let is_not_builtin = move || {
@@ -69,7 +70,8 @@ pub fn Pictures() -> impl IntoView {
                     pick=Pick::Folder
                     on_pick=move |files| store.take_files(files)
                 />
-                <Show when=move || is_own() && can_start.get()>
+                // Their networks grow in their own shape alone.
+                <Show when=move || is_own() && is_square() && can_start.get()>
                     <button
                         type="button"
                         class="button"
