@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn what_memory_does_not_hold_is_collected_kept_and_read_in_files() {
-        // An idx file of three pictures of 4 x 4 pixels in grey.
-        let file = [&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 4][..], &(0..48).collect::<Vec<u8>>()].concat();
-        let preparation = Preparation { channels: Channels::Grey, ..Preparation::plain(4) };
+        // An idx file of three pictures of 8 x 8 pixels in grey.
+        let file = [&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 8, 0, 0, 0, 8][..], &(0..192).collect::<Vec<u8>>()].concat();
+        let preparation = Preparation { channels: Channels::Grey, ..Preparation::plain(8) };
         let read = |most_in_memory: u64| {
             let kept = kept(u64::MAX).holding(most_in_memory);
             let files = vec![("digits-images-idx3-ubyte".to_owned(), file.clone())];
@@ -220,9 +220,9 @@ mod tests {
             written.unwrap();
             (data, block_on(kept.read(&key("a"))).unwrap().unwrap())
         };
-        let (in_memory, _) = read(48);
+        let (in_memory, _) = read(192);
         assert!(in_memory.is_in_memory());
-        let (kept, again) = read(47);
+        let (kept, again) = read(191);
         for found in [&kept, &again] {
             assert!(!found.is_in_memory());
             assert_eq!(found.summary(), in_memory.summary(), "the same set as in memory");
