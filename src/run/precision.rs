@@ -94,7 +94,7 @@ async fn trial(is_half: bool, device: &Device) -> Result<Trial, DeviceError> {
         let output = in_half(is_half, || conv2d(halved(input.clone()), halved(weight.clone()), None, CONVOLUTION));
         // The square makes the gradients depend on the output.
         let gradients = output.clone().square().sum().backward();
-        let some = |tensor: Tensor<4>| tensor.without_autodiff().slice([0..1]).flatten::<1>(0, 3);
+        let some = |tensor: Tensor<4>| tensor.without_autodiff().narrow(0, 0, 1).flatten::<1>(0, 3);
         let gradient = |of: &Tensor<4>| of.grad(&gradients).expect("a factor has a gradient");
         let of_weight = gradient(&weight).without_autodiff().flatten::<1>(0, 3);
         [some(output), some(gradient(&input)), of_weight]

@@ -28,9 +28,12 @@ fn device() -> Option<OpenDevice> {
     Some(device)
 }
 
-/// Kernel, stride, padding; groups, channels in and out; size. Depthwise ones, products of matrices, maps of odd lengths, and
+/// Kernel, stride, padding; groups, channels in and out; size.
+type Case = ((usize, usize, usize), (usize, usize, usize), [usize; 2]);
+
+/// Depthwise ones, products of matrices, maps of odd lengths, and
 /// tiles of every size.
-const CASES: [((usize, usize, usize), (usize, usize, usize), [usize; 2]); 14] = [
+const CASES: [Case; 14] = [
     ((3, 1, 1), (1, 3, 5), [5, 7]),
     ((3, 1, 1), (1, 64, 70), [8, 8]),
     ((3, 1, 1), (4, 64, 64), [9, 7]),
