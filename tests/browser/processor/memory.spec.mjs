@@ -41,11 +41,7 @@ test("pictures of 256 pixels that memory does not hold are read from the disk, k
   const distinct = Array.from({ length: 100 }, (_, seed) => png(256, seed));
   const archive = info.outputPath("large.zip");
   writeFileSync(archive, zip(Array.from({ length: COUNT }, (_, i) => [`${i}.png`, distinct[i % distinct.length]])));
-  const choose = async () => {
-    await whelp.chooseSize(4, 2, { recipe: R3GAN, latent: 8, "metrics-every-kimg": "" });
-    await whelp.unfold("data");
-    await whelp.part("setting-resolution").selectOption("256");
-  };
+  const choose = () => whelp.chooseSize(4, 2, { recipe: R3GAN, resolution: 256, latent: 8, "metrics-every-kimg": "" });
   await whelp.open();
   await choose();
   await whelp.part("pick-pictures").setInputFiles(archive);
