@@ -15,7 +15,9 @@ const PROGRAM = process.env.WHELP_PROGRAM;
 /** A folder with every fixture that does not belong to another test, and a duplicate. */
 function messy(folder) {
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(FIXTURES)) {
+  // The folder of AVIF is left out: there the two decode each with their own, which round differently.
+  const files = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files) {
     if (!/\.(safetensors|pth|py|json)$/.test(name)) cpSync(path.join(FIXTURES, name), path.join(folder, name));
   }
   cpSync(path.join(FIXTURES, "rgb.png"), path.join(folder, "z copy of rgb.png"));
