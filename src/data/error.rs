@@ -1,7 +1,7 @@
 //! Why a file, or a whole source, cannot be used: sentences that say what to do.
 
-/// What is read besides JPEG, PNG, GIF, BMP and TIFF.
-pub(super) const WEBP_AND_AVIF: &str = if cfg!(feature = "avif") { "WebP, AVIF" } else { "WebP" };
+/// Formats by name: the terminal program decodes AVIF by itself, the page leaves it to the browser.
+pub(super) const WEBP_AND_AVIF: &str = "WebP, AVIF";
 
 /// Why a file is skipped. The text is shown after the file's name, and ends with what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
