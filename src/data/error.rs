@@ -1,8 +1,5 @@
 //! Why a file, or a whole source, cannot be used: sentences that say what to do.
 
-/// Formats by name: the terminal program decodes AVIF by itself, the page leaves it to the browser.
-pub(super) const WEBP_AND_AVIF: &str = "WebP, AVIF";
-
 /// Why a file is skipped. The text is shown after the file's name, and ends with what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -21,9 +18,7 @@ pub enum DecodeError {
         advice: &'static str,
     },
     /// A format of pictures that cannot be read.
-    #[error(
-        "This is {found}. Only ordinary JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP and TIFF pictures can be read. {advice}."
-    )]
+    #[error("This is {found}. Only ordinary JPEG, PNG, WebP, AVIF, GIF, BMP and TIFF pictures can be read. {advice}.")]
     Unsupported {
         /// With its article, e.g. "a HEIC picture".
         found: &'static str,
@@ -100,7 +95,7 @@ fn unusable(files: usize, name: &str) -> String {
 pub enum DataError {
     /// There were files, and none could be used.
     #[error(
-        "{}. {reasons} Choose a folder, a zip or tar archive, or files with JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP or TIFF pictures.",
+        "{}. {reasons} Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF pictures.",
         unusable(*.files, .name)
     )]
     NoPictures {
@@ -124,7 +119,7 @@ pub enum DataError {
     },
     /// The source has no files.
     #[error(
-        "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP or \
+        "There are no files in {name}. Choose a folder, a zip or tar archive, or files with JPEG, PNG, WebP, AVIF, GIF, BMP or \
          TIFF pictures."
     )]
     NoFiles {

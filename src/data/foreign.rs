@@ -193,7 +193,6 @@ fn is_table(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::WEBP_AND_AVIF;
     use super::*;
 
     #[test]
@@ -215,7 +214,7 @@ mod tests {
     fn pictures_that_cannot_be_read_are_named() {
         let unreadable = |found: &str| {
             format!(
-                "This is {found}. Only ordinary JPEG, PNG, {WEBP_AND_AVIF}, GIF, BMP and TIFF pictures can be read. Save it \
+                "This is {found}. Only ordinary JPEG, PNG, WebP, AVIF, GIF, BMP and TIFF pictures can be read. Save it \
                  as one of these."
             )
         };

@@ -22,6 +22,7 @@ use crate::support::{assert_close, cpu, gpu, pictures, tiny_config};
 fn device() -> Option<OpenDevice> {
     let device = gpu()?;
     if !device.has_half() {
+        assert!(std::env::var_os("WHELP_REQUIRE_GPU").is_none(), "{} has no numbers of 16 bits", device.description);
         eprintln!("not tested: {} has no numbers of 16 bits", device.description);
         return None;
     }
@@ -31,8 +32,7 @@ fn device() -> Option<OpenDevice> {
 /// Kernel, stride, padding; groups, channels in and out; size.
 type Case = ((usize, usize, usize), (usize, usize, usize), [usize; 2]);
 
-/// Depthwise ones, products of matrices, maps of odd lengths, and
-/// tiles of every size.
+/// Depthwise convolutions, products of matrices, maps of odd lengths, and tiles of every size.
 const CASES: [Case; 14] = [
     ((3, 1, 1), (1, 3, 5), [5, 7]),
     ((3, 1, 1), (1, 64, 70), [8, 8]),

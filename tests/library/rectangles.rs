@@ -21,7 +21,7 @@ use whelp::series;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::support::{assert_close, backbone, cpu, read_files, tiny_config};
+use crate::support::{assert_close, backbone, cpu, events, last_checkpoint, read_files, tiny_config};
 
 const TALL: Resolution = Resolution { width: 16, height: 24 };
 const WIDE: Resolution = Resolution { width: 24, height: 16 };
@@ -138,27 +138,8 @@ fn small(recipe: &str, resolution: Resolution, steps: u64) -> RunConfig {
     config
 }
 
-fn played(mut run: Run) -> Vec<Event> {
-    let mut events = Vec::new();
-    while let Some(event) = block_on(run.next()) {
-        if let Event::Failed { message, .. } = event {
-            panic!("{message}");
-        }
-        events.push(event);
-    }
-    events
-}
-
-fn last(events: &[Event]) -> Checkpoint {
-    let file = events.iter().rev().find_map(|event| match event {
-        Event::Checkpoint { bytes, .. } => Some(bytes),
-        _ => None,
-    });
-    Checkpoint::from_bytes(file.unwrap()).unwrap()
-}
-
 fn trained(config: RunConfig, data: &Arc<Dataset>, backbone: Option<&Pretrained>) -> Checkpoint {
-    last(&played(Run::new(config.validate().unwrap(), data.clone(), cpu(), backbone).unwrap().0))
+    last_checkpoint(&events(Run::new(config.validate().unwrap(), data.clone(), cpu(), backbone).unwrap().0))
 }
 
 fn bits(checkpoint: &Checkpoint) -> Vec<(&String, Vec<u32>)> {
@@ -173,7 +154,7 @@ fn resumes_bit_for_bit(recipe: &str, resolution: Resolution, backbone: Option<&P
     assert_eq!(half.meta.config.data.resolution, resolution, "{recipe}");
     assert_ne!(bits(&half), bits(&straight));
     let config = small(recipe, resolution, 6).validate().unwrap();
-    let resumed = last(&played(Run::resume(&half, config, data, cpu(), backbone).unwrap().0));
+    let resumed = last_checkpoint(&events(Run::resume(&half, config, data, cpu(), backbone).unwrap().0));
     assert_eq!(bits(&resumed), bits(&straight), "{recipe} {resolution}");
 }
 
@@ -242,7 +223,7 @@ fn they_are_drawn_scored_and_compared_in_their_shape() {
     let (mut run, _commands) = Run::new(config.validate().unwrap(), data.clone(), cpu(), None).unwrap();
     let weights = include_bytes!("../../src/features/cifar10.safetensors");
     run.judge_by(FeatureNetwork::Cifar10(Cifar10::new(weights, &cpu().device).unwrap()));
-    let events = played(run);
+    let events = events(run);
     let grid = events.iter().find_map(|event| match event {
         Event::Samples { grid, .. } => Some((grid.tile, grid.columns, grid.width(), grid.height(), grid.pixels.len())),
         _ => None,
@@ -254,7 +235,7 @@ fn they_are_drawn_scored_and_compared_in_their_shape() {
     });
     assert!(scored, "there is a score of rectangles");
 
-    let sampler = restore_sampler(&last(&events), &cpu().device).unwrap();
+    let sampler = restore_sampler(&last_checkpoint(&events), &cpu().device).unwrap();
     let drawn = block_on(sampler.draw(Draw::new(1, 3), &cpu().device)).unwrap();
     assert_eq!((drawn.resolution, drawn.pixels.len()), (TALL, 3 * 3 * 16 * 24));
     assert_eq!(

@@ -17,7 +17,7 @@ use whelp::run::Run;
 use whelp::sample::Pictures;
 use whelp::series;
 
-use crate::support::{asset, cpu, pictures, tiny_config};
+use crate::support::{asset, cpu, last_checkpoint, pictures, tiny_config};
 
 fn network() -> FeatureNetwork {
     let weights = include_bytes!("../../src/features/cifar10.safetensors");
@@ -211,14 +211,6 @@ fn play(config: RunConfig, resumed: Option<&Checkpoint>, data: &Arc<Dataset>) ->
     .unwrap();
     run.judge_by(network());
     std::iter::from_fn(|| block_on(run.next())).collect()
-}
-
-fn last_checkpoint(events: &[Event]) -> Checkpoint {
-    let last = events.iter().rev().find_map(|event| match event {
-        Event::Checkpoint { bytes, .. } => Some(Checkpoint::from_bytes(bytes).unwrap()),
-        _ => None,
-    });
-    last.unwrap()
 }
 
 /// The values of the scores, by step and series.

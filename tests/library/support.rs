@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use futures_lite::future::block_on;
+use whelp::checkpoint::Checkpoint;
 use whelp::config::{Length, RunConfig, Taps};
 use whelp::data::{DataError, Dataset, DatasetBuilder, Preparation, Reading, Step};
 use whelp::device::{self, DeviceChoice, OpenDevice};
 use whelp::features::{self, PooledLite0, Pretrained};
+use whelp::protocol::Event;
 use whelp::random::{Random, Stream};
+use whelp::run::Run;
 
 /// burn's flex.
 pub fn cpu() -> OpenDevice {
@@ -136,4 +139,25 @@ pub fn read_files(name: &str, files: Vec<(String, Vec<u8>)>, preparation: Prepar
         }
     }
     reading.finish()
+}
+
+/// Events of a run, to its end. A failure ends the test.
+pub fn events(mut run: Run) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(event) = block_on(run.next()) {
+        if let Event::Failed { message, .. } = event {
+            panic!("{message}");
+        }
+        events.push(event);
+    }
+    events
+}
+
+/// What a run saved last.
+pub fn last_checkpoint(events: &[Event]) -> Checkpoint {
+    let file = events.iter().rev().find_map(|event| match event {
+        Event::Checkpoint { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    Checkpoint::from_bytes(file.unwrap()).unwrap()
 }

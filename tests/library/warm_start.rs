@@ -19,7 +19,7 @@ use whelp::sample::{Draw, Sampler};
 use whelp::train::{Batches, Trainer};
 use whelp::weights::{self, HostTensor};
 
-use crate::support::{assert_close, cpu, pictures, tiny_config};
+use crate::support::{assert_close, cpu, events, last_checkpoint, pictures, tiny_config};
 
 const RGB: PictureKind = PictureKind { channels: 3, classes: 0 };
 
@@ -34,26 +34,6 @@ fn r3gan(steps: u64) -> RunConfig {
     config.train.ema_half_life_kimg = 1e-3;
     (config.train.batch, config.train.length, config.output) = (tiny.train.batch, tiny.train.length, tiny.output);
     config
-}
-
-/// Events of a run, to its end.
-fn events(mut run: Run) -> Vec<Event> {
-    let mut events = Vec::new();
-    while let Some(event) = block_on(run.next()) {
-        if let Event::Failed { message, .. } = event {
-            panic!("{message}");
-        }
-        events.push(event);
-    }
-    events
-}
-
-fn last_checkpoint(events: &[Event]) -> Checkpoint {
-    let file = events.iter().rev().find_map(|event| match event {
-        Event::Checkpoint { bytes, .. } => Some(bytes),
-        _ => None,
-    });
-    Checkpoint::from_bytes(file.unwrap()).unwrap()
 }
 
 fn trained(config: RunConfig) -> Checkpoint {
