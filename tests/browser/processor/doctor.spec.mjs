@@ -15,7 +15,7 @@ const PROGRAM = process.env.WHELP_PROGRAM;
 /** A folder with every fixture that does not belong to another test, and a duplicate. */
 function messy(folder) {
   mkdirSync(folder, { recursive: true });
-  // The folder of AVIF is left out: there the two decode each with their own, which round differently.
+  // Without the folder of AVIF pictures: the page leaves those to the browser's decoder, which rounds otherwise than the terminal's.
   const files = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isFile());
   for (const { name } of files) {
     if (!/\.(safetensors|pth|py|json)$/.test(name)) cpSync(path.join(FIXTURES, name), path.join(folder, name));
