@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Loss, RunConfig};
+use crate::config::{Architecture, LEARNT_SIDE, Loss, RunConfig};
 use crate::resume;
 
 /// Before so many real images nothing but numbers out of bounds is an alarm: every generator begins with one grey picture.
@@ -124,6 +124,9 @@ pub enum Remedy {
     LowerLearningRates,
     /// Go back to the checkpoint with the best score, and on from there with half the learning rates.
     GoBackToBest,
+    /// Begin a new run with the networks as they are, and show the frozen network larger pictures: shapes that are lost on it at
+    /// the size of a quick start.
+    LargerPictures,
 }
 
 impl Diagnosis {
@@ -180,7 +183,11 @@ impl Diagnosis {
         let augment = (!config.augment.adaptive).then_some(Remedy::Augment);
         match self {
             Self::WarmingUp { .. } | Self::Healthy { .. } => Vec::new(),
-            Self::Stalled { .. } | Self::NearInfinity { .. } => vec![Remedy::LowerLearningRates],
+            Self::NearInfinity { .. } => vec![Remedy::LowerLearningRates],
+            Self::Stalled { .. } => {
+                let can_see_more = larger_side(config).is_some();
+                [Remedy::LowerLearningRates].into_iter().chain(can_see_more.then_some(Remedy::LargerPictures)).collect()
+            }
             Self::DiscriminatorWins { .. } => augment.into_iter().chain([Remedy::LowerLearningRates]).collect(),
             Self::KnowsByHeart { .. } => augment.into_iter().collect(),
             Self::Collapsed { .. } | Self::ColorsOff { .. } => vec![Remedy::GoBackToBest],
@@ -259,9 +266,23 @@ impl Remedy {
                 }
             }
             Self::LowerLearningRates | Self::GoBackToBest => config.scale_learning_rates(resume::SLOWER),
+            Self::LargerPictures => config.model.network_side = larger_side(&config).or(config.model.network_side),
         }
         config
     }
+
+    /// Whether it takes a new run that begins with the networks: their heads grow, so the old one can't go on.
+    pub fn begins_anew(self) -> bool {
+        self == Self::LargerPictures
+    }
+}
+
+/// Twice the longer side in which the frozen network sees pictures now, at most that which it learnt to see with; none if it sees
+/// them so already, or there is no such network.
+fn larger_side(config: &RunConfig) -> Option<usize> {
+    let side = config.model.network_size(config.data.resolution).longer();
+    let is_projected = config.model.architecture == Architecture::Projected;
+    (is_projected && side < LEARNT_SIDE).then(|| (2 * side).min(LEARNT_SIDE))
 }
 
 /// The discriminator's loss without penalties as a share of what it is for a discriminator that can only guess: 1 for that one, and 0
@@ -304,6 +325,7 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipes;
 
     fn scored() -> ScoreSigns {
         ScoreSigns {
@@ -412,5 +434,20 @@ mod tests {
         assert_eq!(by_heart.remedies(&augmented), [], "it is on already");
         let slower = Remedy::LowerLearningRates.apply(&config);
         assert_eq!(slower.train.generator_lr, config.train.generator_lr / 2.0);
+        let score = NamedScore { name: "fd_c10_1k_val".into(), value: 0.5, best: 0.5 };
+        let stalled = Diagnosis::Stalled { score, scores: 6, nimg: 50_000 };
+        assert_eq!(stalled.remedies(&recipes::find("dcgan32").unwrap().config()), [Remedy::LowerLearningRates]);
+        let mut config = recipes::find("projected").unwrap().config();
+        for (resolution, sides) in [("32", &[128, 224][..]), ("64", &[224]), ("48x64", &[224]), ("128", &[])] {
+            config.set("data.resolution", resolution).unwrap();
+            config.model.network_side = None;
+            for side in sides {
+                assert_eq!(stalled.remedies(&config)[1], Remedy::LargerPictures, "{resolution}");
+                config = Remedy::LargerPictures.apply(&config);
+                assert_eq!(config.model.network_side, Some(*side), "{resolution}");
+                config.clone().validate().unwrap();
+            }
+            assert_eq!(stalled.remedies(&config), [Remedy::LowerLearningRates], "{resolution}: it sees all it can");
+        }
     }
 }

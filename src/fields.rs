@@ -326,13 +326,13 @@ pub const FIELDS: &[Field] = &[
         "model.blocks",
         "Residual blocks per resolution",
         Accepts::Whole { low: 1, high: 8 },
-        "R3GAN only. More blocks draw better and are slower.",
+        "R3GAN and projected only. More blocks draw better and are slower.",
     ),
     fixed(
         "model.narrow_stages",
         "Narrow resolutions",
         Accepts::Whole { low: 1, high: 6 },
-        "R3GAN only: the largest resolutions that have the widths above. All others are twice as wide.",
+        "R3GAN and projected only: the largest resolutions that have the widths above. All others are twice as wide.",
     ),
     fixed(
         "model.discriminator_norm",

@@ -1,8 +1,10 @@
 //! Every series of a whole run in bounded memory: when the points are used up, neighbours are averaged.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::series::StepSeries;
+use crate::series::{StepSeries, of_history};
 
 /// More points than a chart has pixels show nothing more.
 const CAPACITY: usize = 2048;
@@ -56,6 +58,25 @@ impl History {
             if !means.is_empty() {
                 self.push(Point { step, steps: 1, means });
             }
+        }
+    }
+
+    /// Adds what is told beside the steps, once a tick, at a step that has been told or a later one. Scores and images seen are not
+    /// among the series: see [`of_history`](crate::series::of_history).
+    pub fn note(&mut self, step: u64, values: &BTreeMap<String, f64>) {
+        let values = values.iter().filter(|(name, value)| of_history(name) && value.is_finite());
+        let values: Vec<_> = values.map(|(name, value)| (self.column(name), *value)).collect();
+        if values.is_empty() {
+            return;
+        }
+        let place = self.points.partition_point(|point| point.step < step);
+        if place == self.points.len() {
+            self.points.push(Point { step, steps: 1, means: Vec::new() });
+        }
+        let means = &mut self.points[place].means;
+        for (column, value) in values {
+            means.resize(means.len().max(column + 1), Mean::default());
+            means[column].merge(Mean { value, steps: 1 });
         }
     }
 
@@ -133,7 +154,7 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::{LOSS_D, LOSS_G, LOSS_R1};
+    use crate::series::{LOSS_D, LOSS_G, LOSS_R1, MEMORY_BYTES, NIMG, of_score, of_standard_error};
 
     fn ramp(steps: std::ops::RangeInclusive<u64>) -> StepSeries {
         let mut series = StepSeries::default();
@@ -178,6 +199,28 @@ mod tests {
         assert_eq!(series.columns([LOSS_D, LOSS_G, LOSS_R1]), (vec![4.0], [vec![2.5], vec![3.0], vec![6.0]]));
         let (_, [nothing]) = series.columns(["score/real"]);
         assert!(nothing.len() == 1 && nothing[0].is_nan());
+    }
+
+    #[test]
+    fn what_is_told_beside_the_steps_is_noted_at_its_step_or_the_next() {
+        let mut series = History::default();
+        series.extend(&ramp(1..=4));
+        let told =
+            |value| BTreeMap::from([(MEMORY_BYTES.to_owned(), value), (of_score("fd"), 1.0), (NIMG.to_owned(), 9.0)]);
+        series.note(2, &told(5.0));
+        series.note(4, &told(f64::NAN));
+        series.note(7, &told(8.0));
+        let (steps, [memory, losses]) = series.columns([MEMORY_BYTES, LOSS_D]);
+        assert_eq!(steps, [1.0, 2.0, 3.0, 4.0, 7.0]);
+        assert_eq!((memory[1], memory[4]), (5.0, 8.0));
+        assert!(memory[0].is_nan() && memory[2..4].iter().all(|value| value.is_nan()) && losses[4].is_nan());
+        assert_eq!(series.names, [LOSS_D, LOSS_G, MEMORY_BYTES]);
+        // Points that are averaged keep the mean of what was told in them.
+        series.extend(&ramp(8..=CAPACITY as u64 * 2));
+        assert_eq!(series.columns([MEMORY_BYTES]).1[0].iter().filter(|value| !value.is_nan()).count(), 2);
+        let before = series.clone();
+        series.note(1, &BTreeMap::from([(of_standard_error("fd"), 1.0)]));
+        assert_eq!(series, before);
     }
 
     #[test]

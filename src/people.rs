@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "engine")]
 use crate::config::Resolution;
 #[cfg(feature = "engine")]
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, PictureLost, Split};
 use crate::random::{Random, Stream};
 #[cfg(feature = "engine")]
 use crate::sample::Pictures;
@@ -133,14 +133,23 @@ pub struct HeldOut {
 
 /// Real pictures in colour, of this size, and whether they were held out from the training: they are where as many
 /// were. Fewer than `count` where there are no more.
+///
+/// # Errors
+/// [`PictureLost`] if one of the set can't be read any more.
 #[cfg(feature = "engine")]
-pub fn real_pictures(data: &Dataset, held_out: HeldOut, seed: u64, count: usize, size: Resolution) -> (Pictures, bool) {
+pub fn real_pictures(
+    data: &Dataset,
+    held_out: HeldOut,
+    seed: u64,
+    count: usize,
+    size: Resolution,
+) -> Result<(Pictures, bool), PictureLost> {
     let Split { training, validation } = Split::new(data.len(), held_out.share, held_out.seed);
     let is_held_out = validation.len() >= count;
     let from = if is_held_out { validation } else { training };
     let order = Random::new(seed, Stream::Scores, REAL).permutation(from.len());
     let chosen: Vec<u32> = order.iter().take(count).map(|place| from[*place as usize]).collect();
-    (Pictures::from_dataset(data, &chosen).in_colour_at(size), is_held_out)
+    Ok((Pictures::from_dataset(data, &chosen)?.in_colour_at(size), is_held_out))
 }
 
 #[cfg(test)]

@@ -226,3 +226,10 @@ pub enum FailureKind {
     /// A bug in Whelp.
     Bug,
 }
+
+impl FailureKind {
+    /// Whether a device failed, was lost or had too little memory.
+    pub fn is_devices(self) -> bool {
+        matches!(self, Self::Device | Self::DeviceLost | Self::OutOfMemory)
+    }
+}

@@ -60,6 +60,12 @@ pub fn score_of(series: &str) -> Option<&str> {
     series.strip_prefix(METRIC)
 }
 
+/// Whether what is told under this name once a tick belongs to a run's history: its scores are kept by themselves, and images seen
+/// are what others are drawn over.
+pub fn of_history(series: &str) -> bool {
+    !(series.starts_with(METRIC) || series.starts_with(METRIC_ERROR) || series == NIMG)
+}
+
 const METRIC: &str = "metric/";
 const METRIC_ERROR: &str = "metric_error/";
 

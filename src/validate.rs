@@ -28,6 +28,20 @@ impl ValidConfig {
     }
 }
 
+/// Reads settings as they are read within a message. A program that reads messages then has the code for that once: for each way to
+/// read it would be some fifty kilobytes.
+fn from_tree(mut tree: Value) -> Result<RunConfig, serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(tag = "message", rename_all = "snake_case")]
+    enum Message {
+        Settings(RunConfig),
+    }
+    if let Value::Object(fields) = &mut tree {
+        fields.insert("message".to_owned(), "settings".into());
+    }
+    serde_json::from_value(tree).map(|Message::Settings(config)| config)
+}
+
 impl RunConfig {
     /// Checks every field, and the combinations that do not work.
     ///
@@ -70,12 +84,13 @@ impl RunConfig {
         check(!needs_powers || data.resolution.width.is_power_of_two(), "data.resolution", &|| {
             format!("is {}; model.architecture={name} needs 32, 64, 128 or 256", data.resolution)
         })?;
-        for (field, width) in
-            [("model.generator_width", model.generator_width), ("model.discriminator_width", model.discriminator_width)]
-        {
-            // The 3x3 convolutions of R3GAN work on groups of 16 of twice the width.
-            check(!is_residual || width < 16 || width.is_multiple_of(8), field, &|| {
-                format!("is {width}; model.architecture={name} needs a width below 16, or a multiple of 8")
+        for (field, width, applies) in [
+            ("model.generator_width", model.generator_width, is_residual),
+            ("model.discriminator_width", model.discriminator_width, is_r3gan),
+        ] {
+            check(!applies || model.has_residual_groups(width, data.resolution), field, &|| {
+                let [less, more] = [width - width % 8, width - width % 8 + 8];
+                format!("is {width}; model.architecture={name} needs a multiple of 8: set it to {less} or {more}")
             })?;
         }
         check(!is_residual || model.dropout == 0.0, "model.dropout", &|| {
@@ -129,7 +144,7 @@ impl RunConfig {
         }
         let slot = tree.pointer_mut(&pointer(key)).expect("the path was found above");
         *slot = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        *self = serde_json::from_value(tree).map_err(|error| ConfigError::Value {
+        *self = from_tree(tree).map_err(|error| ConfigError::Value {
             field: key.to_owned(),
             found: value.to_owned(),
             accepts: fields::find(key).map_or_else(|| error.to_string(), |field| field.accepts.to_string()),
@@ -255,7 +270,12 @@ mod tests {
         assert_eq!(refused(&["train.r1_gamma=10"]), "train.r1_gamma needs model.discriminator_norm=none");
         assert_eq!(
             refused(&["model.generator_width=20", "model.architecture=r3gan"]),
-            "model.generator_width is 20; model.architecture=r3gan needs a width below 16, or a multiple of 8"
+            "model.generator_width is 20; model.architecture=r3gan needs a multiple of 8: set it to 16 or 24"
+        );
+        // Twice as many channels below make groups of unequal size.
+        assert_eq!(
+            refused(&["model.generator_width=13", "model.architecture=projected"]),
+            "model.generator_width is 13; model.architecture=projected needs a multiple of 8: set it to 8 or 16"
         );
         assert_eq!(refused(&["train.freeze_d=4"]), "train.freeze_d is 4; data.resolution=32 allows at most 3");
         assert_eq!(

@@ -140,7 +140,9 @@ pub fn unpack(message: &[u8]) -> Result<(Told, &[u8]), String> {
     let (length, rest) = message.split_first_chunk::<4>().ok_or("a message without a length")?;
     let length = u32::from_le_bytes(*length) as usize;
     let (json, payload) = rest.split_at_checked(length).ok_or("a message that is cut off")?;
-    let told = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    // As text, by the same code that reads all other messages: in a page, code is what visitors wait for.
+    let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+    let told = serde_json::from_str(json).map_err(|error| error.to_string())?;
     Ok((told, payload))
 }
 

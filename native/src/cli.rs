@@ -353,6 +353,9 @@ pub struct ExportArguments {
     /// Write a small checkpoint, which can draw but not train
     #[arg(long, value_name = "FILE.safetensors", group = "target")]
     pub out: Option<PathBuf>,
+    /// Write both networks without their optimizers, for new runs to begin with: `whelp train --from FILE`
+    #[arg(long, value_name = "FILE.safetensors", group = "target")]
+    pub networks: Option<PathBuf>,
     /// Write the generator as ONNX: from `z`, and `class` if it has classes, to `image` in [-1, 1]. Truncation is a factor on z
     #[arg(long, value_name = "FILE.onnx", group = "target")]
     pub onnx: Option<PathBuf>,

@@ -10,7 +10,7 @@ use whelp::checkpoint::DataOrigin;
 use whelp::config::RunConfig;
 use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed, Split};
 use whelp::device::{self, DeviceChoice, OpenDevice};
-use whelp::features::{self, judge_typicality};
+use whelp::features::{self, LookError, judge_typicality};
 use whelp::recipes;
 use whelp::validate::ValidConfig;
 
@@ -57,7 +57,10 @@ pub fn judge(data: &Dataset, config: &RunConfig, device: &OpenDevice) -> Result<
     let bar = ProgressBar::new(data.len() as u64)
         .with_style(ProgressStyle::with_template("judging {bar:30} {pos}/{len}").expect("a fixed template"));
     let progress = &mut |done: usize| bar.set_position(done as u64);
-    block_on(judge_typicality(data, &network, &device.device, progress)).map_err(Failure::device)?;
+    block_on(judge_typicality(data, &network, &device.device, progress)).map_err(|error| match error {
+        LookError::Pictures(lost) => Failure::input(lost),
+        LookError::Device(error) => Failure::device(error),
+    })?;
     bar.finish_and_clear();
     Ok(())
 }
@@ -134,7 +137,6 @@ pub fn check(arguments: &CheckArguments) -> Result<Outcome, Failure> {
 }
 
 fn settings(arguments: &CheckArguments) -> Result<ValidConfig, Failure> {
-    // The recipe that draws every shape.
     let mut config = recipes::DEFAULT.config();
     if let Some(resolution) = arguments.resolution {
         config.data.resolution = resolution;
@@ -146,7 +148,12 @@ fn settings(arguments: &CheckArguments) -> Result<ValidConfig, Failure> {
         }
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
-    config.validate().map_err(Failure::input)
+    // Few recipes draw every size: the pictures are checked for whichever draws theirs.
+    let of_recipe = |recipe: &recipes::Recipe| RunConfig { data: config.data.clone(), ..recipe.config() }.validate();
+    let valid = config.clone().validate();
+    valid
+        .or_else(|error| recipes::ALL.iter().find_map(|recipe| of_recipe(recipe).ok()).ok_or(error))
+        .map_err(Failure::input)
 }
 
 /// The report as text.

@@ -11,18 +11,26 @@ use crate::output::note;
 use crate::run_folder::write_whole;
 
 pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
-    let ExportArguments { checkpoint: path, out, onnx: onnx_file, html: page } = arguments;
-    let checkpoint = read_best(path, "exporting")?.for_drawing();
-    if checkpoint.tensors.is_empty() {
+    let ExportArguments { checkpoint: path, out, networks, onnx: onnx_file, html: page } = arguments;
+    let whole = read_best(path, "exporting")?;
+    if let Some(file) = networks {
+        if whole.is_for_drawing() {
+            let reason = "this checkpoint holds only what drawing needs. Take the checkpoint that the run itself saved";
+            return Err(Failure::Input(format!("{}: {reason}", path.display())));
+        }
+        write(file, "networks", &whole.clone().for_starting().to_bytes(), "for new runs to begin with")?;
+    }
+    let small = whole.clone().for_drawing();
+    if small.tensors.is_empty() {
         return Err(Failure::Input(format!("{}: this checkpoint has no averaged generator to export", path.display())));
     }
     if let Some(out) = out {
-        write(out, "checkpoint", &checkpoint.to_bytes(), "for drawing only")?;
+        write(out, "checkpoint", &small.to_bytes(), "for drawing only")?;
     }
     if onnx_file.is_none() && page.is_none() {
         return Ok(Outcome::Done);
     }
-    let graph = Graph::new(&checkpoint).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    let graph = Graph::new(&whole).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
     if let Some(file) = onnx_file {
         let [channels, rows, columns] = graph.picture();
         let class = if graph.classes.is_empty() { "" } else { ", class [batch]" };

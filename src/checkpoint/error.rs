@@ -74,6 +74,12 @@ pub enum CheckpointError {
          the checkpoint that the run itself saved"
     )]
     ForDrawing,
+    /// It was made to begin other runs with, and is to be gone on from.
+    #[error(
+        "this checkpoint holds the networks without their optimizers, so its training cannot go on. Begin a new run with its \
+         networks, or go on from the checkpoint that the run itself saved"
+    )]
+    ForStarting,
     /// A tensor has another shape than the networks.
     #[error(
         "tensor {name}: the networks need shape {expected:?}, the checkpoint has {found:?}. It was trained with another \
@@ -87,8 +93,8 @@ pub enum CheckpointError {
         /// What the file has.
         found: Vec<usize>,
     },
-    /// A tensor is not of 32-bit floats.
-    #[error("tensor {name} holds {found} numbers instead of F32. Use a checkpoint that Whelp saved")]
+    /// A tensor is of other numbers than 32-bit floats and halves.
+    #[error("tensor {name} holds {found} numbers instead of F32 or F16. Use a checkpoint that Whelp saved")]
     Type {
         /// Name in the file.
         name: String,

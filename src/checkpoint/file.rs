@@ -1,8 +1,10 @@
 //! The file: what is in it and how it becomes bytes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -14,8 +16,12 @@ use crate::series::StepSeries;
 use crate::train::NETWORKS;
 use crate::weights::HostTensor;
 
-/// Version of the layout written here. In format 1 the history is a list of losses: see [`StepSeries`].
+/// Version of the layout of a whole checkpoint, all of whose tensors are F32. In format 1 the history is a list of losses: see
+/// [`StepSeries`].
 pub const FORMAT: u32 = 2;
+
+/// Version of the layout of what training does not go on from: tensors may be F16. The newest that is read.
+pub const FORMAT_OF_HALVES: u32 = 3;
 
 /// Steps of the history that a checkpoint keeps, so that a chart goes on where it was.
 pub const HISTORY_MAX: usize = 2000;
@@ -23,14 +29,17 @@ pub const HISTORY_MAX: usize = 2000;
 /// Key of our JSON in the file's `__metadata__`.
 const METADATA_KEY: &str = "whelp";
 
+/// What the names of the optimizers' tensors begin with.
+const OPTIMIZERS: &str = "optimizer.";
+
 /// What begins the hash, the last field of our JSON. Older releases ignore the field, and files of theirs have none.
 const HASH_FIELD: &str = r#","hash":""#;
 
 /// A whole run: networks, average, both optimizers, progress.
 ///
 /// Tensors are named `generator.*`, `discriminator.*`, `generator_ema.*`, `optimizer.generator.{m,v}.*`,
-/// `optimizer.discriminator.{m,v}.*`, batch-norm statistics included, all F32. The same file opens in the page, in the
-/// terminal on any device, and in Python's `safetensors`.
+/// `optimizer.discriminator.{m,v}.*`, batch-norm statistics included, all F32. Without the optimizers it is F16. The same file
+/// opens in the page, in the terminal on any device, and in Python's `safetensors`.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// Everything that is not a tensor.
@@ -42,7 +51,7 @@ pub struct Checkpoint {
 /// The JSON in `__metadata__["whelp"]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Layout version, [`FORMAT`].
+    /// Layout version, [`FORMAT`] or [`FORMAT_OF_HALVES`].
     pub format: u32,
     /// Settings of the run.
     pub config: RunConfig,
@@ -153,28 +162,47 @@ impl From<&DataSummary> for DataOrigin {
 impl Checkpoint {
     /// The whole file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let views = self.tensors.iter().map(|(name, tensor)| {
-            let bytes = bytemuck::cast_slice(&tensor.values);
-            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
-                .expect("as many values as the shape says, checked where the tensor was made");
-            (name, view)
+        let may_be_halves = self.meta.format >= FORMAT_OF_HALVES;
+        let stored = self.tensors.iter().map(|(name, tensor)| {
+            let as_halves = may_be_halves && tensor.values.iter().all(|value| half(*value) == *value);
+            (name, Stored { tensor, as_halves })
         });
         let json = serde_json::to_string(&self.meta).expect("plain structs always serialise");
         let json = with_hash(&json, &self.hash(&json));
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
-        safetensors::serialize(views, Some(metadata)).expect("names are unique and sizes checked")
+        safetensors::serialize(stored, Some(metadata)).expect("names are unique and sizes checked")
     }
 
-    /// Keeps what drawing needs, the averaged generator: about a ninth of the file, to show or to share. Training cannot go
-    /// on from it.
-    pub fn for_drawing(mut self) -> Self {
+    /// Keeps what drawing needs, the averaged generator, in half precision, which no eye can tell: about an eighteenth of the file,
+    /// to show or to share. Training cannot go on from it.
+    pub fn for_drawing(self) -> Self {
         let [_, _, generator_ema] = NETWORKS;
-        self.tensors.retain(|name, _| belongs_to(generator_ema, name));
+        self.with_networks(&[generator_ema])
+    }
+
+    /// Keeps what a new run can begin with, all networks without their optimizers, in half precision: about a fifth of the file.
+    /// This run cannot go on from it.
+    pub fn for_starting(self) -> Self {
+        self.with_networks(&NETWORKS)
+    }
+
+    fn with_networks(mut self, kept: &[&str]) -> Self {
+        self.tensors.retain(|name, _| kept.iter().any(|network| belongs_to(network, name)));
+        for tensor in self.tensors.values_mut() {
+            // Values that are too large for halves stay as they are, with all of their tensor.
+            if tensor.values.iter().all(|value| half(*value).is_finite()) {
+                tensor.values.iter_mut().for_each(|value| *value = half(*value));
+            }
+        }
         self.meta.history = StepSeries::default();
-        // What was read may be older than what is written.
-        self.meta.format = FORMAT;
+        self.meta.format = FORMAT_OF_HALVES;
         self.meta.adaptive = None;
         self
+    }
+
+    /// Whether the run can go on from it: it has the optimizers, but for a run that has not made a step.
+    pub fn has_optimizers(&self) -> bool {
+        self.meta.progress.step == 0 || self.tensors.keys().any(|name| name.starts_with(OPTIMIZERS))
     }
 
     /// Whether the networks that learn were left out, as [`Checkpoint::for_drawing`] does.
@@ -186,17 +214,18 @@ impl Checkpoint {
     /// Reads a file and checks what can be checked without the networks.
     ///
     /// # Errors
-    /// Every variant of [`CheckpointError`] but `Missing`, `ForDrawing`, `Shape`, `Config`, `Import` and `Device`.
+    /// Every variant of [`CheckpointError`] but `Missing`, `ForDrawing`, `ForStarting`, `Shape`, `Config`, `Import` and `Device`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(bytes, &error))?;
         let (meta, seal) = read_meta(bytes)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
-            if view.dtype() != Dtype::F32 {
-                return Err(CheckpointError::Type { name: name.to_owned(), found: format!("{:?}", view.dtype()) });
-            }
-            // The data of a safetensors file need not be aligned.
-            let values = bytemuck::pod_collect_to_vec(view.data());
+            let values = match view.dtype() {
+                // The data of a safetensors file need not be aligned.
+                Dtype::F32 => bytemuck::pod_collect_to_vec(view.data()),
+                Dtype::F16 => halves(view.data()),
+                other => return Err(CheckpointError::Type { name: name.to_owned(), found: format!("{other:?}") }),
+            };
             let tensor = HostTensor { name: name.to_owned(), shape: view.shape().to_vec(), values };
             tensors.insert(name.to_owned(), tensor);
         }
@@ -236,6 +265,45 @@ impl Checkpoint {
     }
 }
 
+/// A tensor as the file has it.
+struct Stored<'a> {
+    tensor: &'a HostTensor,
+    as_halves: bool,
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        if self.as_halves { Dtype::F16 } else { Dtype::F32 }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.tensor.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = &self.tensor.values;
+        if self.as_halves {
+            values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
+        } else {
+            Cow::Borrowed(bytemuck::cast_slice(values))
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        self.tensor.values.len() * if self.as_halves { 2 } else { 4 }
+    }
+}
+
+/// The nearest half.
+fn half(value: f32) -> f32 {
+    f16::from_f32(value).to_f32()
+}
+
+/// F16 in little-endian bytes.
+fn halves(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]).to_f32()).collect()
+}
+
 fn belongs_to(network: &str, tensor: &str) -> bool {
     tensor.strip_prefix(network).is_some_and(|rest| rest.starts_with('.'))
 }
@@ -273,8 +341,8 @@ fn read_meta(bytes: &[u8]) -> Result<(Meta, Option<Seal>), CheckpointError> {
     }
     let damaged = |error: serde_json::Error| CheckpointError::Description { reason: error.to_string() };
     let Version { format } = serde_json::from_str(json).map_err(damaged)?;
-    if format > FORMAT {
-        return Err(CheckpointError::Newer { found: format, supported: FORMAT });
+    if format > FORMAT_OF_HALVES {
+        return Err(CheckpointError::Newer { found: format, supported: FORMAT_OF_HALVES });
     }
     let meta = serde_json::from_str(json).map_err(|error| match unknown(&error.to_string()) {
         Some(what) => CheckpointError::Unknown { what },

@@ -7,7 +7,9 @@ mod state;
 mod warm;
 
 pub use error::CheckpointError;
-pub use file::{AdaptiveState, Checkpoint, DataOrigin, FORMAT, HISTORY_MAX, Meta, RandomState, Scored};
+pub use file::{
+    AdaptiveState, Checkpoint, DataOrigin, FORMAT, FORMAT_OF_HALVES, HISTORY_MAX, Meta, RandomState, Scored,
+};
 pub use import::{ImportError, Imported, Network, import, import_safetensors, is_network_tensor, read_safetensors};
 pub(crate) use state::find;
 pub use state::{Snapshot, capture, restore_into, restore_sampler, restore_trainer};

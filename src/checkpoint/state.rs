@@ -75,7 +75,7 @@ fn tensors(trainer: &Trainer) -> Vec<DeviceTensor> {
 /// has the weights of its frozen network, if it has one.
 ///
 /// # Errors
-/// [`CheckpointError::Backbone`] and [`CheckpointError::Features`] if these are others; [`CheckpointError::ForDrawing`] if the networks that learn were left out; [`CheckpointError::Missing`] and
+/// [`CheckpointError::Backbone`] and [`CheckpointError::Features`] if these are others; [`CheckpointError::ForDrawing`] if the networks that learn were left out, [`CheckpointError::ForStarting`] if the optimizers were; [`CheckpointError::Missing`] and
 /// [`CheckpointError::Shape`] if they differ.
 pub fn restore_trainer(
     checkpoint: &Checkpoint,
@@ -85,6 +85,9 @@ pub fn restore_trainer(
 ) -> Result<Trainer, CheckpointError> {
     if checkpoint.is_for_drawing() {
         return Err(CheckpointError::ForDrawing);
+    }
+    if !checkpoint.has_optimizers() {
+        return Err(CheckpointError::ForStarting);
     }
     if let (Some(expected), Some(backbone)) = (&checkpoint.meta.backbone, backbone)
         && expected != backbone.hash()

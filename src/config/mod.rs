@@ -3,6 +3,7 @@
 mod defaults;
 mod error;
 mod length;
+pub(crate) mod residual;
 mod resolution;
 
 pub use error::{ConfigError, FixedField};
@@ -169,10 +170,10 @@ pub struct ModelConfig {
     pub generator_width: usize,
     /// Channels of the discriminator's feature map at full resolution.
     pub discriminator_width: usize,
-    /// Residual blocks per resolution (R3GAN only).
+    /// Residual blocks per resolution (R3GAN and projected only).
     pub blocks: usize,
-    /// How many of the largest resolutions have the widths above; all others have twice as much (R3GAN only). With one more at
-    /// twice the resolution, the larger networks contain the smaller ones.
+    /// How many of the largest resolutions have the widths above; all others have twice as much (R3GAN and projected only). With
+    /// one more at twice the resolution, the larger networks contain the smaller ones.
     pub narrow_stages: usize,
     /// Normalisation in the discriminator (DCGAN only).
     pub discriminator_norm: Norm,
@@ -192,6 +193,9 @@ pub struct ModelConfig {
     pub pixel_head: bool,
 }
 
+/// The side of the pictures that the frozen network learnt to see with: ImageNet's of 224 pixels.
+pub const LEARNT_SIDE: usize = 224;
+
 impl ModelConfig {
     /// Whether the discriminator has batch norm, so that its logit of a picture depends on the rest of the batch.
     pub fn has_discriminator_norm(&self) -> bool {
@@ -200,8 +204,7 @@ impl ModelConfig {
 
     /// Width and height in which the frozen network sees pictures of `resolution`, whose shape it keeps.
     pub fn network_size(&self, resolution: Resolution) -> Resolution {
-        // ImageNet's networks know pictures of 224 pixels.
-        resolution.with_longer(self.network_side.unwrap_or_else(|| (2 * resolution.longer()).min(224)))
+        resolution.with_longer(self.network_side.unwrap_or_else(|| (2 * resolution.longer()).min(LEARNT_SIDE)))
     }
 }
 

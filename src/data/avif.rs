@@ -5,22 +5,21 @@ use std::cell::Cell;
 use image::metadata::Orientation;
 use re_rav1d::dav1d::pixel::{MatrixCoefficients, YUVRange};
 use re_rav1d::dav1d::{Decoder, Error, Picture, PixelLayout, PlanarImageComponent as Component, Settings};
-use zenavif_parse::{AvifParser, ColorInformation};
+use zenavif_parse::{AvifParser, CleanAperture, ColorInformation};
 
 use super::color::is_foreign;
 use super::limits::{MAX_PIXELS, check_size};
 use super::{DecodeError, Format, Raster};
 
-/// Decodes the picture, or the first of a sequence, to 8 bits a sample. A clean aperture is not cut out.
+/// Decodes the picture, put together from tiles if it is stored so, or the first of a sequence, to 8 bits a sample. What its clean
+/// aperture leaves out is cut off.
 ///
 /// # Errors
 /// [`DecodeError::Damaged`], [`DecodeError::TooSmall`], [`DecodeError::TooManyPixels`], and
-/// [`DecodeError::Unsupported`] for pictures in tiles and for matrices without a linear inverse.
+/// [`DecodeError::Unsupported`] for matrices without a linear inverse and for tiles whose alpha is a picture in tiles too. Alpha that
+/// each tile has for itself is not seen.
 pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
     let file = AvifParser::from_bytes(bytes).map_err(unparsed)?;
-    if file.grid_config().is_some() {
-        return Err(unusual());
-    }
     let (color, alpha) = match file.animation_info() {
         Some(_) => {
             let first = file.frame(0).map_err(unparsed)?;
@@ -29,25 +28,34 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
         None => (file.primary_data().map_err(unparsed)?, file.alpha_data().transpose().map_err(unparsed)?),
     };
     let channels = if alpha.is_some() { 4 } else { 3 };
-    let claimed = file.primary_metadata().map_err(unparsed)?;
-    check_size(claimed.max_frame_width.get(), claimed.max_frame_height.get(), channels)?;
-
     let nclx = match file.color_info() {
         Some(ColorInformation::Nclx { matrix_coefficients, full_range, .. }) => {
             Some((*matrix_coefficients, *full_range))
         }
         Some(ColorInformation::IccProfile(_)) | None => None,
     };
-    let (size @ [width, height], mut samples) = with_frame(&color, |color| {
-        check_size(color.width(), color.height(), channels)?;
-        let size @ [width, height] = size(color);
-        let mut samples = vec![255; width * height * channels];
-        paint(color, Coding::of(color, nclx)?, channels, &mut samples);
-        Ok((size, samples))
-    })?;
+    let is_in_tiles = file.grid_config().is_some();
+    let mut canvas = if is_in_tiles && file.animation_info().is_none() {
+        if alpha.is_some() {
+            return Err(unusual());
+        }
+        in_tiles(&Grid::read(&color)?, &file, nclx)?
+    } else {
+        // Before the frame is decoded, where this is its own.
+        if !is_in_tiles {
+            let claimed = file.primary_metadata().map_err(unparsed)?;
+            check_size(claimed.max_frame_width.get(), claimed.max_frame_height.get(), channels)?;
+        }
+        with_frame(&color, |color| Canvas::of(color, nclx, channels))?
+    };
     if let Some(alpha) = alpha {
-        with_frame(&alpha, |alpha| lay_alpha(alpha, size, file.premultiplied_alpha(), &mut samples))?;
+        with_frame(&alpha, |alpha| lay_alpha(alpha, file.premultiplied_alpha(), &mut canvas))?;
     }
+    if let Some([left, top, width, height]) = file.clean_aperture().and_then(|aperture| canvas.rectangle(aperture)) {
+        check_size(width as u32, height as u32, channels)?;
+        canvas = canvas.cut([left, top], [width, height]);
+    }
+    let Canvas { size: [width, height], samples, .. } = canvas;
     Ok(Raster {
         width,
         height,
@@ -58,6 +66,125 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, DecodeError> {
         has_profile: file.color_info().is_some_and(is_foreign_color),
         divisor: 1,
     })
+}
+
+/// Decoded pixels, row by row.
+struct Canvas {
+    size: [usize; 2],
+    channels: usize,
+    samples: Vec<u8>,
+}
+
+impl Canvas {
+    /// White, with alpha if there is a fourth channel.
+    fn blank(size @ [width, height]: [usize; 2], channels: usize) -> Self {
+        Self { size, channels, samples: vec![255; width * height * channels] }
+    }
+
+    /// The colours of one AV1 picture.
+    fn of(picture: &Picture, container: Option<(u16, bool)>, channels: usize) -> Result<Self, DecodeError> {
+        check_size(picture.width(), picture.height(), channels)?;
+        let mut canvas = Self::blank(size(picture), channels);
+        paint(picture, Coding::of(picture, container)?, channels, &mut canvas.samples);
+        Ok(canvas)
+    }
+
+    /// Lays another picture down with its corner at `left` and `top`. What lies beyond the edges is left out.
+    fn lay(&mut self, other: &Self, [left, top]: [usize; 2]) {
+        let [width, height] =
+            [0, 1].map(|axis| other.size[axis].min(self.size[axis].saturating_sub([left, top][axis])));
+        let channels = self.channels;
+        for y in 0..height {
+            let to = ((top + y) * self.size[0] + left) * channels;
+            let from = y * other.size[0] * channels;
+            self.samples[to..][..width * channels].copy_from_slice(&other.samples[from..][..width * channels]);
+        }
+    }
+
+    /// A part of it.
+    fn cut(&self, [left, top]: [usize; 2], size @ [width, _]: [usize; 2]) -> Self {
+        let row =
+            |y: usize| &self.samples[((top + y) * self.size[0] + left) * self.channels..][..width * self.channels];
+        let samples = (0..size[1]).flat_map(row).copied().collect();
+        Self { size, channels: self.channels, samples }
+    }
+
+    /// Left, top, width and height of what a clean aperture shows. None if these are no whole pixels of the picture: such a
+    /// property says nothing.
+    ///
+    /// Source: ISO/IEC 14496-12:2022, 12.1.4.1; whole pixels by ISO/IEC 23000-22:2019, 7.3.6.7.
+    fn rectangle(&self, aperture: &CleanAperture) -> Option<[usize; 4]> {
+        // The centre is off the picture's by a fraction of a pixel.
+        let along = |whole: usize, (length, of): (u32, u32), (offset, parts): (i32, u32)| {
+            let [whole, length, of] = [whole as i128, i128::from(length), i128::from(of)];
+            let [offset, parts] = [i128::from(offset), i128::from(parts)];
+            if of == 0 || parts == 0 || length % of != 0 {
+                return None;
+            }
+            let length = length / of;
+            let (first, halves) = ((whole - length) * parts + 2 * offset, 2 * parts);
+            let is_inside = first >= 0 && first % halves == 0 && length > 0 && first / halves + length <= whole;
+            is_inside.then_some(((first / halves) as usize, length as usize))
+        };
+        let it = aperture;
+        let (left, width) = along(self.size[0], (it.width_n, it.width_d), (it.horiz_off_n, it.horiz_off_d))?;
+        let (top, height) = along(self.size[1], (it.height_n, it.height_d), (it.vert_off_n, it.vert_off_d))?;
+        Some([left, top, width, height])
+    }
+}
+
+/// How a picture is put together from tiles of one size.
+struct Grid {
+    rows: usize,
+    columns: usize,
+    /// Of the picture, which may show only a part of the last tiles.
+    size: [u32; 2],
+}
+
+impl Grid {
+    /// Reads the content of the item, which the parser passes on as it is.
+    ///
+    /// Source: ISO/IEC 23008-12:2022, 6.6.2.3.2.
+    fn read(content: &[u8]) -> Result<Self, DecodeError> {
+        let (&[version, flags, rows, columns], size) =
+            content.split_first_chunk().ok_or_else(|| damaged("it does not say how its tiles lie"))?;
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
+        let bytes = if flags & 1 == 0 { 2 } else { 4 };
+        if version != 0 || size.len() != 2 * bytes {
+            return Err(damaged("it does not say how its tiles lie"));
+        }
+        let [width, height] = [&size[..bytes], &size[bytes..]].map(number);
+        Ok(Self { rows: usize::from(rows) + 1, columns: usize::from(columns) + 1, size: [width, height] })
+    }
+}
+
+/// The colours of a picture in tiles, which lie in rows. Each is read when its turn has come.
+fn in_tiles(grid: &Grid, file: &AvifParser, container: Option<(u16, bool)>) -> Result<Canvas, DecodeError> {
+    let [width, height] = grid.size;
+    check_size(width, height, 3)?;
+    let wrong = || damaged("its tiles do not cover it");
+    if file.grid_tile_count() != grid.rows * grid.columns {
+        return Err(wrong());
+    }
+    let mut canvas = Canvas::blank([width as usize, height as usize], 3);
+    let mut side = None;
+    for index in 0..grid.rows * grid.columns {
+        let tile = with_frame(&file.tile_data(index).map_err(unparsed)?, |tile| {
+            let size @ [across, down] = size(tile);
+            let covers = width.div_ceil(across as u32) as usize == grid.columns
+                && height.div_ceil(down as u32) as usize == grid.rows;
+            if !covers || *side.get_or_insert(size) != size {
+                return Err(wrong());
+            }
+            // A single row or column of tiles that are far larger than the picture covers it too.
+            let all = [across * grid.columns, down * grid.rows].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+            check_size(all[0], all[1], 3)?;
+            Canvas::of(tile, container, 3)
+        })?;
+        let [across, down] = tile.size;
+        canvas.lay(&tile, [index % grid.columns * across, index / grid.columns * down]);
+    }
+    Ok(canvas)
 }
 
 fn damaged(reason: impl std::fmt::Display) -> DecodeError {
@@ -359,19 +486,14 @@ fn paint(picture: &Picture, coding: Coding, channels: usize, samples: &mut [u8])
 }
 
 /// Writes alpha, the last of four channels, and undoes that colours were multiplied by it.
-fn lay_alpha(
-    alpha: &Picture,
-    color: [usize; 2],
-    is_premultiplied: bool,
-    samples: &mut [u8],
-) -> Result<(), DecodeError> {
-    if size(alpha) != color {
+fn lay_alpha(alpha: &Picture, is_premultiplied: bool, canvas: &mut Canvas) -> Result<(), DecodeError> {
+    if size(alpha) != canvas.size {
         return Err(unusual());
     }
     let level = Level::luma(alpha.color_range() == YUVRange::Full, alpha.bit_depth());
     let plane = Plane::of(alpha, Component::Y);
     let mut row = Vec::new();
-    for (y, line) in samples.chunks_exact_mut(plane.width * 4).enumerate() {
+    for (y, line) in canvas.samples.chunks_exact_mut(plane.width * 4).enumerate() {
         plane.row(y, &mut row);
         for (pixel, sample) in line.as_chunks_mut::<4>().0.iter_mut().zip(&row) {
             let alpha = level.value(*sample).clamp(0.0, 1.0);

@@ -9,6 +9,14 @@ use super::doctor::Report;
 use super::pixels::Pixels;
 use crate::config::Resolution;
 
+/// A picture that could be read when the set was made can't be read any more: the file that it is in is gone or damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a picture can't be read any more ({reason}); choose the pictures again")]
+pub struct PictureLost {
+    /// The system's message.
+    pub reason: String,
+}
+
 /// Pictures of one size, as bytes: `N` x `C` x `H` x `W`.
 ///
 /// They are in memory, 20,000 RGB pictures of 64 x 64 pixels in 246 MB, or, where a front end offers one for more than that, in a
@@ -20,8 +28,8 @@ pub struct Dataset {
     labels: Vec<u32>,
     summary: DataSummary,
     report: Report,
-    /// Why a picture could not be read.
-    fault: OnceLock<String>,
+    /// Of the first picture that could not be read.
+    lost: OnceLock<PictureLost>,
     /// Of each picture, once somebody has judged them.
     typicality: OnceLock<Vec<f32>>,
 }
@@ -31,7 +39,7 @@ impl Dataset {
     pub(super) fn new(pixels: Pixels, labels: Vec<u32>, summary: DataSummary, report: Report) -> Self {
         debug_assert_eq!(pixels.count(), summary.count);
         debug_assert_eq!(labels.len(), if summary.classes.is_empty() { 0 } else { summary.count });
-        Self { pixels, labels, summary, report, fault: OnceLock::new(), typicality: OnceLock::new() }
+        Self { pixels, labels, summary, report, lost: OnceLock::new(), typicality: OnceLock::new() }
     }
 
     /// Pictures; at least one.
@@ -73,9 +81,13 @@ impl Dataset {
         self.pixels.are_in_memory()
     }
 
-    /// Why a picture could not be read from the file that it is in; none as long as all could. Such pictures are black.
-    pub fn fault(&self) -> Option<&str> {
-        self.fault.get().map(String::as_str)
+    /// Whether all pictures that were asked for could be read. One that could not was black, so whatever was made of it counts for
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`PictureLost`] if one could not, at any time.
+    pub fn check(&self) -> Result<(), PictureLost> {
+        self.lost.get().map_or(Ok(()), |lost| Err(lost.clone()))
     }
 
     /// One for each picture, or empty.
@@ -103,7 +115,7 @@ impl Dataset {
         let _ = self.typicality.set(values);
     }
 
-    /// Picture `index`, 0..=255; black if it can't be read, see [`Dataset::fault`].
+    /// Picture `index`, 0..=255; black if it can't be read, see [`Dataset::check`].
     ///
     /// # Shapes
     /// - returns: `[channels, height, width]`
@@ -118,10 +130,10 @@ impl Dataset {
     }
 
     fn remember(&self, error: &io::Error) {
-        let _ = self.fault.set(error.to_string());
+        let _ = self.lost.set(PictureLost { reason: error.to_string() });
     }
 
-    /// Writes picture `index`, mirrored left to right if `mirror` is set; black if it can't be read, see [`Dataset::fault`].
+    /// Writes picture `index`, mirrored left to right if `mirror` is set; black if it can't be read, see [`Dataset::check`].
     ///
     /// # Shapes
     /// - `out`: `[channels, height, width]`

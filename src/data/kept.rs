@@ -226,7 +226,7 @@ mod tests {
         for found in [&kept, &again] {
             assert!(!found.is_in_memory());
             assert_eq!(found.summary(), in_memory.summary(), "the same set as in memory");
-            assert_eq!((found.pixels(2), found.fault()), (in_memory.pixels(2), None));
+            assert_eq!((found.pixels(2), found.check()), (in_memory.pixels(2), Ok(())));
         }
     }
 

@@ -50,7 +50,7 @@ pub use builder::DatasetBuilder;
 pub use builtin::{DOGS_NAME, TILE, dogs};
 pub use color::Color;
 pub use cut::{Cut, Preparation, Target};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, PictureLost};
 pub use decode::decode;
 pub use doctor::{Count, Flag, FlagCount, Flagged, Report, Verdict};
 pub use error::{DataError, DecodeError};

@@ -264,7 +264,7 @@ mod tests {
         let mut again = Vec::new();
         write_stored(&after, "key", &mut again).unwrap();
         assert!(again == bytes, "written again it is the same");
-        assert_eq!(after.fault(), None);
+        assert_eq!(after.check(), Ok(()));
     }
 
     #[test]

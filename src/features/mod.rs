@@ -14,7 +14,33 @@ pub use pooled_lite0::PooledLite0;
 pub use pretrained::{FeatureError, Pretrained};
 pub use typical::judge_typicality;
 
+use thiserror::Error;
+
 use crate::config::{Architecture, RunConfig};
+use crate::data::PictureLost;
+use crate::device::DeviceError;
+use crate::protocol::FailureKind;
+
+/// Why pictures can't be looked at.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LookError {
+    /// One can't be read any more.
+    #[error(transparent)]
+    Pictures(#[from] PictureLost),
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+impl LookError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Pictures(_) => FailureKind::Input,
+            Self::Device(error) => error.kind(),
+        }
+    }
+}
 
 /// The files with the weights that a run with these settings needs beside its own; none for most.
 pub fn files_needed(config: &RunConfig) -> &'static [WeightFile] {

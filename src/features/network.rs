@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Cifar10, PooledLite0};
 use crate::config::Resolution;
-use crate::data::{Dataset, Filter, Resizer};
+use crate::data::{Dataset, Filter, PictureLost, Resizer};
 use crate::device::{DeviceError, read_values};
 use crate::metrics::{Matrix, THUMBNAIL_SIDE};
 use crate::ops::from_pixels;
@@ -197,9 +197,12 @@ impl Seen {
 impl Pictures {
     /// Some pictures of a data set.
     ///
+    /// # Errors
+    /// [`PictureLost`] if one of the set can't be read any more.
+    ///
     /// # Panics
     /// If there are not that many.
-    pub fn from_dataset(data: &Dataset, indices: &[u32]) -> Self {
+    pub fn from_dataset(data: &Dataset, indices: &[u32]) -> Result<Self, PictureLost> {
         let (resolution, channels) = (data.resolution(), data.channels());
         let plane = resolution.pixels();
         let mut pixels = Vec::with_capacity(indices.len() * plane * channels);
@@ -207,7 +210,8 @@ impl Pictures {
             let planes = data.pixels(*index as usize);
             pixels.extend((0..plane).flat_map(|at| planes[at..].iter().step_by(plane)));
         }
-        Self { resolution, channels, pixels }
+        data.check()?;
+        Ok(Self { resolution, channels, pixels })
     }
 
     /// The pictures in RGB. Grey ones repeat their channel.
@@ -270,8 +274,12 @@ fn most_probable(probabilities: &[f32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::data::DatasetBuilder;
+    use crate::people::{HeldOut, real_pictures};
+    use crate::storage::memory::MemoryFile;
 
     #[test]
     fn a_data_set_and_drawn_pictures_look_the_same() {
@@ -279,9 +287,28 @@ mod tests {
         builder.push("a", Ok(vec![0; 12]));
         builder.push("b", Ok((1..=12).collect()));
         let data = builder.finish().unwrap();
-        let pictures = Pictures::from_dataset(&data, &[1]);
+        let pictures = Pictures::from_dataset(&data, &[1]).unwrap();
         assert_eq!(pictures.pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], "interleaved");
         assert_eq!(pictures.rgb_planes(2.into(), Filter::Lanczos), *data.pixels(1), "and back");
+    }
+
+    /// A picture that is gone is black, and black pictures must not be scored.
+    #[test]
+    fn pictures_whose_file_is_gone_are_not_looked_at() {
+        let file = Arc::new(MemoryFile::default());
+        let mut builder = DatasetBuilder::new("three", 2);
+        builder.put_pixels_into(Box::new(file.clone()));
+        (0..3).for_each(|value| builder.push(&format!("{value}"), Ok(vec![value; 12])));
+        let data = builder.finish().unwrap();
+        assert_eq!(Pictures::from_dataset(&data, &[2, 0]).unwrap().pixels, [[2; 12], [0; 12]].concat());
+        file.bytes.lock().unwrap().truncate(30);
+        assert!(Pictures::from_dataset(&data, &[1, 0]).is_ok(), "those before the cut");
+        let lost = Pictures::from_dataset(&data, &[0, 2]).unwrap_err();
+        assert!(lost.to_string().ends_with("choose the pictures again"), "{lost}");
+        assert_eq!(data.check(), Err(lost.clone()));
+        assert!(Pictures::from_dataset(&data, &[0]).is_err(), "what was lost once is lost for the set");
+        let held_out = HeldOut { share: 0.0, seed: 0 };
+        assert_eq!(real_pictures(&data, held_out, 0, 3, 2.into()).err(), Some(lost));
     }
 
     #[test]

@@ -7,10 +7,9 @@
 
 use burn::tensor::Device;
 
-use super::PooledLite0;
 use super::network::read;
+use super::{LookError, PooledLite0};
 use crate::data::{Dataset, Filter};
-use crate::device::DeviceError;
 use crate::ops::from_pixels;
 use crate::sample::Pictures;
 
@@ -29,13 +28,13 @@ const REMEMBERED: usize = 32;
 /// `progress` is told now and then how many pictures have been judged.
 ///
 /// # Errors
-/// [`DeviceError`] if the device failed.
+/// [`LookError`] if a picture can't be read any more, or the device failed.
 pub async fn judge_typicality(
     data: &Dataset,
     network: &PooledLite0,
     device: &Device,
     progress: &mut dyn FnMut(usize),
-) -> Result<(), DeviceError> {
+) -> Result<(), LookError> {
     if data.typicality().is_some() {
         return Ok(());
     }
@@ -43,7 +42,7 @@ pub async fn judge_typicality(
     let mut opinions = Opinions::default();
     let all: Vec<u32> = (0..data.len() as u32).collect();
     for indices in all.chunks(BATCH) {
-        let pixels = Pictures::from_dataset(data, indices).rgb_planes(SIDE.into(), Filter::Bicubic);
+        let pixels = Pictures::from_dataset(data, indices)?.rgb_planes(SIDE.into(), Filter::Bicubic);
         let pictures = from_pixels(&pixels, [indices.len(), 3, SIDE, SIDE], &device);
         let [probabilities] = read([network.probabilities(network.features(pictures))]).await?;
         for (index, probabilities) in indices.iter().zip(probabilities.chunks_exact(PooledLite0::CLASSES)) {

@@ -197,7 +197,7 @@ fn projected(config: &RunConfig, kind: PictureKind) -> ProjectedConfig {
 fn r3gan(config: &RunConfig, kind: PictureKind, width: usize) -> R3ganConfig {
     let model = &config.model;
     R3ganConfig {
-        widths: R3ganConfig::widths(width, model.narrow_stages, config.data.resolution),
+        widths: model.residual_widths(width, config.data.resolution),
         base: R3ganConfig::base(config.data.resolution),
         blocks: model.blocks,
         latent: model.latent,

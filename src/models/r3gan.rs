@@ -9,13 +9,8 @@ use burn::tensor::{Device, Int, Tensor};
 use super::LEAK;
 use super::layers::{Builder, ConvKind, Kind, Layer, Layers};
 use crate::config::Resolution;
+use crate::config::residual::{EXPANSION, groups};
 use crate::ops::{Conv, Dual, Linear, blur_down, blur_up};
-
-/// Channels of a group in the 3x3 convolutions.
-const GROUP: usize = 16;
-
-/// A block's inner width is that many times its outer one.
-const EXPANSION: usize = 2;
 
 /// How many times over what enters a stage is kept for the gradients: the filters between the resolutions keep it too.
 const STAGE_INPUT: usize = 2;
@@ -41,11 +36,6 @@ pub struct R3ganConfig {
 }
 
 impl R3ganConfig {
-    /// `width` at the largest `narrow` resolutions, twice that below. The paper's networks have one that is narrow.
-    pub fn widths(width: usize, narrow: usize, resolution: Resolution) -> Vec<usize> {
-        (0..=resolution.halvings()).map(|stage| if stage < narrow { width } else { 2 * width }).collect()
-    }
-
     /// Rows and columns of the smallest maps, for pictures of this size.
     pub fn base(resolution: Resolution) -> [usize; 2] {
         [resolution.height, resolution.width].map(|side| side >> resolution.halvings())
@@ -114,7 +104,7 @@ impl R3ganConfig {
     fn add_blocks(&self, layers: &mut Layers, stage: usize, width: usize) {
         let inner = EXPANSION * width;
         let point = ConvKind { has_bias: true, ..ConvKind::POINT };
-        let grouped = ConvKind { kernel: 3, padding: 1, groups: inner / GROUP.min(width), ..point };
+        let grouped = ConvKind { kernel: 3, padding: 1, groups: groups(width), ..point };
         for block in 0..self.blocks {
             let path = format!("stages.{stage}.blocks.{block}");
             layers.conv(format!("{path}.conv1"), inner, point).leaky_relu(LEAK);

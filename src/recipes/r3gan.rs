@@ -71,10 +71,10 @@ const LARGE: Size = Size { width: 128, batch: 64 };
 pub const SIZES: [Size; 6] =
     [Size { width: 8, batch: 16 }, SMALL, Size { width: 32, batch: 32 }, BASE, Size { width: 64, batch: 64 }, LARGE];
 
-/// Those for a family. Beside a frozen network a small generator saves little.
+/// Those for a family. Beside a frozen network a small generator saves little, and small batches learn faster at first.
 pub fn sizes(architecture: Architecture) -> &'static [Size] {
-    const ALL: &[Size] = &SIZES;
-    if architecture == Architecture::Projected { &ALL[2..] } else { ALL }
+    const PROJECTED: [Size; 4] = [Size { width: 32, batch: 16 }, BASE, Size { width: 64, batch: 64 }, LARGE];
+    if architecture == Architecture::Projected { &PROJECTED } else { &SIZES }
 }
 
 /// Whether networks have this size.
@@ -82,6 +82,32 @@ pub fn has_size(config: &RunConfig, size: Size) -> bool {
     let mut sized = config.clone();
     size.apply(&mut sized);
     sized.model == config.model && sized.train.batch == config.train.batch
+}
+
+impl RunConfig {
+    /// Settings that ask less of a device, to try next where these were too much for it: the next smaller networks of the
+    /// [`sizes`], and where there are none, or the networks have to stay as they are, half the batch. `None` if that is small
+    /// already.
+    pub fn with_less_work(&self, keeps_networks: bool) -> Option<Self> {
+        /// Batches of fewer pictures say little about the rest.
+        const SMALLEST_BATCH: usize = 4;
+        let mut less = self.clone();
+        let (model, batch) = (&self.model, self.train.batch);
+        let is_smaller = |size: &Size| {
+            size.width < model.generator_width || size.width == model.generator_width && size.batch < batch
+        };
+        let sizes = if keeps_networks || !model.architecture.has_residual_generator() {
+            &[]
+        } else {
+            sizes(model.architecture)
+        };
+        if let Some(size) = sizes.iter().rfind(|size| is_smaller(size)) {
+            Size { batch: size.batch.min(batch), ..*size }.apply(&mut less);
+            return Some(less);
+        }
+        less.train.batch = batch / 2;
+        (less.train.batch >= SMALLEST_BATCH).then_some(less)
+    }
 }
 
 fn r3gan(name: &str, size: Size) -> RunConfig {
@@ -126,4 +152,32 @@ fn r3gan(name: &str, size: Size) -> RunConfig {
     };
     size.apply(&mut config);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipes;
+
+    #[test]
+    fn whatever_was_too_much_becomes_smaller_networks_and_then_smaller_batches() {
+        let sizes = |mut config: RunConfig, keeps_networks| {
+            let mut sizes = Vec::new();
+            while let Some(less) = config.with_less_work(keeps_networks) {
+                less.clone().validate().unwrap();
+                sizes.push((less.model.generator_width, less.train.batch));
+                config = less;
+            }
+            sizes
+        };
+        let mut config = R3GAN_BASE.config();
+        config.train.batch = 32;
+        assert_eq!(sizes(config.clone(), false), [(32, 32), (16, 32), (8, 16), (8, 8), (8, 4)]);
+        assert_eq!(sizes(config, true), [(48, 16), (48, 8), (48, 4)], "a checkpoint's networks stay");
+        let mut projected = recipes::DEFAULT.config();
+        projected.model.generator_width = 64;
+        assert_eq!(sizes(projected, false), [(48, 16), (32, 16), (32, 8), (32, 4)]);
+        let dcgan = recipes::find("dcgan32").unwrap().config();
+        assert_eq!(sizes(dcgan, false)[..2], [(64, 64), (64, 32)]);
+    }
 }

@@ -109,7 +109,7 @@ mod tests {
         sizes(Architecture::Projected).last().unwrap().apply(&mut projected);
         projected.set_resolution_and_size(128);
         let RunConfig { model, train, .. } = &projected;
-        assert_eq!((model.generator_width, model.discriminator_width, train.batch), (32, 64, 32), "the heads stay");
+        assert_eq!((model.generator_width, model.discriminator_width, train.batch), (32, 64, 16), "the heads stay");
         let mut other = DEFAULT.config();
         (other.model.generator_width, other.train.batch) = (24, 7);
         other.set_resolution_and_size(64);

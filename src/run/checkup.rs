@@ -5,7 +5,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::config::DataConfig;
 use crate::data::{Dataset, Split};
-use crate::device::{DeviceError, read_values};
+use crate::device::read_values;
+use crate::features::LookError;
 use crate::metrics::{Matrix, distance};
 use crate::models::Discriminator;
 use crate::models::layers::picture_size;
@@ -68,14 +69,14 @@ impl Opinion {
     /// not been asked about. Nothing, if no pictures are held out.
     ///
     /// # Errors
-    /// [`DeviceError`] if the device failed.
+    /// [`LookError`] if a real picture can't be read any more, or the device failed.
     pub async fn ask(
         &mut self,
         generated: &Pictures,
         classes: Option<Tensor<1, Int>>,
         data: &Dataset,
         device: &Device,
-    ) -> Result<(), DeviceError> {
+    ) -> Result<(), LookError> {
         let done = self.sums[1].1;
         let count = generated.iter().len().min(self.asked.training.len() - done);
         if count == 0 {
@@ -97,6 +98,7 @@ impl Opinion {
             let labels = labels.map(|labels| Tensor::from_data(TensorData::new(labels, [count]), &device));
             means.push(self.mean_logit(from_pixels(&pixels, shape(count), &device), labels));
         }
+        data.check()?;
         for ((sum, seen), mean) in self.sums.iter_mut().zip(read_values(means).await?) {
             *sum += f64::from(mean[0]) * count as f64;
             *seen += count;

@@ -18,10 +18,10 @@ use crate::checkpoint::{
     Snapshot, WarmStart,
 };
 use crate::config::ConfigError;
-use crate::data::Dataset;
+use crate::data::{Dataset, PictureLost};
 use crate::device::{DeviceError, OpenDevice, read_values};
 use crate::diagnosis::{Diagnosis, LOSS_STEPS, ScoreSigns, Signs, loss_share};
-use crate::features::{FeatureError, FeatureNetwork, Pretrained};
+use crate::features::{FeatureError, FeatureNetwork, LookError, Pretrained};
 use crate::ops::in_half;
 use crate::platform::{self, Instant};
 use crate::protocol::{CheckpointReason, Command, Event, FailureKind, FinishReason, Progress};
@@ -47,6 +47,9 @@ pub enum RunError {
         /// A sentence.
         reason: String,
     },
+    /// A picture can't be read any more.
+    #[error("{0} and continue from the last checkpoint")]
+    Pictures(#[from] PictureLost),
     /// The settings are refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -79,12 +82,23 @@ pub enum RunError {
     },
 }
 
+impl From<LookError> for RunError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Pictures(lost) => lost.into(),
+            LookError::Device(error) => error.into(),
+        }
+    }
+}
+
 impl RunError {
     /// What kind of failure it is.
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
-            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => FailureKind::Input,
+            Self::Data { .. } | Self::Pictures(_) | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => {
+                FailureKind::Input
+            }
             Self::Diverged { .. } | Self::Collapsed { .. } => FailureKind::Diverged,
         }
     }
@@ -174,7 +188,7 @@ impl Run {
         let hash = backbone.map(|backbone| backbone.hash().to_owned());
         let (mut run, commands) =
             Self::with_trainer(config, data, device, trainer, hash, (0.0, StepSeries::default()))?;
-        run.calibrate();
+        run.calibrate()?;
         Ok((run, commands))
     }
 
@@ -250,7 +264,7 @@ impl Run {
         if has_mixing {
             run.trainer.settle();
         } else {
-            run.calibrate();
+            run.calibrate()?;
         }
         run.pending.extend(notes.into_iter().map(|message| Event::Warning { message }));
         Ok((run, commands))
@@ -277,10 +291,12 @@ impl Run {
     }
 
     /// Scales the mixing of a new projected discriminator by the first pictures.
-    fn calibrate(&mut self) {
+    fn calibrate(&mut self) -> Result<(), RunError> {
         let pixels = self.config.model.network_size(self.config.data.resolution).pixels();
         let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / pixels).max(32);
         self.trainer.calibrate(self.batches.first(count, &self.device.device));
+        // There is no checkpoint yet to go on from.
+        self.data.check().map_err(|lost| RunError::Data { reason: lost.to_string() })
     }
 
     fn with_trainer(
@@ -487,12 +503,7 @@ impl Run {
         let stats = self.step_on_devices()?;
         #[cfg(not(feature = "devices"))]
         let stats = self.step_on_device();
-        if let Some(reason) = self.data.fault() {
-            let reason = format!(
-                "a picture can't be read any more ({reason}); choose the pictures again and continue from the last checkpoint"
-            );
-            return Err(RunError::Data { reason });
-        }
+        self.data.check()?;
         self.unread.push(UnreadStep { step: self.trainer.step, series: stats.series() });
         if let Some(mean_signs) = self.trainer.mean_signs_due() {
             self.trainer.adapt(&read_numbers(mean_signs).await?);

@@ -13,9 +13,8 @@ use super::checkup::{Asked, Colors, Opinion, mean_distance};
 use crate::checkpoint::{Scored, Snapshot};
 use crate::config::{BestBy, MetricsConfig};
 use crate::data::{Dataset, Split};
-use crate::device::DeviceError;
 use crate::diagnosis::ScoreSigns;
-use crate::features::{FeatureNetwork, Seen};
+use crate::features::{FeatureNetwork, LookError, Seen};
 use crate::metrics::{Estimate, LeftOut, Matrix, RealSplit, Score, Scores, Scoring, is_frechet_biased, score_name};
 use crate::platform::Instant;
 use crate::protocol::BestScore;
@@ -201,15 +200,15 @@ impl Judge {
     /// Does a piece of what is under way, at most a second or so. Returns what was found, once that is known.
     ///
     /// # Errors
-    /// [`DeviceError`] if the device failed.
-    pub async fn work(&mut self, device: &Device, elapsed_secs: f64) -> Result<Option<Verdict>, DeviceError> {
+    /// [`LookError`] if a real picture can't be read any more, or the device failed.
+    pub async fn work(&mut self, device: &Device, elapsed_secs: f64) -> Result<Option<Verdict>, LookError> {
         let Some(mut job) = self.job.take() else { return Ok(None) };
         let began = Instant::now();
         let batch = self.network.batch();
         let mut scores = None;
         if self.seen.len() < self.real.len() {
             let chunk = &self.real[self.seen.len()..self.real.len().min(self.seen.len() + batch)];
-            let pictures = Pictures::from_dataset(&self.data, chunk);
+            let pictures = Pictures::from_dataset(&self.data, chunk)?;
             self.colors.add(&pictures);
             self.seen.append(self.network.look_at(&pictures, device).await?);
         } else {

@@ -47,6 +47,7 @@ impl Rollback {
             RunError::Diverged { .. } => self.checkpoint.as_ref(),
             RunError::Collapsed { .. } => self.best.as_ref(),
             RunError::Data { .. }
+            | RunError::Pictures(_)
             | RunError::Config(_)
             | RunError::Checkpoint(_)
             | RunError::Features(_)

@@ -7,7 +7,7 @@ use super::serve::{Session, failed};
 use super::transport::Transport;
 use super::{About, Problem, Reply};
 use crate::config::Resolution;
-use crate::data::{Dataset, Grid, Split};
+use crate::data::{Dataset, Grid, PictureLost, Split};
 use crate::device::{DeviceError, OpenDevice};
 use crate::features::FeatureNetwork;
 use crate::metrics::{Closeness, Copies, Looks, MIN_CALIBRATION, closeness};
@@ -43,7 +43,10 @@ impl<T: Transport> Session<T> {
         let Some(data) = self.data.borrow().clone() else { return self.fail(About::Comparing, Problem::NoPictures) };
         let [width, height] = [size.width, size.height].map(|side| side.clamp(1, 1024));
         let (count, size) = (count.clamp(1, MOST_COMPARED), Resolution { width, height });
-        let (pictures, is_held_out) = real_pictures(&data, held_out, seed, count, size);
+        let (pictures, is_held_out) = match real_pictures(&data, held_out, seed, count, size) {
+            Ok(real) => real,
+            Err(lost) => return self.fail(About::Comparing, unreadable(lost)),
+        };
         let mut grid = pictures.grid_of(1);
         let pixels = std::mem::take(&mut grid.pixels);
         self.transport.post(&Reply::Real { id, is_held_out, grid }, Some(pixels));
@@ -83,7 +86,7 @@ impl<T: Transport> Session<T> {
         let Searched { data, numbers, training, calibration, is_by_held_out, .. } = &*searched;
         let copies = Copies::of(&found, training.len(), calibration, *is_by_held_out);
         let originals: Vec<u32> = copies.closest.iter().map(|pair| numbers[pair.training]).collect();
-        let grid = Pictures::from_dataset(data, &originals).in_colour_at(size).grid_of(1);
+        let grid = Pictures::from_dataset(data, &originals).map_err(unreadable)?.in_colour_at(size).grid_of(1);
         Ok((self.comparing.get() == Some(id)).then_some((copies, grid)))
     }
 
@@ -110,7 +113,8 @@ impl<T: Transport> Session<T> {
         let mut looked = [Looks::new(network.features()), Looks::new(network.features())];
         for (which, numbers) in [&numbers, &others].into_iter().enumerate() {
             for chunk in numbers.chunks(network.batch()) {
-                let looks = look(network, &Pictures::from_dataset(&data, chunk), device).await?;
+                let pictures = Pictures::from_dataset(&data, chunk).map_err(unreadable)?;
+                let looks = look(network, &pictures, device).await?;
                 looked[which].append(looks);
                 let done = looked.iter().map(Looks::len).sum();
                 self.post(Reply::Comparing { id, done, total });
@@ -141,6 +145,10 @@ impl<T: Transport> Session<T> {
 fn spread(all: &[u32], most: usize) -> Vec<u32> {
     let count = all.len().min(most);
     (0..count).map(|place| all[place * all.len() / count]).collect()
+}
+
+fn unreadable(lost: PictureLost) -> Problem {
+    failed(FailureKind::Input, lost.to_string())
 }
 
 async fn look(network: &FeatureNetwork, pictures: &Pictures, device: &OpenDevice) -> Result<Looks, Problem> {

@@ -4,6 +4,7 @@ use super::keep::{Keeper, no_longer_kept};
 use super::serve::Session;
 use super::transport::{RunStorage, Transport};
 use super::{About, Reply};
+use crate::data::Grid;
 use crate::kept_runs::{Course, KeptRuns, Snapshot};
 
 impl<T: Transport> Session<T> {
@@ -50,7 +51,9 @@ impl<T: Transport> Session<T> {
         // Those of a tab that was closed while it saved may be ahead of the checkpoint.
         let step = run.progress.step;
         course.truncate_after(step);
-        let newest = match runs.snapshots(&id).await.iter().rfind(|stored| stored.step <= step) {
+        let stored = runs.snapshots(&id).await;
+        let stored: Vec<_> = stored.into_iter().filter(|stored| stored.step <= step).collect();
+        let newest = match stored.last() {
             Some(stored) => runs.snapshot(stored).await,
             None => None,
         };
@@ -58,6 +61,22 @@ impl<T: Transport> Session<T> {
         let (nimg, mut grid) =
             newest.map_or((run.progress.nimg, run.thumbnail), |snapshot| (snapshot.nimg, snapshot.grid));
         let pixels = std::mem::take(&mut grid.pixels);
-        self.transport.post(&Reply::Course { id, course, nimg, grid }, Some(pixels));
+        let moments = stored.iter().map(|stored| stored.step).collect();
+        self.transport.post(&Reply::Course { id, course, moments, nimg, grid }, Some(pixels));
+    }
+
+    /// Sends what a kept run had drawn at a step.
+    pub(super) async fn read_moment(&self, id: String, step: u64) {
+        let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
+            return self.fail(About::KeptRuns, no_longer_kept());
+        };
+        let runs = KeptRuns::new(storage);
+        let kept = match runs.snapshots(&id).await.iter().rfind(|stored| stored.step == step) {
+            Some(stored) => runs.snapshot(stored).await,
+            None => None,
+        };
+        let Snapshot { nimg, mut grid, .. } = kept.unwrap_or(Snapshot { step, nimg: 0, grid: Grid::default() });
+        let pixels = std::mem::take(&mut grid.pixels);
+        self.transport.post(&Reply::Moment { id, step, nimg, grid }, Some(pixels));
     }
 }

@@ -138,6 +138,7 @@ impl<T: Transport> Session<T> {
             Event::Values { step, nimg, values } => {
                 if let Some(course) = &mut keeper.course {
                     course.score(*step, *nimg, values);
+                    course.history.note(*step, values);
                 }
             }
             Event::Best { score, bytes, .. } => {

@@ -72,6 +72,13 @@ pub enum Request {
         /// Its id.
         id: String,
     },
+    /// Read what a kept run had drawn at one of the steps that its `Course` tells. Answered by `Moment`.
+    ReadMoment {
+        /// Its id.
+        id: String,
+        /// The step.
+        step: u64,
+    },
     /// Give a kept run another name. Answered by `Runs`.
     RenameRun {
         /// Its id.
@@ -314,9 +321,22 @@ pub enum Reply {
         id: String,
         /// What it measured.
         course: Box<Course>,
-        /// Images that it had seen when it drew the pictures.
+        /// When it drew the pictures that are kept of its way, in their order.
+        moments: Vec<u64>,
+        /// Images that it had seen when it drew the newest ones.
         nimg: u64,
-        /// The pictures.
+        /// The newest ones.
+        grid: Grid,
+    },
+    /// What a kept run had drawn at a step. The pixels go beside the message.
+    Moment {
+        /// The run's id.
+        id: String,
+        /// The step.
+        step: u64,
+        /// Images that it had seen by then.
+        nimg: u64,
+        /// The pictures; none of them where they are no longer kept, as those in between go when there is no room.
         grid: Grid,
     },
     /// A checkpoint is open.

@@ -147,6 +147,7 @@ impl<T: Transport> Session<T> {
             Request::OpenRun { id, best } => self.open_run(&id, best).await,
             Request::ReadRun { id } => self.read_run(id).await,
             Request::ReadCourse { id } => self.read_course(id).await,
+            Request::ReadMoment { id, step } => self.read_moment(id, step).await,
             Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
             Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
             Request::AddRound { id, round } => self.change_runs(RunChange::AddRound { id, round }).await,
@@ -570,6 +571,11 @@ impl<T: Transport> Session<T> {
         }
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
+        if let Some(fault) = self.transport.take_fault() {
+            // It failed while nothing was asked of it, as when the computer slept, so the run is not to blame.
+            self.fail(About::Device, failed(fault.kind(), fault.to_string()));
+            return Ok(());
+        }
         let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
         self.find_typical(&config, &data, &device).await?;
         let made = match from {

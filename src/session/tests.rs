@@ -841,6 +841,14 @@ fn a_logged_fault_of_the_device_ends_the_run_and_is_told_by_its_kind() {
         let (kind, message) = client.event(failed).await;
         assert_eq!(kind, FailureKind::DeviceLost);
         assert!(message.contains("the device was lost"), "{message}");
+        // A device that was lost while nothing was asked of it is no fault of the run that comes next.
+        *client.fault.borrow_mut() = Some(DeviceError::from_report("the wgpu device was lost".to_owned()));
+        client.start(&tiny(1), StartFrom::Nothing);
+        let refused = |reply, _| match reply {
+            Reply::Failed { about, problem: Problem::Failed { failure, .. } } => Some((about, failure)),
+            _ => None,
+        };
+        assert_eq!(client.next(refused).await, (About::Device, FailureKind::DeviceLost));
         // There is room for another run.
         client.start(&tiny(1), StartFrom::Nothing);
         assert_eq!(client.finished().await, (FinishReason::Completed, 1));
@@ -1558,12 +1566,24 @@ fn the_course_of_a_run_outlives_its_session_and_goes_on() {
         client.finished().await;
         client.ask(Request::ReadCourse { id: run.id.clone() });
         let course = |reply, payload: Option<Vec<u8>>| match reply {
-            Reply::Course { id, course, nimg, .. } => Some((id, course, nimg, payload.unwrap())),
+            Reply::Course { id, course, moments, nimg, .. } => Some((id, course, moments, nimg, payload.unwrap())),
             _ => None,
         };
-        let (id, course, nimg, pixels) = client.next(course).await;
+        let (id, course, moments, nimg, pixels) = client.next(course).await;
         assert_eq!((&id, nimg), (&run.id, 12 * 4 + 3 * 8));
         assert_ne!(pixels, drawn[4].1);
+        assert_eq!(moments, [0, 3, 6, 9, 12, 15]);
+        for (asked, found) in [(6, Some((24, &drawn[2].1))), (15, Some((72, &pixels))), (7, None)] {
+            client.ask(Request::ReadMoment { id: run.id.clone(), step: asked });
+            let moment = |reply, payload: Option<Vec<u8>>| match reply {
+                Reply::Moment { id, step, nimg, grid } if id == run.id && step == asked => {
+                    Some((nimg, grid, payload.unwrap()))
+                }
+                _ => None,
+            };
+            let (nimg, grid, pixels) = client.next(moment).await;
+            assert_eq!(found, Some((nimg, &pixels)).filter(|_| grid.count > 0), "step {asked}");
+        }
         let (steps, [nimg]) = course.history.columns([NIMG]);
         assert_eq!(steps.len(), 15);
         assert_eq!(nimg[10..], [44.0, 48.0, 56.0, 64.0, 72.0], "batches of 8 since it went on");

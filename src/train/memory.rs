@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn estimates_are_those_that_were_measured() {
         let expected = [
-            ("projected", 221_472_704),
+            ("projected", 114_018_240),
             ("r3gan", 142_049_216),
             ("r3gan-small", 142_049_216),
             ("r3gan-base", 842_207_040),

@@ -1,4 +1,4 @@
-// Measures the page in dist/ in a real browser: one JSON object per line, {"name", "value", "unit"}.
+// Measures the page in dist/ in a real browser: one JSON object per line, {"name", "value", "unit"}. The parts that are named, or all.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -172,17 +172,30 @@ async function preparing(site) {
   rmSync(folder, { recursive: true });
 }
 
+/** From an insecure address, a page may not share memory between workers. */
+const insecure = (site) => ({ origin: `http://${INSECURE_HOST}:${site.port}` });
+
+/** What can be measured by itself. */
+const PARTS = {
+  preparing,
+  scoring: async (site) => {
+    await scoring("CPU", WITHOUT_WEBGPU, site);
+    await scoring("CPU, one thread", WITH_INSECURE_HOST, insecure(site));
+  },
+  steps: async (site) => {
+    await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
+    await measure("CPU", WITHOUT_WEBGPU, site, [COMPARED]);
+    await measure("CPU, one thread", WITH_INSECURE_HOST, insecure(site), [COMPARED]);
+  },
+  tensorflow: async (site) => {
+    if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);
+  },
+};
+
+const asked = process.argv.slice(2);
 const site = await serve();
 try {
-  await preparing(site);
-  await scoring("CPU", WITHOUT_WEBGPU, site);
-  await measure("WebGPU on SwiftShader", WITH_WEBGPU, site);
-  await measure("CPU", WITHOUT_WEBGPU, site, [COMPARED]);
-  // From an insecure address, a page may not share memory between workers.
-  const insecure = { origin: `http://${INSECURE_HOST}:${site.port}` };
-  await measure("CPU, one thread", WITH_INSECURE_HOST, insecure, [COMPARED]);
-  await scoring("CPU, one thread", WITH_INSECURE_HOST, insecure);
-  if (tensorflow.isInstalled) await compare("WebGPU on SwiftShader", WITH_WEBGPU, site);
+  for (const [name, part] of Object.entries(PARTS)) if (asked.length === 0 || asked.includes(name)) await part(site);
 } finally {
   await site.close();
 }

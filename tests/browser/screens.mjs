@@ -12,7 +12,7 @@ import { chromium } from "@playwright/test";
 import { WITHOUT_WEBGPU, WITH_WEBGPU, executablePath } from "./browser.mjs";
 import { indexedPng, png, withClasses, zip } from "./files.mjs";
 import { serve } from "./server.mjs";
-import { R3GAN, Whelp, endGraphicsProcess } from "./whelp.mjs";
+import { DEFAULT, R3GAN, Whelp, endGraphicsProcess } from "./whelp.mjs";
 
 const options = process.argv.slice(2);
 const checkpoint = options.find((option) => !option.startsWith("--"));
@@ -207,6 +207,40 @@ async function deviceLost(whelp, page) {
   await keep(page, "device-recovered");
 }
 
+/** The device is lost before anything is saved, and asked for less. */
+async function askedLess(whelp, page) {
+  await whelp.open();
+  await whelp.starter();
+  await whelp.chooseSize(8, 16);
+  await whelp.train();
+  await endGraphicsProcess(page.context().browser());
+  await whelp.part("warning").waitFor();
+  await whelp.part("pause").waitFor();
+  await page.waitForTimeout(4000);
+  await page.evaluate(() => scrollTo(0, 0));
+  await keepBoth(page, "asked-less");
+}
+
+/** Networks that do not move get no better: what the page says of that, and its buttons. */
+async function stalled(whelp, page) {
+  await whelp.open();
+  const still = { "generator-lr": 1e-9, "discriminator-lr": 1e-9 };
+  await whelp.chooseSize(8, 16, { recipe: DEFAULT, ...still, "metrics-every-kimg": 0.5, "metrics-count": 100, "metrics-budget": 1 });
+  await whelp.train();
+  // Now and then chance makes a score better.
+  const take = async (name, colorScheme, size) => {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(size);
+    await whelp.part("cure-larger-pictures").waitFor();
+    await show(whelp.part("cure-larger-pictures"));
+    await page.evaluate(() => scrollBy(0, -320));
+    await keep(page, name);
+  };
+  await take("stalled-light", "light", WIDE);
+  await take("stalled-dark", "dark", WIDE);
+  await take("stalled-narrow", "light", NARROW);
+}
+
 async function settings(whelp, page) {
   await whelp.open();
   await whelp.unfold("train");
@@ -339,8 +373,10 @@ const STORIES = [
   [firstVisit, WITH_WEBGPU],
   [measuring, WITH_WEBGPU],
   [deviceLost, WITH_WEBGPU],
+  [askedLess, WITH_WEBGPU],
   [pictures, WITHOUT_WEBGPU],
   [doctor, WITHOUT_WEBGPU],
+  [stalled, WITHOUT_WEBGPU],
   [settings, WITHOUT_WEBGPU],
   [classes, WITHOUT_WEBGPU],
   [training, WITHOUT_WEBGPU],

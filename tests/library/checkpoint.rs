@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_lite::future::block_on;
-use whelp::checkpoint::{Checkpoint, CheckpointError, restore_sampler, restore_trainer};
+use whelp::checkpoint::{Checkpoint, CheckpointError, FORMAT, FORMAT_OF_HALVES, restore_sampler, restore_trainer};
 use whelp::config::{Length, RunConfig};
 use whelp::device::OpenDevice;
 use whelp::protocol::Event;
@@ -161,9 +161,9 @@ fn foreign_files_are_refused() {
 fn newer_files_are_refused_with_both_versions() {
     let (file, _) = train(new_run(config(1), cpu()));
     let mut checkpoint = Checkpoint::from_bytes(&file).unwrap();
-    checkpoint.meta.format += 1;
+    checkpoint.meta.format = FORMAT_OF_HALVES + 1;
     let error = refusal(&checkpoint.to_bytes());
-    assert!(matches!(error, CheckpointError::Newer { found: 3, supported: 2 }), "{error:?}");
+    assert!(matches!(error, CheckpointError::Newer { found: 4, supported: 3 }), "{error:?}");
 }
 
 /// A checkpoint with another description, as an older program wrote it.
@@ -207,11 +207,37 @@ fn a_checkpoint_of_format_1_goes_on_with_its_losses() {
     assert_eq!(meta.history.get(LOSS_R1).collect::<Vec<_>>(), [(2, 0.125)]);
     let (resumed, _) = train(resumed_run(&old, 4, cpu()));
     let resumed_meta = Checkpoint::from_bytes(&resumed).unwrap().meta;
-    assert_eq!((resumed_meta.format, resumed_meta.history.steps()), (2, &[1, 2, 3, 4][..]));
+    assert_eq!((resumed_meta.format, resumed_meta.history.steps()), (FORMAT, &[1, 2, 3, 4][..]));
     assert_eq!(resumed_meta.history.get(LOSS_G).take(2).collect::<Vec<_>>(), [(1, 0.75), (2, 0.5)]);
     let (straight, _) = train(resumed_run(&half, 4, cpu()));
     assert_eq!(tensors(&resumed), tensors(&straight));
-    assert_eq!(Checkpoint::from_bytes(&old).unwrap().for_drawing().meta.format, 2, "it is written anew");
+    assert_eq!(Checkpoint::from_bytes(&old).unwrap().for_drawing().meta.format, FORMAT_OF_HALVES, "it is written anew");
+}
+
+#[test]
+fn what_is_for_drawing_is_kept_in_halves() {
+    let (whole, _) = train(new_run(config(1), cpu()));
+    let mut checkpoint = Checkpoint::from_bytes(&whole).unwrap();
+    let wide = "generator_ema.blocks.0.conv.weight";
+    checkpoint.tensors.get_mut(wide).unwrap().values[0] = 1e6;
+    let small = checkpoint.clone().for_drawing();
+    let file = small.to_bytes();
+    let opened = Checkpoint::from_bytes(&file).unwrap();
+    assert_eq!((&opened.meta, &opened.tensors), (&small.meta, &small.tensors), "nothing is lost in the file");
+    let stored = safetensors::SafeTensors::deserialize(&file).unwrap();
+    for (name, tensor) in &opened.tensors {
+        let of_run = &checkpoint.tensors[name];
+        // No half is infinite, so what is larger than halves can be stays as it is.
+        let (is_wide, bits) = (name == wide, stored.tensor(name).unwrap().data().len() * 8 / tensor.values.len());
+        assert_eq!(bits, if is_wide { 32 } else { 16 }, "{name}");
+        for (half, value) in tensor.values.iter().zip(&of_run.values) {
+            let most = if is_wide { 0.0 } else { value.abs() / 2048.0 + 3e-8 };
+            assert!((half - value).abs() <= most, "{name}: {half} {value}");
+        }
+    }
+    assert_eq!(opened.for_drawing().to_bytes(), file, "to take out what is small already changes nothing");
+    let whole = safetensors::SafeTensors::deserialize(&whole).unwrap();
+    assert!(whole.iter().all(|(_, tensor)| tensor.dtype() == safetensors::Dtype::F32), "what trains is exact");
 }
 
 #[test]

@@ -78,14 +78,15 @@ fn jpegs_are_pillows_within_a_few_levels() {
     }
 }
 
-/// Every layout of samples, matrix, depth, range, turn and alpha. Pillow's colours come from sums in whole numbers of six bits,
-/// which are up to two levels off, and the resize may make three of them. Without colour, or with it as it is, nothing is off.
+/// Every layout of samples, matrix, depth, range, turn and alpha, pictures in tiles, and one with a clean aperture. Pillow's colours
+/// come from sums in whole numbers of six bits, which are up to two levels off, and the resize may make three of them. Without
+/// colour, or with it as it is, nothing is off.
 #[cfg(feature = "avif")]
 #[test]
 fn avifs_are_pillows_within_a_few_levels() {
     let expected = fixture("avif/expected.safetensors");
     let expected = SafeTensors::deserialize(&expected).unwrap();
-    assert_eq!(expected.len(), 17);
+    assert_eq!(expected.len(), 20);
     for (name, want) in expected.tensors() {
         let got = prepare(&fixture(&format!("avif/{name}")), RGB).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(got.len(), want.data().len(), "{name}");
@@ -100,12 +101,13 @@ fn avifs_are_pillows_within_a_few_levels() {
 #[cfg(feature = "avif")]
 #[test]
 fn damaged_avifs_are_refused() {
-    for name in ["rgba.avif", "subsampled.avif", "sequence.avif", "bt2020_12_bits.avif"] {
+    let names = ["rgba", "subsampled", "sequence", "bt2020_12_bits", "aperture", "tiles_in_a_row"];
+    for name in names.map(|name| format!("{name}.avif")) {
         let whole = fixture(&format!("avif/{name}"));
         for cut in 16..whole.len() {
             // A sequence is whole once its first picture is.
             if name != "sequence.avif" {
-                let sentence = prepare(&whole[..cut], RGB).expect_err(name).to_string();
+                let sentence = prepare(&whole[..cut], RGB).expect_err(&name).to_string();
                 assert!(sentence.starts_with("The AVIF data is damaged or cut short ("), "{name}, {cut}: {sentence}");
             }
             for change in [0xa5, 1, 0x80] {

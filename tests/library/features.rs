@@ -30,7 +30,8 @@ fn look_at(data: &Dataset, count: usize) -> Seen {
     let indices: Vec<u32> = (0..count as u32).collect();
     let mut seen = Seen::default();
     for chunk in indices.chunks(100) {
-        seen.append(block_on(network.look_at(&Pictures::from_dataset(data, chunk), &device)).unwrap());
+        let pictures = Pictures::from_dataset(data, chunk).unwrap();
+        seen.append(block_on(network.look_at(&pictures, &device)).unwrap());
     }
     seen
 }

@@ -29,7 +29,7 @@ fn dogs(file: &str) -> Option<Dataset> {
 }
 
 fn some(data: &Dataset, first: u32, count: u32) -> Pictures {
-    Pictures::from_dataset(data, &(first..first + count).collect::<Vec<_>>())
+    Pictures::from_dataset(data, &(first..first + count).collect::<Vec<_>>()).unwrap()
 }
 
 /// What is scored of pictures.

@@ -58,6 +58,6 @@ fn trunk(effort: Effort, paths: &Paths) -> Result<Command> {
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         command.env("NO_COLOR", "true");
     }
-    WasmRust::for_program(false)?.apply_for_page(&mut command, vec![shim, bindgen], paths)?;
+    WasmRust::for_program(true)?.apply_for_page(&mut command, vec![shim, bindgen], paths)?;
     Ok(command)
 }

@@ -32,8 +32,10 @@ cargo xtask build [--quick]   the page into dist/, and the terminal program; --q
 cargo xtask check           formatting and clippy
 cargo xtask test            every test there is; the last line counts them
 cargo xtask bench           page weight and time to the first step, into bench/results.md
+cargo xtask bench page      page weight, and the page while it prepares and scores pictures, into bench/
 cargo xtask bench recipes N  every recipe after N minutes of processor time, scored, into bench/
 cargo xtask bench health N   healthy runs and runs made to fail, N minutes each, and what is said of them, into bench/
+cargo xtask bench viewers   a run with and without 50 viewers in turn, into bench/
 cargo xtask bench memory DEVICE  3,000 steps with frequent samples and checkpoints: whether memory stays flat, into bench/
 
 Tools, compiled crates and pictures are kept in $WHELP_CACHE, else $XDG_CACHE_HOME/whelp, else ~/.cache/whelp.
@@ -63,8 +65,10 @@ fn dispatch() -> Result<ExitCode> {
         ["check"] => check::command(),
         ["test"] => test::command(),
         ["bench"] => bench::command(),
+        ["bench", "page"] => bench::page::command(),
         ["bench", "recipes", minutes] => bench::recipes::command(minutes),
         ["bench", "health", minutes] => bench::health::command(minutes),
+        ["bench", "viewers"] => bench::viewers::command(),
         ["bench", "memory", device] => bench::memory::command(device),
         [] | ["help"] | ["--help"] | ["-h"] => {
             println!("{USAGE}");

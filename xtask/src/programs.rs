@@ -75,7 +75,7 @@ pub struct Program {
 pub const TRAINER: Program = Program {
     package: "whelp-trainer",
     binary: |device| format!("trainer-{}", device.name()),
-    sources: &["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "src", "web/build.rs", "web/trainer"],
+    sources: &["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "src", "web/trainer"],
 };
 
 /// The checks of golden files in a browser, which are no part of the page.
@@ -137,7 +137,7 @@ pub fn make(program: Program, device: Device, effort: Effort, paths: &Paths) -> 
     let binary = (program.binary)(device);
     let compiled = program.folder(device, COMPILED, &key, paths).join(format!("{binary}.wasm"));
     keep(&folder, |unfinished| {
-        run(&mut wasm_bindgen(&compiled, unfinished, paths)?)?;
+        run(&mut wasm_bindgen(&compiled, unfinished, effort, paths)?)?;
         if effort == Effort::Full {
             wasm_opt::optimise_file(&unfinished.join(format!("{binary}_bg.wasm")), paths)?;
         }
@@ -159,7 +159,7 @@ pub fn compile_command(packages: &[&str], device: Option<Device>, paths: &Paths)
             command.args(["--config", &format!("profile.{PROFILE}.package.{package}.opt-level=3")]);
         }
     }
-    let rust = WasmRust::for_program(device == Some(Device::Threads))?;
+    let rust = WasmRust::for_program(matches!(device, None | Some(Device::Threads)))?;
     match device {
         Some(Device::Threads) => rust.apply_with_threads(&mut command, paths)?,
         Some(Device::Graphics | Device::Processor) => rust.apply(&mut command, Vec::new(), paths)?,
@@ -168,9 +168,13 @@ pub fn compile_command(packages: &[&str], device: Option<Device>, paths: &Paths)
     Ok(command)
 }
 
-/// Makes of a compiled program what a browser loads.
-fn wasm_bindgen(compiled: &Path, folder: &Path, paths: &Paths) -> Result<Command> {
+/// Makes of a compiled program what a browser loads. The names of its functions, half of the file, go: now, or by wasm-opt, which puts
+/// functions in order by them first.
+fn wasm_bindgen(compiled: &Path, folder: &Path, effort: Effort, paths: &Paths) -> Result<Command> {
     let mut command = tool(CargoTool::wasm_bindgen(paths)?.path(paths), paths);
+    if effort == Effort::Quick {
+        command.arg("--remove-name-section");
+    }
     command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(compiled);
     Ok(command)
 }

@@ -123,14 +123,22 @@ fn advice(diagnosis: &Diagnosis, config: &RunConfig) -> Option<String> {
         // The run goes back by itself, where there is anything to go back to, and says so.
         return None;
     }
-    let remedy = *diagnosis.remedies(config).first()?;
-    let settings: Vec<String> =
-        config.changes_to(&remedy.apply(config)).iter().map(|setting| format!("--set {setting}")).collect();
-    let from = match remedy {
-        Remedy::Augment | Remedy::LowerLearningRates => "stop the run and go on from its last checkpoint",
-        Remedy::GoBackToBest => "stop the run and go on from checkpoints/best.safetensors",
+    let in_words = |remedy: Remedy| {
+        let settings: Vec<String> =
+            config.changes_to(&remedy.apply(config)).iter().map(|setting| format!("--set {setting}")).collect();
+        let settings = settings.join(" ");
+        match remedy {
+            Remedy::Augment | Remedy::LowerLearningRates => {
+                format!("stop the run and go on from its last checkpoint with {settings}")
+            }
+            Remedy::GoBackToBest => format!("stop the run and go on from checkpoints/best.safetensors with {settings}"),
+            Remedy::LargerPictures => {
+                format!("begin another run with --from RUN {settings}, which is slower and learns shapes better")
+            }
+        }
     };
-    Some(format!(" It may help to {from} with {}", settings.join(" ")))
+    let ways: Vec<String> = diagnosis.remedies(config).into_iter().map(in_words).collect();
+    (!ways.is_empty()).then(|| format!(" It may help to {}", ways.join(", or to ")))
 }
 
 /// The scores among the values of series, with their standard errors; none if there are none.
@@ -213,6 +221,9 @@ pub fn time(secs: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use whelp::diagnosis::NamedScore;
+    use whelp::recipes;
+
     use super::*;
 
     #[test]
@@ -256,6 +267,11 @@ mod tests {
             "{words}"
         );
         assert!(words.contains("--set augment.adaptive=true"), "{words}");
+        let score = NamedScore { name: "fd_c10_1k_val".into(), value: 0.5, best: 0.4 };
+        let projected = recipes::find("projected").unwrap().config();
+        let words = advice(&Diagnosis::Stalled { score, scores: 6, nimg: 50_000 }, &projected).unwrap();
+        let other = ", or to begin another run with --from RUN --set model.network_side=128, which is slower and learns shapes better";
+        assert!(words.ends_with(other), "{words}");
         let collapsed = Diagnosis::Collapsed { diversity: 0.1 };
         assert_eq!(advice(&collapsed, &config), None, "it goes back by itself");
         let mut stopping = config;

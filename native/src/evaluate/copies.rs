@@ -46,7 +46,7 @@ pub fn write_sheet(
     let numbers = |of: fn(&Pair) -> usize| copies.closest.iter().map(of).collect::<Vec<usize>>();
     let mut pictures = eye.pictures(subject, &numbers(|pair| pair.picture))?.in_colour();
     for number in numbers(|pair| pair.training) {
-        let original = reference.training.pictures(number..number + 1).in_colour_at(pictures.resolution);
+        let original = reference.training.pictures(number..number + 1)?.in_colour_at(pictures.resolution);
         pictures.pixels.extend(original.pixels);
     }
     write_grid(path, &pictures, copies.closest.len())

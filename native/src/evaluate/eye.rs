@@ -59,7 +59,7 @@ impl Eye {
 
     /// Looks at pictures of a data set.
     pub fn selection(&self, selection: &Selection, bar: &ProgressBar) -> Result<Looked, Failure> {
-        self.in_chunks(selection.len(), bar, |first, count| Ok(selection.pictures(first..first + count)))
+        self.in_chunks(selection.len(), bar, |first, count| selection.pictures(first..first + count))
     }
 
     /// Some of the pictures to evaluate, by their numbers.
@@ -77,7 +77,7 @@ impl Eye {
     /// What gives a number of pictures from a first one on.
     fn drawing<'a>(&'a self, subject: &'a Subject) -> Result<Box<Drawing<'a>>, Failure> {
         Ok(match &subject.source {
-            Source::Pictures(selection) => Box::new(|first, count| Ok(selection.pictures(first..first + count))),
+            Source::Pictures(selection) => Box::new(|first, count| selection.pictures(first..first + count)),
             Source::Generator { checkpoint, seed, .. } => {
                 let sampler = restore_sampler(checkpoint, &self.device.device).map_err(Failure::input)?;
                 Box::new(move |first, count| {

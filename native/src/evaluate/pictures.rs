@@ -62,8 +62,8 @@ impl Selection {
     }
 
     /// The pictures with these numbers.
-    pub fn pictures(&self, numbers: Range<usize>) -> Pictures {
-        Pictures::from_dataset(&self.data, &self.indices[numbers])
+    pub fn pictures(&self, numbers: Range<usize>) -> Result<Pictures, Failure> {
+        Pictures::from_dataset(&self.data, &self.indices[numbers]).map_err(Failure::input)
     }
 }
 
@@ -219,7 +219,7 @@ impl Reference {
     }
 
     /// Some of the real pictures.
-    pub fn real_pictures(&self, numbers: Range<usize>) -> Pictures {
+    pub fn real_pictures(&self, numbers: Range<usize>) -> Result<Pictures, Failure> {
         self.held_out.as_ref().unwrap_or(&self.training).pictures(numbers)
     }
 

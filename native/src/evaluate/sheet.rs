@@ -21,7 +21,7 @@ pub fn write(path: &Path, eye: &Eye, subject: &Subject, reference: &Reference, s
     let count = EACH.min(subject.count()).min(reference.real_count());
     let numbers: Vec<usize> = (0..count).collect();
     let generated = eye.pictures(subject, &numbers)?.in_colour();
-    let real = reference.real_pictures(0..count).in_colour_at(generated.resolution);
+    let real = reference.real_pictures(0..count)?.in_colour_at(generated.resolution);
     let all: Vec<&[u8]> = generated.iter().chain(real.iter()).collect();
     let order = people::order(seed, 2 * count);
     let pixels = order.iter().flat_map(|index| all[*index as usize]).copied().collect();

@@ -223,7 +223,11 @@ impl State {
                 self.history.extend(series);
                 self.progress = Some(progress.clone());
             }
-            Event::Values { values, .. } if values.keys().any(|name| series::score_of(name).is_some()) => {
+            Event::Values { step, values, .. } => {
+                self.history.note(*step, values);
+                if !values.keys().any(|name| series::score_of(name).is_some()) {
+                    return;
+                }
                 self.scores.push(event);
                 if self.scores.len() > MOST_SCORES {
                     let mut place = 0;
@@ -242,7 +246,7 @@ impl State {
             }
             Event::Failed { .. } => self.rest = Some(event),
             // Warnings are for those who are there. Pictures go another way.
-            Event::Values { .. } | Event::Warning { .. } | Event::Samples { .. } | Event::Drawn { .. } => {}
+            Event::Warning { .. } | Event::Samples { .. } | Event::Drawn { .. } => {}
         }
     }
 }

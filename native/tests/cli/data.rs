@@ -290,6 +290,10 @@ fn nonsense_is_refused_with_a_sentence() {
         refused(&mut command)
     };
     assert!(check(&["--resolution", "48"]).contains("data.resolution is 48; it accepts"));
+    let of_few_recipes =
+        whelp(place.path()).args(["data", "check", "--resolution", "28", "--json"]).arg(fixtures()).output();
+    let checked: Value = serde_json::from_slice(&of_few_recipes.unwrap().stdout).unwrap();
+    assert_eq!((&checked["resolution"], &checked["channels"]), (&28.into(), &3.into()), "drawn by one recipe");
     assert!(check(&["--set", "train.batch=4"]).contains("only fields of data matter here"));
     assert!(check(&["--set", "data.framing=wide"]).contains("it accepts center, pad or tiles"));
     let mut missing = whelp(place.path());

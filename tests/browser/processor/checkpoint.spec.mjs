@@ -80,6 +80,38 @@ test("a reloaded page draws the same pictures from a checkpoint and continues tr
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
 });
 
+/** Keeps a way to break the page's program: to ask it for more memory than an address can tell. */
+function offerToBreak() {
+  const instantiate = WebAssembly.instantiateStreaming;
+  WebAssembly.instantiateStreaming = async (...given) => {
+    const made = await instantiate.call(WebAssembly, ...given);
+    const { __wbindgen_malloc: allocate } = made.instance.exports;
+    window.breakProgram = () => setTimeout(() => allocate(0xffff_fff0, 8));
+    return made;
+  };
+}
+
+test.describe("a page whose program breaks", () => {
+  test.use({ expectedFaults: [/^(console: error|exception): .*RuntimeError/] });
+
+  test("says so, and offers the last checkpoint", async ({ whelp }, info) => {
+    const { page } = whelp;
+    await page.addInitScript(offerToBreak);
+    await whelp.open();
+    await page.evaluate(() => window.breakProgram());
+    const notice = page.locator("#page-broke");
+    await expect(notice).toHaveText("This page crashed because of a bug in Whelp. Reload the page to start again.");
+
+    const saved = await trainAndSave(whelp, info.outputPath("saved.safetensors"));
+    await page.evaluate(() => window.breakProgram());
+    await expect(notice).toContainText("Download the last checkpoint, reload the page and open it.");
+    await expect(notice).toHaveAttribute("role", "alert");
+    const rescued = info.outputPath("rescued.safetensors");
+    expect(await whelp.downloads.save(() => notice.getByRole("link").click(), rescued)).toBe(saved.name);
+    expect(readFileSync(rescued).equals(readFileSync(info.outputPath("saved.safetensors")))).toBe(true);
+  });
+});
+
 test("more pictures can be drawn after training has ended", async ({ whelp }, info) => {
   const saved = await trainAndSave(whelp, info.outputPath("saved.safetensors"));
   await whelp.part("generate-more").click();

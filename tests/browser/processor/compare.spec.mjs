@@ -64,6 +64,33 @@ test("two runs are compared by their pictures, lines and settings, at an address
   expect(lines.slice(1).map((line) => Number(line.split(",")[0]))).toEqual([4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80]);
   expect(lines[15].split(",").map((cell) => cell !== "")).toEqual([true, false, true]);
 
+  // Both as they were after as many pictures: before the first step, when the first run was at its end, and now.
+  const course = whelp.part("compare-course");
+  await expect(course).toHaveAttribute("max", "2");
+  await course.fill("0");
+  for (const [index, name, now] of [[0, "Built-in dogs", first], [1, "Built-in dogs 2", second]]) {
+    await whelp.shows(`compare-caption-${index}`, `${name} · after 0 pictures`);
+    expect(await hash(whelp.part(`compare-grid-${index}`))).not.toBe(now);
+  }
+  await expect(course).toHaveAttribute("aria-valuetext", "after 0 pictures");
+  await course.press("ArrowRight");
+  await whelp.shows("compare-caption-0", "after 40 pictures");
+  await whelp.shows("compare-caption-1", "after 0 pictures");
+  expect(await hash(whelp.part("compare-grid-0"))).toBe(first);
+  await course.press("End");
+  await whelp.shows("compare-caption-1", "after 80 pictures");
+  await expect(course).toHaveAttribute("aria-valuetext", "the newest pictures");
+  expect(await hash(whelp.part("compare-grid-1"))).toBe(second);
+
+  await whelp.part("compare-measure").selectOption({ label: "What the discriminator answers" });
+  for (const index of [0, 1]) {
+    const measured = info.outputPath(`measured-${index}.csv`);
+    await whelp.downloads.save(() => whelp.part(`csv-compare-measure-${index}`).click(), measured);
+    const rows = readFileSync(measured, "utf8").trimEnd().split("\n");
+    expect(rows[0]).toBe("pictures,first,second");
+    expect(rows).toHaveLength(16);
+  }
+
   // Another address is another order, and it lasts.
   const [one, other] = ids(page);
   await page.goto(`/#compare=${other},${one}`);

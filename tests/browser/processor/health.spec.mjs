@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { indexedPng, parseSafetensors, writeFolder } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
+import { DEFAULT } from "../whelp.mjs";
 
 /** The terminal program. Without it, the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
@@ -19,6 +20,12 @@ test("the scores in the page are those of the terminal", async ({ whelp }, info)
   await whelp.shows("scores", "fd_c10_250_train");
   const words = (await whelp.part("scores").locator("li").allTextContents()).join("\n");
   const shown = new Map([...words.matchAll(/(\w+_c10_250_train): (-?[\d.]+)/g)].map(([, name, value]) => [name, value]));
+  // What is below the heading must not squeeze it.
+  for (const width of [360, 1280]) {
+    await whelp.page.setViewportSize({ width, height: 900 });
+    const heading = await whelp.page.locator("#scores-title").boundingBox();
+    expect(heading.height, `the heading's height where the page is ${width} pixels wide`).toBeLessThan(32);
+  }
   // The page fetches the classifier beside the first steps, so when it scores first is up to the host.
   const at = Number(/at step (\d+)/.exec(words)[1]);
   await whelp.stop();
@@ -97,6 +104,29 @@ test("colours that stay off are named, and a button goes back to the best pictur
   const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
   expect(meta.config.train).toMatchObject({ generator_lr, discriminator_lr });
   expect(meta.progress.step).toBeGreaterThanOrEqual(best);
+  expect(await whelp.part("error").count()).toBe(0);
+});
+
+test("a run that gets no better is told so, and a button begins another one that sees larger pictures", async ({ whelp }, info) => {
+  test.slow();
+  await whelp.open();
+  const still = { "generator-lr": 1e-9, "discriminator-lr": 1e-9 };
+  const scores = { "metrics-every-kimg": 0.5, "metrics-count": 100, "metrics-budget": 1 };
+  await whelp.chooseSize(8, 16, { recipe: DEFAULT, seed: 7, ...still, ...scores });
+  await whelp.train();
+  await whelp.shows("status", /Stalled: fd_c10_100_train has not got better in the last \d+ scores|Stalled: kid_c10_100_train/, 600_000);
+  expect(await whelp.part("cure-lower-learning-rates").count()).toBe(1);
+  const before = await whelp.seen();
+  await whelp.part("cure-larger-pictures").click();
+  await expect.poll(() => whelp.part("setting-network-side").inputValue()).toBe("128");
+  await whelp.shows("status", "Training");
+  await expect.poll(() => whelp.seen(), { timeout: 120_000 }).toBeLessThan(before);
+  await whelp.firstLosses();
+  await whelp.stop();
+  const file = info.outputPath("sharper.safetensors");
+  await whelp.download(file);
+  const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(meta.config.model).toMatchObject({ network_side: 128, generator_width: 8 });
   expect(await whelp.part("error").count()).toBe(0);
 });
 

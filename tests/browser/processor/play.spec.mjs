@@ -56,6 +56,19 @@ const hash = (part) =>
 /** The buttons over the pictures of a part. */
 const picks = (whelp, id) => whelp.part(id).locator("xpath=..").locator(".picks button");
 
+/** The hash of a picture that is no longer being drawn: it stays the same for a while. */
+async function settled(part) {
+  let before = "";
+  const isSame = async () => {
+    const now = await hash(part);
+    const same = now === before;
+    before = now;
+    return same;
+  };
+  await expect.poll(isSame, { intervals: [400], message: "a picture that stays" }).toBe(true);
+  return before;
+}
+
 /** Opens the panel, with so many pictures of a seed. */
 async function play(whelp, { seed, count = 4 } = {}) {
   await whelp.part("view-play").click();
@@ -112,7 +125,7 @@ test("a seed draws the same pictures here and in the terminal, and a file has th
 test("pictures are opened, walked around and mixed, by mouse and by keys", async ({ page, whelp }) => {
   await whelp.open();
   await play(whelp, { seed: 3, count: 9 });
-  const before = await hash(whelp.part("play-grid"));
+  const before = await settled(whelp.part("play-grid"));
   await whelp.part("dice").click();
   await expect.poll(() => hash(whelp.part("play-grid"))).not.toBe(before);
   await play(whelp, { seed: 3, count: 9 });
@@ -126,7 +139,7 @@ test("pictures are opened, walked around and mixed, by mouse and by keys", async
   await whelp.shows("play-caption", "Picture 1 of seed 3");
   await expect(picks(whelp, "around")).toHaveCount(9);
   await whelp.appears("large");
-  const opened = await hash(whelp.part("large"));
+  const opened = await settled(whelp.part("large"));
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press("ArrowRight");
   await whelp.shows("play-caption", "Picture 2 of seed 3");
@@ -134,9 +147,12 @@ test("pictures are opened, walked around and mixed, by mouse and by keys", async
   await whelp.shows("play-caption", "Picture 1 of seed 3");
   await expect.poll(() => hash(whelp.part("large"))).toBe(opened);
 
+  // Whoever clicks sooner gets the neighbours that are still on show.
+  const neighbours = await hash(whelp.part("around"));
   await picks(whelp, "around").nth(0).click();
   await whelp.shows("play-caption", "A mix of 2 pictures");
   await expect.poll(() => hash(whelp.part("large"))).not.toBe(opened);
+  await expect.poll(() => hash(whelp.part("around")), "the neighbours of that one").not.toBe(neighbours);
   await picks(whelp, "around").nth(8).click();
   await whelp.shows("play-caption", "A mix of 3 pictures");
   await page.evaluate(() => document.activeElement.blur());
@@ -344,4 +360,48 @@ test("a chart is saved as a table and as a picture", async ({ page, whelp }, inf
   const picture = info.outputPath("losses.png");
   expect(await save(whelp, "png-losses", picture)).toBe("whelp-losses.png");
   expect((await decoded(page, picture)).width).toBeGreaterThan(150);
+});
+
+test("all that a run measures has a chart, and the values under the pointer are told", async ({ page, whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 4);
+  await whelp.trainFor(12);
+  await whelp.train();
+  await whelp.shows("status", "Finished", 4 * MINUTE);
+  const table = async (title, id) => {
+    await whelp.part("measure").selectOption({ label: title });
+    const file = info.outputPath(`${id}.csv`);
+    expect(await save(whelp, `csv-${id}`, file)).toBe(`whelp-${id}.csv`);
+    const [head, ...rows] = readFileSync(file, "utf8").trim().split("\n").map((line) => line.split(","));
+    return { head, rows: rows.map((row) => row.map(Number)) };
+  };
+  const outputs = await table("What the discriminator answers", "outputs");
+  expect(outputs.head).toEqual(["step", "to real pictures", "to drawn pictures"]);
+  expect(outputs.rows.map(([step]) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  expect(outputs.rows.flat().every(Number.isFinite)).toBe(true);
+  // Told once a tick.
+  for (const [title, id, ...labels] of [
+    ["Speed", "speed", "pictures a second"],
+    ["Memory", "memory", "MB"],
+    ["Learning rates", "rates", "of the generator", "of the discriminator"],
+  ]) {
+    const { head, rows } = await table(title, id);
+    expect(head).toEqual(["step", ...labels]);
+    expect(rows.at(-1)[0], title).toBe(12);
+    expect(rows.every((row) => row.slice(1).every((value) => value > 0)), `${title}: ${JSON.stringify(rows)}`).toBe(true);
+  }
+  await whelp.shows("measure-what", "moves the weights");
+  await whelp.part("measure").selectOption({ label: "Gradient penalties" });
+  await expect(page.getByText("Nothing of this has been measured yet.")).toBeVisible();
+
+  const readout = whelp.part("readout-losses");
+  const { generator } = await whelp.losses();
+  await expect(readout).toHaveText(/^step 12 · generator -?[0-9.,e-]+ · discriminator -?[0-9.,e-]+$/);
+  expect(Number(/generator ([^ ]+)/.exec(await readout.textContent())[1])).toBeCloseTo(generator, 2);
+  const { height } = await readout.boundingBox();
+  await whelp.part("loss-chart").locator(".u-over").hover({ position: { x: 2, y: 60 } });
+  await expect(readout).toHaveText(/^step 1 · generator /);
+  expect((await readout.boundingBox()).height).toBe(height);
+  await page.mouse.move(1, 1);
+  await expect(readout).toHaveText(/^step 12 · /);
 });

@@ -1,8 +1,12 @@
 // A graphics device that is lost during training, e.g. by a driver reset or when a laptop switches cards.
 
+import { WITH_WEBGPU, executablePath } from "../browser.mjs";
 import { prepareWorkers } from "../devices.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { endGraphicsProcess } from "../whelp.mjs";
+
+// After its graphics process has ended three times, Chromium offers no WebGPU any more: a browser of its own, which keeps offering it.
+test.use({ launchOptions: { executablePath, args: [...WITH_WEBGPU, "--disable-gpu-process-crash-limit"] } });
 
 test("if the graphics device is refused, the processor trains and the page says why", async ({ context, requested, whelp }) => {
   // The adapter is there when the program is chosen, and gone when the program asks for it.
@@ -45,4 +49,35 @@ test("after the graphics device was lost, training continues from the last check
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
   await expect(whelp.part("device")).toContainText("WebGPU");
   await expect(whelp.part("error")).toHaveCount(0);
+});
+
+test("a graphics device that is lost before anything is saved is asked for less", async ({ browser, whelp }) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 8);
+  await whelp.train();
+  await endGraphicsProcess(browser);
+  await expect(whelp.part("warning")).toHaveText(
+    /^The graphics device was lost before anything was saved, so training begins again with batches of 4 in place of 8\./,
+    { timeout: 120_000 },
+  );
+  await whelp.firstLosses();
+  await expect(whelp.part("device")).toContainText("WebGPU");
+  await expect(whelp.part("setting-batch")).toHaveValue("4");
+  await expect(whelp.part("error")).toHaveCount(0);
+});
+
+test("a graphics device that is lost again continues with smaller batches", async ({ browser, whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(4, 8);
+  await whelp.train();
+  await whelp.firstLosses();
+  for (const sentence of ["", " It continues with batches of 4 in place of 8, which ask less of the device."]) {
+    await whelp.download(info.outputPath("kept.safetensors"));
+    const kept = await whelp.seen();
+    await endGraphicsProcess(browser);
+    await expect(whelp.part("error")).toContainText(`is saved.${sentence}`);
+    await whelp.part("recover").click();
+    await expect.poll(() => whelp.seen(), { message: "pictures after that", timeout: 240_000 }).toBeGreaterThan(kept);
+  }
+  await expect(whelp.part("setting-batch")).toHaveValue("4");
 });

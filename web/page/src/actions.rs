@@ -35,6 +35,7 @@ impl Store {
         self.notices.dismiss_with_remedies();
         self.preference.set_value(device.clone());
         self.has_trained.set_value(false);
+        self.connections.update_value(|connections| *connections += 1);
         let on_reply = move |reply, bytes| self.apply(reply, bytes);
         let client = Client::start(&device, on_reply, move |message| self.crashed(&message));
         match client {
@@ -46,11 +47,12 @@ impl Store {
                 return self.notices.show(Tone::Error, text, &[]);
             }
         }
-        let measure = self.suggested.with_untracked(Option::is_none);
+        let is_first = self.suggested.with_untracked(Option::is_none);
+        let measure = is_first && !self.gave_up.get_value();
         self.post(&Request::Hello { device, measure }, None, None);
         self.list_runs();
         // A worker that replaces another one reads the pictures as they were.
-        if measure {
+        if is_first {
             self.load_new(self.source.get_value())
         } else {
             self.load(self.source.get_value())
@@ -160,9 +162,14 @@ impl Store {
                 self.opening.set(true);
                 return self.post(&Request::OpenRun { id, best: false }, None, None);
             }
+            // A run that began with a checkpoint's networks, and has to begin again, has none of its own.
+            let begun_with = || self.opening_blob.get_value().filter(|_| intent == Intent::FromCheckpoint);
             return match self.rescue_untracked() {
                 Some(saved) => self.send_checkpoint(saved.file_name(), saved.blob, saved.run),
-                None => self.intent.set(Intent::Nothing),
+                None => match begun_with() {
+                    Some((blob, run)) => self.send_checkpoint("The checkpoint".to_owned(), blob, run),
+                    None => self.intent.set(Intent::Nothing),
+                },
             };
         }
         let config = match self.config_for(intent, opened.as_ref()) {
@@ -233,6 +240,7 @@ impl Store {
     /// the first one of this training replaces it.
     pub(super) fn begin_lineage(self, from: Option<&Opened>) {
         self.lineage.update_value(|lineage| *lineage += 1);
+        self.times_lost.set_value(0);
         self.best.set(None);
         self.diagnosis.set(None);
         match from {

@@ -11,6 +11,7 @@ use whelp::kept_runs::{Course, KeptRun};
 use whelp::series::{LOSS_D, LOSS_G, NIMG};
 use whelp::session::Request;
 
+use super::measures::Measure;
 use super::replies::with_pixels;
 use super::scores::ScoreHistory;
 use super::store::Store;
@@ -23,6 +24,12 @@ pub struct Compare {
     pub asked: RwSignal<[String; 2]>,
     /// What the worker has told of both runs.
     pub sides: [RwSignal<Option<Arc<Side>>>; 2],
+    /// Where on their way both are looked at, in images seen; none for their newest pictures.
+    pub at: RwSignal<Option<f64>>,
+    /// The pictures of that moment.
+    older: [RwSignal<Option<Arc<Older>>>; 2],
+    /// What is read of each run: one moment at a time, however fast a slider moves.
+    reading: StoredValue<[Option<(String, u64)>; 2]>,
 }
 
 /// What is compared of a run, beside what the list knows.
@@ -30,9 +37,20 @@ pub struct Compare {
 pub struct Side {
     pub id: String,
     pub course: Course,
+    /// When it drew the pictures that are kept of its way: the step, and about how many images it had seen by then.
+    moments: Vec<(u64, f64)>,
     /// Its newest pictures, and the images that it had seen by then.
-    pub grid: Grid,
-    pub nimg: u64,
+    grid: Grid,
+    nimg: u64,
+}
+
+/// Pictures that a run drew on its way.
+#[derive(Debug)]
+struct Older {
+    id: String,
+    step: u64,
+    nimg: u64,
+    grid: Grid,
 }
 
 impl Compare {
@@ -41,8 +59,43 @@ impl Compare {
         let asked = RwSignal::new(now());
         // It lives as long as the page.
         let _ = window_event_listener_untyped("hashchange", move |_| asked.set(now()));
-        Self { asked, sides: [RwSignal::new(None), RwSignal::new(None)] }
+        let reading = StoredValue::default();
+        Self { asked, sides: Default::default(), at: RwSignal::new(None), older: Default::default(), reading }
     }
+
+    /// The moments of both runs, in images seen, where a slider may rest; none if there is but one.
+    pub fn moments(self) -> Vec<f64> {
+        let sides = self.sides.map(|side| side.get());
+        let moments = sides.iter().flatten().flat_map(|side| &side.moments);
+        let mut moments: Vec<f64> = moments.map(|(_, nimg)| *nimg).collect();
+        moments.sort_by(f64::total_cmp);
+        moments.dedup();
+        if moments.len() < 2 { Vec::new() } else { moments }
+    }
+
+    /// The pictures of a run that are looked at, and the images that it had seen by then.
+    pub fn with_pictures<T>(self, index: usize, show: impl FnOnce(Option<(&Grid, u64)>) -> T) -> T {
+        let older = self.older[index].get().filter(|_| self.at.with(Option::is_some));
+        self.sides[index].with(|side| {
+            let Some(side) = side else { return show(None) };
+            let older = older.as_ref().filter(|older| older.id == side.id);
+            show(Some(older.map_or((&side.grid, side.nimg), |older| (&older.grid, older.nimg))))
+        })
+    }
+}
+
+/// When a run drew its pictures, with the images that it had seen by then, which its history tells.
+fn with_images(moments: Vec<u64>, course: &Course, newest_nimg: u64) -> Vec<(u64, f64)> {
+    let (steps, [nimg]) = course.history.columns([NIMG]);
+    let points = steps.into_iter().zip(nimg).filter(|(_, nimg)| !nimg.is_nan());
+    let points: Vec<(f64, f64)> = std::iter::once((0.0, 0.0)).chain(points).collect();
+    let last = moments.last().copied();
+    let seen = |step: u64| match value_at(&points, step as f64) {
+        _ if Some(step) == last => newest_nimg as f64,
+        nimg if nimg.is_nan() => newest_nimg as f64,
+        nimg => nimg.round(),
+    };
+    moments.iter().map(|step| (*step, seen(*step))).collect()
 }
 
 /// The ids in an address.
@@ -84,15 +137,69 @@ impl Store {
         self.post(&Request::ReadCourse { id }, None, None);
     }
 
-    pub(super) fn take_course(self, id: String, course: Course, nimg: u64, grid: Grid, bytes: Option<ArrayBuffer>) {
+    pub(super) fn take_course(self, id: String, mut side: Side, bytes: Option<ArrayBuffer>) {
         let Some(compared) = untrack(move || self.compared()) else { return };
-        let grid = with_pixels(grid, bytes);
-        let side = Arc::new(Side { id, course, grid, nimg });
+        side.grid = with_pixels(side.grid, bytes);
+        let side = Arc::new(side);
         for (run, signal) in compared.iter().zip(self.compare.sides) {
-            if run.id == side.id {
+            if run.id == id {
                 signal.set(Some(side.clone()));
             }
         }
+    }
+
+    /// Looks at both runs as they were after so many images; without a number, as they are.
+    pub fn compare_at(self, at: Option<f64>) {
+        self.compare.at.set(at);
+        self.read_moments();
+    }
+
+    /// Asks for the pictures that are looked at and not there.
+    fn read_moments(self) {
+        let Compare { sides, at, older, reading, .. } = self.compare;
+        let Some(at) = at.get_untracked() else { return };
+        for index in 0..2 {
+            let wanted = sides[index].with_untracked(|side| {
+                let side = side.as_ref()?;
+                Some((side.id.clone(), side.moment_at(at)?))
+            });
+            let Some((id, step)) = wanted else { continue };
+            let is_there =
+                older[index].with_untracked(|older| older.as_ref().is_some_and(|it| it.id == id && it.step == step));
+            if !is_there && reading.with_value(|reading| reading[index].is_none()) {
+                reading.update_value(|reading| reading[index] = Some((id.clone(), step)));
+                self.post(&Request::ReadMoment { id, step }, None, None);
+            }
+        }
+    }
+
+    pub(super) fn take_moment(self, id: String, step: u64, nimg: u64, grid: Grid, bytes: Option<ArrayBuffer>) {
+        let grid = with_pixels(grid, bytes);
+        let Compare { sides, older, reading, .. } = self.compare;
+        let taken = Arc::new(Older { id, step, nimg, grid });
+        for index in 0..2 {
+            let is_asked = |(id, step): &(String, u64)| *id == taken.id && *step == taken.step;
+            if !reading.with_value(|reading| reading[index].as_ref().is_some_and(is_asked)) {
+                continue;
+            }
+            reading.update_value(|reading| reading[index] = None);
+            if taken.grid.count > 0 {
+                older[index].set(Some(taken.clone()));
+            } else {
+                // It went to make room. Those before it may be there.
+                sides[index].update(|side| {
+                    side.iter_mut()
+                        .for_each(|side| Arc::make_mut(side).moments.retain(|(step, _)| *step != taken.step));
+                });
+            }
+        }
+        self.read_moments();
+    }
+
+    /// Looks at the newest pictures of both runs, whatever is being read.
+    pub(super) fn forget_moments(self) {
+        self.compare.at.set(None);
+        self.compare.reading.set_value(Default::default());
     }
 }
 
@@ -100,6 +207,24 @@ impl Store {
 pub type Points = (Vec<f64>, Vec<f64>);
 
 impl Side {
+    pub fn new(id: String, course: Course, moments: Vec<u64>, nimg: u64, grid: Grid) -> Self {
+        Self { id, moments: with_images(moments, &course, nimg), course, grid, nimg }
+    }
+
+    /// The newest of its moments that is not after so many images; the first if all are.
+    fn moment_at(&self, at: f64) -> Option<u64> {
+        let before = self.moments.iter().rfind(|(_, nimg)| *nimg <= at);
+        before.or(self.moments.first()).map(|(step, _)| *step)
+    }
+
+    /// What it measured of a kind, by images seen: a line each.
+    pub fn measured(&self, measure: &Measure) -> Vec<Points> {
+        let scores = ScoreHistory::of(self.course.scores.clone());
+        let mut columns = measure.columns(&self.course.history, &scores, true).into_iter();
+        let places = columns.next().unwrap_or_default();
+        columns.map(|values| (places.clone(), values)).collect()
+    }
+
     /// The losses of both networks by images seen, the generator's first.
     pub fn losses(&self) -> [Points; 2] {
         let (_, [nimg, g, d]) = self.course.history.columns([NIMG, LOSS_G, LOSS_D]);
@@ -201,6 +326,21 @@ mod tests {
         assert_eq!(of("#compare=gone,a").as_deref(), Some("ba"));
         assert_eq!(of("#compare=c,c").as_deref(), Some("ca"));
         assert!(chosen(&pair_of("#compare=a,b"), &runs[..1]).is_none());
+    }
+
+    #[test]
+    fn a_run_is_looked_at_as_it_was_after_so_many_images() {
+        let mut course = Course::default();
+        let mut told = whelp::series::StepSeries::default();
+        (1..=10).for_each(|step| told.push(step, [(LOSS_D, 1.0)]));
+        course.extend(&told, &Progress { step: 10, nimg: 40, ..Progress::default() }, 4);
+        let side = Side::new("a".to_owned(), course, vec![0, 4, 8, 12], 48, Grid::default());
+        assert_eq!(side.moments, [(0, 0.0), (4, 16.0), (8, 32.0), (12, 48.0)]);
+        let at = [0.0, 15.0, 16.0, 47.0, 48.0, 1e9].map(|at| side.moment_at(at));
+        assert_eq!(at, [0, 0, 4, 8, 12, 12].map(Some));
+        let late = Side { moments: vec![(7, 28.0)], ..side.clone() };
+        assert_eq!(late.moment_at(3.0), Some(7), "the first that there is");
+        assert_eq!(Side { moments: Vec::new(), ..side }.moment_at(3.0), None);
     }
 
     #[test]

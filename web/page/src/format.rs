@@ -55,6 +55,25 @@ pub fn megabytes(bytes: u64) -> String {
     }
 }
 
+/// A measured value in four digits: `0.6531`, `12.35`, `20,480`, `2e-4`; `–` where there is none.
+pub fn measured(value: f64) -> String {
+    // Without the sign of a zero.
+    let value = value + 0.0;
+    let size = value.abs();
+    if !value.is_finite() {
+        "–".to_owned()
+    } else if size >= 9_999.5 {
+        format!("{}{}", if value < 0.0 { "-" } else { "" }, full(size.round() as u64))
+    } else if size >= 1e-3 || size == 0.0 {
+        let before = if size < 1.0 { 0 } else { size.log10() as usize };
+        let text = format!("{value:.*}", 4_usize.saturating_sub(before + usize::from(size >= 1.0)));
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    } else {
+        let text = format!("{value:.1e}");
+        text.replacen(".0e", "e", 1)
+    }
+}
+
 /// A speed: `310/s`, `4.2/s`, `0.35/s`; `–/s` while it is unknown.
 pub fn per_second(speed: f64) -> String {
     if !speed.is_finite() || speed <= 0.0 {
@@ -116,6 +135,16 @@ mod tests {
 
     fn plain(text: String) -> String {
         text.replace(NB, " ")
+    }
+
+    #[test]
+    fn a_measured_value_has_four_digits() {
+        let shown =
+            [-0.0, 1.0, 0.653_147, -0.5, 12.345_6, 131.0, 9_999.4, 20_480.3, -12_000.0, 2e-4, 1.26e-5, 0.001, f64::NAN];
+        let texts = shown.map(measured);
+        let expected =
+            ["0", "1", "0.6531", "-0.5", "12.35", "131", "9999", "20,480", "-12,000", "2e-4", "1.3e-5", "0.001", "–"];
+        assert_eq!(texts, expected);
     }
 
     #[test]

@@ -13,10 +13,12 @@ mod files;
 mod format;
 mod guess;
 mod health;
+mod measures;
 mod notices;
-mod panics;
 mod play;
 mod replies;
+mod rescue;
+mod retreat;
 mod runs;
 mod scores;
 mod settings;
@@ -37,7 +39,6 @@ use wasm_bindgen::JsCast;
 
 /// Replaces the "Starting" line that index.html shows while this program loads.
 fn main() {
-    panics::install();
     let root = document().get_element_by_id("app").expect("index.html has an element with the id app");
     root.set_inner_html("");
     let root = root.unchecked_into();

@@ -9,15 +9,16 @@ use whelp::config::RunConfig;
 use whelp::data::{Grid, Preparation};
 use whelp::protocol::{BestScore, CheckpointReason, Event, FailureKind, Progress};
 use whelp::series::StepSeries;
-use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Refusal, Reply, Request};
+use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Reply, Request};
 
 use super::client::Client;
+use super::compare::Side;
 use super::notices::{Remedy, Tone};
 use super::scores::{ScoreHistory, best_in_words};
 use super::store::{
     Best, Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
 };
-use super::{files, format, panics, wording};
+use super::{files, format, rescue, wording};
 
 const NO_MEMORY: &str = "The browser has no memory for a checkpoint. Close other tabs and try again.";
 
@@ -55,7 +56,9 @@ impl Store {
                     preparation,
                     size,
                 }));
-                self.follow_pictures();
+                if !self.has_begun_again.try_update_value(std::mem::take).unwrap_or_default() {
+                    self.follow_pictures();
+                }
             }
             Reply::Fetching { done, total } => self.fetching.set((done < total).then_some((done, total))),
             Reply::Judging { done, total } => self.judging.set((done < total).then_some((done, total))),
@@ -73,7 +76,10 @@ impl Store {
                     Samples { step, nimg, grid: with_pixels(grid, bytes), origin: Origin::Run },
                 );
             }
-            Reply::Course { id, course, nimg, grid } => self.take_course(id, *course, nimg, grid, bytes),
+            Reply::Course { id, course, moments, nimg, grid } => {
+                self.take_course(id.clone(), Side::new(id, *course, moments, nimg, grid), bytes);
+            }
+            Reply::Moment { id, step, nimg, grid } => self.take_moment(id, step, nimg, grid, bytes),
             Reply::Opened { name, run, config, progress, history, course, classes } => {
                 let wanted = self.resuming.get_value();
                 if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
@@ -215,11 +221,14 @@ impl Store {
             }
             Event::Tick { progress, series } => {
                 self.has_trained.set_value(true);
+                self.has_reopened.set_value(false);
                 self.take_progress(progress);
                 self.losses.update(|losses| losses.extend(&series));
             }
-            // Of the others the page shows what the progress tells.
-            Event::Values { step, values, .. } => self.scores.update(|scores| scores.add(step, values)),
+            Event::Values { step, values, .. } => {
+                self.losses.update(|losses| losses.note(step, &values));
+                self.scores.update(|scores| scores.add(step, values));
+            }
             Event::Diagnosis { diagnosis, .. } => self.diagnosis.set(Some(diagnosis)),
             Event::Samples { step, nimg, seed, grid, .. } => {
                 let fresh = self.asked.try_update_value(|asked| answered(asked, seed)).flatten();
@@ -261,7 +270,7 @@ impl Store {
         let Some(saved) = self.saved(nimg, bytes) else {
             return self.notices.show(Tone::Error, NO_MEMORY, &[]);
         };
-        panics::keep(&saved.blob, &saved.file_name());
+        rescue::keep(&saved.blob, &saved.file_name());
         if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
             self.wants_download.set(false);
             self.offer(&saved);
@@ -290,35 +299,18 @@ impl Store {
         }
     }
 
-    /// Starts another worker, with less of the graphics device or on the processor. False if there is nothing less to try.
-    fn use_less(self, refusal: Refusal) -> bool {
-        let Some(next) = self.preference.with_value(|preference| preference.after(refusal)) else { return false };
-        self.client.with_value(|client| client.iter().for_each(Client::terminate));
-        // What was started goes on with the next worker.
-        if self.phase.get_untracked().is_active() {
-            self.phase.set(Phase::Idle);
-            self.intent.set(self.started_as.get_value());
-        }
-        self.device.set(Device::Looking);
-        // Later, because it replaces the client that is calling this.
-        set_timeout(move || self.connect(next.clone()), Duration::ZERO);
-        true
-    }
-
-    /// Whether the worker uses a graphics device, or may come to, that has not trained yet. Until then whatever fails counts as
-    /// the device's refusal: its self-test has run few of the kernels.
-    fn is_on_trial(self) -> bool {
-        let is_processor = self
-            .device
-            .with_untracked(|device| matches!(device, Device::Ready(info) if info.backend == DeviceInfo::CPU));
-        !is_processor && !self.has_trained.get_value()
-    }
-
     fn failed(self, about: About, problem: &Problem) {
-        if let (About::Device | About::Session, Problem::Failed { failure, message }) = (about, problem)
-            && !matches!(failure, FailureKind::DeviceLost | FailureKind::OutOfMemory)
-            && self.is_on_trial()
-            && self.use_less(Refusal::of_failure(message))
+        if let (About::Device, Problem::Failed { failure, .. }) = (about, problem)
+            && self.reopens(*failure)
+        {
+            return;
+        }
+        let is_devices = matches!(about, About::Device | About::Session)
+            || about == About::Run && self.phase.get_untracked() == Phase::Starting;
+        if let Problem::Failed { failure, message } = problem
+            && is_devices
+            && (about != About::Run || failure.is_devices())
+            && self.retreats(*failure, message)
         {
             return;
         }
@@ -343,7 +335,10 @@ impl Store {
                 self.play.forget_questions();
                 self.notices.show(Tone::Error, message, &[]);
             }
-            About::KeptRuns => self.notices.show(Tone::Error, message, &[]),
+            About::KeptRuns => {
+                self.forget_moments();
+                self.notices.show(Tone::Error, message, &[]);
+            }
             About::Checkpoint => {
                 self.opening.set(false);
                 self.resuming.set_value(None);
@@ -362,7 +357,10 @@ impl Store {
                 }
                 self.notices.show(Tone::Error, message, &[]);
             }
-            About::Session => self.lost_worker(&message),
+            About::Session => {
+                let kind = if let Problem::Failed { failure, .. } = problem { *failure } else { FailureKind::Bug };
+                self.lost_worker(kind, &message);
+            }
         }
     }
 
@@ -373,7 +371,7 @@ impl Store {
     }
 
     fn run_failed(self, kind: FailureKind, message: &str) {
-        if kind == FailureKind::Device && self.is_on_trial() && self.use_less(Refusal::of_failure(message)) {
+        if kind.is_devices() && self.retreats(kind, message) {
             return;
         }
         self.cure.set_value(None);
@@ -385,12 +383,14 @@ impl Store {
         self.wants_download.set(false);
         let kept = self.rescue_untracked().map(|saved| kept_sentence(&saved));
         let remedies = remedies(kind, kept.is_some());
-        let text = [wording::of_failure(kind, message), kept.unwrap_or_default()].join(" ");
+        let less = kept.is_some().then(|| self.ask_less_after(kind)).flatten();
+        let what = wording::of_failure(kind, message, less.is_none());
+        let text = [what, kept.unwrap_or_default(), less.unwrap_or_default()].join(" ");
         self.notices.show(Tone::Error, text.trim_end(), remedies);
     }
 
     /// Draws the same pictures and losses again.
-    fn draw_again(self) {
+    pub(super) fn draw_again(self) {
         self.samples.notify();
         self.data.notify();
         self.losses.notify();
@@ -401,14 +401,14 @@ impl Store {
         let is_new = self.device.get_untracked() == Device::Looking;
         let what = if is_new { "The trainer did not start" } else { "The trainer crashed" };
         let why = if message.trim().is_empty() { String::new() } else { format!(" ({})", message.trim()) };
-        if self.is_on_trial() && self.use_less(Refusal::of_failure(&format!("{what}{why}"))) {
+        if self.retreats(FailureKind::Device, &format!("{what}{why}")) {
             return;
         }
-        self.lost_worker(&format!("{what}{why}."));
+        self.lost_worker(FailureKind::Bug, &format!("{what}{why}."));
     }
 
     /// The worker is gone, with everything that it held.
-    fn lost_worker(self, sentence: &str) {
+    fn lost_worker(self, kind: FailureKind, sentence: &str) {
         self.client.with_value(|client| client.iter().for_each(Client::terminate));
         if self.phase.get_untracked().is_active() {
             self.phase.set(Phase::Broken);
@@ -422,7 +422,10 @@ impl Store {
         self.resuming.set_value(None);
         self.wants_download.set(false);
         let (advice, remedies) = match self.rescue_untracked() {
-            Some(saved) => (kept_sentence(&saved), [Remedy::Recover, Remedy::DownloadLatest]),
+            Some(saved) => {
+                let less = self.ask_less_after(kind).map_or_else(String::new, |less| format!(" {less}"));
+                (kept_sentence(&saved) + &less, [Remedy::Recover, Remedy::DownloadLatest])
+            }
             None => ("If trying again does not help, reload the page.".to_owned(), [Remedy::Retry, Remedy::UseCpu]),
         };
         self.notices.show(Tone::Error, format!("{sentence} {advice}"), &remedies);

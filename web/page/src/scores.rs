@@ -53,16 +53,29 @@ impl ScoreHistory {
 
     /// The steps, and the Fréchet distance at each.
     pub fn leading(&self) -> [Vec<f64>; 2] {
-        let series = series::of_score(self.leading_name().unwrap_or_default());
-        let values = self.scores.values().map(|values| values.get(&series).copied().unwrap_or(f64::NAN));
-        [self.scores.keys().map(|step| *step as f64).collect(), values.collect()]
+        [self.steps(), self.line("fd_")]
     }
 
     /// The Fréchet distance by images seen, where those are known.
     pub fn leading_by_images(&self) -> (Vec<f64>, Vec<f64>) {
-        let [_, distances] = self.leading();
-        let nimg = self.scores.values().map(|values| values.get(series::NIMG).copied().unwrap_or(f64::NAN));
-        (nimg.collect(), distances)
+        (self.values_of(|values| values.get(series::NIMG).copied()), self.line("fd_"))
+    }
+
+    pub fn steps(&self) -> Vec<f64> {
+        self.scores.keys().map(|step| *step as f64).collect()
+    }
+
+    /// At each step the score whose name begins with `prefix`, NaN where there is none. Where there are several, the one of the
+    /// newest step that comes first by name: that of the network that leads.
+    pub fn line(&self, prefix: &str) -> Vec<f64> {
+        let is_meant = |name: &&String| series::score_of(name).is_some_and(|name| name.starts_with(prefix));
+        let name = self.scores.values().rev().find_map(|values| values.keys().find(is_meant));
+        self.values_of(|values| name.and_then(|name| values.get(name)).copied())
+    }
+
+    /// A value of each step, NaN where there is none.
+    pub fn values_of(&self, pick: impl Fn(&BTreeMap<String, f64>) -> Option<f64>) -> Vec<f64> {
+        self.scores.values().map(|values| pick(values).unwrap_or(f64::NAN)).collect()
     }
 
     /// Each score of the newest step with its standard error.

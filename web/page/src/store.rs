@@ -123,6 +123,16 @@ pub struct Store {
     pub(super) preference: StoredValue<DevicePreference>,
     /// Whether the client has trained since it was started.
     pub(super) has_trained: StoredValue<bool>,
+    /// Whether a device gave up while it was measured.
+    pub(super) gave_up: StoredValue<bool>,
+    /// Whether a device that was lost while it had nothing to do has been opened again since it last trained.
+    pub(super) has_reopened: StoredValue<bool>,
+    /// Whether the pictures are read for a worker that replaces one that failed: then they are shown as they were.
+    pub(super) has_begun_again: StoredValue<bool>,
+    /// How many workers there have been.
+    pub(super) connections: StoredValue<u32>,
+    /// How often the graphics device was lost while it trained the current networks.
+    pub(super) times_lost: StoredValue<u32>,
     /// What follows once the run has ended that it stops.
     pub(super) cure: StoredValue<Option<diagnosis::Remedy>>,
     /// How the current or last run was started.
@@ -407,6 +417,11 @@ impl Store {
             client: StoredValue::new_local(None),
             preference: StoredValue::new(DevicePreference::Auto),
             has_trained: StoredValue::new(false),
+            gave_up: StoredValue::new(false),
+            has_reopened: StoredValue::new(false),
+            has_begun_again: StoredValue::new(false),
+            connections: StoredValue::new(0),
+            times_lost: StoredValue::new(0),
             cure: StoredValue::new(None),
             started_as: StoredValue::new(Intent::Nothing),
         }

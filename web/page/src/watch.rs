@@ -217,7 +217,7 @@ impl Watching {
                 store.best.set(Some(Best { saved: None, why: best_in_words(nimg, &score) }));
             }
             Event::Failed { kind, message } => {
-                self.failure.set(Some(wording::of_failure(kind, &message)));
+                self.failure.set(Some(wording::of_failure(kind, &message, true)));
                 store.phase.set(Phase::Broken);
             }
             event => {

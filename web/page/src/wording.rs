@@ -1,7 +1,8 @@
 //! What went wrong, in the page's words: what happened, and what to do on this page. The library tells only what happened.
 
+use whelp::config::RunConfig;
 use whelp::protocol::FailureKind;
-use whelp::session::{About, Problem};
+use whelp::session::{About, Problem, Refusal};
 
 /// A sentence or two about a request that could not be carried out.
 pub fn of_problem(about: About, problem: &Problem) -> String {
@@ -23,9 +24,10 @@ pub fn of_problem(about: About, problem: &Problem) -> String {
     }
 }
 
-/// A sentence or two about a run that failed.
-pub fn of_failure(kind: FailureKind, message: &str) -> String {
+/// A sentence or two about a run that failed, with advice where that is wanted.
+pub fn of_failure(kind: FailureKind, message: &str, is_advised: bool) -> String {
     let advice = match kind {
+        _ if !is_advised && kind != FailureKind::DeviceLost => "",
         FailureKind::Input | FailureKind::Bug => "",
         FailureKind::Device => "If it happens again, lower the batch size, or start over with smaller networks.",
         FailureKind::DeviceLost => {
@@ -37,6 +39,46 @@ pub fn of_failure(kind: FailureKind, message: &str) -> String {
         FailureKind::Diverged => "Lower learning rates usually help.",
     };
     [sentence(message).as_str(), advice].join(" ").trim_end().to_owned()
+}
+
+/// Why all of a graphics device is not used that gave up before it trained, whatever was asked of it.
+pub fn refusal(kind: FailureKind) -> Refusal {
+    let reason = format!("{} before anything was saved, however little it was asked for.", gave_up(kind));
+    Refusal { reason, is_absent: false }
+}
+
+/// That the device gave up while it was measured.
+pub fn of_unmeasured(kind: FailureKind) -> String {
+    format!("{} while larger networks were tried, so the smallest are suggested.", gave_up(kind))
+}
+
+/// That training begins again with settings that ask less.
+pub fn of_less_work(kind: FailureKind, before: &RunConfig, after: &RunConfig) -> String {
+    format!("{} before anything was saved, so training begins again with {}.", gave_up(kind), less(before, after))
+}
+
+/// That training would go on with smaller batches.
+pub fn of_next_batch(before: &RunConfig, after: &RunConfig) -> String {
+    format!("It continues with {}, which ask less of the device.", less(before, after))
+}
+
+fn gave_up(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::OutOfMemory => "The graphics device ran out of memory",
+        _ => "The graphics device was lost",
+    }
+}
+
+/// What is smaller.
+fn less(before: &RunConfig, after: &RunConfig) -> String {
+    let changes = [
+        ("networks of width", before.model.generator_width, after.model.generator_width),
+        ("batches of", before.train.batch, after.train.batch),
+    ];
+    let changed = changes.iter().filter(|(_, before, after)| before != after);
+    let words: Vec<String> =
+        changed.map(|(what, before, after)| format!("{what} {after} in place of {before}")).collect();
+    words.join(" and ")
 }
 
 /// A clause with a capital and a full stop. What begins with a name, such as `cut.safetensors`, `train.batch` or `my-dogs:`,
@@ -68,6 +110,23 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_ask_less_are_named() {
+        let before = RunConfig::default();
+        let mut after = before.clone();
+        (after.model.generator_width, after.train.batch) = (32, 16);
+        assert_eq!(
+            of_less_work(FailureKind::DeviceLost, &before, &after),
+            "The graphics device was lost before anything was saved, so training begins again with networks of width 32 in place of \
+             64 and batches of 16 in place of 128."
+        );
+        after.model.generator_width = 64;
+        assert_eq!(
+            of_next_batch(&before, &after),
+            "It continues with batches of 16 in place of 128, which ask less of the device."
+        );
+    }
+
+    #[test]
     fn whatever_fails_is_told_in_whole_sentences_without_the_terminals_words() {
         let failed = |message: &str| Problem::Failed { failure: FailureKind::Input, message: message.to_owned() };
         let problems = [
@@ -90,7 +149,7 @@ mod tests {
             FailureKind::Diverged,
             FailureKind::Bug,
         ];
-        for text in told.chain(kinds.map(|kind| of_failure(kind, "the device failed"))) {
+        for text in told.chain(kinds.map(|kind| of_failure(kind, "the device failed", true))) {
             assert!(text.ends_with('.') && !text.contains("..") && !text.contains("--"), "{text}");
             assert!(text.starts_with(char::is_uppercase), "{text}");
         }

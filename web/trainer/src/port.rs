@@ -8,6 +8,7 @@ use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
+use whelp::device::DeviceError;
 use whelp::protocol::FailureKind;
 use whelp::session::{About, Incoming, Problem, Reply};
 
@@ -60,7 +61,12 @@ pub fn fail_session(message: String) {
 }
 
 fn failure(message: String) -> Reply {
-    let problem = Problem::Failed { failure: FailureKind::Bug, message };
+    // What a graphics device has no memory for, the graphics stack ends in a panic.
+    let failure = match DeviceError::from_report(message.clone()).kind() {
+        kind @ (FailureKind::OutOfMemory | FailureKind::DeviceLost) => kind,
+        _ => FailureKind::Bug,
+    };
+    let problem = Problem::Failed { failure, message };
     Reply::Failed { about: About::Session, problem }
 }
 

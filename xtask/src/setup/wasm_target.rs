@@ -25,9 +25,11 @@ const THREADS: [&str; 9] = [
     "-Clink-arg=--export=__tls_base",
 ];
 
-/// How rustc compiles the page's own program: with one type for all views, where Leptos would make one for each, and the code
-/// that goes with it.
-const PAGE: [&str; 2] = ["-Ctarget-feature=+simd128", "--cfg=erase_components"];
+/// How rustc compiles the page's own program, the standard library included: with one type for all views, where Leptos would
+/// make one for each, and the code that goes with it; and stopping at once in place of a panic, without the code that puts a
+/// message together. `boot.js` shows a notice then.
+const PAGE: [&str; 4] =
+    ["-Ctarget-feature=+simd128", "--cfg=erase_components", "-Zunstable-options", "-Cpanic=immediate-abort"];
 
 /// Rustup tries for a long time to reach a host that a firewall hides.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
@@ -87,12 +89,12 @@ impl WasmRust {
         parts.iter().all(|part| Path::new(part).exists()).then_some(Self::Debian)
     }
 
-    /// The compiler for a program, with threads or without.
+    /// The compiler for a program, for one that compiles the standard library anew or another.
     ///
     /// # Errors
     /// Where none is installed.
-    pub fn for_program(with_threads: bool) -> Result<Self> {
-        let found = if with_threads { Self::with_sources() } else { Self::find() };
+    pub fn for_program(needs_sources: bool) -> Result<Self> {
+        let found = if needs_sources { Self::with_sources() } else { Self::find() };
         found.context("no Rust for wasm is installed: run `cargo xtask setup`")
     }
 
@@ -111,8 +113,10 @@ impl WasmRust {
         prepend_path(command, &tools)
     }
 
-    /// [`WasmRust::apply`] for the page's own program.
+    /// [`WasmRust::apply`] for the page's own program, by one of [`WasmRust::with_sources`]: the standard library comes with
+    /// the code that makes messages of panics.
     pub fn apply_for_page(self, command: &mut Command, tools: Vec<PathBuf>, paths: &Paths) -> Result<()> {
+        compile_standard_library(command);
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", PAGE.join(" "));
         self.apply(command, tools, paths)
     }

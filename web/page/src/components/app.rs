@@ -12,6 +12,7 @@ use super::controls::Controls;
 use super::drop_overlay::DropOverlay;
 use super::header::Header;
 use super::loss_chart::LossChart;
+use super::measures::Measures;
 use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::pictures::Pictures;
@@ -59,6 +60,7 @@ pub fn App() -> impl IntoView {
                 <Checkpoint />
                 <LossChart />
                 <ScoreChart />
+                <Measures />
                 <Attention />
                 <Runs />
                 <Compare />

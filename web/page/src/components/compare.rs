@@ -1,15 +1,20 @@
-//! Two kept runs side by side: their newest pictures on the stage, their lines, settings and figures beside it.
+//! Two kept runs side by side: their pictures on the stage, of any moment that is kept; their lines, settings and figures beside it.
 
 use leptos::{html, prelude::*};
 use std::sync::Arc;
 use whelp::kept_runs::KeptRun;
 
 use super::chart::{Chart, Line};
+use super::measures::MeasureChoice;
 use crate::compare::{Side, differing, merged};
+use crate::measures::MEASURES;
 use crate::scores::with_error;
 use crate::store::Store;
 use crate::view::View;
 use crate::{draw, format};
+
+/// What the charts of the chosen measure are called.
+const MEASURE_NAMES: [&str; 2] = ["compare-measure-0", "compare-measure-1"];
 
 const LINES: &[Line] = &[("first", "--accent"), ("second", "--muted")];
 
@@ -25,8 +30,8 @@ pub fn CompareStage() -> impl IntoView {
         let shown = store.compare.sides[index];
         Effect::new(move |_| {
             let Some(canvas) = canvas.get() else { return };
-            shown.with(|side| {
-                if let Some(Side { grid, .. }) = side.as_deref() {
+            store.compare.with_pictures(index, |pictures| {
+                if let Some((grid, _)) = pictures {
                     // A run without pictures has an empty place for them.
                     let _ = draw::draw_grid(&canvas, grid, grid.columns, GAP);
                 }
@@ -34,7 +39,7 @@ pub fn CompareStage() -> impl IntoView {
         });
         let caption = move || {
             let name = store.compared().map(|runs| runs[index].name.clone()).unwrap_or_default();
-            match shown.with(|side| side.as_ref().map(|side| format::short(side.nimg))) {
+            match store.compare.with_pictures(index, |pictures| pictures.map(|(_, nimg)| format::short(nimg))) {
                 Some(seen) => format!("{name} · after {seen} pictures"),
                 None => name,
             }
@@ -57,7 +62,50 @@ pub fn CompareStage() -> impl IntoView {
     view! {
         <div class="samples compare-stage" hidden=move || store.view.get() != View::Compare>
             {[0, 1].map(side)}
+            <Course />
         </div>
+    }
+}
+
+/// Takes both runs back to what they had drawn after as many pictures.
+#[component]
+fn Course() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let moments = Memo::new(move |_| store.compare.moments());
+    let is_there = Memo::new(move |_| moments.with(|moments| !moments.is_empty()));
+    let last = move || moments.with(|moments| moments.len().saturating_sub(1));
+    let place = move || {
+        let at = store.compare.at.get();
+        moments.with(|moments| at.and_then(|at| moments.iter().rposition(|moment| *moment <= at))).unwrap_or(last())
+    };
+    let on_input = move |event| {
+        let place = event_target_value(&event).parse::<usize>().ok();
+        // At its end it shows the newest pictures.
+        let place = place.filter(|place| *place < untrack(last));
+        store.compare_at(place.and_then(|place| moments.with_untracked(|moments| moments.get(place).copied())));
+    };
+    let words = move || match store.compare.at.get() {
+        Some(at) => format!("after {} pictures", format::short(at as u64)),
+        None => "the newest pictures".to_owned(),
+    };
+    view! {
+        <Show when=move || is_there.get()>
+            <label class="variety">
+                <span>"first"</span>
+                <input
+                    type="range"
+                    data-testid="compare-course"
+                    aria-label="Course of both runs"
+                    aria-valuetext=words
+                    min="0"
+                    max=move || last().to_string()
+                    step="1"
+                    prop:value=move || place().to_string()
+                    on:input=on_input
+                />
+                <span>"newest"</span>
+            </label>
+        </Show>
     }
 }
 
@@ -110,6 +158,7 @@ fn ask_for_courses(store: Store) {
             let is_other = side.with_untracked(|side| side.as_ref().is_none_or(|side| side.id != run.0));
             if is_other {
                 side.set(None);
+                store.forget_moments();
             }
             let is_saved = before.as_ref().is_none_or(|before| !before.contains(run));
             if is_other || is_saved {
@@ -195,6 +244,19 @@ fn Lines(can_compare: Memo<bool>) -> impl IntoView {
             </section>
         }
     };
+    let chosen = RwSignal::new(0);
+    let measured = move || {
+        let measure = &MEASURES[chosen.get()];
+        let lines = measure.lines.iter().enumerate().map(|(index, line)| {
+            let of = move |side: Option<Arc<Side>>| {
+                side.and_then(|side| side.measured(measure).into_iter().nth(index)).unwrap_or_default()
+            };
+            let columns = Signal::derive(move || merged(sides().map(of)));
+            chart(line.label, columns, MEASURE_NAMES[index], measure.is_sparse())
+        });
+        let hint = view! { <p class="hint">{measure.what}</p> };
+        (hint, lines.collect_view())
+    };
     view! {
         <Show when=move || can_compare.get()>
             <div class="part compare lines" data-testid="compare-lines" data-points=points>
@@ -210,6 +272,8 @@ fn Lines(can_compare: Memo<bool>) -> impl IntoView {
                     })}
                     {chart("Score", of_scores, "compare-scores", true)}
                 </Show>
+                <MeasureChoice chosen id="compare-measure" />
+                {measured}
             </div>
         </Show>
     }

@@ -17,6 +17,7 @@ mod guess;
 mod header;
 mod length_field;
 mod loss_chart;
+mod measures;
 mod notice_list;
 mod numbers;
 mod pictures;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::advanced::Advanced;
 use super::header::ThemeButton;
 use super::loss_chart::LossChart;
+use super::measures::Measures;
 use super::notice_list::NoticeList;
 use super::numbers::{Clocks, Headline};
 use super::sample_grid::SampleGrid;
@@ -54,6 +55,7 @@ pub fn WatchedApp() -> impl IntoView {
                 <WatchedCheckpoint />
                 <LossChart />
                 <ScoreChart />
+                <Measures />
             </div>
         </main>
         <NoticeList />
