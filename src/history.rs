@@ -42,13 +42,11 @@ impl Default for History {
 }
 
 impl History {
-    /// Adds the steps of a tick, in place of what was told of them before: a run that goes on begins with its history.
-    /// Values that are not finite are left out: a chart has no place for them, and the run says so itself.
+    /// Adds the steps of a tick. Steps that are known stay as they are, with what was noted at them: a run that goes on tells its
+    /// history again. Values that are not finite are left out: a chart has no place for them, and the run says so itself.
     pub fn extend(&mut self, series: &StepSeries) {
-        if let Some(first) = series.steps().first() {
-            self.truncate_after(first.saturating_sub(1));
-        }
-        for (step, values) in series.rows() {
+        let known = self.points.last().map_or(0, |point| point.step);
+        for (step, values) in series.rows().filter(|(step, _)| *step > known) {
             let mut means = Vec::new();
             for (name, value) in values.into_iter().filter(|(_, value)| value.is_finite()) {
                 let column = self.column(name);
@@ -61,22 +59,16 @@ impl History {
         }
     }
 
-    /// Adds what is told beside the steps, once a tick, at a step that has been told or a later one. Scores and images seen are not
-    /// among the series: see [`of_history`](crate::series::of_history).
+    /// Adds what is told beside the steps, once a tick, at its step or the newest before it; nothing before the first step. Scores
+    /// and images seen are not among the series: see [`of_history`](crate::series::of_history).
     pub fn note(&mut self, step: u64, values: &BTreeMap<String, f64>) {
-        let values = values.iter().filter(|(name, value)| of_history(name) && value.is_finite());
-        let values: Vec<_> = values.map(|(name, value)| (self.column(name), *value)).collect();
-        if values.is_empty() {
-            return;
-        }
-        let place = self.points.partition_point(|point| point.step < step);
-        if place == self.points.len() {
-            self.points.push(Point { step, steps: 1, means: Vec::new() });
-        }
-        let means = &mut self.points[place].means;
-        for (column, value) in values {
+        let Some(newest) = self.points.len().checked_sub(1) else { return };
+        let place = newest.min(self.points.partition_point(|point| point.step < step));
+        for (name, value) in values.iter().filter(|(name, value)| of_history(name) && value.is_finite()) {
+            let column = self.column(name);
+            let means = &mut self.points[place].means;
             means.resize(means.len().max(column + 1), Mean::default());
-            means[column].merge(Mean { value, steps: 1 });
+            means[column].merge(Mean { value: *value, steps: 1 });
         }
     }
 
@@ -202,21 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_beside_the_steps_is_noted_at_its_step_or_the_next() {
+    fn what_is_told_beside_the_steps_is_noted_at_the_point_of_its_step() {
         let mut series = History::default();
-        series.extend(&ramp(1..=4));
         let told =
             |value| BTreeMap::from([(MEMORY_BYTES.to_owned(), value), (of_score("fd"), 1.0), (NIMG.to_owned(), 9.0)]);
+        series.note(1, &told(3.0));
+        assert!(series.is_empty());
+        series.extend(&ramp(1..=4));
         series.note(2, &told(5.0));
         series.note(4, &told(f64::NAN));
         series.note(7, &told(8.0));
-        let (steps, [memory, losses]) = series.columns([MEMORY_BYTES, LOSS_D]);
-        assert_eq!(steps, [1.0, 2.0, 3.0, 4.0, 7.0]);
-        assert_eq!((memory[1], memory[4]), (5.0, 8.0));
-        assert!(memory[0].is_nan() && memory[2..4].iter().all(|value| value.is_nan()) && losses[4].is_nan());
+        let (steps, [memory]) = series.columns([MEMORY_BYTES]);
+        assert_eq!(steps, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!((memory[1], memory[3]), (5.0, 8.0));
+        assert!(memory[0].is_nan() && memory[2].is_nan());
         assert_eq!(series.names, [LOSS_D, LOSS_G, MEMORY_BYTES]);
         // Points that are averaged keep the mean of what was told in them.
-        series.extend(&ramp(8..=CAPACITY as u64 * 2));
+        series.extend(&ramp(5..=CAPACITY as u64 * 2));
         assert_eq!(series.columns([MEMORY_BYTES]).1[0].iter().filter(|value| !value.is_nan()).count(), 2);
         let before = series.clone();
         series.note(1, &BTreeMap::from([(of_standard_error("fd"), 1.0)]));
@@ -236,9 +230,12 @@ mod tests {
     fn a_history_that_is_told_again_is_not_drawn_twice() {
         let mut series = History::default();
         series.extend(&ramp(1..=8));
+        series.note(4, &BTreeMap::from([(MEMORY_BYTES.to_owned(), 5.0)]));
         series.extend(&ramp(3..=8));
-        series.extend(&ramp(9..=10));
-        assert_eq!(steps(&series), (1..=10).map(f64::from).collect::<Vec<_>>());
+        series.extend(&ramp(1..=10));
+        let (steps, [memory]) = series.columns([MEMORY_BYTES]);
+        assert_eq!(steps, (1..=10).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(memory[3], 5.0, "what was noted at a step that is told again");
     }
 
     #[test]

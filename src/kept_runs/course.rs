@@ -39,9 +39,8 @@ impl Course {
     /// Adds the steps of a tick that ends at `progress`, in a run with batches of `batch` pictures. Steps that are known stay as
     /// they are: a run that goes on tells its history again, and its batches may have been others then.
     pub fn extend(&mut self, series: &StepSeries, progress: &Progress, batch: usize) {
-        let known = self.history.newest([]).map_or(0, |(step, [])| step);
         let mut counted = StepSeries::default();
-        for (step, values) in series.rows().filter(|(step, _)| *step > known) {
+        for (step, values) in series.rows() {
             let since = progress.step.saturating_sub(step) * batch as u64;
             let nimg = progress.nimg.saturating_sub(since);
             counted.push(step, values.into_iter().chain([(NIMG, nimg as f32)]));

@@ -74,6 +74,8 @@ export async function openBrowser(screen, profile) {
   const env = { ...process.env, DISPLAY: screen, HOME: profile, XDG_RUNTIME_DIR: profile, WHELP_PROFILE: profile };
   // Pictures are drawn by the processor, as on any machine without a graphics device.
   Object.assign(env, { LIBGL_ALWAYS_SOFTWARE: "1", GDK_BACKEND: "x11", NO_AT_BRIDGE: "1" });
+  // And without shaders: on a busy machine WebKit refused one of its own ("integer is too large: 0") and wrote so.
+  Object.assign(env, { WEBKIT_SKIA_ENABLE_CPU_RENDERING: "1" });
   const port = await freePort();
   const server = start(WEBKIT_DRIVER, [`--port=${port}`], { env, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];

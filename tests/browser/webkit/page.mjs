@@ -24,8 +24,15 @@ export class Page {
     await this.driver.get(new URL(address, this.origin).href);
   }
 
+  /** Waits until the new page is there: an answer of WebKitWebDriver alone may come while the old one still stands. */
   async reload() {
+    await this.driver.executeScript("window.isOld = true");
     await this.driver.navigate().refresh();
+    const end = Date.now() + PATIENCE_MS;
+    while (await this.driver.executeScript("return window.isOld === true || document.readyState !== 'complete'")) {
+      if (Date.now() > end) throw new Error("the page was not loaded again");
+      await sleep(50);
+    }
   }
 
   getByTestId(id) {
