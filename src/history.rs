@@ -75,6 +75,10 @@ impl History {
     /// Forgets the steps after `step`: a run that starts again from a checkpoint takes them anew.
     pub fn truncate_after(&mut self, step: u64) {
         self.points.retain(|point| point.step <= step);
+        if self.points.is_empty() {
+            // What comes is drawn step by step again.
+            *self = Self::default();
+        }
     }
 
     /// Whether there is nothing to draw.
@@ -224,6 +228,15 @@ mod tests {
         series.truncate_after(4);
         series.extend(&ramp(5..=6));
         assert_eq!(steps(&series), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn a_run_after_a_long_one_is_kept_step_by_step() {
+        let mut series = History::default();
+        series.extend(&ramp(1..=100_000));
+        series.truncate_after(0);
+        series.extend(&ramp(1..=3));
+        assert_eq!(steps(&series), [1.0, 2.0, 3.0]);
     }
 
     #[test]

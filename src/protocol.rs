@@ -215,6 +215,8 @@ pub enum FinishReason {
 pub enum FailureKind {
     /// The data, the configuration or the checkpoint was refused.
     Input,
+    /// Pictures that had been prepared can't be read any more.
+    Pictures,
     /// The device refused to compute.
     Device,
     /// The device is gone: its driver was reset, or the computer slept.

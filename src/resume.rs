@@ -65,15 +65,13 @@ impl RunConfig {
         })
     }
 
-    /// These settings for another run: its seed, pictures, length, precision, scores and output are those of `run`, and so is its
-    /// batch where that is smaller.
+    /// These settings for another run: its seed, pictures, length, precision, scores and output are those of `run`.
     pub fn for_run(&self, run: &RunConfig) -> RunConfig {
         let mut config = self.clone();
         config.set_resolution(run.data.resolution);
         (config.seed, config.data, config.output) = (run.seed, run.data.clone(), run.output.clone());
         config.metrics = run.metrics.clone();
         (config.train.length, config.train.precision) = (run.train.length, run.train.precision);
-        config.train.batch = config.train.batch.min(run.train.batch);
         config
     }
 
@@ -255,11 +253,8 @@ mod tests {
         assert_eq!((config.seed, &config.data, config.train.length), (7, &form.data, form.train.length));
         assert_eq!((&config.recipe, &config.model), (&own.recipe, &own.model));
         assert_eq!(config.train.r1_gamma, 2.0, "it follows the resolution");
+        assert_eq!(config.train.batch, own.train.batch, "its learning rates go with it");
         config.validate().unwrap();
-        form.train.batch = own.train.batch - 1;
-        assert_eq!(own.for_run(&form).train.batch, form.train.batch, "less was asked of the device");
-        form.train.batch = own.train.batch + 1;
-        assert_eq!(own.for_run(&form).train.batch, own.train.batch);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -40,6 +41,8 @@ pub struct Control {
     looked: Mutex<Instant>,
     /// What was asked and not answered yet, oldest first.
     waiting: Mutex<VecDeque<Request>>,
+    /// Whether somebody has told the run to stop.
+    is_to_stop: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,13 @@ impl Control {
     pub fn new(root: &Path, config: &RunConfig) -> Self {
         let folder = folder(root);
         let sample = Command::Sample { count: config.output.grid, seed: config.seed, class: None, truncation_psi: 1.0 };
-        Self { folder, sample, looked: Mutex::new(Instant::now()), waiting: Mutex::default() }
+        Self {
+            folder,
+            sample,
+            looked: Mutex::new(Instant::now()),
+            waiting: Mutex::default(),
+            is_to_stop: AtomicBool::new(false),
+        }
     }
 
     /// Passes new requests on to the run.
@@ -92,8 +101,16 @@ impl Control {
         }
     }
 
+    /// Whether somebody has told the run to stop.
+    pub fn is_to_stop(&self) -> bool {
+        self.is_to_stop.load(Ordering::Relaxed)
+    }
+
     /// What the run is told for a word.
     pub fn command(&self, word: ControlWord) -> Command {
+        if word == ControlWord::Stop {
+            self.is_to_stop.store(true, Ordering::Relaxed);
+        }
         match word {
             ControlWord::Save => Command::Save,
             ControlWord::Pause => Command::Pause,

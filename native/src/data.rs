@@ -11,6 +11,7 @@ use whelp::config::RunConfig;
 use whelp::data::{Count, DOGS_NAME, Dataset, PictureSize, Preparation, Report, Sizing, Speed, Split};
 use whelp::device::{self, DeviceChoice, OpenDevice};
 use whelp::features::{self, LookError, judge_typicality};
+use whelp::protocol::FailureKind;
 use whelp::recipes;
 use whelp::validate::ValidConfig;
 
@@ -58,7 +59,7 @@ pub fn judge(data: &Dataset, config: &RunConfig, device: &OpenDevice) -> Result<
         .with_style(ProgressStyle::with_template("judging {bar:30} {pos}/{len}").expect("a fixed template"));
     let progress = &mut |done: usize| bar.set_position(done as u64);
     block_on(judge_typicality(data, &network, &device.device, progress)).map_err(|error| match error {
-        LookError::Pictures(lost) => Failure::input(lost),
+        LookError::Pictures(lost) => Failure::run(FailureKind::Pictures, &lost.to_string()),
         LookError::Device(error) => Failure::device(error),
     })?;
     bar.finish_and_clear();

@@ -92,6 +92,9 @@ impl Failure {
                 "{message}. Continue from the last checkpoint with lower learning rates, such as --resume RUN --set \
                  train.generator_lr=1e-4 --set train.discriminator_lr=1e-4"
             )),
+            FailureKind::Pictures => Self::Fault(format!(
+                "{message}. Give the same command again, which prepares the pictures anew. Checkpoints that were saved stay valid"
+            )),
             FailureKind::DeviceLost => Self::DeviceLost(message.to_owned()),
             FailureKind::OutOfMemory => {
                 Self::Fault(format!("{message}. Lower --batch, or choose smaller networks for a new run"))

@@ -71,7 +71,11 @@ pub fn info(arguments: &InfoArguments) -> Result<Outcome, Failure> {
     let refused = |error: ConfigError| Failure::Input(format!("{}: {error}", arguments.file.display()));
     let config = meta.config.clone().validate().map_err(refused)?;
     let [generator, discriminator] = network_layers(&config, meta.data.kind()).map(|layers| count_parameters(&layers));
-    let note = if checkpoint.is_for_drawing() { ", not in this file" } else { "" };
+    let note = match () {
+        () if checkpoint.is_for_drawing() => ", not in this file",
+        () if checkpoint.lacks_optimizers() => ", both without their optimizers: for new runs (--from)",
+        () => "",
+    };
     say!("recipe         {} at {} pixels, seed {}", config.recipe, config.data.resolution, config.seed);
     say!("generator      {generator} parameters, width {}", config.model.generator_width);
     say!("discriminator  {discriminator} parameters, width {}{note}", config.model.discriminator_width);

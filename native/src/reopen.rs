@@ -30,9 +30,26 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Opens the device of a run. Right after one was lost a driver may need some time.
 ///
 /// # Errors
-/// Those of [`device::open`].
-pub fn open(choice: &DeviceChoice) -> Result<OpenDevice, DeviceError> {
+/// Those of [`device::open`]. Where the device was lost before, the command need not be changed: it may go on later.
+pub fn open(choice: &DeviceChoice) -> Result<OpenDevice, Failure> {
     let is_again = std::env::var_os(VARIABLE).is_some();
+    try_open(choice, is_again).map_err(|error| not_back(error, is_again))
+}
+
+fn not_back(error: DeviceError, is_again: bool) -> Failure {
+    match error {
+        DeviceError::Unavailable { .. } | DeviceError::Lost { .. } | DeviceError::Failed { .. } if is_again => {
+            Failure::Fault(format!(
+                "{error}. It was lost, and did not come back within {} s. The checkpoints that were saved stay valid: give the same \
+                 command again once `whelp devices` lists it",
+                PATIENCE.as_secs()
+            ))
+        }
+        error => Failure::device(error),
+    }
+}
+
+fn try_open(choice: &DeviceChoice, is_again: bool) -> Result<OpenDevice, DeviceError> {
     let began = Instant::now();
     loop {
         let may_wait = is_again && began.elapsed() < PATIENCE;

@@ -48,7 +48,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     {
         return say_complete(arguments, checkpoint);
     }
-    let device = reopen::open(&arguments.device).map_err(Failure::device)?;
+    let device = reopen::open(&arguments.device)?;
     if let Some(reason) = &device.reason {
         note!("training on the CPU: {reason}");
     }
@@ -85,7 +85,9 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) => {
             Run::resume(checkpoint, config, data, device, backbone)
         }
-        Begin::From(checkpoint) => Run::warm_start(checkpoint, config, data, device, backbone),
+        Begin::From(checkpoint) | Begin::FromStarter(checkpoint) => {
+            Run::warm_start(checkpoint, config, data, device, backbone)
+        }
     }
     .map_err(Failure::start)?;
     // It is as large as the networks with all that belongs to them.
@@ -112,7 +114,15 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
         Err(Failure::DeviceLost(message)) => {
             // The program that takes this one's place wants the same address.
             drop(served);
-            Err(reopen::again(&root, arguments.resume.is_some(), &message))
+            let ended = format!(
+                "{message}. The run was to end, so it is not begun again. It ended without a last checkpoint; the one before it stays \
+                 valid"
+            );
+            Err(match signals.outcome() {
+                Some(outcome) => Failure::Unsaved { outcome, message: ended },
+                None if control.is_to_stop() => Failure::Fault(ended),
+                None => reopen::again(&root, arguments.resume.is_some(), &message),
+            })
         }
         ended => ended,
     }
@@ -162,6 +172,8 @@ enum Begin {
     Repeat(Checkpoint),
     /// A new run with the checkpoint's networks.
     From(Checkpoint),
+    /// A new run with the networks of the starter, which are for any pictures.
+    FromStarter(Checkpoint),
 }
 
 impl Begin {
@@ -170,6 +182,10 @@ impl Begin {
         let step = |checkpoint: &Checkpoint| place.is_used.then_some(checkpoint.meta.progress.step);
         if let Some(path) = &arguments.resume {
             let checkpoint = read_checkpoint(path)?;
+            // Before the pictures are read, which may take minutes.
+            checkpoint.check_complete().map_err(|error| {
+                Failure::Input(format!("{0}: {error}. --from {0} begins a new run with its networks", path.display()))
+            })?;
             let origin = step(&checkpoint);
             return Ok((Self::Resume(checkpoint), origin));
         }
@@ -182,7 +198,7 @@ impl Begin {
         let begin = match &arguments.from {
             Some(from) if from.as_os_str() == STARTER => {
                 let asked = with_options(arguments, recipes::DEFAULT.config())?;
-                starter(asked.data.resolution).map(Self::From)?
+                starter(asked.data.resolution).map(Self::FromStarter)?
             }
             Some(path) => read_checkpoint(path).map(Self::From)?,
             None => Self::New,
@@ -194,7 +210,7 @@ impl Begin {
     fn in_words(&self) -> (Progress, &'static str) {
         match self {
             Self::New => (Progress::default(), "with new networks"),
-            Self::From(_) => (Progress::default(), "with the networks of another run"),
+            Self::From(_) | Self::FromStarter(_) => (Progress::default(), "with the networks of another run"),
             Self::Resume(checkpoint) | Self::Repeat(checkpoint) => {
                 (checkpoint.meta.progress.clone(), "from its newest checkpoint")
             }
@@ -259,7 +275,7 @@ fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Fa
                 Failure::Input(format!("{root} holds a run with other settings: {error} in another folder (--out)"))
             })
         }
-        Begin::From(checkpoint) => {
+        Begin::From(checkpoint) | Begin::FromStarter(checkpoint) => {
             let base = &checkpoint.meta.config;
             base.warm_started(&on(base)?).map_err(Failure::input)
         }
@@ -410,8 +426,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation) -> Result<Dataset, Failure> {
     let Some(data) = &arguments.data else {
-        // A resumed run must not continue with other pictures by accident.
-        if let Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) = begin {
+        // A run must not go on, nor another begin with its networks, with other pictures by accident.
+        if let Begin::Resume(checkpoint) | Begin::Repeat(checkpoint) | Begin::From(checkpoint) = begin {
             expect_builtin(&checkpoint.meta.data)?;
         }
         return builtin_dogs(preparation);

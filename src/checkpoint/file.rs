@@ -200,9 +200,24 @@ impl Checkpoint {
         self
     }
 
-    /// Whether the run can go on from it: it has the optimizers, but for a run that has not made a step.
-    pub fn has_optimizers(&self) -> bool {
-        self.meta.progress.step == 0 || self.tensors.keys().any(|name| name.starts_with(OPTIMIZERS))
+    /// Whether its run can go on from it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::ForDrawing`] if the networks that learn were left out, [`CheckpointError::ForStarting`] if the
+    /// optimizers were, which a run has from its first step on.
+    pub fn check_complete(&self) -> Result<(), CheckpointError> {
+        if self.is_for_drawing() {
+            return Err(CheckpointError::ForDrawing);
+        }
+        if self.lacks_optimizers() {
+            return Err(CheckpointError::ForStarting);
+        }
+        Ok(())
+    }
+
+    /// Whether the optimizers were left out, as [`Checkpoint::for_starting`] does.
+    pub fn lacks_optimizers(&self) -> bool {
+        self.meta.progress.step > 0 && !self.tensors.keys().any(|name| name.starts_with(OPTIMIZERS))
     }
 
     /// Whether the networks that learn were left out, as [`Checkpoint::for_drawing`] does.

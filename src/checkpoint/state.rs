@@ -75,20 +75,15 @@ fn tensors(trainer: &Trainer) -> Vec<DeviceTensor> {
 /// has the weights of its frozen network, if it has one.
 ///
 /// # Errors
-/// [`CheckpointError::Backbone`] and [`CheckpointError::Features`] if these are others; [`CheckpointError::ForDrawing`] if the networks that learn were left out, [`CheckpointError::ForStarting`] if the optimizers were; [`CheckpointError::Missing`] and
-/// [`CheckpointError::Shape`] if they differ.
+/// Those of [`Checkpoint::check_complete`]; [`CheckpointError::Backbone`] and [`CheckpointError::Features`] if these are others;
+/// [`CheckpointError::Missing`] and [`CheckpointError::Shape`] if they differ.
 pub fn restore_trainer(
     checkpoint: &Checkpoint,
     config: &ValidConfig,
     backbone: Option<&Pretrained>,
     device: &Device,
 ) -> Result<Trainer, CheckpointError> {
-    if checkpoint.is_for_drawing() {
-        return Err(CheckpointError::ForDrawing);
-    }
-    if !checkpoint.has_optimizers() {
-        return Err(CheckpointError::ForStarting);
-    }
+    checkpoint.check_complete()?;
     if let (Some(expected), Some(backbone)) = (&checkpoint.meta.backbone, backbone)
         && expected != backbone.hash()
     {

@@ -11,8 +11,10 @@ use crate::config::Resolution;
 
 /// A picture that could be read when the set was made can't be read any more: the file that it is in is gone or damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a picture can't be read any more ({reason}); choose the pictures again")]
+#[error("{set}: a picture can't be read any more ({reason})")]
 pub struct PictureLost {
+    /// Name of the set.
+    pub set: String,
     /// The system's message.
     pub reason: String,
 }
@@ -130,7 +132,7 @@ impl Dataset {
     }
 
     fn remember(&self, error: &io::Error) {
-        let _ = self.lost.set(PictureLost { reason: error.to_string() });
+        let _ = self.lost.set(PictureLost { set: self.summary.name.clone(), reason: error.to_string() });
     }
 
     /// Writes picture `index`, mirrored left to right if `mirror` is set; black if it can't be read, see [`Dataset::check`].

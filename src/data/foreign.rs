@@ -108,6 +108,7 @@ const OTHERS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x28\xb5\x2f\xfd", "a file packed with Zstandard", UNPACK),
     (0, b"7z\xbc\xaf", "a 7z archive", UNPACK),
     (0, b"Rar!", "a RAR archive", UNPACK),
+    (257, b"ustar", "a tar archive", UNPACK),
     (0, b"\x7fELF", "a program", LEAVE_OUT),
     (0, b"MZ", "a program", LEAVE_OUT),
     (0, b"\xff\xfe", "a text file", LEAVE_OUT),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
+use super::archive::Inner;
 use super::layout::{has_picture_ending, idx_candidates, without_archive_ending};
 use super::{
     AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable, IDX_HEAD_BYTES, IdxFile,
@@ -78,8 +79,29 @@ enum Place {
         archive: usize,
         index: usize,
     },
-    /// An archive that cannot be opened, and why.
+    /// An archive that is not read.
+    Refused(Refusal),
+}
+
+/// Why an archive is not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Refusal {
+    /// It cannot be opened.
     Damaged(String),
+    /// It lies in another one, and there is no memory for it.
+    TooLarge,
+}
+
+impl Refusal {
+    fn error(&self) -> DecodeError {
+        match self {
+            Self::Damaged(reason) => DecodeError::Damaged { format: "archive's", reason: reason.clone() },
+            Self::TooLarge => DecodeError::Foreign {
+                found: "an archive in an archive",
+                advice: "Those are read up to 1 GB together: unpack the outer one, and choose the folder",
+            },
+        }
+    }
 }
 
 /// The content of a file, or the file that it still has to be read from.
@@ -146,7 +168,10 @@ impl<F: InputFile> Source<F> {
                     for (name, archive) in inner {
                         let name = format!("{folder}{name}");
                         named.retain(|(other, _)| *other != name);
-                        source.add_archive(archive, &format!("{name}/"), &mut named);
+                        match archive {
+                            Some(archive) => source.add_archive(archive, &format!("{name}/"), &mut named),
+                            None => named.push((name, Place::Refused(Refusal::TooLarge))),
+                        }
                     }
                 }
                 Some(Err(error)) if is_alone => return Err(error),
@@ -155,7 +180,7 @@ impl<F: InputFile> Source<F> {
                         DataError::Archive { reason, .. } => reason,
                         other => other.to_string(),
                     };
-                    named.push((name, Place::Damaged(reason)));
+                    named.push((name, Place::Refused(Refusal::Damaged(reason))));
                 }
             }
         }
@@ -187,7 +212,7 @@ impl<F: InputFile> Source<F> {
         Ok(match &self.places[index] {
             Place::File(file) => Content::File(self.files[*file].clone()),
             Place::Entry { archive, index } => Content::Read(self.archives[*archive].picture(*index)?),
-            Place::Damaged(reason) => Content::Read(Err(damaged(reason))),
+            Place::Refused(refusal) => Content::Read(Err(refusal.error())),
         })
     }
 
@@ -199,8 +224,8 @@ impl<F: InputFile> Source<F> {
         match &self.places[index] {
             Place::File(file) => Content::File(self.files[*file].clone()),
             Place::Entry { archive, index } => Content::Read(self.archives[*archive].annotation(*index)),
-            Place::Damaged(reason) => {
-                Content::Read(Err(AnnotationError::Unreadable { reason: damaged(reason).to_string() }))
+            Place::Refused(refusal) => {
+                Content::Read(Err(AnnotationError::Unreadable { reason: refusal.error().to_string() }))
             }
         }
     }
@@ -231,7 +256,7 @@ impl<F: InputFile> Source<F> {
         match &self.places[index] {
             Place::File(file) => Ok(Box::new(open(name, &self.files[*file])?)),
             Place::Entry { archive, index } => Ok(Box::new(self.archives[*archive].reader(*index)?)),
-            Place::Damaged(reason) => Err(unreadable(name, damaged(reason))),
+            Place::Refused(refusal) => Err(unreadable(name, refusal.error())),
         }
     }
 
@@ -244,7 +269,7 @@ impl<F: InputFile> Source<F> {
         match &self.places[index] {
             Place::File(file) => Ok(Box::new(open(name, &self.files[*file])?)),
             Place::Entry { archive, index } => self.archives.swap_remove(*archive).into_reader(*index),
-            Place::Damaged(reason) => Err(unreadable(name, damaged(reason))),
+            Place::Refused(refusal) => Err(unreadable(name, refusal.error())),
         }
     }
 
@@ -253,7 +278,7 @@ impl<F: InputFile> Source<F> {
     pub fn reading_order(&self, entries: &[Entry]) -> Vec<usize> {
         let place = |entry: &Entry| match &self.places[entry.index] {
             Place::Entry { archive, index } => self.archives[*archive].place(*index).map(|start| (*archive, start)),
-            Place::File(_) | Place::Damaged(_) => None,
+            Place::File(_) | Place::Refused(_) => None,
         };
         let mut order: Vec<usize> = (0..entries.len()).collect();
         // Stable: entries without a place keep the order of their names.
@@ -267,23 +292,27 @@ pub fn idx_kind(file: &impl InputFile) -> Option<IdxKind> {
     IdxKind::of(&head(&mut file.open().ok()?, IDX_HEAD_BYTES).ok()?)
 }
 
-/// The archives in an archive, with their names in it, as long as `bytes` lasts. What cannot be opened stays a file.
+/// The archives in an archive, with their names in it; none of those for which `bytes` does not last. What cannot be opened stays a
+/// file.
 fn inner_archives<R: Read + Seek>(
     archive: &mut Archive<Bytes<R>>,
     bytes: &mut u64,
-) -> Vec<(String, Archive<Bytes<R>>)> {
+) -> Vec<(String, Option<Archive<Bytes<R>>>)> {
     let mut indices: Vec<usize> = (0..archive.names().len()).collect();
     indices.retain(|index| without_archive_ending(&archive.names()[*index]) != archive.names()[*index]);
     indices.sort_by_key(|index| archive.place(*index));
     let open = |index: usize| {
         let name = archive.names()[index].clone();
-        let content = archive.inner(index, *bytes)?;
+        let content = match archive.inner(index, *bytes)? {
+            Inner::Whole(content) => content,
+            Inner::TooLarge => return Some((name, None)),
+        };
         let size = content.len() as u64;
         let mut content = Cursor::new(content);
         ArchiveKind::of_file(&mut content).ok()??;
         let inner = Archive::open(&name, Bytes::Inner(content)).ok()?;
         *bytes -= size;
-        Some((name, inner))
+        Some((name, Some(inner)))
     };
     indices.into_iter().filter_map(open).collect()
 }
@@ -307,10 +336,6 @@ fn open<F: InputFile>(name: &str, file: &F) -> Result<F::Reader, DataError> {
 
 fn unreadable(name: &str, reason: impl ToString) -> DataError {
     DataError::Unreadable { name: name.to_owned(), reason: reason.to_string() }
-}
-
-fn damaged(reason: &str) -> DecodeError {
-    DecodeError::Damaged { format: "archive's", reason: reason.to_owned() }
 }
 
 #[cfg(test)]
@@ -373,6 +398,43 @@ mod tests {
             .collect();
         read.sort();
         read
+    }
+
+    #[test]
+    fn names_in_zips_have_the_letters_that_were_meant() {
+        // As written without a word on the letters: the bytes of a name of ASCII are replaced.
+        let renamed = |files: &[(&str, &[u8])]| {
+            let names: Vec<(&str, &[u8])> = files.iter().map(|(name, _)| (*name, &b"x"[..])).collect();
+            let mut bytes = zipped(&names);
+            for (name, raw) in files {
+                assert_eq!(name.len(), raw.len());
+                for at in 0..bytes.len() - raw.len() {
+                    if bytes[at..].starts_with(name.as_bytes()) {
+                        bytes[at..at + raw.len()].copy_from_slice(raw);
+                    }
+                }
+            }
+            source(&[("pets.zip", bytes)]).unwrap().names().to_vec()
+        };
+        assert_eq!(renamed(&[("cologne1/1.jpg", "Köln-ab/1.jpg".as_bytes())]), ["Köln-ab/1.jpg"]);
+        let japanese = renamed(&[("abcd.jpg", b"\x94\xad\x95\\.jpg"), ("dir/efg.jpg", b"dir/\x94\\1.jpg")]);
+        assert_eq!(japanese.len(), 2, "none is taken for a hidden one");
+        assert!(japanese.iter().all(|name| name.matches('/').count() == usize::from(name.starts_with("dir"))));
+        // A name with accents of DOS in an archive of backslashes.
+        assert_eq!(renamed(&[("pets-a-1.jpg", b"pets\\\x82\\1.jpg")]), ["pets/é/1.jpg"]);
+    }
+
+    #[test]
+    fn archives_in_archives_that_memory_has_no_room_for_are_named() {
+        let outer =
+            zipped(&[("small.zip", &zipped(&[("a.png", b"ay")])), ("large.zip", &zipped(&[("b.png", &[7; 999])]))]);
+        let mut archive = Archive::open("all.zip", Bytes::<Cursor<Vec<u8>>>::Inner(Cursor::new(outer))).unwrap();
+        let mut bytes = 200;
+        let found = inner_archives(&mut archive, &mut bytes);
+        let names: Vec<_> = found.iter().map(|(name, archive)| (name.as_str(), archive.is_some())).collect();
+        assert_eq!(names, [("large.zip", false), ("small.zip", true)]);
+        let sentence = Refusal::TooLarge.error().to_string();
+        assert!(sentence.contains("1 GB together: unpack the outer one"), "{sentence}");
     }
 
     const FILES: [(&str, &[u8]); 4] =

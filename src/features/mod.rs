@@ -36,7 +36,7 @@ impl LookError {
     /// What kind of failure it is.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Pictures(_) => FailureKind::Input,
+            Self::Pictures(_) => FailureKind::Pictures,
             Self::Device(error) => error.kind(),
         }
     }

@@ -58,9 +58,13 @@ impl Size {
             return;
         }
         config.model.discriminator_width = self.width;
-        // StyleGAN2-ADA's rule: batch * 10 / 32 kimg.
-        config.train.ema_half_life_kimg = self.batch as f64 * 10.0 / 32.0;
+        config.train.ema_half_life_kimg = half_life_kimg(self.batch);
     }
+}
+
+/// Half-life of the weight average by StyleGAN2-ADA's rule: 10/32 kimg for each picture of a step.
+fn half_life_kimg(batch: usize) -> f64 {
+    batch as f64 * 10.0 / 32.0
 }
 
 const SMALL: Size = Size { width: 16, batch: 32 };
@@ -103,6 +107,12 @@ impl RunConfig {
         };
         if let Some(size) = sizes.iter().rfind(|size| is_smaller(size)) {
             Size { batch: size.batch.min(batch), ..*size }.apply(&mut less);
+            // Only what was as the sizes have it follows them.
+            less.model.discriminator_width = less.model.discriminator_width.min(model.discriminator_width);
+            let half_life = self.train.ema_half_life_kimg;
+            if half_life != half_life_kimg(batch) {
+                less.train.ema_half_life_kimg = half_life;
+            }
             return Some(less);
         }
         less.train.batch = batch / 2;
@@ -177,6 +187,12 @@ mod tests {
         let mut projected = recipes::DEFAULT.config();
         projected.model.generator_width = 64;
         assert_eq!(sizes(projected, false), [(48, 16), (32, 16), (32, 8), (32, 4)]);
+        let mut own = R3GAN_BASE.config();
+        own.model.discriminator_width = 16;
+        own.train.ema_half_life_kimg = 3.0;
+        let less = own.with_less_work(false).unwrap();
+        assert_eq!((less.model.generator_width, less.model.discriminator_width), (32, 16), "no network becomes larger");
+        assert_eq!(less.train.ema_half_life_kimg, 3.0, "it was chosen");
         let dcgan = recipes::find("dcgan32").unwrap().config();
         assert_eq!(sizes(dcgan, false)[..2], [(64, 64), (64, 32)]);
     }

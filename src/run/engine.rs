@@ -48,7 +48,7 @@ pub enum RunError {
         reason: String,
     },
     /// A picture can't be read any more.
-    #[error("{0} and continue from the last checkpoint")]
+    #[error(transparent)]
     Pictures(#[from] PictureLost),
     /// The settings are refused.
     #[error(transparent)]
@@ -96,9 +96,8 @@ impl RunError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Device(error) | Self::Checkpoint(CheckpointError::Device(error)) => error.kind(),
-            Self::Data { .. } | Self::Pictures(_) | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => {
-                FailureKind::Input
-            }
+            Self::Pictures(_) => FailureKind::Pictures,
+            Self::Data { .. } | Self::Config(_) | Self::Checkpoint(_) | Self::Features(_) => FailureKind::Input,
             Self::Diverged { .. } | Self::Collapsed { .. } => FailureKind::Diverged,
         }
     }
@@ -295,8 +294,7 @@ impl Run {
         let pixels = self.config.model.network_size(self.config.data.resolution).pixels();
         let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / pixels).max(32);
         self.trainer.calibrate(self.batches.first(count, &self.device.device));
-        // There is no checkpoint yet to go on from.
-        self.data.check().map_err(|lost| RunError::Data { reason: lost.to_string() })
+        Ok(self.data.check()?)
     }
 
     fn with_trainer(
@@ -644,7 +642,8 @@ impl Run {
         if !judge.is_busy() {
             self.begin_score().await?;
         }
-        while self.judge.as_ref().is_some_and(Judge::is_busy) {
+        // Whoever asks for anything now, as for an end, gets the last checkpoint at once.
+        while self.commands.is_empty() && self.judge.as_ref().is_some_and(Judge::is_busy) {
             self.work_on_score().await?;
             platform::yield_now().await;
         }
@@ -812,7 +811,14 @@ impl Run {
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {
         self.tick().await?;
         if reason == FinishReason::Completed {
-            self.score_last().await?;
+            // The steps are done, and a score is not worth their checkpoint.
+            match self.score_last().await {
+                Err(RunError::Pictures(lost)) => {
+                    let message = format!("the last pictures are not scored. {lost}");
+                    self.pending.push_back(Event::Warning { message });
+                }
+                scored => scored?,
+            }
         }
         self.clock.stop();
         if self.last_sample.step != self.trainer.step {

@@ -148,7 +148,7 @@ fn spread(all: &[u32], most: usize) -> Vec<u32> {
 }
 
 fn unreadable(lost: PictureLost) -> Problem {
-    failed(FailureKind::Input, lost.to_string())
+    failed(FailureKind::Pictures, lost.to_string())
 }
 
 async fn look(network: &FeatureNetwork, pictures: &Pictures, device: &OpenDevice) -> Result<Looks, Problem> {

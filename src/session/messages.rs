@@ -189,7 +189,10 @@ pub enum StartFrom {
     /// The networks of the open checkpoint, in a new run, as far as [`RunConfig::warm_started`] allows the settings.
     Checkpoint,
     /// The networks of the starter, in a new run. Its settings are the starter's [`RunConfig::for_run`] of those asked for.
-    Starter,
+    Starter {
+        /// How often its batch is halved, for a device that failed with more.
+        halvings: u32,
+    },
 }
 
 /// A file of a generator, for others to use.
@@ -345,6 +348,8 @@ pub enum Reply {
         name: String,
         /// The kept run that it is of, if any, and what that is trained on.
         run: Option<(String, RunPictures)>,
+        /// Whether a run that goes on from it is that one, and not a run of its own.
+        goes_on: bool,
         /// Its settings.
         config: Box<RunConfig>,
         /// How far it was trained.
@@ -611,7 +616,7 @@ mod tests {
                 data: DataConfig::default(),
                 by_pictures: true,
             },
-            Request::Start { config: Box::default(), from: StartFrom::Starter },
+            Request::Start { config: Box::default(), from: StartFrom::Starter { halvings: 1 } },
             Request::Run { command: Command::Stop },
             Request::OpenCheckpoint { name: "x".to_owned(), run: Some("1f".to_owned()) },
             Request::Draw { id: 7, pictures: vec![PictureSpec::of_seed(u64::MAX, 3)] },

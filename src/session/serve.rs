@@ -339,7 +339,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Tells of a checkpoint that is open. `run` is the kept run that it was read from, `course` what is kept of that one's course,
+    /// Tells of the checkpoint that is open. `run` is the kept run that it was read from, `course` what is kept of that one's course,
     /// and `file` its bytes, which go beside the reply.
     pub(super) fn tell_opened(
         &self,
@@ -357,6 +357,7 @@ impl<T: Transport> Session<T> {
         let reply = Reply::Opened {
             name,
             run,
+            goes_on: self.opened_run.borrow().is_some(),
             config: Box::new(meta.config.clone()),
             progress: meta.progress.clone(),
             history: meta.history.clone(),
@@ -594,14 +595,15 @@ impl<T: Transport> Session<T> {
                 let backbone = self.backbone(&config).await?;
                 warm_started(&opened.checkpoint, &config, data, device, backbone.as_deref())
             }
-            StartFrom::Starter => {
+            StartFrom::Starter { halvings } => {
                 let run = starter::run_for(config.data.resolution);
                 let file = self.fetch_all(vec![(run.name, run.bytes)], "the run to begin with").await?.concat();
                 let starter = Checkpoint::from_bytes(&file).map_err(RunError::from);
                 let starter =
                     starter.map_err(|error| failed(error.kind(), format!("{} was not opened: {error}", run.name)))?;
                 let backbone = self.backbone(&starter.meta.config).await?;
-                let config = starter.meta.config.for_run(&config);
+                let whole = starter.meta.config.for_run(&config);
+                let config = (0..halvings).fold(whole, |config, _| config.with_less_work(true).unwrap_or(config));
                 warm_started(&starter, &config, data, device, backbone.as_deref())
             }
         };

@@ -739,8 +739,10 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
         let mut form = tiny(1);
         form.train.batch = 8;
         form.output.grid = grid.count;
-        client.start(&form, StartFrom::Starter);
+        client.start(&form, StartFrom::Starter { halvings: 1 });
         let (config, step) = client.started().await;
+        let starter = Checkpoint::from_bytes(RUNS[0]).unwrap().meta.config;
+        assert_eq!(config.train.batch, starter.train.batch / 2, "not the form's, and halved for the device");
         assert_eq!((step, config.train.length, config.output.grid), (0, Length::Steps(1), 64));
         assert_eq!(config.model.architecture, crate::config::Architecture::Projected);
         let first = |event, payload: Option<Vec<u8>>| match event {
@@ -913,7 +915,10 @@ async fn go_on(client: &Client, run: &KeptRun, config: &RunConfig) {
     let RunPictures::Kept { key, name } = run.pictures.clone() else { panic!("{run:?}") };
     client.ask(Request::OpenRun { id: run.id.clone(), best: false });
     let opened = |reply, payload: Option<Vec<u8>>| match reply {
-        Reply::Opened { run, progress, .. } => Some((run, progress.step, payload.unwrap())),
+        Reply::Opened { run, goes_on, progress, .. } => {
+            assert!(goes_on, "it is the newest checkpoint of a run of this session");
+            Some((run, progress.step, payload.unwrap()))
+        }
         _ => None,
     };
     let (origin, step, file) = client.next(opened).await;

@@ -23,6 +23,11 @@ const PAGE_PROFILE: &str = "page";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+const WASM_BINDGEN: [&str; 3] = ["--target", "web", "--no-typescript"];
+
+/// What puts compressed files beside others.
+const COMPRESSOR: &str = "web/compress.mjs";
+
 /// The state of a program that only the compiler has made.
 const COMPILED: &str = "compiled";
 
@@ -127,10 +132,31 @@ fn compiled_file(binary: &str, paths: &Paths) -> PathBuf {
     paths.wasm_target.join(TARGET).join(PROFILE).join(binary)
 }
 
+/// Names what is made of the compiled program of that name: what happens to it counts too.
+fn made_key(compiled: &str, effort: Effort, paths: &Paths) -> Result<String> {
+    let mut parts = vec![compiled.as_bytes().to_vec(), WASM_BINDGEN.join(" ").into_bytes()];
+    if effort == Effort::Full {
+        parts.push(wasm_opt::identity(paths)?);
+    }
+    let compressor = paths.root.join(COMPRESSOR);
+    parts.push(std::fs::read(&compressor).with_context(|| format!("cannot read {}", compressor.display()))?);
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    Ok(hexadecimal(hasher))
+}
+
+/// Thirty-two digits.
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Makes the files of a program that a browser loads; returns their folder.
 pub fn make(program: Program, device: Device, effort: Effort, paths: &Paths) -> Result<PathBuf> {
     let key = compile(&[program], device, paths)?.concat();
-    let folder = program.folder(device, effort.name(), &key, paths);
+    let folder = program.folder(device, effort.name(), &made_key(&key, effort, paths)?, paths);
     if folder.exists() {
         return Ok(folder);
     }
@@ -175,14 +201,14 @@ fn wasm_bindgen(compiled: &Path, folder: &Path, effort: Effort, paths: &Paths) -
     if effort == Effort::Quick {
         command.arg("--remove-name-section");
     }
-    command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(compiled);
+    command.args(WASM_BINDGEN).arg("--out-dir").arg(folder).arg(compiled);
     Ok(command)
 }
 
 /// Puts compressed variants beside the files of a folder.
 fn compress(folder: &Path, effort: Effort, paths: &Paths) -> Result<()> {
     let mut command = tool("node", paths);
-    command.arg("web/compress.mjs").env("TRUNK_STAGING_DIR", folder);
+    command.arg(COMPRESSOR).env("TRUNK_STAGING_DIR", folder);
     effort.tell(&mut command);
     run(&mut command)
 }
@@ -232,7 +258,7 @@ impl Program {
                 add(&name, value.as_encoded_bytes());
             }
         }
-        Ok(hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(hasher))
     }
 }
 

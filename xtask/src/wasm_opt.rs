@@ -1,6 +1,7 @@
 //! What trunk runs as `wasm-opt`. Trunk runs wasm-opt at every build and every start of its server, even of wasm that
-//! has not changed, and for burn it takes long. So trunk is given this program under that name: it runs the real
-//! one only for a build that is to be published, and then remembers what came out.
+//! has not changed, and for burn it takes long. So trunk is given this program under that name: it lets the real one do its
+//! work only for a build that is to be published, and then remembers what came out. In any other the real one just takes the names
+//! of functions out.
 
 use crate::paths::Paths;
 use anyhow::{Context, Result, bail};
@@ -68,6 +69,17 @@ pub fn optimise_file(file: &Path, paths: &Paths) -> Result<()> {
     optimise(&call, &PASSES, real_program(paths).as_os_str(), &kept_folder(paths))
 }
 
+/// What decides what becomes of a program, besides the program.
+pub fn identity(paths: &Paths) -> Result<Vec<u8>> {
+    Ok([PASSES.join(" ").as_bytes(), &version(&real_program(paths))?].concat())
+}
+
+/// Of the real wasm-opt: `.bin/wasm-opt` is a link into the package, whose description has the version.
+fn version(real: &Path) -> Result<Vec<u8>> {
+    let package = real.canonicalize()?.ancestors().nth(2).map(|folder| folder.join("package.json"));
+    Ok(package.and_then(|path| std::fs::read(path).ok()).unwrap_or_default())
+}
+
 fn real_program(paths: &Paths) -> PathBuf {
     paths.node_program("wasm-opt")
 }
@@ -110,11 +122,10 @@ pub fn run() -> Result<ExitCode> {
         let status = run_real(&real, &arguments)?;
         return Ok(if status { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
-    let passes: &[&str] = match Effort::from_environment()? {
-        Effort::Quick => &[WITHOUT_NAMES],
-        Effort::Full => &PASSES,
-    };
-    optimise(&call, passes, &real, Path::new(&variable(KEPT_VARIABLE)?))?;
+    match Effort::from_environment()? {
+        Effort::Quick => apply(&call, &[WITHOUT_NAMES], &real, &call.output)?,
+        Effort::Full => optimise(&call, &PASSES, &real, Path::new(&variable(KEPT_VARIABLE)?))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,33 +153,41 @@ impl Call {
         }
         Some(Self { input: input?, output: output?, options })
     }
+
+    /// What wasm-opt is told besides the files.
+    fn options<'a>(&'a self, passes: &'a [&str]) -> Vec<&'a str> {
+        passes.iter().copied().chain(self.options.iter().map(String::as_str)).collect()
+    }
 }
 
 /// Runs the real wasm-opt, unless its result is known.
 fn optimise(call: &Call, passes: &[&str], real: &OsStr, kept: &Path) -> Result<()> {
     std::fs::create_dir_all(kept).with_context(|| format!("cannot make the folder {}", kept.display()))?;
-    let options: Vec<&str> = passes.iter().copied().chain(call.options.iter().map(String::as_str)).collect();
-    let key = key(&call.input, &options.join(" "), Path::new(real))?;
+    let key = key(&call.input, &call.options(passes).join(" "), Path::new(real))?;
     let result = kept.join(format!("{key}.wasm"));
     if !result.is_file() {
         let unfinished = kept.join(format!("{key}.unfinished"));
-        let mut arguments: Vec<OsString> = options.iter().map(OsString::from).collect();
-        arguments.extend([call.input.clone().into(), "-o".into(), unfinished.clone().into()]);
-        if !run_real(real, &arguments)? {
-            bail!("wasm-opt failed on {}", call.input.display());
-        }
+        apply(call, passes, real, &unfinished)?;
         std::fs::rename(&unfinished, &result)?;
         forget_oldest(kept)?;
     }
     copy(&result, &call.output)
 }
 
+/// Runs the real wasm-opt, which writes to `output`.
+fn apply(call: &Call, passes: &[&str], real: &OsStr, output: &Path) -> Result<()> {
+    let mut arguments: Vec<OsString> = call.options(passes).into_iter().map(OsString::from).collect();
+    arguments.extend([call.input.clone().into(), "-o".into(), output.into()]);
+    if !run_real(real, &arguments)? {
+        bail!("wasm-opt failed on {}", call.input.display());
+    }
+    Ok(())
+}
+
 /// Names the result: the same wasm, options and version of wasm-opt give the same.
 fn key(input: &Path, options: &str, real: &Path) -> Result<String> {
     let wasm = std::fs::read(input).with_context(|| format!("cannot read {}", input.display()))?;
-    // `.bin/wasm-opt` is a link into the package, whose description has the version.
-    let package = real.canonicalize()?.ancestors().nth(2).map(|folder| folder.join("package.json"));
-    let version = package.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let version = version(real)?;
     let mut hasher = Sha256::new();
     for part in [wasm.as_slice(), options.as_bytes(), &version] {
         hasher.update((part.len() as u64).to_le_bytes());

@@ -43,6 +43,9 @@ const RHYTHM: Duration = Duration::from_millis(250);
 /// How long a viewer may take for one message. Then it counts as dead.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The slowest line on which a run can be watched.
+const SLOWEST_BYTES_PER_SEC: u64 = 20_000;
+
 /// How often a viewer is asked whether it is still there, and after how long without a word it counts as dead.
 const PING: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(70);
@@ -145,6 +148,8 @@ impl Seat {
                 if !send(&mut socket, Message::binary(message)).await {
                     return;
                 }
+                // What it took it has room for, and its answers may wait behind pictures.
+                heard = Instant::now();
             }
             if *ending.borrow_and_update() {
                 let _ = send(&mut socket, Message::close(Some(CloseCode::GOING_AWAY), "")).await;
@@ -181,7 +186,8 @@ impl Seat {
     }
 }
 
-/// Whether the viewer took the message in time.
+/// Whether the viewer took the message in time: pictures take long on a slow line.
 async fn send(socket: &mut WebSocketStream<TokioIo<Upgraded>>, message: Message) -> bool {
-    matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
+    let on_the_way = Duration::from_secs(message.as_payload().len() as u64 / SLOWEST_BYTES_PER_SEC);
+    matches!(timeout(PATIENCE + on_the_way, socket.send(message)).await, Ok(Ok(())))
 }

@@ -133,7 +133,9 @@ fn advice(diagnosis: &Diagnosis, config: &RunConfig) -> Option<String> {
             }
             Remedy::GoBackToBest => format!("stop the run and go on from checkpoints/best.safetensors with {settings}"),
             Remedy::LargerPictures => {
-                format!("begin another run with --from RUN {settings}, which is slower and learns shapes better")
+                format!(
+                    "begin another run with --from RUN, the same --data and {settings}, which is slower and learns shapes better"
+                )
             }
         }
     };
@@ -270,7 +272,7 @@ mod tests {
         let score = NamedScore { name: "fd_c10_1k_val".into(), value: 0.5, best: 0.4 };
         let projected = recipes::find("projected").unwrap().config();
         let words = advice(&Diagnosis::Stalled { score, scores: 6, nimg: 50_000 }, &projected).unwrap();
-        let other = ", or to begin another run with --from RUN --set model.network_side=128, which is slower and learns shapes better";
+        let other = ", or to begin another run with --from RUN, the same --data and --set model.network_side=128, which is slower and learns shapes better";
         assert!(words.ends_with(other), "{words}");
         let collapsed = Diagnosis::Collapsed { diversity: 0.1 };
         assert_eq!(advice(&collapsed, &config), None, "it goes back by itself");

@@ -257,7 +257,16 @@ fn a_new_run_starts_from_trained_networks_also_at_twice_the_resolution() {
     let refusal = refused(
         whelp(place.path()).args(["train", "--resume", "pair.safetensors", "--device", "cpu", "--data"]).arg(&data),
     );
-    assert!(refusal.contains("holds the networks without their optimizers"), "{refusal}");
+    assert!(
+        refusal.contains("pair.safetensors: this checkpoint holds the networks without their optimizers")
+            && refusal.contains("--from pair.safetensors begins a new run"),
+        "{refusal}"
+    );
+    let said = text(&succeed(whelp(place.path()).args(["info", "pair.safetensors"])).stdout);
+    assert!(said.contains("without their optimizers: for new runs (--from)"), "{said}");
+    // Without --data these networks would learn the built-in dogs by accident.
+    let refusal = refused(whelp(place.path()).args(["train", "--from", "pair.safetensors", "--device", "cpu"]));
+    assert!(refusal.contains("name those pictures with --data PATH"), "{refusal}");
     succeed(whelp(place.path()).args(["export", "first", "--out", "small.safetensors"]));
     let refusal = refused(whelp(place.path()).args(["export", "small.safetensors", "--networks", "none.safetensors"]));
     assert!(refusal.contains("holds only what drawing needs"), "{refusal}");

@@ -58,6 +58,14 @@ impl ArchiveKind {
     }
 }
 
+/// A file in an archive that is an archive too.
+pub(super) enum Inner {
+    /// Its content.
+    Whole(Vec<u8>),
+    /// It has more bytes than it may have.
+    TooLarge,
+}
+
 /// The files of an archive in the order of their names, like those of a folder.
 ///
 /// Folders, links and files of the system ([`is_ignorable`]) are left out. Memory holds the archive's directory and one
@@ -99,7 +107,7 @@ impl<R: Read + Seek> Archive<R> {
                 ZipArchive::new(reader).map(Content::Zip).map_err(|error| error.to_string())
             }
         };
-        let content = content.map_err(failed)?;
+        let mut content = content.map_err(failed)?;
         let (names, places) = content.files().into_iter().unzip();
         Ok(Self { content, name, names, places, unpacked_bytes: 0 })
     }
@@ -141,17 +149,17 @@ impl<R: Read + Seek> Archive<R> {
         Ok(bytes)
     }
 
-    /// The whole content of a file that is an archive; none if it is none, has more than `limit` bytes, or cannot be read.
+    /// The content of a file that is an archive, if that has at most `limit` bytes; none if it is no archive, or cannot be read.
     ///
     /// # Panics
     /// If there are not that many files.
-    pub(super) fn inner(&mut self, index: usize, limit: u64) -> Option<Vec<u8>> {
+    pub(super) fn inner(&mut self, index: usize, limit: u64) -> Option<Inner> {
         let mut bytes = Vec::new();
         let (mut entry, _) = self.entry(index).ok()?;
         entry.by_ref().take(ARCHIVE_HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
         ArchiveKind::of(&bytes)?;
         entry.take((limit + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes).ok()?;
-        (bytes.len() as u64 <= limit).then_some(bytes)
+        Some(if bytes.len() as u64 <= limit { Inner::Whole(bytes) } else { Inner::TooLarge })
     }
 
     /// A file from its beginning.
@@ -223,14 +231,44 @@ fn head(reader: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// The names of all entries. Where an archive does not say which letters are meant by bytes beyond ASCII, `zip` takes them for those
+/// of DOS. They are UTF-8 in what macOS packs.
+fn zip_names<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Vec<String> {
+    let mut names: Vec<(String, Option<Vec<u8>>)> = Vec::with_capacity(zip.len());
+    for index in 0..zip.len() {
+        let name = zip.name_for_index(index).unwrap_or_default().to_owned();
+        // Only these cost a look at the entry itself.
+        let raw =
+            if name.is_ascii() { None } else { zip.by_index_raw(index).ok().map(|entry| entry.name_raw().to_owned()) };
+        names.push((name, raw));
+    }
+    let is_separator = |raw: &[u8], at: usize| raw[at] == b'\\' && (at == 0 || raw[at - 1] < FIRST_LEAD);
+    let has_separator = |(name, raw): &(String, Option<Vec<u8>>)| {
+        let raw = raw.as_deref().unwrap_or(name.as_bytes());
+        (0..raw.len()).any(|at| is_separator(raw, at))
+    };
+    let splits_at_backslashes = names.iter().any(has_separator);
+    let meant = |(name, raw): (String, Option<Vec<u8>>)| match raw.map(String::from_utf8) {
+        None => name,
+        Some(Ok(name)) => name,
+        Some(Err(_)) if splits_at_backslashes => name,
+        // The second byte of some letters of Japanese Windows is a backslash, and ends no folder's name.
+        Some(Err(_)) => name.replace('\\', "_"),
+    };
+    names.into_iter().map(meant).collect()
+}
+
+/// The first byte of letters that take two in Shift-JIS.
+const FIRST_LEAD: u8 = 0x81;
+
 impl<R: Read + Seek> Content<R> {
     /// Names and indices of the files to read, sorted.
-    fn files(&self) -> Vec<(String, usize)> {
+    fn files(&mut self) -> Vec<(String, usize)> {
         let is_folder = |name: &str| name.ends_with(['/', '\\']);
         let mut files: Vec<_> = match self {
             Self::Zip(zip) => {
-                let names = (0..zip.len()).filter_map(|index| Some((zip.name_for_index(index)?, index)));
-                names.filter(|(name, _)| !is_folder(name)).map(|(name, index)| (sanitized(name), index)).collect()
+                let names = zip_names(zip).into_iter().zip(0..);
+                names.filter(|(name, _)| !is_folder(name)).map(|(name, index)| (sanitized(&name), index)).collect()
             }
             Self::Tar(tar) => tar.files().iter().map(|file| sanitized(&file.name)).zip(0..).collect(),
         };

@@ -141,11 +141,20 @@ impl<'a> Finder<'a> {
         let split = parts.filter_map(split_of).map(|(split, _)| split).next().unwrap_or(Split::Training);
         let folder = folder.to_lowercase();
         let find = |value: &str| self.find(value, &folder, split);
-        let named = |column: &usize| table.rows.iter().filter(|row| find(&row[*column]).is_some()).count();
-        let Some(id) = (0..table.columns.len()).rev().max_by_key(named) else { return Says::Unrelated };
-        let count = named(&id);
+        // The numbers that a program gave to the rows may be pictures' names without their endings too: a column that spells
+        // names out is meant.
+        let names = |column: &usize| {
+            let values = || table.rows.iter().map(|row| row[*column].as_str());
+            let found: HashSet<usize> = values().filter_map(find).collect();
+            (found.len(), values().filter(|value| value.contains('/') || has_picture_ending(value)).count())
+        };
+        let Some(id) = (0..table.columns.len()).rev().max_by_key(names) else { return Says::Unrelated };
+        let count = table.rows.iter().filter(|row| find(&row[id]).is_some()).count();
         let pictures: usize = self.files.values().map(Vec::len).sum();
-        if count == 0 || 2 * count < table.rows.len().min(pictures) {
+        // A list of numbered classes names a few numbered pictures by accident.
+        let is_number = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_on_few = 10 * count < pictures && table.rows.iter().all(|row| is_number(&row[id]));
+        if count == 0 || 2 * count < table.rows.len().min(pictures) || is_on_few {
             return Says::Unrelated;
         }
         let columns = match ClassColumns::of(table, id) {
@@ -229,7 +238,9 @@ enum ClassColumns {
 impl ClassColumns {
     /// Of a table that names its pictures in the column `id`; else why there are none.
     fn of(table: &Table, id: usize) -> Result<Self, String> {
-        let others: Vec<usize> = (0..table.columns.len()).filter(|column| *column != id).collect();
+        let is_of_splits = |column: &usize| Self::is_of_splits(table, *column);
+        let others: Vec<usize> =
+            (0..table.columns.len()).filter(|column| *column != id && !is_of_splits(column)).collect();
         let number = |value: &str| value.parse::<f64>().ok();
         let is_text =
             |column: &usize| table.rows.iter().any(|row| !row[*column].is_empty() && number(&row[*column]).is_none());
@@ -255,6 +266,19 @@ impl ClassColumns {
             _ if table.rows.iter().all(is_one_hot) => Ok(Self::OneHot(others)),
             _ => Err("none of its columns is known to hold classes".to_owned()),
         }
+    }
+
+    /// Whether a column says what each picture is for, in its name or in all of its values, and is not named after classes.
+    fn is_of_splits(table: &Table, column: usize) -> bool {
+        const WORDS: [&str; 6] = ["partition", "split", "subset", "fold", "set", "usage"];
+        let name = &table.columns[column];
+        let words = words(name).into_iter().map(str::to_lowercase).collect::<Vec<_>>();
+        let is_word = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        let is_split = |value: &str| split_of(value).is_some_and(|(_, rest)| rest.is_empty());
+        let mut values = table.rows.iter().map(|row| row[column].as_str()).filter(|value| !value.is_empty()).peekable();
+        let says_splits =
+            is_word(&WORDS) || split_of(name).is_some() || values.peek().is_some() && values.all(is_split);
+        says_splits && !is_word(&CLASS_WORDS) && !CLASS_COLUMNS.contains(&key(name).as_str())
     }
 
     fn class<'a>(&self, table: &'a Table, row: &'a [String]) -> Option<&'a str> {

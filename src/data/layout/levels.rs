@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::MAX_CLASSES;
-use super::words::{Split, breed, key, part_of, split_of, stem, without_archive_ending};
+use super::words::{Split, breed, key, part_of, says_nothing, split_of, stem, without_archive_ending};
 
 /// What the folders of the files say.
 pub struct Levels {
@@ -85,6 +85,10 @@ impl File {
         };
         match level {
             Level::Around(name) => self.is_elsewhere = key(without_archive_ending(&folder)) != *name,
+            Level::Initials => {
+                let next = self.folders.last();
+                self.is_elsewhere = !next.is_some_and(|next| is_initial(&folder, next));
+            }
             Level::Parts { keep_common } => match part_of(&folder) {
                 None => self.is_elsewhere = true,
                 Some(common) => self.folders.extend(keep_common.then_some(common)),
@@ -105,6 +109,8 @@ impl File {
 enum Level {
     /// One folder, with this key, around all pictures.
     Around(String),
+    /// First letters of the folders below.
+    Initials,
     /// Numbered parts.
     Parts {
         /// Whether they are parts of several things: then what each part is of takes the place of the folder.
@@ -140,6 +146,13 @@ impl Level {
         {
             return Some(Self::Around(only));
         }
+        let is_below = |index: &usize| {
+            let [.., below, folder] = &files[*index].folders[..] else { return false };
+            is_initial(folder, below)
+        };
+        if folders.len() > 1 && pictures.iter().all(is_below) {
+            return Some(Self::Initials);
+        }
         let parts: Option<BTreeSet<String>> =
             folders.iter().map(|folder| part_of(folder).map(|common| common.to_lowercase())).collect();
         let count = parts?.len();
@@ -147,9 +160,17 @@ impl Level {
     }
 }
 
-/// Pictures without a folder in splits that have none, if other splits have folders.
+/// Whether a folder is the first letter of one in it, as in Places365 and SUN397.
+fn is_initial(folder: &str, below: &str) -> bool {
+    folder.len() == 1
+        && folder.as_bytes()[0].is_ascii_alphabetic()
+        && below.len() > 1
+        && below.get(..1).is_some_and(|first| first.eq_ignore_ascii_case(folder))
+}
+
+/// Pictures in splits without folders, or without one that says anything, if other splits have such folders.
 fn unlabelled(files: &[File], pictures: &[usize]) -> BTreeSet<usize> {
-    let is_flat = |index: &usize| files[*index].folders.is_empty();
+    let is_flat = |index: &usize| files[*index].folders.iter().all(|folder| says_nothing(folder));
     let mut is_all_flat: BTreeMap<&[String], bool> = BTreeMap::new();
     for index in pictures {
         *is_all_flat.entry(&files[*index].place).or_insert(true) &= is_flat(index);
@@ -183,7 +204,7 @@ impl Classes {
         let folders: Option<BTreeSet<&str>> =
             pictures.iter().map(|index| files[*index].folders.last().map(|folder| folder.as_str())).collect();
         let folders = folders.filter(|folders| !folders.is_empty())?;
-        if is_sharded(files, pictures, names) {
+        if is_sharded(files, pictures, names) || is_scattered(files, pictures, names) {
             return None;
         }
         // "Cat" of one split is "cat" of another, but beside each other they are two.
@@ -236,6 +257,40 @@ fn is_sharded(files: &[File], pictures: &[usize], names: &[String]) -> bool {
         *range = (range.0.min(number), range.1.max(number));
     }
     ranges.len() >= 2 && ranges.values().zip(ranges.values().skip(1)).all(|(a, b)| a.1 < b.0)
+}
+
+/// Whether the folders only keep a folder from having too many files and follow from the files' names: numbers that end as their
+/// folder is called (Danbooru, `0000/1000.jpg`), or hashes that begin so (LSUN, `a/5/f/a5f0….webp`).
+fn is_scattered(files: &[File], pictures: &[usize], names: &[String]) -> bool {
+    const FEWEST_DIGITS: usize = 3;
+    const HASH_DIGITS: usize = 16;
+    let mut folders = BTreeSet::new();
+    let named = |index: &usize| {
+        let folder = files[*index].folders.last()?;
+        Some((folder.to_lowercase(), stem(&names[*index]).to_lowercase()))
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let ends = |folder: &str, file: &str| {
+        folder.len() >= FEWEST_DIGITS && is_digits(folder) && is_digits(file) && {
+            // `0000/1000.jpg` is of the remainder by 1000.
+            let last = |text: &str| text[text.len() - FEWEST_DIGITS.min(text.len())..].parse::<u32>().ok();
+            last(folder) == last(file)
+        }
+    };
+    let begins = |folder: &str, file: &str| {
+        file.len() >= HASH_DIGITS && file.bytes().all(|byte| byte.is_ascii_hexdigit()) && file.starts_with(folder)
+    };
+    let (mut all_end, mut all_begin) = (true, true);
+    for index in pictures {
+        let Some((folder, file)) = named(index) else { return false };
+        all_end &= ends(&folder, &file);
+        all_begin &= begins(&folder, &file);
+        if !(all_end || all_begin) {
+            return false;
+        }
+        folders.insert(folder);
+    }
+    folders.len() >= 2
 }
 
 /// Splits inside of the classes, if all of them have any.
@@ -315,6 +370,34 @@ mod tests {
             let (classes, labels, _) = levels(&names.each_ref().map(String::as_str));
             assert!(classes.is_empty() && labels == [None; 2], "{folders:?}: {classes:?}");
         }
+    }
+
+    #[test]
+    fn folders_that_only_store_pictures_are_no_classes() {
+        for names in [
+            ["bedroom/0/0/0/0001cd5e3ab1f2046b.webp", "bedroom/a/5/f/a5f0bc97e1d2046bcd.webp"],
+            ["512px/0000/1000.jpg", "512px/0001/2001.jpg"],
+            ["DCIM/100APPLE/IMG_0001.JPG", "DCIM/101MSDCF/IMG_1001.JPG"],
+        ] {
+            assert!(levels(&names).0.is_empty(), "{names:?}");
+        }
+        let places = ["data_256/a/airfield/1.jpg", "data_256/a/alley/1.jpg", "data_256/b/bakery/1.jpg"];
+        assert_eq!(levels(&places).0, ["airfield", "alley", "bakery"]);
+        assert_eq!(levels(&["A/apple/1.png", "B/1.png"]).0, ["A", "B"]);
+        assert_eq!(levels(&["n01440764.tar/1.JPEG", "n01443537.tar/2.JPEG"]).0, ["n01440764", "n01443537"]);
+        assert_eq!(levels(&["123/7123.jpg", "456/7456.jpg", "456/9.jpg"]).0, ["123", "456"]);
+    }
+
+    #[test]
+    fn a_folder_that_says_nothing_makes_no_class_of_its_split() {
+        let names = ["train/n1/images/a.jpg", "train/n2/images/b.jpg", "val/images/c.jpg", "test/images/d.jpg"];
+        let names = names.map(str::to_owned);
+        let levels = Levels::new(&names, &[0, 1, 2, 3]);
+        assert_eq!(levels.classes, ["n1", "n2"]);
+        let unlabelled = levels.files.iter().map(|file| file.is_unlabelled).collect::<Vec<_>>();
+        assert_eq!(unlabelled, [false, false, true, true]);
+        let digits = ["train/0/a.png", "train/1/b.png", "test/0/c.png", "test/1/d.png"].map(str::to_owned);
+        assert!(Levels::new(&digits, &[0, 1, 2, 3]).files.iter().all(|file| !file.is_unlabelled));
     }
 
     #[test]

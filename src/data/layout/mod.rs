@@ -457,6 +457,9 @@ mod tests {
             ("train.csv", "breed;file;size\npug;1.jpg;9\nboxer;2.jpg;9\npug;train/3.jpg;9\nboxer;./train/4.JPG;9\n"),
             ("list.tsv", "1.jpg\tpug\n2.jpg\tboxer\n3.jpg\tpug\n4.jpg\tboxer\n"),
             ("names.csv", "image,class_id,class_name\n1,7,pug\n2,5,boxer\n3,7,pug\n4,5,boxer\n"),
+            // What pandas writes: the numbers of the rows first, which are names of other pictures.
+            ("rows.csv", ",filename,label\n4,1.jpg,pug\n3,2.jpg,boxer\n2,3.jpg,pug\n1,4.jpg,boxer\n"),
+            ("split.csv", "id,split,is_valid,kind\n1,train,0,pug\n2,train,0,boxer\n3,test,1,pug\n4,test,1,boxer\n"),
             ("_classes.csv", "filename,boxer,pug\n1.jpg,0,1\n2.jpg,1,0\n3.jpg,0,1\n4.jpg,1,0\n"),
             (
                 "train/metadata.jsonl",
@@ -519,6 +522,17 @@ mod tests {
             note("submission.csv", "id,pug,boxer\n1,0.2,0.8\n2,0.1,0.9\n"),
             ["submission.csv was not used for classes: none of its columns is known to hold classes."]
         );
+        for table in
+            ["image_id,partition\n1.jpg,0\n2.jpg,1\n3.jpg,1\n", "file,use\n1.jpg,train\n2.jpg,test\n3.jpg,train\n"]
+        {
+            let (classes, _, notes) = classes_with(&pictures, ("list.csv", table));
+            assert!(classes.is_empty(), "{table}");
+            assert_eq!(notes, ["list.csv was not used for classes: it has no column of classes."]);
+        }
+        let many: Vec<String> = (0..40).map(|number| format!("{number}.jpg")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let (classes, ..) = classes_with(&many, ("map.csv", "class_id,class_name\n0,cat\n1,dog\n"));
+        assert!(classes.is_empty(), "the numbers of two classes are no pictures");
         let other = plan_with(&pictures, &[("prices.csv", "food,price\nbone,9\n")], Splits::All).unwrap();
         assert_eq!((other.notes.len(), other.entries.len()), (0, 4), "a file like any other");
     }

@@ -56,6 +56,12 @@ const FILLERS: &[&str] = &[
     "vol", "volume", "of",
 ];
 
+/// Whether a folder's name says nothing of its content: `images`, and not `1`, which may be a class.
+pub fn says_nothing(folder: &str) -> bool {
+    let words = words(folder);
+    !words.is_empty() && words.iter().all(|word| FILLERS.contains(&word.to_lowercase().as_str()))
+}
+
 fn is_filler(word: &str) -> bool {
     FILLERS.contains(&word) || word.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -133,8 +139,15 @@ pub fn without_archive_ending(folder: &str) -> &str {
 /// `dogs-2026-002.zip`, `images_1` and `images_2`. A folder needs a name that says nothing else, an archive does not.
 pub fn part_of(folder: &str) -> Option<String> {
     let name = without_archive_ending(folder);
+    if is_of_camera(name) {
+        return Some(String::new());
+    }
     let words = words(name);
     let (number, common) = words.split_last()?;
+    // WordNet's number of a class.
+    if common == ["n"] && number.len() == 8 {
+        return None;
+    }
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
     let says_something = |word: &&str| !is_filler(&word.to_lowercase());
     let is_kind = |word: &&str| ["class", "label", "category"].contains(&word.to_lowercase().as_str());
@@ -143,6 +156,18 @@ pub fn part_of(folder: &str) -> Option<String> {
         false => !common.iter().any(is_kind),
     };
     (is_number && is_part).then(|| common.join(" "))
+}
+
+/// Whether a camera or a telephone names its folders so, which it begins anew when one is full: `100APPLE`, `101MSDCF`.
+///
+/// Source: JEITA CP-3461 (DCF), three digits and five letters, digits or underscores.
+fn is_of_camera(folder: &str) -> bool {
+    let (number, letters) = folder.as_bytes().split_at(folder.len().min(3));
+    let is_letter = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    number.iter().all(u8::is_ascii_digit)
+        && letters.len() == 5
+        && letters.iter().all(is_letter)
+        && letters.iter().any(u8::is_ascii_uppercase)
 }
 
 /// `German_shepherd` of `n02106662-German_shepherd`.
@@ -254,6 +279,12 @@ mod tests {
             assert!(common[0].is_some() && common[0] == common[1], "{a} {b}: {common:?}");
         }
         for name in ["1", "2", "class 1", "pug 1", "class1.zip", "cats.zip"] {
+            assert_eq!(part_of(name), None, "{name}");
+        }
+        for name in ["100APPLE", "101MSDCF", "999_FUJI"] {
+            assert_eq!(part_of(name).as_deref(), Some(""), "{name}");
+        }
+        for name in ["n01440764.tar", "100apple", "10012345", "1000APPLE"] {
             assert_eq!(part_of(name), None, "{name}");
         }
         assert_eq!(without_archive_ending("dogs.TAR.gz"), "dogs");

@@ -22,6 +22,22 @@ async function trainAndSave(whelp, file) {
   return { name, step: await whelp.step(), seen: await whelp.seen(), losses: await whelp.losses(), grid: await whelp.grid() };
 }
 
+test("what is asked for while a run ends is its last checkpoint", async ({ whelp }, info) => {
+  await whelp.open();
+  await whelp.chooseSize(8, 8);
+  await whelp.train();
+  const file = info.outputPath("last.safetensors");
+  await whelp.downloads.save(async () => {
+    await whelp.part("stop").click();
+    await whelp.part("download-checkpoint").click();
+  }, file);
+  await expect(whelp.part("continue")).toBeVisible();
+  await expect(whelp.part("download-checkpoint")).toHaveText("Download");
+  await expect(whelp.part("download-checkpoint")).not.toHaveAttribute("aria-disabled", "true");
+  const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+  expect(meta.progress.step).toBe(await whelp.step());
+});
+
 test("a checkpoint holds networks, average, both optimizers and the settings", async ({ whelp }, info) => {
   const file = info.outputPath("saved.safetensors");
   const { name, step, seen } = await trainAndSave(whelp, file);

@@ -1,7 +1,9 @@
 // A graphics device that is lost during training, e.g. by a driver reset or when a laptop switches cards.
 
+import { writeFileSync } from "node:fs";
 import { WITH_WEBGPU, executablePath } from "../browser.mjs";
 import { prepareWorkers } from "../devices.mjs";
+import { png, zip } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
 import { endGraphicsProcess } from "../whelp.mjs";
 
@@ -25,6 +27,26 @@ test("if the graphics device is refused, the processor trains and the page says 
   await whelp.firstLosses();
   const { discriminator, generator } = await whelp.losses();
   expect(Number.isFinite(discriminator) && Number.isFinite(generator)).toBe(true);
+});
+
+test("pictures that are chosen while a device is looked for are trained on, whichever device it becomes", async ({ context, whelp }, info) => {
+  // The program asks for the adapter last, and hears only then that there is none.
+  await prepareWorkers(context, `
+    const request = navigator.gpu?.requestAdapter.bind(navigator.gpu);
+    let asked = 0;
+    const later = () => new Promise((resolve) => setTimeout(() => resolve(null), 5000));
+    if (self.name !== "processor") GPU.prototype.requestAdapter = async (options) => (asked++ === 0 ? request(options) : later());
+  `);
+  const archive = info.outputPath("pups.zip");
+  writeFileSync(archive, zip(Array.from({ length: 20 }, (_, seed) => [`pups/${seed}.png`, png(48, seed)])));
+  await whelp.page.goto("/");
+  await whelp.part("pick-pictures").setInputFiles(archive);
+  await expect(whelp.part("device")).toContainText("CPU", { timeout: 60_000 });
+  await whelp.shows("data-summary", "pups.zip · 20 pictures");
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.firstLosses();
+  await whelp.shows("data-summary", "pups.zip · 20 pictures");
 });
 
 test("after the graphics device was lost, training continues from the last checkpoint", async ({ browser, whelp }, info) => {

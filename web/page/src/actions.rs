@@ -25,11 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(45);
 impl Store {
     /// Starts a worker, which opens a device and reads the pictures.
     pub fn connect(self, device: DevicePreference) {
+        // Pictures that were being read are what the visitor wants, and a folder that is being listed goes on by itself.
+        let loading = self.loading.get_untracked();
+        let is_listing = loading.as_ref().is_some_and(|it| matches!(it.stage, LoadStage::Finding { .. }));
+        let unread = loading.filter(|_| !is_listing).map(|_| self.loading_source.get_value());
         self.device.set(Device::Looking);
         self.data.set(None);
-        self.loading.set(None);
+        if !is_listing {
+            self.loading.set(None);
+        }
         self.opened.set(None);
         self.opening.set(false);
+        self.forget_moments();
         self.play.forget_asked();
         self.play.left_open.set(None);
         self.notices.dismiss_with_remedies();
@@ -52,10 +59,12 @@ impl Store {
         self.post(&Request::Hello { device, measure }, None, None);
         self.list_runs();
         // A worker that replaces another one reads the pictures as they were.
-        if is_first {
-            self.load_new(self.source.get_value())
-        } else {
-            self.load(self.source.get_value())
+        match unread {
+            Some(source) if self.loading_by_pictures.get_value() => self.load_new(source),
+            Some(source) => self.load(source),
+            None if is_listing => {}
+            None if is_first => self.load_new(self.source.get_value()),
+            None => self.load(self.source.get_value()),
         }
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
@@ -105,6 +114,7 @@ impl Store {
             return;
         }
         self.offer.set(None);
+        self.halvings.set_value(0);
         self.ask_for_persistence();
         if run.is_some() {
             self.opened.set(None);
@@ -215,7 +225,7 @@ impl Store {
             return self.notices.show(Tone::Error, text, &[]);
         }
         let continued = opened.filter(|_| intent == Intent::Continue);
-        self.current_run.set(continued.as_ref().and_then(|opened| opened.run.clone()));
+        self.current_run.set(continued.as_ref().and_then(Opened::continued_run));
         match &continued {
             None => self.begin_lineage(None),
             Some(opened) if !self.is_rescue(&opened.blob) => self.begin_lineage(Some(opened)),
@@ -228,7 +238,7 @@ impl Store {
             Intent::Nothing | Intent::Train => StartFrom::Nothing,
             Intent::Continue => StartFrom::Run,
             Intent::FromCheckpoint => StartFrom::Checkpoint,
-            Intent::FromStarter => StartFrom::Starter,
+            Intent::FromStarter => StartFrom::Starter { halvings: self.halvings.get_value() },
         };
         self.show_settings(config.clone());
         self.running.set_value(Some(config.clone()));
@@ -256,7 +266,7 @@ impl Store {
                 recipe: opened.config.recipe.clone(),
                 nimg: opened.progress.nimg,
                 lineage: self.lineage.get_value(),
-                run: opened.run.clone(),
+                run: opened.continued_run(),
             })),
         }
     }
@@ -327,12 +337,17 @@ impl Store {
                     self.notices.show(Tone::Error, text, &[]);
                 }
             }
+            // Another worker may have come meanwhile, which has read nothing yet.
+            if self.loading.with_untracked(Option::is_none) {
+                self.load_shown();
+            }
             self.proceed();
         });
     }
 
     /// Reads other pictures than before, at the resolution that suits them unless another one was chosen.
     fn load_new(self, source: Source) {
+        self.has_begun_again.set_value(false);
         let data = self.config.with_untracked(|config| config.data.clone());
         self.load_as(source, data, self.follows_pictures());
     }
@@ -362,6 +377,7 @@ impl Store {
             Source::Kept { key, name, .. } => (DataSource::Kept { key: key.clone(), name: name.clone() }, None),
         };
         self.loading_source.set_value(source);
+        self.loading_by_pictures.set_value(by_pictures);
         self.loading_preparation.set_value(Preparation::from(&data));
         self.post(&Request::LoadData { id, source: wanted, data, by_pictures }, None, files.as_ref());
     }

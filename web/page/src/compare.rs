@@ -11,7 +11,7 @@ use whelp::kept_runs::{Course, KeptRun};
 use whelp::series::{LOSS_D, LOSS_G, NIMG};
 use whelp::session::Request;
 
-use super::measures::Measure;
+use super::measures::{Measure, MeasuredLine, Source};
 use super::replies::with_pixels;
 use super::scores::ScoreHistory;
 use super::store::Store;
@@ -146,6 +146,8 @@ impl Store {
                 signal.set(Some(side.clone()));
             }
         }
+        // The slider may have been moved before.
+        self.read_moments();
     }
 
     /// Looks at both runs as they were after so many images; without a number, as they are.
@@ -237,6 +239,20 @@ impl Side {
         let name = scores.leading_name()?.to_owned();
         Some((name, scores.leading_by_images()))
     }
+
+    /// Which score a line of a measure is here; none if it is no score, or there is none.
+    pub fn score_name(&self, line: &MeasuredLine) -> Option<String> {
+        let Source::Score(prefix) = line.source else { return None };
+        ScoreHistory::of(self.course.scores.clone()).name_of(prefix).map(str::to_owned)
+    }
+}
+
+/// Why two scores are no lines of one chart, in a sentence: they are not the same one.
+pub fn incomparable(names: [Option<String>; 2]) -> Option<String> {
+    let [Some(first), Some(second)] = names else { return None };
+    (first != second).then(|| {
+        format!("One run was scored by {first}, the other by {second}: they have nothing to do with each other.")
+    })
 }
 
 /// Two lines over one axis: the places of both, and the value of each line there. Between its points a line is straight; before
@@ -293,9 +309,11 @@ fn in_words(field: &Field, value: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measures::MEASURES;
     use whelp::config::Length;
     use whelp::kept_runs::RunPictures;
     use whelp::protocol::Progress;
+    use whelp::series::of_score;
 
     fn run(id: &str) -> KeptRun {
         KeptRun {
@@ -341,6 +359,22 @@ mod tests {
         let late = Side { moments: vec![(7, 28.0)], ..side.clone() };
         assert_eq!(late.moment_at(3.0), Some(7), "the first that there is");
         assert_eq!(Side { moments: Vec::new(), ..side }.moment_at(3.0), None);
+    }
+
+    #[test]
+    fn lines_of_different_scores_are_not_compared() {
+        let measure = MEASURES.iter().find(|measure| measure.id == "kid").unwrap();
+        let side = |name: &str| {
+            let mut course = Course::default();
+            course.score(4, 16, &[(of_score(name), 0.5)].into());
+            Side::new("a".to_owned(), course, Vec::new(), 16, Grid::default()).score_name(&measure.lines[0])
+        };
+        let [validation, training] = ["kid_c10_1k_val", "kid_c10_250_train"].map(side);
+        assert_eq!(validation.as_deref(), Some("kid_c10_1k_val"));
+        let reason = incomparable([validation.clone(), training]).unwrap();
+        assert!(reason.contains("kid_c10_1k_val") && reason.contains("kid_c10_250_train"), "{reason}");
+        assert_eq!(incomparable([validation.clone(), validation]), None);
+        assert_eq!(incomparable([side("kid_c10_1k_val"), side("fd_c10_1k_val")]), None, "only one has it");
     }
 
     #[test]

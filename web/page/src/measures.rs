@@ -120,7 +120,7 @@ pub static MEASURES: [Measure; 13] = [
     Measure {
         id: "kid",
         title: "Kernel distance (KID)",
-        lines: &[score("lower is better", FIRST, "kid_")],
+        lines: &[score("KID, lower is better", FIRST, "kid_")],
         what: "A second distance between drawn and real pictures, which depends less on how many are compared.",
     },
     Measure {

@@ -80,7 +80,7 @@ impl Store {
                 self.take_course(id.clone(), Side::new(id, *course, moments, nimg, grid), bytes);
             }
             Reply::Moment { id, step, nimg, grid } => self.take_moment(id, step, nimg, grid, bytes),
-            Reply::Opened { name, run, config, progress, history, course, classes } => {
+            Reply::Opened { name, run, goes_on, config, progress, history, course, classes } => {
                 let wanted = self.resuming.get_value();
                 if wanted.is_some() && wanted != run.as_ref().map(|(id, _)| id.clone()) {
                     // Another run has been asked for since, which is opened next.
@@ -91,14 +91,18 @@ impl Store {
                     Some((id, pictures)) => {
                         self.resuming.set_value(None);
                         self.show_run(&config, &history, &pictures);
-                        (blob_of(bytes), Some(id))
+                        let blob = blob_of(bytes);
+                        let begun = blob.clone().map(|blob| (blob, Some(id.clone()).filter(|_| goes_on)));
+                        self.opening_blob.set_value(begun);
+                        (blob, Some(id))
                     }
                     None => self.opening_blob.get_value().map_or((None, None), |(blob, id)| (Some(blob), id)),
                 };
                 match blob {
                     Some(blob) => {
                         let is_kept = id.is_some();
-                        self.opened(Opened { name, config: *config, progress, blob, run: id }, &history, classes);
+                        let opened = Opened { name, config: *config, progress, blob, run: id, goes_on };
+                        self.opened(opened, &history, classes);
                         self.show_course(course);
                         if is_kept && self.intent.get_untracked() == Intent::Nothing {
                             self.load_shown();
@@ -271,7 +275,9 @@ impl Store {
             return self.notices.show(Tone::Error, NO_MEMORY, &[]);
         };
         rescue::keep(&saved.blob, &saved.file_name());
-        if reason == CheckpointReason::Requested && self.wants_download.get_untracked() {
+        // A run that ends reads no more requests, and its last checkpoint is what was asked for.
+        let answers = matches!(reason, CheckpointReason::Requested | CheckpointReason::Last);
+        if answers && self.wants_download.get_untracked() {
             self.wants_download.set(false);
             self.offer(&saved);
         }
@@ -320,6 +326,7 @@ impl Store {
         let message = wording::of_problem(about, problem);
         match about {
             About::Device => {
+                self.start_refused();
                 self.device.set(Device::None);
                 self.notices.show(Tone::Error, message, &[Remedy::Retry, Remedy::UseCpu]);
             }
@@ -347,10 +354,8 @@ impl Store {
                 self.notices.show(Tone::Error, message, &[]);
             }
             About::Run => {
-                self.cure.set_value(None);
                 self.wants_download.set(false);
-                self.forget_waiting();
-                self.phase.update(|phase| *phase = after_refusal(*phase));
+                self.start_refused();
                 // A start that failed after Stop was pressed, for example.
                 if *problem == Problem::NoRun && self.phase.get_untracked().is_active() {
                     self.phase.set(Phase::Idle);
@@ -362,6 +367,13 @@ impl Store {
                 self.lost_worker(kind, &message);
             }
         }
+    }
+
+    /// What was asked for does not begin, and the next start waits for nothing.
+    fn start_refused(self) {
+        self.cure.set_value(None);
+        self.forget_waiting();
+        self.phase.update(|phase| *phase = after_refusal(*phase));
     }
 
     /// Nothing is fetched or judged any more.
@@ -410,7 +422,8 @@ impl Store {
     /// The worker is gone, with everything that it held.
     fn lost_worker(self, kind: FailureKind, sentence: &str) {
         self.client.with_value(|client| client.iter().for_each(Client::terminate));
-        if self.phase.get_untracked().is_active() {
+        let was_active = self.phase.get_untracked().is_active();
+        if was_active {
             self.phase.set(Phase::Broken);
         }
         self.device.set(Device::None);
@@ -423,7 +436,8 @@ impl Store {
         self.wants_download.set(false);
         let (advice, remedies) = match self.rescue_untracked() {
             Some(saved) => {
-                let less = self.ask_less_after(kind).map_or_else(String::new, |less| format!(" {less}"));
+                let less = if was_active { self.ask_less_after(kind) } else { None };
+                let less = less.map_or_else(String::new, |less| format!(" {less}"));
                 (kept_sentence(&saved) + &less, [Remedy::Recover, Remedy::DownloadLatest])
             }
             None => ("If trying again does not help, reload the page.".to_owned(), [Remedy::Retry, Remedy::UseCpu]),

@@ -18,6 +18,9 @@ use super::wording;
 /// The browser needs a moment to find a lost graphics device again.
 const RECOVERY: Duration = Duration::from_secs(2);
 
+/// How often the batch of a start from the starter is halved before less of the device is used.
+const MOST_HALVINGS: u32 = 2;
+
 impl Store {
     /// Whether the worker uses a graphics device, or may come to.
     fn uses_graphics(self) -> bool {
@@ -53,6 +56,9 @@ impl Store {
 
     /// Tries the same device with smaller networks. False if there are none.
     fn asks_less(self, kind: FailureKind) -> bool {
+        if self.started_as.get_value() == Intent::FromStarter {
+            return self.halves_batch(kind);
+        }
         let Some(asked) = self.running.get_value() else { return false };
         let keeps_networks = self.started_as.get_value() != Intent::Train;
         let Some(less) = asked.with_less_work(keeps_networks) else { return false };
@@ -62,12 +68,22 @@ impl Store {
         true
     }
 
-    /// Opens a graphics device once more that was lost while it had nothing to do, as when the computer slept. What was started
-    /// then goes on. False if that has been tried.
+    /// Tries the starter's networks with half as many pictures a step. Its settings are not known here before it has begun.
+    fn halves_batch(self, kind: FailureKind) -> bool {
+        if self.halvings.get_value() == MOST_HALVINGS {
+            return false;
+        }
+        self.halvings.update_value(|halvings| *halvings += 1);
+        self.notices.show(Tone::Warning, wording::of_halved_batch(kind), &[]);
+        self.begin_again(self.preference.get_value(), RECOVERY);
+        true
+    }
+
+    /// Opens a graphics device once more that failed while it had nothing to do, as when the computer slept: what comes next is not
+    /// to blame. What was started then goes on. False if that has been tried.
     pub(super) fn reopens(self, kind: FailureKind) -> bool {
-        let is_due = kind == FailureKind::DeviceLost
-            && self.phase.get_untracked() == Phase::Starting
-            && !self.has_reopened.get_value();
+        let is_due =
+            kind.is_devices() && self.phase.get_untracked() == Phase::Starting && !self.has_reopened.get_value();
         if is_due {
             self.has_reopened.set_value(true);
             self.begin_again(self.preference.get_value(), RECOVERY);
@@ -82,7 +98,11 @@ impl Store {
         let is_due = match kind {
             FailureKind::OutOfMemory => true,
             FailureKind::DeviceLost => self.times_lost.get_value() > 1,
-            FailureKind::Input | FailureKind::Device | FailureKind::Diverged | FailureKind::Bug => false,
+            FailureKind::Input
+            | FailureKind::Pictures
+            | FailureKind::Device
+            | FailureKind::Diverged
+            | FailureKind::Bug => false,
         };
         let running = self.running.get_value().filter(|_| is_due)?;
         let less = running.with_less_work(true)?;
@@ -107,6 +127,7 @@ impl Store {
     /// Starts another worker. What was started goes on with it.
     fn begin_again(self, preference: DevicePreference, after: Duration) {
         self.client.with_value(|client| client.iter().for_each(Client::terminate));
+        self.wants_download.set(false);
         let phase = self.phase.get_untracked();
         if phase.is_active() {
             self.phase.set(Phase::Idle);

@@ -44,11 +44,15 @@ impl ScoreHistory {
 
     /// The name of the Fréchet distance, which is shown as a line.
     pub fn leading_name(&self) -> Option<&str> {
-        self.scores
-            .values()
-            .next_back()?
-            .keys()
-            .find_map(|name| series::score_of(name).filter(|it| it.starts_with("fd_")))
+        self.name_of("fd_")
+    }
+
+    /// The score that is meant where a line is of those whose names begin with `prefix`: where there are several, the one of the
+    /// newest step that comes first by name, that of the network that leads.
+    pub fn name_of(&self, prefix: &str) -> Option<&str> {
+        let meant = |name: &String| series::score_of(name).is_some_and(|name| name.starts_with(prefix));
+        let series = self.scores.values().rev().find_map(|values| values.keys().find(|name| meant(name)));
+        series.and_then(|series| series::score_of(series))
     }
 
     /// The steps, and the Fréchet distance at each.
@@ -65,12 +69,10 @@ impl ScoreHistory {
         self.scores.keys().map(|step| *step as f64).collect()
     }
 
-    /// At each step the score whose name begins with `prefix`, NaN where there is none. Where there are several, the one of the
-    /// newest step that comes first by name: that of the network that leads.
+    /// At each step the score that [`name_of`](Self::name_of) says, NaN where there is none.
     pub fn line(&self, prefix: &str) -> Vec<f64> {
-        let is_meant = |name: &&String| series::score_of(name).is_some_and(|name| name.starts_with(prefix));
-        let name = self.scores.values().rev().find_map(|values| values.keys().find(is_meant));
-        self.values_of(|values| name.and_then(|name| values.get(name)).copied())
+        let series = self.name_of(prefix).map(series::of_score);
+        self.values_of(|values| series.as_ref().and_then(|series| values.get(series)).copied())
     }
 
     /// A value of each step, NaN where there is none.

@@ -116,6 +116,8 @@ pub struct Store {
     /// What `data` was read from, and what is being read now.
     pub(super) source: StoredValue<Source, LocalStorage>,
     pub(super) loading_source: StoredValue<Source, LocalStorage>,
+    /// Whether the resolution of what is being read follows it.
+    pub(super) loading_by_pictures: StoredValue<bool>,
     /// How `loading_source` is being prepared.
     pub(super) loading_preparation: StoredValue<Preparation>,
     pub(super) client: StoredValue<Option<Client>, LocalStorage>,
@@ -137,6 +139,8 @@ pub struct Store {
     pub(super) cure: StoredValue<Option<diagnosis::Remedy>>,
     /// How the current or last run was started.
     pub(super) started_as: StoredValue<Intent>,
+    /// How often the batch of a start from the starter has been halved for the device since the visitor asked for it.
+    pub(super) halvings: StoredValue<u32>,
 }
 
 /// The device that computes.
@@ -327,6 +331,15 @@ pub struct Opened {
     pub blob: Blob,
     /// The kept run that it is of.
     pub run: Option<String>,
+    /// Whether that run goes on from it. Otherwise what goes on is a run of its own.
+    pub goes_on: bool,
+}
+
+impl Opened {
+    /// The kept run that goes on from it, if one does.
+    pub fn continued_run(&self) -> Option<String> {
+        self.run.clone().filter(|_| self.goes_on)
+    }
 }
 
 /// The checkpoint with the best score.
@@ -413,6 +426,7 @@ impl Store {
             has_persisted: StoredValue::new(false),
             source: StoredValue::new_local(Source::BuiltinDogs),
             loading_source: StoredValue::new_local(Source::BuiltinDogs),
+            loading_by_pictures: StoredValue::new(false),
             loading_preparation: StoredValue::new(Preparation::from(&RunConfig::default().data)),
             client: StoredValue::new_local(None),
             preference: StoredValue::new(DevicePreference::Auto),
@@ -424,6 +438,7 @@ impl Store {
             times_lost: StoredValue::new(0),
             cure: StoredValue::new(None),
             started_as: StoredValue::new(Intent::Nothing),
+            halvings: StoredValue::new(0),
         }
     }
 

@@ -29,6 +29,7 @@ pub fn of_failure(kind: FailureKind, message: &str, is_advised: bool) -> String 
     let advice = match kind {
         _ if !is_advised && kind != FailureKind::DeviceLost => "",
         FailureKind::Input | FailureKind::Bug => "",
+        FailureKind::Pictures => "Choose the pictures once more.",
         FailureKind::Device => "If it happens again, lower the batch size, or start over with smaller networks.",
         FailureKind::DeviceLost => {
             return "The graphics device was lost. Its driver was reset, the computer slept, or another program took its \
@@ -55,6 +56,11 @@ pub fn of_unmeasured(kind: FailureKind) -> String {
 /// That training begins again with settings that ask less.
 pub fn of_less_work(kind: FailureKind, before: &RunConfig, after: &RunConfig) -> String {
     format!("{} before anything was saved, so training begins again with {}.", gave_up(kind), less(before, after))
+}
+
+/// The same of a start whose batch is not known before it has begun.
+pub fn of_halved_batch(kind: FailureKind) -> String {
+    format!("{} before anything was saved, so training begins again with half as many pictures a step.", gave_up(kind))
 }
 
 /// That training would go on with smaller batches.
@@ -119,6 +125,11 @@ mod tests {
             "The graphics device was lost before anything was saved, so training begins again with networks of width 32 in place of \
              64 and batches of 16 in place of 128."
         );
+        assert_eq!(
+            of_halved_batch(FailureKind::OutOfMemory),
+            "The graphics device ran out of memory before anything was saved, so training begins again with half as many pictures \
+             a step."
+        );
         after.model.generator_width = 64;
         assert_eq!(
             of_next_batch(&before, &after),
@@ -143,6 +154,7 @@ mod tests {
         let told = problems.iter().flat_map(|problem| abouts.map(|about| of_problem(about, problem)));
         let kinds = [
             FailureKind::Input,
+            FailureKind::Pictures,
             FailureKind::Device,
             FailureKind::DeviceLost,
             FailureKind::OutOfMemory,

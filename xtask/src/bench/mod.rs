@@ -284,7 +284,9 @@ fn in_the_browser(paths: &Paths, parts: &[&str]) -> Result<Vec<InBrowser>> {
     let mut command = tool("node", paths);
     command.arg(BROWSER_BENCH).args(parts).env(browser::BROWSER_VARIABLE, chromium);
     command.env(build::PROGRAM_VARIABLE, build::program(paths));
-    command.env("WHELP_TENSORFLOW", tensorflow::packages(paths)?);
+    if parts.is_empty() {
+        command.env("WHELP_TENSORFLOW", tensorflow::packages(paths)?);
+    }
     let output = with_clock("measuring", || capture(&mut command))?;
     output.lines().filter(|line| line.starts_with('{')).map(read_measurement).collect()
 }

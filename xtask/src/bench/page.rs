@@ -40,6 +40,7 @@ pub fn command() -> Result<ExitCode> {
 /// Makes the page in `dist/` as small as it is for visitors, with all that measuring it needs.
 pub(super) fn publish(paths: &Paths, steps: &Steps) -> Result<()> {
     setup::prepare(&setup::test_parts(), paths, steps)?;
+    steps.run("Compile the terminal program, which serves the page", || build::compile_bare_program(paths))?;
     build::page(&Device::ALL, Effort::Full, paths, steps)?;
     steps.run("Bundle the page into dist/", || bundle::into(&paths.dist(), &Device::ALL, Effort::Full, paths))
 }

@@ -219,7 +219,8 @@ fn smoothed(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
 
 /// A table with a row for each place on the axis, and an empty cell where there is no value.
 fn table(across: &str, lines: &[Line], columns: &[Vec<f64>]) -> String {
-    let mut text = lines.iter().fold(across.to_owned(), |head, (label, _)| head + "," + label);
+    // Labels have commas.
+    let mut text = lines.iter().fold(quoted(across), |head, (label, _)| head + "," + &quoted(label));
     for row in 0..columns.first().map_or(0, Vec::len) {
         let cell = |column: &Vec<f64>| {
             column.get(row).filter(|value| !value.is_nan()).map_or_else(String::new, f64::to_string)
@@ -229,6 +230,11 @@ fn table(across: &str, lines: &[Line], columns: &[Vec<f64>]) -> String {
     }
     text.push('\n');
     text
+}
+
+/// A cell with words, by RFC 4180.
+fn quoted(words: &str) -> String {
+    if words.contains([',', '"', '\n']) { format!("\"{}\"", words.replace('"', "\"\"")) } else { words.to_owned() }
 }
 
 /// The columns for uPlot, which knows null as no value; of a NaN it makes no axis.
@@ -294,6 +300,8 @@ mod tests {
         let columns = [vec![1.0, 2.0], vec![0.5, f64::NAN], vec![-1.0, 3.0]];
         assert_eq!(table("step", lines, &columns), "step,generator,discriminator\n1,0.5,-1\n2,,3\n");
         assert_eq!(table("pictures", lines, &[]), "pictures,generator,discriminator\n");
+        let lines: &[Line] = &[("R1, on real pictures", ""), ("a \"b\"", "")];
+        assert_eq!(table("step", lines, &[]), "step,\"R1, on real pictures\",\"a \"\"b\"\"\"\n");
     }
 
     #[test]

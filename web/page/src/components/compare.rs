@@ -6,7 +6,7 @@ use whelp::kept_runs::KeptRun;
 
 use super::chart::{Chart, Line};
 use super::measures::MeasureChoice;
-use crate::compare::{Side, differing, merged};
+use crate::compare::{Side, differing, incomparable, merged};
 use crate::measures::MEASURES;
 use crate::scores::with_error;
 use crate::store::Store;
@@ -223,11 +223,12 @@ fn Lines(can_compare: Memo<bool>) -> impl IntoView {
     };
     let [generators, discriminators] = [0, 1].map(of_losses);
     let scores = Memo::new(move |_| sides().map(|side| side.and_then(|side| side.scores())));
-    // Different scores have nothing to do with each other.
-    let score_name = Memo::new(move |_| match scores.get() {
-        [Some((first, _)), Some((second, _))] => (first == second).then_some(first),
-        [first, second] => first.or(second).map(|(name, _)| name),
+    let score_names = move || scores.get().map(|line| line.map(|(name, _)| name));
+    let score_name = Memo::new(move |_| {
+        let names = score_names();
+        if incomparable(names.clone()).is_some() { None } else { names.into_iter().flatten().next() }
     });
+    let no_score = Memo::new(move |_| incomparable(score_names()));
     let of_scores = Signal::derive(move || merged(scores.get().map(|line| line.unwrap_or_default().1)));
     // For tests, which cannot read numbers from a canvas.
     let points = move || {
@@ -252,7 +253,12 @@ fn Lines(can_compare: Memo<bool>) -> impl IntoView {
                 side.and_then(|side| side.measured(measure).into_iter().nth(index)).unwrap_or_default()
             };
             let columns = Signal::derive(move || merged(sides().map(of)));
-            chart(line.label, columns, MEASURE_NAMES[index], measure.is_sparse())
+            let name_of = move |side: Option<Arc<Side>>| side.and_then(|side| side.score_name(line));
+            let reason = Memo::new(move |_| incomparable(sides().map(name_of)));
+            move || match reason.get() {
+                Some(reason) => view! { <p class="hint">{reason}</p> }.into_any(),
+                None => chart(line.label, columns, MEASURE_NAMES[index], measure.is_sparse()).into_any(),
+            }
         });
         let hint = view! { <p class="hint">{measure.what}</p> };
         (hint, lines.collect_view())
@@ -272,6 +278,7 @@ fn Lines(can_compare: Memo<bool>) -> impl IntoView {
                     })}
                     {chart("Score", of_scores, "compare-scores", true)}
                 </Show>
+                {move || no_score.get().map(|reason| view! { <p class="hint" data-testid="compare-no-score">{reason}</p> })}
                 <MeasureChoice chosen id="compare-measure" />
                 {measured}
             </div>
