@@ -32,6 +32,12 @@ impl Draw {
         Self { seed, first: 0, count, truncation_psi: 1.0, class: None }
     }
 
+    /// The same pictures, of these classes one after the other and from the beginning; without any, of its own.
+    pub fn with_classes(&self, classes: &[u32]) -> Vec<PictureSpec> {
+        let class = |index: usize| classes.get((self.first + index) % classes.len().max(1)).copied().or(self.class);
+        (0..self.count).map(|index| PictureSpec { class: class(index), ..self.picture(index) }).collect()
+    }
+
     fn picture(&self, index: usize) -> PictureSpec {
         let Self { seed, first, truncation_psi, class, .. } = *self;
         PictureSpec { latent: Latent::Seed { seed, index: (first + index) as u64 }, class, truncation_psi }
@@ -102,13 +108,12 @@ impl Sampler {
         Tensor::from_data(TensorData::new(values, [specs.len(), self.latent]), device)
     }
 
-    /// The classes that [`Sampler::draw`] draws; none for a generator without classes.
+    /// The classes that [`Sampler::draw_each`] draws; none for a generator without classes.
     ///
     /// # Shapes
-    /// - returns: `[count]`
-    pub(crate) fn classes_drawn(&self, what: Draw, device: &Device) -> Option<Tensor<1, Int>> {
-        let specs: Vec<PictureSpec> = (0..what.count).map(|index| what.picture(index)).collect();
-        self.classes_of(&specs, &device.clone().inner())
+    /// - returns: `[specs.len()]`
+    pub(crate) fn classes_drawn(&self, specs: &[PictureSpec], device: &Device) -> Option<Tensor<1, Int>> {
+        self.classes_of(specs, &device.clone().inner())
     }
 
     /// `[count]`

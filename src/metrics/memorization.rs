@@ -7,7 +7,12 @@ use super::{Estimate, LeftOut, Matrix, nearest};
 /// `1 − |cos|` of the angle between two pictures' features. A picture without features is at distance 1 from any.
 pub fn cosine_distance(a: &[f64], b: &[f64]) -> f64 {
     let lengths = (inner_product(a, a) * inner_product(b, b)).sqrt();
-    if lengths > 0.0 { 1.0 - (inner_product(a, b) / lengths).abs() } else { 1.0 }
+    if lengths > 0.0 { of_angle(inner_product(a, b) / lengths) } else { 1.0 }
+}
+
+/// Of the cosine of an angle, which rounding may have made larger than 1.
+fn of_angle(cosine: f64) -> f64 {
+    (1.0 - cosine.abs()).max(0.0)
 }
 
 /// The mean distance from a generated picture to the nearest of the training's, by [`cosine_distance`]; 0 for copies. The
@@ -23,7 +28,7 @@ pub fn cosine_distance(a: &[f64], b: &[f64]) -> f64 {
 pub fn memorization_distance(training: &Matrix, pictures: &Matrix, left_out: &LeftOut) -> Estimate {
     // Of directions `1 − |cos|` is `1 − |a·b|`, a third of the work.
     let [directions, candidates] = [pictures, training].map(directions);
-    let distance = |a: &[f64], b: &[f64]| 1.0 - inner_product(a, b).abs();
+    let distance = |a: &[f64], b: &[f64]| of_angle(inner_product(a, b));
     let nearest = nearest(&directions, &candidates, distance);
     let variant = |variant: usize| {
         let there = nearest.iter().zip(&left_out.pictures).filter(|(_, group)| is_present(**group, variant));
@@ -54,7 +59,7 @@ pub fn memorization_threshold(training: &Matrix, held_out: Option<&Matrix>) -> f
     let mut nearest = vec![f64::INFINITY; points.rows()];
     for_each_pair(&points, &candidates, |i, j, a, b| {
         if held_out.is_some() || i != j {
-            nearest[i] = nearest[i].min(1.0 - inner_product(a, b).abs());
+            nearest[i] = nearest[i].min(of_angle(inner_product(a, b)));
         }
     });
     THRESHOLD_SHARE * nearest.iter().sum::<f64>() / nearest.len() as f64
@@ -70,11 +75,16 @@ fn directions(features: &Matrix) -> Matrix {
 }
 
 /// Memorization-informed Fréchet distance: divides a Fréchet distance by the memorization distance where that is below
-/// `threshold`, so that copies of training pictures score badly.
+/// `threshold`, so that copies of training pictures score badly. Exact copies have a large finite value.
 ///
-/// Source: Bai et al. 2021, arXiv:2106.03062.
+/// Source: Bai et al. 2021, arXiv:2106.03062; their program adds the same small number.
 pub fn mifid(frechet_distance: f64, memorization_distance: f64, threshold: f64) -> f64 {
-    if memorization_distance < threshold { frechet_distance / memorization_distance } else { frechet_distance }
+    const SMALL: f64 = 1e-14;
+    if memorization_distance < threshold {
+        frechet_distance.max(0.0) / (memorization_distance + SMALL)
+    } else {
+        frechet_distance
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +115,9 @@ mod tests {
         assert!(found(vec![0.0, 2.0]) < 1e-12);
         assert!((found(vec![3.0, 3.0]) - (1.0 - 0.5f64.sqrt())).abs() < 1e-12);
         assert_eq!(found(vec![0.0, 0.0]), 1.0);
-        assert_eq!(mifid(2.0, 0.05, 0.1), 40.0);
+        assert!((mifid(2.0, 0.05, 0.1) - 40.0).abs() < 1e-9);
+        assert!(mifid(1e-13, 0.0, 0.1) > 0.0 && mifid(2.0, 0.0, 0.1).is_finite());
+        assert_eq!(mifid(-1e-13, 0.0, 0.1), 0.0, "what rounding leaves of the distance of a set from itself");
         assert_eq!(mifid(2.0, 0.2, 0.1), 2.0);
     }
 }

@@ -107,8 +107,10 @@ impl Verdict {
     pub fn of(score: Score, first: &Estimate, second: &Estimate) -> Option<Self> {
         let difference = first.with(second, |a, b| a - b);
         let error = difference.standard_error()?;
+        // Not a number is no difference.
+        let is_sure = difference.value.abs() > Self::ERRORS * error;
         Some(match () {
-            () if difference.value.abs() <= Self::ERRORS * error => Self::Noise,
+            () if !is_sure => Self::Noise,
             () if (difference.value > 0.0) == score.grows() => Self::Better,
             () => Self::Worse,
         })

@@ -217,9 +217,9 @@ impl Sketch {
         Self { levels: self.levels.iter().map(level).collect(), pictures: pictures.len(), ..*self }
     }
 
-    /// Adds a picture, `[3, height, width]`, unless there are [`SWD_MOST`] already.
+    /// Adds a picture, `[3, height, width]`, unless there are twice [`SWD_MOST`] already: enough for two sets.
     pub fn add(&mut self, planes: &[u8]) {
-        if self.pictures == SWD_MOST {
+        if self.pictures == 2 * SWD_MOST {
             return;
         }
         let planes: Vec<f32> = planes.iter().map(|value| f32::from(*value)).collect();
@@ -236,14 +236,14 @@ impl Sketch {
     }
 
     /// Sliced Wasserstein distance of two sets: the mean over the levels. As sorted places are compared in pairs, only as many
-    /// pictures of each count as the smaller set has, the first ones. What is left out is a group of the pictures in `self`, and
+    /// pictures of each count as the smaller set has, the first ones, and at most [`SWD_MOST`]. What is left out is a group of the pictures in `self`, and
     /// as many of the others.
     ///
     /// # Panics
     /// If the sets differ in resolution or seed, or are empty.
     pub fn distance(&self, others: &Self, left_out: &LeftOut) -> Estimate {
         assert_eq!((self.seed, self.size), (others.seed, others.size), "two kinds of sketches");
-        let count = self.pictures.min(others.pictures);
+        let count = self.pictures.min(others.pictures).min(SWD_MOST);
         let groups: Vec<u8> = left_out.pictures[..count].iter().flat_map(|group| [*group; PATCHES]).collect();
         let [pictures, others] = [self, others].map(|set| set.range(0..count).levels);
         let distances = (0..).zip(pictures.into_iter().zip(others)).map(|(level, (a, b))| {

@@ -35,6 +35,8 @@ pub struct Judge {
     seed: u64,
     /// The real pictures, and what has been seen of them.
     real: Vec<u32>,
+    /// Their classes, which are drawn for a generator with classes; empty if there are none.
+    classes: Vec<u32>,
     seen: Seen,
     colors: Colors,
     /// Mean distance of two real pictures' features; none before it is needed.
@@ -110,10 +112,11 @@ impl Judge {
             return None;
         }
         let order = Random::new(config.seed, Stream::Scores, REAL).permutation(from.len());
-        let real = order.iter().take(config.metrics.count).map(|place| from[*place as usize]).collect();
+        let real: Vec<u32> = order.iter().take(config.metrics.count).map(|place| from[*place as usize]).collect();
         Some(Self {
             network,
             asked: Asked::new(&data, &config.data, config.seed),
+            classes: real.iter().filter_map(|index| data.label(*index as usize)).collect(),
             data,
             split,
             seed: config.seed,
@@ -215,11 +218,11 @@ impl Judge {
             job.stage = match job.stage {
                 Stage::Drawing(mut seen) => {
                     let count = batch.min(job.count - seen.len());
-                    let what = Draw { first: seen.len(), ..Draw::new(self.seed, count) };
-                    let pictures = job.sampler.draw(what, device).await?;
+                    let specs = Draw { first: seen.len(), ..Draw::new(self.seed, count) }.with_classes(&self.classes);
+                    let pictures = job.sampler.draw_each(&specs, device).await?;
                     seen.append(self.network.look_at(&pictures, device).await?);
                     job.colors.add(&pictures);
-                    let classes = job.sampler.classes_drawn(what, device);
+                    let classes = job.sampler.classes_drawn(&specs, device);
                     job.opinion.ask(&pictures, classes, &self.data, device).await?;
                     if seen.len() < job.count {
                         Stage::Drawing(seen)

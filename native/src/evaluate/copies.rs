@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use whelp::metrics::{Copies, Pair, closeness};
+use whelp::metrics::{Copies, MIN_CALIBRATION, Pair, closeness};
 use whelp::sample::Pictures;
 
 use crate::failure::Failure;
@@ -18,6 +18,8 @@ const MOST_CALIBRATION: usize = 1000;
 /// Looks for copies of `training` pictures among `pictures`. `held_out` are real ones that were not trained on.
 pub fn find(pictures: &Looked, training: &Looked, held_out: Option<&Looked>) -> Copies {
     let training = training.looks();
+    // Too few of them tell no limits, and pictures of the training against each other do.
+    let held_out = held_out.filter(|held_out| held_out.len() >= MIN_CALIBRATION);
     let calibration = match held_out {
         Some(held_out) => closeness(&held_out.looks(), &training, None),
         None => {

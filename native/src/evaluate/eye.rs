@@ -78,11 +78,11 @@ impl Eye {
     fn drawing<'a>(&'a self, subject: &'a Subject) -> Result<Box<Drawing<'a>>, Failure> {
         Ok(match &subject.source {
             Source::Pictures(selection) => Box::new(|first, count| selection.pictures(first..first + count)),
-            Source::Generator { checkpoint, seed, .. } => {
+            Source::Generator { checkpoint, seed, classes, .. } => {
                 let sampler = restore_sampler(checkpoint, &self.device.device).map_err(Failure::input)?;
                 Box::new(move |first, count| {
-                    let what = Draw { first, ..Draw::new(*seed, count) };
-                    block_on(sampler.draw(what, &self.device.device)).map_err(Failure::device)
+                    let specs = Draw { first, ..Draw::new(*seed, count) }.with_classes(classes);
+                    block_on(sampler.draw_each(&specs, &self.device.device)).map_err(Failure::device)
                 })
             }
         })
@@ -122,8 +122,19 @@ impl Looked {
 
     /// Of the pictures with these numbers.
     pub fn range(&self, pictures: Range<usize>) -> Self {
-        let numbers: Vec<u32> = pictures.clone().map(|number| number as u32).collect();
         let patches = pictures.start.min(self.sketch.len())..pictures.end.min(self.sketch.len());
+        self.part(pictures, patches)
+    }
+
+    /// The first and the second half of them. Patches are of fewer pictures, half of which are in each.
+    pub fn halves(&self) -> [Self; 2] {
+        let (half, patched) = (self.len() / 2, self.sketch.len() / 2);
+        [self.part(0..half, 0..patched), self.part(half..self.len(), patched..2 * patched)]
+    }
+
+    /// Of the pictures with these numbers, and patches of those with others.
+    fn part(&self, pictures: Range<usize>, patches: Range<usize>) -> Self {
+        let numbers: Vec<u32> = pictures.map(|number| number as u32).collect();
         Self {
             seen: self.seen.select(&numbers),
             sketch: self.sketch.range(patches),

@@ -23,9 +23,10 @@ use pictures::{Reference, Subject};
 use report::{Evaluation, Judged, Network};
 
 pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
-    let subject = Subject::open(&arguments.subject, arguments)?;
-    let other = arguments.against.as_deref().map(|path| Subject::open(path, arguments)).transpose()?;
-    let reference = Reference::open(arguments, &subject)?;
+    let (mut subject, mut other) = Subject::open(arguments)?;
+    let reference = Reference::open(arguments, &subject, other.as_ref())?;
+    subject.draw_classes_of(&reference);
+    other.iter_mut().for_each(|other| other.draw_classes_of(&reference));
     let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     let eye = Eye::open(arguments.network, device, reference.resolution(), arguments.seed)?;
     let total = subject.count() + other.as_ref().map_or(0, Subject::count) + reference.count();
@@ -52,7 +53,9 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
         notes: notes(&eye, &subject, other.as_ref(), &reference),
         copies,
     };
-    evaluation.compare();
+    if !reference.is_unfair {
+        evaluation.compare();
+    }
     if let Some(path) = &arguments.copies {
         copies::write_sheet(&evaluation.copies, path, &eye, &subject, &reference)?;
     }
@@ -141,8 +144,8 @@ impl<'a> Judge<'a> {
         match self.reference.floor {
             Some(count) => self.compare(title, &self.training.range(0..count), &self.real),
             None => {
-                let half = self.real.len() / 2;
-                self.compare(title, &self.real.range(0..half), &self.real.range(half..self.real.len()))
+                let [half, other] = self.real.halves();
+                self.compare(title, &half, &other)
             }
         }
     }

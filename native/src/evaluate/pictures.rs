@@ -1,5 +1,6 @@
 //! Which pictures are compared: those to evaluate, real ones, and other real ones as the floor.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::assets::{BUILTIN_DOGS, builtin_dogs, builtin_test_dogs};
 use crate::cli::EvaluateArguments;
 use crate::data::{expect_builtin, read_data};
 use crate::failure::Failure;
-use crate::info::read_checkpoint;
+use crate::info::read_best;
 use crate::run_folder::RunFolder;
 
 /// Resolution of a folder's pictures, unless `--resolution` says another: that of the built-in dogs.
@@ -75,26 +76,60 @@ pub struct Subject {
 
 /// Where the pictures to evaluate come from.
 pub enum Source {
-    Generator { checkpoint: Box<Checkpoint>, seed: u64, count: usize },
+    Generator {
+        checkpoint: Box<Checkpoint>,
+        seed: u64,
+        count: usize,
+        /// Those that are drawn, one after the other and from the beginning; empty: each as often.
+        classes: Vec<u32>,
+    },
     Pictures(Selection),
 }
 
 impl Subject {
-    pub fn open(path: &str, arguments: &EvaluateArguments) -> Result<Self, Failure> {
-        let (seed, count) = (arguments.seed, arguments.count as usize);
-        let source = if is_checkpoint(Path::new(path)) {
-            if arguments.resolution.is_some() {
-                return Err(Failure::input("--resolution is for folders of pictures: a checkpoint has its own"));
+    /// What is evaluated, and the other one if it is compared with another.
+    pub fn open(arguments: &EvaluateArguments) -> Result<(Self, Option<Self>), Failure> {
+        let read = |path: &str| match is_checkpoint(Path::new(path)) {
+            true if arguments.resolution.is_some() => {
+                Err(Failure::input("--resolution is for folders of pictures: a checkpoint has its own"))
             }
-            Source::Generator { checkpoint: Box::new(read_checkpoint(Path::new(path))?), seed, count }
-        } else {
-            let data = Arc::new(read_data(path, of_folder(arguments))?);
-            let indices = every(&data);
-            let selection = Selection::choose(String::new(), &data, indices, count, seed);
-            expect_enough(path, selection.len(), Scores::MIN_PICTURES)?;
-            Source::Pictures(selection)
+            // What `whelp generate` draws with, and a card describes.
+            true => read_best(Path::new(path), "evaluating").map(Some),
+            false => Ok(None),
         };
-        Ok(Self { path: path.to_owned(), source })
+        let checkpoint = read(&arguments.subject)?;
+        let other = arguments.against.as_deref().map(read).transpose()?;
+        // Pictures that are compared with a generator's are prepared at its size.
+        let drawn = checkpoint.as_ref().or(other.as_ref().and_then(Option::as_ref));
+        let folder = of_folder(arguments, drawn);
+        let open = |path: &str, checkpoint: Option<Checkpoint>| {
+            let (seed, count) = (arguments.seed, arguments.count as usize);
+            let source = match checkpoint {
+                Some(checkpoint) => {
+                    Source::Generator { checkpoint: Box::new(checkpoint), seed, count, classes: Vec::new() }
+                }
+                None => {
+                    let data = Arc::new(read_data(path, folder)?);
+                    let selection = Selection::choose(String::new(), &data, every(&data), count, seed);
+                    expect_enough(path, selection.len(), Scores::MIN_PICTURES)?;
+                    Source::Pictures(selection)
+                }
+            };
+            Ok::<Self, Failure>(Self { path: path.to_owned(), source })
+        };
+        let subject = open(&arguments.subject, checkpoint)?;
+        let other = arguments.against.as_deref().zip(other).map(|(path, checkpoint)| open(path, checkpoint));
+        Ok((subject, other.transpose()?))
+    }
+
+    /// Has a generator with classes draw those of the real pictures, where it was trained on their data set: else each as often.
+    pub fn draw_classes_of(&mut self, reference: &Reference) {
+        if let Source::Generator { checkpoint, classes, .. } = &mut self.source
+            && checkpoint.meta.config.model.conditional
+            && checkpoint.meta.data.fingerprint == reference.training.data.summary().fingerprint
+        {
+            *classes = reference.real_classes();
+        }
     }
 
     pub fn title(&self) -> String {
@@ -139,24 +174,63 @@ pub struct Reference {
     pub training: Selection,
     /// How many pictures of the training the floor is computed from; none if that is one half of the real ones against the other.
     pub floor: Option<usize>,
+    /// Whether one of two checkpoints knows real pictures that the other does not, so that there is no verdict.
+    pub is_unfair: bool,
     pub notes: Vec<String>,
 }
 
 impl Reference {
     /// Those of `--data`, else what the checkpoint was trained on.
-    pub fn open(arguments: &EvaluateArguments, subject: &Subject) -> Result<Self, Failure> {
+    pub fn open(arguments: &EvaluateArguments, subject: &Subject, other: Option<&Subject>) -> Result<Self, Failure> {
+        let checkpoints = || [Some(subject), other].into_iter().flatten().filter_map(Subject::checkpoint);
+        let first = checkpoints().next();
         // As the checkpoint's run prepared its pictures.
-        let preparation =
-            subject.checkpoint().map_or(of_folder(arguments), |it| Preparation::from(&it.meta.config.data));
-        match arguments.data.as_deref() {
-            Some(path) if path != BUILTIN_DOGS => Self::own(path, preparation, arguments, subject.checkpoint()),
+        let preparation = first.map_or(of_folder(arguments, None), |it| Preparation::from(&it.meta.config.data));
+        let mut reference = match arguments.data.as_deref() {
+            Some(path) if path != BUILTIN_DOGS => Self::own(path, preparation, arguments, first)?,
             asked => {
-                if let (None, Some(checkpoint)) = (asked, subject.checkpoint()) {
-                    expect_builtin(&checkpoint.meta.data)?;
+                if asked.is_none() {
+                    checkpoints().try_for_each(|checkpoint| expect_builtin(&checkpoint.meta.data))?;
                 }
-                Self::built_in(preparation, arguments, subject.checkpoint())
+                Self::built_in(preparation, arguments, first)?
+            }
+        };
+        if let (Some(first), Some(second)) = (first, checkpoints().nth(1)) {
+            reference.consider(first, second);
+        }
+        Ok(reference)
+    }
+
+    /// Whether a second checkpoint can be compared with these pictures as the first one is.
+    fn consider(&mut self, first: &Checkpoint, second: &Checkpoint) {
+        let fingerprint = &self.training.data.summary().fingerprint;
+        let [of_first, of_second] = [first, second].map(|it| it.meta.data.fingerprint == *fingerprint);
+        if of_first && !of_second {
+            self.notes.push(format!(
+                "The other checkpoint was trained on other pictures ({:?}) than those.",
+                second.meta.data.name
+            ));
+        }
+        let held_out = self.held_out.as_ref().filter(|_| self.split == RealSplit::Validation);
+        if let (true, true, Some(held_out)) = (of_first, of_second, held_out) {
+            let trained_on = split_of(&self.training.data, Some(second)).training;
+            let trained_on: HashSet<u32> = trained_on.into_iter().collect();
+            let known = held_out.indices.iter().filter(|index| trained_on.contains(index)).count();
+            if known > 0 {
+                self.is_unfair = true;
+                self.notes.push(format!(
+                    "There is no verdict, because the other checkpoint was trained on {known} of the {} pictures that the first one \
+                     held out: their seed or data.validation differs.",
+                    held_out.len()
+                ));
             }
         }
+    }
+
+    /// The class of each real picture; empty without classes.
+    pub fn real_classes(&self) -> Vec<u32> {
+        let real = self.held_out.as_ref().unwrap_or(&self.training);
+        real.indices.iter().filter_map(|index| real.data.label(*index as usize)).collect()
     }
 
     fn built_in(
@@ -174,7 +248,7 @@ impl Reference {
         let of_training = "of the built-in dogs for training".to_owned();
         let training = Selection::shuffled(of_training, &dogs, &trained_on, MOST_TRAINING, seed);
         let floor = Some(training.len().min(arguments.count as usize));
-        Ok(Self { title, split: RealSplit::Test, held_out: Some(held_out), training, floor, notes })
+        Ok(Self { title, split: RealSplit::Test, held_out: Some(held_out), training, floor, is_unfair: false, notes })
     }
 
     fn own(
@@ -200,7 +274,15 @@ impl Reference {
             let of_training = format!("of {} that were trained on", summary.name);
             let training = Selection::shuffled(of_training, &data, &split.training, MOST_TRAINING, seed);
             let floor = Some(training.len().min(count));
-            return Ok(Self { title, split: RealSplit::Validation, held_out: Some(held_out), training, floor, notes });
+            return Ok(Self {
+                title,
+                split: RealSplit::Validation,
+                held_out: Some(held_out),
+                training,
+                floor,
+                is_unfair: false,
+                notes,
+            });
         }
         // Two halves have to be large enough.
         expect_enough(path, data.len(), 2 * Scores::MIN_PICTURES)?;
@@ -210,7 +292,7 @@ impl Reference {
         };
         let title = format!("of {}, {which}", summary.name);
         let training = Selection::shuffled(title.clone(), &data, &every(&data), MOST_TRAINING, seed);
-        Ok(Self { title, split, held_out: None, training, floor: None, notes })
+        Ok(Self { title, split, held_out: None, training, floor: None, is_unfair: false, notes })
     }
 
     /// How many real pictures others are compared with.
@@ -262,9 +344,11 @@ fn typical_alone(checkpoint: &Checkpoint) -> Option<String> {
     })
 }
 
-/// How a folder's pictures are prepared, and real ones to compare them with.
-fn of_folder(arguments: &EvaluateArguments) -> Preparation {
-    Preparation { channels: Channels::Rgb, ..Preparation::plain(arguments.resolution.unwrap_or(RESOLUTION)) }
+/// How a folder's pictures are prepared, and real ones to compare them with: at the size of a checkpoint that is compared too.
+fn of_folder(arguments: &EvaluateArguments, checkpoint: Option<&Checkpoint>) -> Preparation {
+    let drawn = checkpoint.map(|checkpoint| checkpoint.meta.config.data.resolution);
+    let resolution = drawn.or(arguments.resolution).unwrap_or(RESOLUTION);
+    Preparation { channels: Channels::Rgb, ..Preparation::plain(resolution) }
 }
 
 fn every(data: &Dataset) -> Vec<u32> {

@@ -59,7 +59,9 @@ fn measure(trainings: &Trainings, entry: &Entry, seed: u32) -> Result<Measuremen
     let mut arguments = vec!["--recipe".to_owned(), entry.recipe.to_owned(), "--seed".to_owned(), seed.to_string()];
     arguments.extend(entry.settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]));
     let out = trainings.train(&name, &arguments)?;
-    let scores = trainings.ask(&["evaluate", &out, "--data", "builtin:dogs", "--device", "cpu"])?;
+    // Where the training is after that time, and not its best moment.
+    let latest = format!("{out}/checkpoints/latest.safetensors");
+    let scores = trainings.ask(&["evaluate", &latest, "--data", "builtin:dogs", "--device", "cpu"])?;
     let info = trainings.ask(&["info", &out])?;
     let seen = info["progress"]["nimg"].as_u64().with_context(|| format!("no progress in {info}"))?;
     let value = line(&scores, entry.recipe == ENTRIES[0].recipe)?;
