@@ -59,8 +59,9 @@ impl History {
         }
     }
 
-    /// Adds what is told beside the steps, once a tick, at its step or the newest before it; nothing before the first step. Scores
-    /// and images seen are not among the series: see [`of_history`](crate::series::of_history).
+    /// Adds what is told beside the steps, once a tick, at the point that stands for its step; after the newest one, at that. Before
+    /// the first step there is no place for it. Scores and images seen are not among the series: see
+    /// [`of_history`](crate::series::of_history).
     pub fn note(&mut self, step: u64, values: &BTreeMap<String, f64>) {
         let Some(newest) = self.points.len().checked_sub(1) else { return };
         let place = newest.min(self.points.partition_point(|point| point.step < step));
