@@ -1,12 +1,17 @@
 //! What a run that begins with a checkpoint may change: one that continues, and a new one that starts from its networks. The
 //! table of fields states the policy of each field; this applies it.
 
+use serde_json::Value;
+
 use crate::config::{Architecture, ConfigError, FixedField, Resolution, RunConfig};
 use crate::fields::{FIELDS, Field, Resume};
 use crate::validate::shown;
 
 /// What learning rates are multiplied by where a run goes on with lower ones.
 pub(crate) const SLOWER: f64 = 0.5;
+
+/// How often a run goes back. If the second time, with a quarter of the learning rates, does not help, something else is wrong.
+pub(crate) const MOST_ROLLBACKS: u32 = 2;
 
 impl RunConfig {
     /// The configuration of a run that continues from a checkpoint: `self` is the checkpoint's, `asked` is what the user
@@ -25,7 +30,8 @@ impl RunConfig {
     /// what the user wants.
     ///
     /// Fields that shape the networks ([`Field::shapes_networks`]) have to be the checkpoint's, all others are as asked. R3GAN's
-    /// networks may also begin at twice or four times the resolution; then `model.narrow_stages` grows with it.
+    /// networks may also begin at twice or four times the resolution; then `model.narrow_stages` grows with it. Its generator may also
+    /// begin with more channels.
     ///
     /// # Errors
     /// [`ConfigError::Combination`] for a resolution that the networks can't begin at; [`ConfigError::Fixed`] with every field
@@ -33,6 +39,9 @@ impl RunConfig {
     pub fn warm_started(&self, asked: &RunConfig) -> Result<RunConfig, ConfigError> {
         let mut expected = self.clone();
         expected.model.narrow_stages += self.doublings(asked.data.resolution)?;
+        if self.model.widens_to(asked.model.generator_width) {
+            expected.model.generator_width = asked.model.generator_width;
+        }
         let mut config = asked.clone();
         // Whoever asks for nothing has the checkpoint's value.
         if asked.model.narrow_stages == self.model.narrow_stages {
@@ -95,9 +104,34 @@ impl RunConfig {
             let pointer = field.pointer();
             let (own, wanted) = (own.pointer(&pointer)?, wanted.pointer(&pointer)?);
             let differs = own != wanted;
-            differs.then(|| FixedField { path: field.path, asked: shown(wanted), checkpoint: shown(own) })
+            differs.then(|| FixedField {
+                path: field.path,
+                asked: shown_in(field, wanted),
+                checkpoint: shown_in(field, own),
+            })
         });
         differing.collect()
+    }
+
+    /// Whether its learning rates are those of `asked` after a run with them has gone back once or twice.
+    pub fn is_slower_than(&self, asked: &RunConfig) -> bool {
+        let rates = |config: &RunConfig| {
+            let (train, schedule) = (&config.train, &config.schedule);
+            (train.generator_lr, train.discriminator_lr, schedule.generator_lr, schedule.discriminator_lr)
+        };
+        let mut slower = asked.clone();
+        (0..MOST_ROLLBACKS).any(|_| {
+            slower.scale_learning_rates(SLOWER);
+            rates(&slower) == rates(self)
+        })
+    }
+
+    /// Takes over both learning rates, and the values that they end at.
+    pub fn copy_learning_rates(&mut self, from: &RunConfig) {
+        (self.train.generator_lr, self.train.discriminator_lr) = (from.train.generator_lr, from.train.discriminator_lr);
+        let schedule = &from.schedule;
+        (self.schedule.generator_lr, self.schedule.discriminator_lr) =
+            (schedule.generator_lr, schedule.discriminator_lr);
     }
 
     /// Multiplies both learning rates, and the values that they end at, by `factor`: what helps after a divergence.
@@ -111,10 +145,16 @@ impl RunConfig {
     }
 }
 
+/// The value of a field as it can be typed. Where nothing is not accepted, JSON's `null` is a number that JSON has no word for.
+fn shown_in(field: &Field, value: &Value) -> String {
+    match value {
+        Value::Null if field.accepts.is_optional() => "null".to_owned(),
+        value => shown(value),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::fields::Accepts;
     use crate::recipes;
@@ -150,7 +190,8 @@ mod tests {
             match (field.resume, own.resumed(&asked)) {
                 (Resume::Free, resumed) => assert_eq!(resumed.unwrap(), asked, "{}", field.path),
                 (Resume::Fixed, resumed) => {
-                    let difference = FixedField { path: field.path, asked: shown(&after), checkpoint: shown(&before) };
+                    let (asked, checkpoint) = (shown_in(field, &after), shown_in(field, &before));
+                    let difference = FixedField { path: field.path, asked, checkpoint };
                     assert_eq!(resumed.unwrap_err(), ConfigError::Fixed(vec![difference]));
                 }
             }
@@ -200,7 +241,8 @@ mod tests {
         let listed = ["architecture", "latent", "generator_width", "discriminator_width", "blocks", "narrow_stages"];
         assert!(listed.iter().all(|name| shaping.contains(&format!("model.{name}").as_str())), "{shaping:?}");
         assert!(!shaping.contains(&"model.dropout"));
-        for field in FIELDS.iter().filter(|field| field.path != "data.resolution") {
+        // Both may grow.
+        for field in FIELDS.iter().filter(|field| !["data.resolution", "model.generator_width"].contains(&field.path)) {
             let mut tree = own.to_tree();
             let slot = tree.pointer_mut(&field.pointer()).unwrap();
             *slot = other_value(field.accepts, slot);
@@ -243,6 +285,29 @@ mod tests {
     }
 
     #[test]
+    fn a_residual_generator_may_begin_wider_and_nothing_narrower() {
+        let refused = |recipe: &str, from: usize, to: usize| {
+            let mut own = recipes::find(recipe).unwrap().config();
+            own.model.generator_width = from;
+            let mut asked = own.clone();
+            asked.model.generator_width = to;
+            match own.warm_started(&asked) {
+                Ok(config) => {
+                    assert_eq!(config, asked);
+                    false
+                }
+                Err(error) => error.concerns("model.generator_width"),
+            }
+        };
+        for recipe in ["projected", "r3gan"] {
+            assert!(!refused(recipe, 32, 32) && !refused(recipe, 32, 48) && !refused(recipe, 16, 128));
+            assert!(refused(recipe, 32, 16), "narrower");
+            assert!(refused(recipe, 8, 16), "its groups would have other channels");
+        }
+        assert!(refused("dcgan32", 32, 64));
+    }
+
+    #[test]
     fn settings_for_another_run_keep_networks_and_training() {
         let own = recipes::find("r3gan-small").unwrap().config();
         let mut form = recipes::find("dcgan32").unwrap().config();
@@ -255,6 +320,34 @@ mod tests {
         assert_eq!(config.train.r1_gamma, 2.0, "it follows the resolution");
         assert_eq!(config.train.batch, own.train.batch, "its learning rates go with it");
         config.validate().unwrap();
+    }
+
+    #[test]
+    fn rates_after_a_divergence_are_told_from_others() {
+        let asked = recipes::find("projected").unwrap().config();
+        let mut slower = asked.clone();
+        assert!(!slower.is_slower_than(&asked));
+        for is_slower in [true, true, false] {
+            slower.scale_learning_rates(SLOWER);
+            assert_eq!(slower.is_slower_than(&asked), is_slower);
+        }
+        let mut other = asked.clone();
+        other.train.generator_lr *= SLOWER;
+        assert!(!other.is_slower_than(&asked), "one rate alone was chosen");
+        other.copy_learning_rates(&asked);
+        assert_eq!(other, asked);
+    }
+
+    #[test]
+    fn nothing_is_shown_as_it_is_typed() {
+        let own = recipes::find("projected").unwrap().config();
+        let mut asked = own.clone();
+        asked.model.network_side = Some(128);
+        assert_eq!(own.changes_to(&asked), ["model.network_side=128"]);
+        assert_eq!(asked.changes_to(&own), ["model.network_side=null"]);
+        let mut again = asked.clone();
+        again.assign("model.network_side=null").unwrap();
+        assert_eq!(again, own);
     }
 
     #[test]

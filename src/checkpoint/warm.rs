@@ -8,9 +8,10 @@ use super::{Checkpoint, CheckpointError};
 use crate::data::PictureKind;
 use crate::features::Pretrained;
 use crate::models::growth::{in_smaller_discriminator, in_smaller_generator};
+use crate::models::widen::widened;
 use crate::train::{Ema, NETWORKS, Trainer};
 use crate::validate::ValidConfig;
-use crate::weights;
+use crate::weights::{self, HostTensor};
 
 /// A trainer at step 0 whose networks are a checkpoint's.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ pub struct WarmStart {
 /// Begins training with the networks of a checkpoint, on other pictures perhaps, and perhaps at a larger resolution.
 ///
 /// `config` is what [`RunConfig::warm_started`](crate::config::RunConfig::warm_started) allows. Blocks of new stages begin as the
-/// identity, so a larger generator draws the pictures of the smaller one, upsampled. Tensors of the discriminator that do not
+/// identity, so a larger generator draws the pictures of the smaller one, upsampled; new channels begin as copies, so a wider one draws
+/// the same pictures. Tensors of the discriminator that do not
 /// fit begin anew, and the notes say so. A checkpoint that was made for drawing has only the average: the generator begins with
 /// it.
 ///
@@ -45,8 +47,9 @@ pub fn warm_start(
     let new_stages = (config.data.resolution.halvings() + 1).saturating_sub(stages);
     let [generator, discriminator, generator_ema] = NETWORKS;
     let learnt = if checkpoint.is_for_drawing() { generator_ema } else { generator };
-    trainer.generator = fill(trainer.generator, learnt, stages, checkpoint, &inner)?;
-    let average = fill(trainer.generator_ema.module().valid(), generator_ema, stages, checkpoint, &inner)?;
+    let small = Smaller { checkpoint, stages, seed: config.seed, is_narrower: is_narrower(checkpoint, config) };
+    trainer.generator = fill(trainer.generator, learnt, &small, &inner)?;
+    let average = fill(trainer.generator_ema.module().valid(), generator_ema, &small, &inner)?;
     trainer.generator_ema = Ema::new(&average);
     let mut notes = Vec::new();
     if checkpoint.is_for_drawing() {
@@ -68,20 +71,45 @@ pub fn warm_start(
     Ok(WarmStart { trainer, has_mixing, notes })
 }
 
-/// Puts the tensors `prefix.*` of a checkpoint whose generator has so many stages into a generator. Tensors of further stages
-/// stay as they are.
-fn fill<M: Module>(
-    module: M,
-    prefix: &str,
+/// The generator that another one begins as.
+struct Smaller<'a> {
+    checkpoint: &'a Checkpoint,
+    /// Resolutions that it has.
     stages: usize,
-    checkpoint: &Checkpoint,
-    device: &Device,
-) -> Result<M, CheckpointError> {
+    /// Whether it has fewer channels.
+    is_narrower: bool,
+    /// Of the new run.
+    seed: u64,
+}
+
+fn is_narrower(checkpoint: &Checkpoint, config: &ValidConfig) -> bool {
+    checkpoint.meta.config.model.generator_width < config.model.generator_width
+}
+
+impl Smaller<'_> {
+    /// The values of its tensor `name` for one of this shape, which has the number `index` in the larger network.
+    fn values(&self, name: &str, shape: &[usize], index: u64) -> Result<HostTensor, CheckpointError> {
+        let tensors = &self.checkpoint.tensors;
+        let fault = match find(tensors, name, shape) {
+            Ok(tensor) => return Ok(tensor.clone()),
+            Err(fault) => fault,
+        };
+        let narrow = tensors.get(name).filter(|_| self.is_narrower);
+        let values = narrow.and_then(|tensor| widened(&tensor.values, &tensor.shape, shape, self.seed, index));
+        let (name, shape) = (name.to_owned(), shape.to_vec());
+        values.map(|values| HostTensor { name, shape, values }).ok_or(fault)
+    }
+}
+
+/// Puts the tensors `prefix.*` of a smaller generator into a generator. Tensors of further stages stay as they are.
+fn fill<M: Module>(module: M, prefix: &str, small: &Smaller<'_>, device: &Device) -> Result<M, CheckpointError> {
     let mut fault = None;
+    let mut index = 0;
     let module = weights::replace(module, |name, shape, _| {
-        let name = in_smaller_generator(name, stages)?;
-        match find(&checkpoint.tensors, &format!("{prefix}.{name}"), shape) {
-            Ok(tensor) => Some(to_device(tensor, device)),
+        index += 1;
+        let name = in_smaller_generator(name, small.stages)?;
+        match small.values(&format!("{prefix}.{name}"), shape, index) {
+            Ok(tensor) => Some(to_device(&tensor, device)),
             Err(error) => {
                 fault.get_or_insert(error);
                 None

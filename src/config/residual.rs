@@ -20,6 +20,12 @@ impl ModelConfig {
         (0..=resolution.halvings()).map(|stage| if stage < self.narrow_stages { width } else { 2 * width }).collect()
     }
 
+    /// Whether a generator of this width can begin as one with these settings: a residual one that is wider, with groups of the same
+    /// size.
+    pub(crate) fn widens_to(&self, width: usize) -> bool {
+        self.architecture.has_residual_generator() && self.generator_width >= GROUP && width >= self.generator_width
+    }
+
     /// Whether networks of this width can be built: the inner channels of every block have to fall into groups of equal size, in
     /// wide networks of 16.
     pub(crate) fn has_residual_groups(&self, width: usize, resolution: Resolution) -> bool {

@@ -11,6 +11,7 @@ pub mod layers;
 mod network;
 pub mod projected;
 pub mod r3gan;
+pub(crate) mod widen;
 
 #[cfg(feature = "devices")]
 pub use batch_norm::is_running_statistic;

@@ -122,6 +122,36 @@ fn larger_networks_begin_as_the_smaller_ones_with_pictures_resampled() {
     }
 }
 
+/// New channels begin as copies, so wider generators draw what the narrower one does.
+#[test]
+fn wider_generators_begin_with_the_pictures_of_the_narrower_one() {
+    let mut config = r3gan(4);
+    config.model.generator_width = 16;
+    let checkpoint = trained(config);
+    let small = begun(&checkpoint, 32);
+    let pictures = both(&small.trainer).map(values);
+    assert!(pictures[0].iter().any(|value| value.abs() > 1e-3));
+    let wider = |width: usize, resolution: usize| {
+        let own = &checkpoint.meta.config;
+        let mut asked = own.clone();
+        asked.model.generator_width = width;
+        asked.set_resolution(resolution);
+        let config = own.warm_started(&asked).unwrap().validate().unwrap();
+        warm_start(&checkpoint, &config, RGB, None, &cpu().device).unwrap()
+    };
+    for width in [24, 32, 40] {
+        let wide = wider(width, 32);
+        assert!(wide.notes.is_empty(), "{:?}", wide.notes);
+        for (got, want) in both(&wide.trainer).into_iter().zip(&pictures) {
+            assert_close("pictures", &values(got), want, 1e-3, 1e-4);
+        }
+    }
+    let upsampled = both(&small.trainer).map(blur_up).map(values);
+    for (got, want) in both(&wider(32, 64).trainer).into_iter().zip(upsampled) {
+        assert_close("pictures", &values(got), &want, 1e-3, 1e-4);
+    }
+}
+
 /// A network that was made larger is one like any other: it trains, is saved, goes on and grows again.
 #[test]
 fn a_larger_network_trains_and_grows_again() {
