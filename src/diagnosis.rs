@@ -180,7 +180,7 @@ impl Diagnosis {
 
     /// What may help, the most promising first, for a run with these settings.
     pub fn remedies(&self, config: &RunConfig) -> Vec<Remedy> {
-        let augment = (!config.augment.adaptive).then_some(Remedy::Augment);
+        let augment = can_augment_more(config).then_some(Remedy::Augment);
         match self {
             Self::WarmingUp { .. } | Self::Healthy { .. } => Vec::new(),
             Self::NearInfinity { .. } => vec![Remedy::LowerLearningRates],
@@ -275,6 +275,13 @@ impl Remedy {
     pub fn begins_anew(self) -> bool {
         self == Self::LargerPictures
     }
+}
+
+/// Whether adaptive augmentation may alter more pictures than are altered anyway.
+fn can_augment_more(config: &RunConfig) -> bool {
+    let augment = &config.augment;
+    let most = config.schedule.augment_p.map_or(augment.p, |end| end.max(augment.p));
+    !augment.adaptive && !(augment.is_active() && most >= 1.0)
 }
 
 /// Twice the longer side in which the frozen network sees pictures now, at most that which it learnt to see with; none if it sees
@@ -432,6 +439,12 @@ mod tests {
         let augmented = Remedy::Augment.apply(&config);
         assert!(augmented.augment.adaptive && augmented.augment.is_active());
         assert_eq!(by_heart.remedies(&augmented), [], "it is on already");
+        let always = recipes::find("projected").unwrap().config();
+        assert_eq!(by_heart.remedies(&always), [], "all pictures are altered already");
+        let wins = Diagnosis::DiscriminatorWins { loss_share: 0.01 };
+        assert_eq!(wins.remedies(&always), [Remedy::LowerLearningRates]);
+        let seldom = recipes::find("r3gan").unwrap().config();
+        assert_eq!(by_heart.remedies(&seldom), [Remedy::Augment]);
         let slower = Remedy::LowerLearningRates.apply(&config);
         assert_eq!(slower.train.generator_lr, config.train.generator_lr / 2.0);
         let score = NamedScore { name: "fd_c10_1k_val".into(), value: 0.5, best: 0.5 };

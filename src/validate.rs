@@ -104,8 +104,9 @@ impl RunConfig {
         check(!is_projected || (32..=512).contains(&side), "model.network_side", &|| {
             format!("is {side}; model.architecture=projected needs 32 to 512")
         })?;
-        check(!is_projected || !model.minibatch_stddev, "model.minibatch_stddev", &|| {
-            "is on; model.architecture=projected needs it off".to_owned()
+        let has_stddev = !is_projected && model.architecture != Architecture::Dense;
+        check(has_stddev || !model.minibatch_stddev, "model.minibatch_stddev", &|| {
+            format!("is on; model.architecture={name} needs it off")
         })?;
         let is_comparing = matches!(train.loss, Loss::Relativistic | Loss::RelativisticAvg);
         check(!is_projected || !is_comparing, "train.loss", &|| {
@@ -117,7 +118,13 @@ impl RunConfig {
         check(train.freeze_d <= stages, "train.freeze_d", &|| {
             format!("is {}; data.resolution={} allows at most {stages}", train.freeze_d, data.resolution)
         })?;
-        for (field, gamma) in [("train.r1_gamma", train.r1_gamma), ("train.r2_gamma", train.r2_gamma)] {
+        let schedule = &self.schedule;
+        for (field, gamma) in [
+            ("train.r1_gamma", train.r1_gamma),
+            ("train.r2_gamma", train.r2_gamma),
+            ("schedule.r1_gamma", schedule.r1_gamma.unwrap_or(0.0)),
+            ("schedule.r2_gamma", schedule.r2_gamma.unwrap_or(0.0)),
+        ] {
             // With batch norm a logit depends on the whole batch, so no picture has a gradient of its own.
             check(gamma == 0.0 || !model.has_discriminator_norm(), field, &|| {
                 "needs model.discriminator_norm=none".to_owned()

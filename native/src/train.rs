@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_lite::future::block_on;
-use whelp::checkpoint::Checkpoint;
+use whelp::checkpoint::{Checkpoint, Meta};
 use whelp::config::{Length, Resolution, RunConfig};
 use whelp::data::{DataSummary, Dataset, PictureKind, Preparation, Speed};
 use whelp::device::OpenDevice;
@@ -44,9 +44,9 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let (begin, origin) = Begin::of(arguments, &place)?;
     let mut config = settings(arguments, &begin)?;
     if let Begin::Repeat(checkpoint) = &begin
-        && config.train.length.is_reached(&checkpoint.meta.progress.counts())
+        && let Some(reason) = why_complete(&checkpoint.meta, &config)
     {
-        return say_complete(arguments, checkpoint);
+        return say_complete(arguments, checkpoint, reason);
     }
     let device = reopen::open(&arguments.device)?;
     if let Some(reason) = &device.reason {
@@ -95,7 +95,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     let judge = Cifar10::new(CIFAR10_WEIGHTS, &on.device).map_err(Failure::fault)?;
     if let (Some(root), true) = (&place.root, origin.is_some()) {
         let best = RunFolder::best_of(root).and_then(|best| read_checkpoint(&best).ok());
-        run.best_is(best.as_ref().map(|best| &best.meta));
+        run.best_is(best.as_ref());
     }
     run.judge_by(FeatureNetwork::Cifar10(judge));
     let root = place.root.map_or_else(|| RunFolder::create_next(&settings), Ok)?;
@@ -113,7 +113,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
     match (FrontEnd { folder, readers, link, commands, control: &control, signals: &signals }).follow(run) {
         Err(Failure::DeviceLost(message)) => {
             // The program that takes this one's place wants the same address.
-            drop(served);
+            let served_at = served.map(|served| served.at);
             let ended = format!(
                 "{message}. The run was to end, so it is not begun again. It ended without a last checkpoint; the one before it stays \
                  valid"
@@ -121,7 +121,7 @@ pub fn train(arguments: &TrainArguments) -> Result<Outcome, Failure> {
             Err(match signals.outcome() {
                 Some(outcome) => Failure::Unsaved { outcome, message: ended },
                 None if control.is_to_stop() => Failure::Fault(ended),
-                None => reopen::again(&root, arguments.resume.is_some(), &message),
+                None => reopen::again(&root, arguments.resume.is_some(), served_at.as_deref(), &message),
             })
         }
         ended => ended,
@@ -223,16 +223,31 @@ impl Begin {
     }
 }
 
+/// Why a run with these settings does not go on; none if it does.
+fn why_complete(meta: &Meta, config: &RunConfig) -> Option<FinishReason> {
+    let is_stalled = |most| meta.scored.as_ref().is_some_and(|scored| scored.stalled >= most);
+    if config.train.length.is_reached(&meta.progress.counts()) {
+        Some(FinishReason::Completed)
+    } else {
+        config.train.stop_when_stalled.is_some_and(is_stalled).then_some(FinishReason::Stalled)
+    }
+}
+
 /// A run that was complete when its command was given again.
-fn say_complete(arguments: &TrainArguments, checkpoint: &Checkpoint) -> Result<Outcome, Failure> {
+fn say_complete(arguments: &TrainArguments, checkpoint: &Checkpoint, reason: FinishReason) -> Result<Outcome, Failure> {
     let progress = checkpoint.meta.progress.clone();
     let step = progress.step;
-    note!(
-        "done        the run was complete already, after {step} steps. For more, give a greater length, such as --steps {}",
-        2 * step
-    );
+    let more = match reason {
+        FinishReason::Stalled => {
+            "its scores got no better. For more, let it stall for longer: --set train.stop_when_stalled=null".to_owned()
+        }
+        FinishReason::Completed | FinishReason::Stopped => {
+            format!("as long as it was to be. For more, give a greater length, such as --steps {}", 2 * step)
+        }
+    };
+    note!("done        the run was complete already, after {step} steps: {more}");
     if arguments.json {
-        let event = Event::Finished { reason: FinishReason::Completed, progress };
+        let event = Event::Finished { reason, progress };
         say!("{}", serde_json::to_string(&event).map_err(Failure::fault)?);
     }
     Ok(Outcome::Done)
@@ -269,6 +284,15 @@ fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Fa
             let mut asked = on(base)?;
             if arguments.recipe.is_some() {
                 asked.recipe = recipe(arguments)?.recipe;
+            }
+            if base.is_slower_than(&asked) {
+                note!(
+                    "rates       the run went back after it had diverged or collapsed, and goes on with the lower learning rates that it \
+                     has had since: {} and {}",
+                    base.train.generator_lr,
+                    base.train.discriminator_lr
+                );
+                asked.copy_learning_rates(base);
             }
             base.resumed(&asked).map_err(|error| {
                 let root = arguments.out.as_deref().unwrap_or(Path::new("")).display();

@@ -9,7 +9,7 @@ use super::{AdaptiveState, Checkpoint, CheckpointError, Meta};
 use crate::features::Pretrained;
 use crate::models::Generator;
 use crate::sample::Sampler;
-use crate::train::{Adam, Adaptive, Ema, NETWORKS, Trainer};
+use crate::train::{Adam, Adaptive, Ema, NETWORKS, Schedule, Trainer};
 use crate::validate::ValidConfig;
 use crate::weights::{self, DeviceTensor, HostTensor};
 
@@ -117,6 +117,10 @@ pub fn restore_into(
     if let Some(AdaptiveState { p, mean_signs }) = &checkpoint.meta.adaptive {
         let mean_signs = mean_signs.iter().map(|sign| Tensor::from_data(TensorData::new(vec![*sign], [1]), &inner));
         trainer.adaptive = Adaptive { p: *p, mean_signs: mean_signs.collect() };
+    } else if config.augment.adaptive {
+        // It is switched on here, and begins with how many pictures have been altered.
+        let before = Schedule::at(&checkpoint.meta.config, checkpoint.meta.progress.nimg);
+        trainer.adaptive = Adaptive { p: before.augment_p, mean_signs: Vec::new() };
     }
     let (generator_config, discriminator_config) = Trainer::adam_configs(config, trainer.nimg);
     let moments = |prefix: &str, tensors: Vec<DeviceTensor>| moments(checkpoint, prefix, tensors, &inner);

@@ -169,13 +169,14 @@ impl Discriminator {
         match self {
             Self::Dcgan(_) | Self::DenseUpsample(_) => is_in("blocks."),
             Self::Dense(_) => is_in("layers."),
-            // The first layers of every head; what they look through is frozen anyway.
-            Self::Projected(_) => {
-                name.strip_prefix("heads.").and_then(|rest| rest.split_once('.')).is_some_and(|(_, rest)| {
-                    let index =
-                        rest.strip_prefix("layers.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
-                    index.is_some_and(|index| index < stages)
-                })
+            // The first layers of every head, but never its last; what they look through is frozen anyway.
+            Self::Projected(network) => {
+                let place = || {
+                    let (head, rest) = name.strip_prefix("heads.")?.split_once('.')?;
+                    let layer = rest.strip_prefix("layers.")?.split('.').next()?;
+                    Some((head.parse().ok()?, layer.parse::<usize>().ok()?))
+                };
+                place().is_some_and(|(head, layer)| layer < stages && layer + 1 < network.layers_of(head))
             }
             Self::R3gan(_) => is_in("stages.") || stages > 0 && name.starts_with("stem."),
         }

@@ -33,9 +33,11 @@ impl Clock {
         self.running_since = None;
     }
 
-    /// Seconds that have passed and were no training.
+    /// Seconds that have passed and were no training. A stopped clock has not counted them.
     pub fn forget(&mut self, secs: f64) {
-        self.before_secs -= secs;
+        if self.running_since.is_some() {
+            self.before_secs -= secs;
+        }
     }
 
     pub fn elapsed_secs(&self) -> f64 {
@@ -115,5 +117,10 @@ mod tests {
         while waited.elapsed().as_millis() < 2 {}
         assert_eq!(clock.elapsed_secs(), stopped);
         assert!(stopped >= 5.0);
+        clock.forget(100.0);
+        assert_eq!(clock.elapsed_secs(), stopped, "it did not count them");
+        clock.start();
+        clock.forget(2.0);
+        assert!(clock.elapsed_secs() < stopped - 1.0);
     }
 }

@@ -226,11 +226,23 @@ impl Run {
     }
 
     /// Tells a resumed run which checkpoint is kept as its best, if one is: a front end that keeps it may have written it after
-    /// the checkpoint that the run goes on from. To be called before [`Run::judge_by`].
-    pub fn best_is(&mut self, best: Option<&Meta>) {
+    /// the checkpoint that the run goes on from. After a collapse the run goes back to it. To be called before [`Run::judge_by`].
+    pub fn best_is(&mut self, best: Option<&Checkpoint>) {
         let (step, fingerprint) = (self.trainer.step, &self.data.summary().fingerprint);
-        let is_ours = |best: &&Meta| best.progress.step <= step && best.data.fingerprint == *fingerprint;
-        self.scored = best.filter(is_ours).and_then(|best| best.scored.clone());
+        let is_ours =
+            |best: &&Checkpoint| best.meta.progress.step <= step && best.meta.data.fingerprint == *fingerprint;
+        let best = best.filter(is_ours);
+        let kept = best.and_then(|best| best.meta.scored.clone());
+        let is_of_it = |own: &Scored| {
+            kept.as_ref().is_some_and(|kept| (kept.best.step, &kept.best.name) == (own.best.step, &own.best.name))
+        };
+        // The checkpoint that the run goes on from knows the scores after the best one too.
+        if !self.scored.as_ref().is_some_and(is_of_it) {
+            self.scored = kept;
+        }
+        if let Some(best) = best {
+            self.rollback.keep_best(&self.config, best);
+        }
     }
 
     /// Does not count `secs` as training: the front end waited, and did not poll the run.
@@ -442,7 +454,8 @@ impl Run {
         self.unread.clear();
         (self.signs, self.diagnosis) = (None, None);
         if let Some(judge) = &mut self.judge {
-            judge.go_back(self.trainer.step, (self.trainer.nimg, self.clock.elapsed_secs()));
+            let at = (self.trainer.nimg, self.clock.elapsed_secs());
+            judge.go_back(self.trainer.step, at, checkpoint.meta.scored.as_ref());
         }
         self.clock.rewind(self.trainer.nimg);
         self.clock.start();

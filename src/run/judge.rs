@@ -177,13 +177,17 @@ impl Judge {
         self.job = Some(Job { snapshot, sampler, stage, opinion, colors, diversity: 0.0, count, secs: 0.0 });
     }
 
-    /// The run went back to `step`, and goes on there at `at`: pictures shown, and seconds of training. What was scored after it
-    /// is of another course.
-    pub fn go_back(&mut self, step: u64, at: (u64, f64)) {
+    /// The run went back to `step`, and goes on there at `at`: pictures shown, and seconds of training. `scored` is what was known then.
+    /// What was scored of later steps is of another course.
+    pub fn go_back(&mut self, step: u64, at: (u64, f64), scored: Option<&Scored>) {
         self.forget_after(step);
-        if self.scored.as_ref().is_some_and(|scored| scored.best.step > step) {
-            self.scored = None;
-        }
+        self.scored = match self.scored.take().filter(|own| own.best.step <= step) {
+            // That score came after the checkpoint was made.
+            Some(own) if scored.is_none_or(|then| then.best.step < own.best.step) => {
+                Some(Scored { stalled: 0, stalled_at: own.best.value, ..own })
+            }
+            _ => scored.cloned(),
+        };
         self.last = at;
         self.most_diverse = 0.0;
     }

@@ -3,11 +3,8 @@
 use super::RunError;
 use crate::checkpoint::Checkpoint;
 use crate::config::{OnDivergence, RunConfig};
-use crate::resume::SLOWER;
+use crate::resume::{MOST_ROLLBACKS, SLOWER};
 use crate::validate::ValidConfig;
-
-/// How often a run goes back. If the second time, with a quarter of the learning rates, does not help, something else is wrong.
-const MOST: u32 = 2;
 
 /// The last good checkpoint, on the host, and how often the run went back.
 #[derive(Debug, Default)]
@@ -65,7 +62,7 @@ impl Rollback {
         error: &RunError,
         config: &ValidConfig,
     ) -> Result<Option<(&Checkpoint, ValidConfig, String)>, RunError> {
-        if self.count == MOST || self.refuge(error).is_none() {
+        if self.count == MOST_ROLLBACKS || self.refuge(error).is_none() {
             return Ok(None);
         }
         self.count += 1;
@@ -85,7 +82,7 @@ impl Rollback {
         let message = format!(
             "{error}. The run went back to its checkpoint of step {} and goes on with lower learning rates: {generator} to \
              {slower_generator} for the generator, {discriminator} to {slower_discriminator} for the discriminator. This is \
-             attempt {} of {MOST}",
+             attempt {} of {MOST_ROLLBACKS}",
             checkpoint.meta.progress.step, self.count
         );
         Ok(Some((checkpoint, slower.validate()?, message)))

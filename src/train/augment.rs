@@ -7,7 +7,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::config::{AugmentConfig, Resolution};
+use crate::config::{AugmentConfig, Loss, Resolution};
 use crate::ops::{Dual, Warp, Warps, recolor, recolor_tangent, warp};
 use crate::random::{Random, Share};
 
@@ -130,6 +130,18 @@ pub fn on_device<const N: usize>(rows: &[[f32; N]], device: &Device) -> Tensor<2
     Tensor::from_data(TensorData::new(rows.concat(), [rows.len(), N]), device)
 }
 
+/// Mean sign of how sure the discriminator is that real pictures are real, `[1]`: r_t of the paper, 1 if it always is and 0 if it can
+/// only guess. LSGAN's middle is a half. Losses of differences leave the offset of all logits free, so there each real picture is
+/// compared with a generated one.
+pub fn mean_sign(loss: Loss, real: &Tensor<1>, fake: &Tensor<1>) -> Tensor<1> {
+    let certainty = match loss {
+        Loss::Bce | Loss::Hinge => real.clone(),
+        Loss::Lsgan => real.clone() - 0.5,
+        Loss::Wasserstein | Loss::Relativistic | Loss::RelativisticAvg => real.clone() - fake.clone(),
+    };
+    certainty.sign().mean()
+}
+
 /// Adaptive p after `count` real images whose logits have the mean sign `mean_sign`, r_t of the paper.
 ///
 /// `p += sign(E[sign D(real)] - target) · count / (adaptive_kimg · 1000)`, held in [0, 1] (Karras et al. 2020, section 3).
@@ -235,6 +247,20 @@ mod tests {
         let out = warped(x, Warp { shear: 1.0, ..Warp::NONE });
         let bright: Vec<usize> = out.chunks(5).map(|row| row.iter().position(|v| *v == 1.0).unwrap()).collect();
         assert_eq!(bright, [4, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn certainty_does_not_depend_on_an_offset_that_the_loss_leaves_free() {
+        let device = crate::device::cpu();
+        let logits = |values: [f32; 4]| Tensor::<1>::from_data(TensorData::from(values), &device);
+        let sign = |loss, offset: f32| {
+            let (real, fake) = (logits([1.0, 2.0, 0.25, -1.0]), logits([0.0, 0.0, 1.0, -2.0]));
+            block_on(read_values([mean_sign(loss, &(real + offset), &(fake + offset))])).unwrap()[0][0]
+        };
+        for loss in [Loss::Wasserstein, Loss::Relativistic, Loss::RelativisticAvg] {
+            assert_eq!([0.0, 100.0, -100.0].map(|offset| sign(loss, offset)), [0.5; 3], "{loss:?}");
+        }
+        assert_eq!([Loss::Bce, Loss::Hinge, Loss::Lsgan].map(|loss| sign(loss, 0.0)), [0.5, 0.5, 0.0]);
     }
 
     #[test]

@@ -24,8 +24,10 @@ pub fn step_bytes(config: &RunConfig, kind: PictureKind) -> usize {
     let picture = values(picture_size(kind.channels, config.data.resolution));
     let [generator, discriminator] = networks.each_ref().map(|layers| kept(layers, config.model.dropout > 0.0));
     // A pass over pictures that are penalised keeps the tangents beside the values.
+    let (train, schedule) = (&config.train, &config.schedule);
+    let gammas = [(train.r1_gamma, schedule.r1_gamma), (train.r2_gamma, schedule.r2_gamma)];
     let passes: usize =
-        [config.train.r1_gamma, config.train.r2_gamma].map(|gamma| if gamma > 0.0 { 2 } else { 1 }).iter().sum();
+        gammas.map(|(start, end)| if start > 0.0 || end.is_some_and(|end| end > 0.0) { 2 } else { 1 }).iter().sum();
     let largest = networks.iter().map(|layers| largest(layers)).max().unwrap_or_default().max(picture);
     let pictures = generator + passes * (discriminator + picture) + GRADIENT_COPIES * largest;
     let states: usize = networks.iter().zip(COPIES).map(|(layers, copies)| count_parameters(layers) * copies).sum();
@@ -87,6 +89,8 @@ mod tests {
         assert_eq!(step_bytes(&config, RGB) - states, 2 * (whole - states));
         config.train.batch /= 2;
         config.train.r2_gamma = 0.0;
+        assert_eq!(step_bytes(&config, RGB), whole, "it comes back by the schedule");
+        config.schedule.r2_gamma = None;
         assert!(step_bytes(&config, RGB) < whole);
     }
 }

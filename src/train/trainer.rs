@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::augment::{Drawn, Factors, adapted};
+use super::augment::{Drawn, Factors, adapted, mean_sign};
 #[cfg(feature = "devices")]
 use super::team::Member;
 use super::{Adam, AdamConfig, Batch, Ema, Schedule, ema_beta};
@@ -214,7 +214,8 @@ impl Trainer {
             DiscriminatorStats { mut logits_real, mut logits_fake, mut loss_d, mut penalties },
             GeneratorStats { mut logits_fake_after, mut loss_g },
         ) = phases;
-        let mut mean_sign = self.config.augment.adaptive.then(|| logits_real.clone().sign().mean());
+        let is_adaptive = self.config.augment.adaptive;
+        let mut mean_sign = is_adaptive.then(|| mean_sign(self.config.train.loss, &logits_real, &logits_fake));
         let measured = [&mut loss_d, &mut loss_g, &mut logits_real, &mut logits_fake, &mut logits_fake_after];
         self.share_measures(measured.into_iter().chain(penalties.iter_mut().flatten()).chain(&mut mean_sign));
         self.adaptive.mean_signs.extend(mean_sign);

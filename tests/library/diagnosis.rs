@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use futures_lite::future::block_on;
-use whelp::checkpoint::Checkpoint;
+use whelp::checkpoint::{Checkpoint, Scored};
 use whelp::config::{Architecture, Loss, OnDivergence, RunConfig};
 use whelp::data::Dataset;
 use whelp::diagnosis::Diagnosis;
 use whelp::features::{Cifar10, FeatureNetwork};
-use whelp::protocol::{Event, FailureKind};
+use whelp::metrics::{RealSplit, Score, score_name};
+use whelp::protocol::{BestScore, Event, FailureKind};
 use whelp::run::Run;
 use whelp::series;
 
@@ -95,13 +96,20 @@ fn a_score_measures_diversity_colours_and_what_is_known_by_heart() {
 
 /// A run that goes on from a generator that draws one picture, long after it could draw many.
 fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
+    let (mut run, _) = collapsing(on_divergence);
+    follow(&mut run)
+}
+
+/// The same before its first event, and the checkpoint of its first step, when all was well.
+fn collapsing(on_divergence: OnDivergence) -> (Run, Checkpoint) {
     let data = pictures(100);
     let Some(Event::Checkpoint { bytes, .. }) =
         play(unscored(1), &data).into_iter().rfind(|event| matches!(event, Event::Checkpoint { .. }))
     else {
         panic!("no checkpoint");
     };
-    let mut checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    let well = Checkpoint::from_bytes(&bytes).unwrap();
+    let mut checkpoint = well.clone();
     checkpoint.meta.progress.nimg = 60_000;
     let networks = checkpoint.tensors.iter_mut().filter(|(name, _)| name.starts_with("generator"));
     networks.for_each(|(_, tensor)| tensor.values.fill(0.0));
@@ -111,8 +119,31 @@ fn collapsed(on_divergence: OnDivergence) -> Vec<Event> {
     (config.train.generator_lr, config.train.discriminator_lr) = (1e-12, 1e-12);
     (config.data.validation, config.metrics.every_kimg, config.metrics.count) = (0.0, Some(0.1), 100);
     config.train.on_divergence = on_divergence;
-    let (mut run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), data, cpu(), None).unwrap();
-    follow(&mut run)
+    let (run, _commands) = Run::resume(&checkpoint, config.validate().unwrap(), data, cpu(), None).unwrap();
+    (run, well)
+}
+
+/// As one that was never interrupted.
+#[test]
+fn a_resumed_run_goes_back_to_the_best_checkpoint_that_it_is_told_of() {
+    let (mut run, mut best) = collapsing(OnDivergence::Rollback);
+    best.meta.progress.step = 0;
+    let name = score_name(Score::Fd, "c10", 100, RealSplit::Training);
+    let score = BestScore { name, value: 0.0, standard_error: None, step: 0 };
+    best.meta.scored = Some(Scored { best: score, stalled: 0, stalled_at: 0.0 });
+    run.best_is(Some(&best));
+    let weights = include_bytes!("../../src/features/cifar10.safetensors");
+    run.judge_by(FeatureNetwork::Cifar10(Cifar10::new(weights, &cpu().device).unwrap()));
+    let mut began = Vec::new();
+    while began.len() < 2 {
+        match block_on(run.next()) {
+            Some(Event::Started { progress, .. }) => began.push(progress.step),
+            Some(Event::Failed { message, .. }) => panic!("{message}"),
+            Some(_) => {}
+            None => panic!("it ended: {began:?}"),
+        }
+    }
+    assert_eq!(began, [1, 0]);
 }
 
 #[test]

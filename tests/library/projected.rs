@@ -50,6 +50,29 @@ fn bits(tensors: Vec<HostTensor>) -> Vec<(String, Vec<u32>)> {
     tensors.into_iter().map(|tensor| (tensor.name, bits(tensor.values))).collect()
 }
 
+/// Also where more layers are to be frozen than it has.
+#[test]
+fn the_last_layer_of_each_head_is_never_frozen() {
+    let Some(early) = backbone() else { return };
+    let config = projected(1).validate().unwrap();
+    let trainer = Trainer::new(&config, pictures(10).summary().kind(), Some(&early), &cpu().device).unwrap();
+    let names: Vec<String> =
+        weights::collect(&trainer.discriminator).into_iter().filter(|it| !it.is_buffer).map(|it| it.name).collect();
+    let mut heads = 0;
+    for head in (0..).map(|head| format!("heads.{head}.layers.")) {
+        let layer = |name: &str| name.strip_prefix(&head)?.split('.').next()?.parse::<usize>().ok();
+        let Some(last) = names.iter().filter_map(|name| layer(name)).max() else { break };
+        heads += 1;
+        for stages in [1, 3, 9] {
+            for (name, layer) in names.iter().filter_map(|name| Some((name, layer(name)?))) {
+                let is_frozen = trainer.discriminator.is_among_first(stages, name);
+                assert_eq!(is_frozen, layer < stages && layer < last, "{name} of {stages}");
+            }
+        }
+    }
+    assert_eq!(heads, 4);
+}
+
 /// A generator that learnt with early taps goes on with deep ones, and with a network that sees larger pictures.
 #[test]
 fn a_warm_start_may_look_deeper_and_names_the_heads_that_begin_anew() {

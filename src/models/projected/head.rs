@@ -67,6 +67,10 @@ impl Head {
         Self { layers }
     }
 
+    pub(super) fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Brings the power iterations of all layers near their ends.
     pub(super) fn settle(&self) {
         self.layers.iter().for_each(|layer| layer.conv.settle());

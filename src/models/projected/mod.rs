@@ -102,6 +102,11 @@ impl ProjectedDiscriminator {
         self.settle();
     }
 
+    /// How many layers a head has; 0 for one that there is not.
+    pub(super) fn layers_of(&self, head: usize) -> usize {
+        self.heads.get(head).map_or(0, Head::layers)
+    }
+
     /// Brings the power iterations of all heads near their ends, as for new weights.
     pub fn settle(&self) {
         self.heads.iter().for_each(Head::settle);
