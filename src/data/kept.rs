@@ -7,6 +7,9 @@ use std::io::{self, BufWriter, Write};
 use super::{Dataset, InputFile, Reading, StoredError, read_stored, write_stored};
 use crate::storage::{Storage, StoredFile};
 
+/// The folder in a browser's storage.
+pub const PREPARED: &str = "prepared pictures";
+
 /// Ending of the files' names.
 const ENDING: &str = ".pictures";
 
@@ -85,9 +88,19 @@ impl<S: Storage> KeptPictures<S> {
             write_stored(data, key, &mut file)?;
             file.flush()
         };
-        let written = self.storage.put(&name, write).await;
+        let mut written = self.storage.put(&name, write).await;
+        while let Err(error) = &written
+            && error.kind() == io::ErrorKind::StorageFull
+            && remove_unneeded(&self.storage, self.folder, |other| self.is_needed(other) || other == name).await
+        {
+            written = self.storage.put(&name, write).await;
+        }
         self.remove_oldest(&name).await;
         written
+    }
+
+    fn is_needed(&self, name: &str) -> bool {
+        self.needed.iter().any(|key| self.name(key) == name)
     }
 
     /// Keeps `data` under `key` as [`KeptPictures::write`] does, and tells why if it can't be written. Pictures in a file come back in
@@ -132,16 +145,14 @@ impl<S: Storage> KeptPictures<S> {
     }
 
     fn name(&self, key: &str) -> String {
-        let slash = if self.folder.is_empty() { "" } else { "/" };
-        format!("{}{slash}{key}{ENDING}", self.folder)
+        name_in(self.folder, key)
     }
 
     /// Removes what was not used for the longest time beyond `max_bytes`, but not `newest`.
     async fn remove_oldest(&self, newest: &str) {
         let mut bytes = 0;
-        let needed: Vec<String> = self.needed.iter().map(|key| self.name(key)).collect();
         let mut files = self.list().await;
-        files.sort_by_key(|file| (file.name != newest, !needed.contains(&file.name)));
+        files.sort_by_key(|file| (file.name != newest, !self.is_needed(&file.name)));
         for file in files {
             bytes += file.bytes;
             if bytes > self.max_bytes && file.name != newest {
@@ -149,6 +160,29 @@ impl<S: Storage> KeptPictures<S> {
             }
         }
     }
+}
+
+fn name_in(folder: &str, key: &str) -> String {
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!("{folder}{slash}{key}{ENDING}")
+}
+
+/// Removes the data set in `folder` that was not used for the longest time and is not `needed`: it can be prepared again. False if
+/// there is none, or those are in use.
+async fn remove_unneeded<S: Storage>(storage: &S, folder: &'static str, needed: impl Fn(&str) -> bool) -> bool {
+    let files = storage.list(folder).await.unwrap_or_default();
+    for file in files.iter().rev().filter(|file| is_ours(&file.name) && !needed(&file.name)) {
+        if storage.delete(&file.name).await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+/// The same in a browser, for something that can't be made again; `keys` are those of the needed ones.
+pub(crate) async fn remove_unneeded_but<S: Storage>(storage: &S, keys: &[String]) -> bool {
+    let needed: Vec<String> = keys.iter().map(|key| name_in(PREPARED, key)).collect();
+    remove_unneeded(storage, PREPARED, |name| needed.iter().any(|needed| needed == name)).await
 }
 
 /// Whether a file is a kept data set: the folder may be one that the user named, with other files in it. In browsers
@@ -269,6 +303,20 @@ mod tests {
         block_on(kept.write(&key("a"), &data())).unwrap();
         block_on(kept.write(&key("b"), &data())).unwrap();
         assert_eq!(["a", "b"].map(|name| is_kept(&kept, name)), [false, true]);
+    }
+
+    #[test]
+    fn the_one_that_was_not_used_for_the_longest_time_makes_room_unless_a_run_needs_it() {
+        let room = 5 * length() as usize / 2;
+        let storage = MemoryStorage { room: Some(room).into(), ..MemoryStorage::default() };
+        let kept = KeptPictures::new(storage, "", u64::MAX).needing(vec![key("a")]);
+        for name in ["a", "b", "c"] {
+            block_on(kept.write(&key(name), &data())).unwrap();
+        }
+        assert_eq!(["a", "b", "c"].map(|name| is_kept(&kept, name)), [true, false, true]);
+        let kept = kept.needing(vec![key("a"), key("c")]);
+        assert_eq!(block_on(kept.write(&key("d"), &data())).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(["a", "c", "d"].map(|name| is_kept(&kept, name)), [true, true, false]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::snapshots::{COURSE_ENDING, COURSES};
 use super::{KeptRun, MOST_FAVOURITES};
+use crate::data::remove_unneeded_but;
 use crate::latent::PictureSpec;
 use crate::people::{MOST_ROUNDS, Round};
 use crate::platform::sleep;
@@ -35,8 +36,8 @@ const BUSY_WAITS: usize = 20;
 /// Kept runs in a few folders of a [`Storage`].
 ///
 /// The newest checkpoint of a run is removed with the run alone. Those before it, the ones in between, are the first to go: of
-/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. After them, where there is no
-/// room, go the snapshots in between, those of the run first that was saved longest ago, and then the best checkpoints, the oldest first.
+/// a run that has more than three, of all runs when all have more than 2 GB, and where there is no room. Where there is none, prepared
+/// pictures that no run needs go before them, as they can be made again; after them go the snapshots in between, those of the run first that was saved longest ago, and then the best checkpoints, the oldest first.
 #[derive(Debug)]
 pub struct KeptRuns<S> {
     pub(super) storage: S,
@@ -50,6 +51,12 @@ pub enum Room {
     Enough,
     /// There was once checkpoints or snapshots in between had been removed.
     Made,
+}
+
+impl Room {
+    fn or(self, other: Self) -> Self {
+        if self == Self::Made { self } else { other }
+    }
 }
 
 impl<S: Storage> KeptRuns<S> {
@@ -114,8 +121,7 @@ impl<S: Storage> KeptRuns<S> {
         let name = checkpoint_file(&run.id, run.progress.step);
         let mut room = Room::Enough;
         while let Err(error) = self.storage.put(&name, |file| file.write_all(checkpoint)).await {
-            self.make_room(error).await?;
-            room = Room::Made;
+            room = room.or(self.make_room(error, run.pictures.key()).await?);
         }
         // Where it can't be read, somebody else is at it. The next save writes it.
         if let Ok(kept) = self.find(&run.id).await {
@@ -124,8 +130,7 @@ impl<S: Storage> KeptRuns<S> {
                 if error.kind() == ErrorKind::ResourceBusy {
                     break;
                 }
-                self.make_room(error).await?;
-                room = Room::Made;
+                room = room.or(self.make_room(error, run.pictures.key()).await?);
             }
         }
         self.thin(&run.id).await;
@@ -144,7 +149,8 @@ impl<S: Storage> KeptRuns<S> {
     /// before stays.
     pub async fn save_best(&self, id: &str, checkpoint: &[u8]) -> io::Result<()> {
         while let Err(error) = self.storage.put(&best_file(id), |file| file.write_all(checkpoint)).await {
-            let helps = error.kind() == ErrorKind::StorageFull && self.remove_oldest_in_between().await;
+            let helps = error.kind() == ErrorKind::StorageFull
+                && (self.remove_pictures(None).await || self.remove_oldest_in_between().await);
             if !helps {
                 return Err(error);
             }
@@ -296,14 +302,26 @@ impl<S: Storage> KeptRuns<S> {
         self.storage.get(name, read).await?.transpose()
     }
 
-    /// Removes what can be spared if that may help against `error`, else returns it: a checkpoint or a snapshot in between, or a best
-    /// checkpoint.
-    async fn make_room(&self, error: io::Error) -> io::Result<()> {
-        let helps = error.kind() == ErrorKind::StorageFull
-            && (self.remove_oldest_in_between().await
-                || self.remove_oldest_snapshot().await
-                || self.remove_oldest_best().await);
-        if helps { Ok(()) } else { Err(error) }
+    /// Removes what can be spared if that may help against `error`, else returns it: prepared pictures that no run needs, a checkpoint or a
+    /// snapshot in between, or a best checkpoint. `pictures`: the key of those of the run that needs the room.
+    async fn make_room(&self, error: io::Error, pictures: Option<&str>) -> io::Result<Room> {
+        if error.kind() != ErrorKind::StorageFull {
+            return Err(error);
+        }
+        if self.remove_pictures(pictures).await {
+            return Ok(Room::Enough);
+        }
+        let helps = self.remove_oldest_in_between().await
+            || self.remove_oldest_snapshot().await
+            || self.remove_oldest_best().await;
+        if helps { Ok(Room::Made) } else { Err(error) }
+    }
+
+    /// Removes the prepared pictures that were not used for the longest time and that no run needs. False if there are none.
+    async fn remove_pictures(&self, needed: Option<&str>) -> bool {
+        let mut keys = self.needed_pictures().await;
+        keys.extend(needed.map(str::to_owned));
+        remove_unneeded_but(&self.storage, &keys).await
     }
 
     /// Removes the oldest checkpoint that is not the newest of its run. False if there is none.
@@ -386,6 +404,7 @@ mod tests {
 
     use super::super::record::tests::run;
     use super::*;
+    use crate::data::PREPARED;
     use crate::storage::memory::MemoryStorage;
 
     fn runs(max_bytes: u64) -> KeptRuns<MemoryStorage> {
@@ -436,11 +455,32 @@ mod tests {
         save(&runs, "b", 5).unwrap();
         block_on(runs.save_best("b", &[3; 400])).unwrap();
         let full = || io::Error::from(ErrorKind::StorageFull);
-        block_on(runs.make_room(full())).unwrap();
+        assert_eq!(block_on(runs.make_room(full(), None)).unwrap(), Room::Made);
         assert!(block_on(runs.best("a")).is_none() && block_on(runs.best("b")).is_some(), "the oldest goes first");
         block_on(runs.delete("b")).unwrap();
         assert_eq!(block_on(runs.best("b")), None);
-        assert!(block_on(runs.make_room(full())).is_err(), "the newest checkpoint stays");
+        assert!(block_on(runs.make_room(full(), None)).is_err(), "the newest checkpoint stays");
+    }
+
+    #[test]
+    fn prepared_pictures_that_no_run_needs_make_room_first() {
+        let runs = runs(u64::MAX);
+        save(&runs, "a", 10).unwrap();
+        save(&runs, "a", 20).unwrap();
+        let digits = |digit: char| digit.to_string().repeat(32);
+        let keys = ['1', '2', '3'].map(digits);
+        let prepared = |key: &str| format!("{PREPARED}/{key}.pictures");
+        for key in &keys {
+            block_on(runs.storage.put(&prepared(key), |file| file.write_all(&[0; 9]))).unwrap();
+        }
+        let is_there = || keys.each_ref().map(|key| block_on(runs.bytes(&prepared(key))).unwrap().is_some());
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let make_room = || block_on(runs.make_room(full(), Some(&keys[0]))).unwrap();
+        assert_eq!((make_room(), is_there()), (Room::Enough, [true, false, true]));
+        assert_eq!((make_room(), is_there()), (Room::Enough, [true, false, false]));
+        assert_eq!(steps(&runs, "a"), [20, 10]);
+        assert_eq!((make_room(), is_there()), (Room::Made, [true, false, false]), "the run that asks needs it");
+        assert_eq!(steps(&runs, "a"), [20]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::opened::Opened;
 use super::serve::{Session, failed};
 use super::transport::{RunStorage, Transport};
 use super::{About, KeptOutcome, Problem, Reply, RunAccess};
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::RunConfig;
 use crate::data::Grid;
 use crate::kept_runs::{
@@ -205,6 +205,7 @@ impl<T: Transport> Session<T> {
     }
 
     async fn save_in(&self, runs: &KeptRuns<T::Storage>, keeper: &mut Keeper, checkpoint: &[u8]) -> io::Result<Room> {
+        let _records = self.records.lock().await;
         let now = now_ms();
         if keeper.run.id.is_empty() {
             keeper.run.id = runs.new_id(now).await?;
@@ -325,6 +326,16 @@ impl<T: Transport> Session<T> {
         self.fail(About::Checkpoint, problem);
     }
 
+    /// The checkpoint of a kept run with the best score, if it is kept and can be read.
+    pub(super) async fn best_of(&self, id: Option<&str>) -> Option<Checkpoint> {
+        let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
+            return None;
+        };
+        let runs = KeptRuns::new(storage);
+        let bytes = runs.checkpoint(&runs.best(id?).await?).await.ok()?;
+        Checkpoint::from_bytes(&bytes).ok()
+    }
+
     /// Sends the newest checkpoint of a kept run, as it is.
     pub(super) async fn read_run(&self, id: String) {
         let (RunStorage::Ours(storage) | RunStorage::Theirs(storage)) = self.transport.runs().await else {
@@ -341,7 +352,14 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    pub(super) async fn change_runs(&self, change: RunChange) {
+    /// Beside the requests: the run under way may be saving itself just now.
+    pub(super) fn change_runs_later(self: &Rc<Self>, change: RunChange) {
+        let session = self.clone();
+        self.transport.spawn(async move { session.change_runs(change).await });
+    }
+
+    async fn change_runs(&self, change: RunChange) {
+        let records = self.records.lock().await;
         if let RunStorage::Ours(storage) = self.transport.runs().await {
             let runs = KeptRuns::new(storage);
             let current = self.current_run.borrow().clone();
@@ -356,7 +374,7 @@ impl<T: Transport> Session<T> {
                 RunChange::AddRound { id, round } => {
                     runs.add_round(&id, round).await.map_err(|error| failed_to("given a round's answers", &error))
                 }
-                RunChange::Delete { id } if self.has_run() && current.as_ref() == Some(&id) => {
+                RunChange::Delete { id } if self.is_under_way() && current.as_ref() == Some(&id) => {
                     Err(Problem::RunUnderWay)
                 }
                 RunChange::Delete { id } => {
@@ -364,8 +382,10 @@ impl<T: Transport> Session<T> {
                     runs.delete(&id).await.map_err(|error| failed_to("deleted", &error))
                 }
                 RunChange::DeleteAll => {
-                    self.forget_opened(None);
-                    let spared = current.as_deref().filter(|_| self.has_run());
+                    if current.is_none() || *self.opened_run.borrow() != current {
+                        self.forget_opened(None);
+                    }
+                    let spared = current.as_deref().filter(|_| self.is_under_way());
                     runs.clear(spared).await.map_err(|error| failed_to("deleted", &error))
                 }
             };
@@ -373,6 +393,7 @@ impl<T: Transport> Session<T> {
                 self.fail(About::KeptRuns, problem);
             }
         }
+        drop(records);
         self.tell_runs().await;
     }
 

@@ -2,14 +2,11 @@
 
 use std::cell::Cell;
 
-use whelp::data::{Dataset, InputFile, KeptPictures, Reading};
+use whelp::data::{Dataset, InputFile, KeptPictures, PREPARED, Reading};
 use whelp::kept_runs::KeptRuns;
 use whelp::session::Kept;
 
 use super::storage::PrivateStorage;
-
-/// In the private file system.
-const FOLDER: &str = "prepared pictures";
 
 /// The most that is kept, in bytes: browsers give a page a share of the disk.
 const MAX_BYTES: u64 = 2_000_000_000;
@@ -24,7 +21,7 @@ thread_local! {
 
 /// None in private windows of some browsers and on pages that are not secure.
 async fn cache() -> Option<KeptPictures<PrivateStorage>> {
-    Some(KeptPictures::new(PrivateStorage::open().await?, FOLDER, MAX_BYTES).holding(MOST_IN_MEMORY))
+    Some(KeptPictures::new(PrivateStorage::open().await?, PREPARED, MAX_BYTES).holding(MOST_IN_MEMORY))
 }
 
 /// The data set kept under `key`. One that cannot be used is removed.
