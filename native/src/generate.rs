@@ -26,11 +26,11 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Outcome, Failure> {
     let path = path.ok_or_else(|| Failure::input("name a checkpoint or a run's folder to draw with"))?;
     let checkpoint = read_best(path, "drawing with")?;
     let class = arguments.class.as_deref().map(|class| class_index(class, &checkpoint)).transpose()?;
+    // A return from this function removes the unfinished files, which a signal would otherwise leave behind.
+    let signals = Signals::listen(None)?;
     let mut files = PictureFiles::create(&arguments.out, count)?;
     let device = block_on(device::open(arguments.device.clone())).map_err(Failure::device)?;
     let sampler = restore_sampler(&checkpoint, &device.device).map_err(Failure::input)?;
-    // A return from this function removes the unfinished files.
-    let signals = Signals::listen(None)?;
     signals.ask();
     let bar = ProgressBar::new(count as u64)
         .with_style(ProgressStyle::with_template("drawing {bar:30} {pos}/{len}").expect("a fixed template"));

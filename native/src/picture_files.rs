@@ -49,14 +49,48 @@ impl Drop for Partial {
     }
 }
 
+impl Partial {
+    /// Gives what is finished its name `out`. Where that fails, as somebody else has it by now, it stays where it is.
+    fn become_(self, out: &Path, rename: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), Failure> {
+        rename(&self.0).map_err(|error| {
+            let whole = Failure::Input(format!(
+                "{} cannot be written to: {error}. The pictures are in {}",
+                out.display(),
+                self.0.display()
+            ));
+            std::mem::forget(self);
+            whole
+        })
+    }
+}
+
 impl PictureFiles {
     /// Starts writing `count` pictures to `out`, whose ending decides on the kind.
     ///
     /// # Errors
-    /// [`Failure::Input`] if the ending is unknown, if a grid would have too many pictures, or if it cannot be written to.
+    /// [`Failure::Input`] if the ending is unknown, if a grid would have too many pictures, if it cannot be written to, or if a folder
+    /// holds pictures of an earlier drawing that would stay among these.
     pub fn create(out: &Path, count: usize) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::file(out, "written to", &error);
         let ending = out.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+        let is_file = matches!(ending.as_deref(), Some("png" | "zip"));
+        let digits = count.saturating_sub(1).to_string().len().max(5);
+        if is_file && out.is_dir() {
+            let shown = out.display();
+            return Err(Failure::Input(format!(
+                "--out {shown} is a folder; name one without that ending, or another file"
+            )));
+        }
+        if !is_file && out.exists() && !out.is_dir() {
+            return Err(Failure::Input(format!("--out {} is a file; name a folder, a .zip or a .png", out.display())));
+        }
+        if let Some(other) = of_earlier_drawing(out, count, digits).filter(|_| !is_file) {
+            return Err(Failure::Input(format!(
+                "--out {0} holds {other} of an earlier drawing, which would stay among these {count} pictures: name another folder, or \
+                 remove the pictures in {0}",
+                out.display()
+            )));
+        }
         let kind = match ending.as_deref() {
             Some("png") if count > GRID_MAX => {
                 return Err(Failure::Input(format!(
@@ -73,7 +107,6 @@ impl PictureFiles {
             }
             _ => Kind::folder(out).map_err(failed)?,
         };
-        let digits = count.saturating_sub(1).to_string().len().max(5);
         Ok(Self { out: out.to_owned(), kind, written: 0, digits })
     }
 
@@ -113,17 +146,17 @@ impl PictureFiles {
                 make_parent(&out).map_err(failed)?;
                 png::encode(&pictures.grid()).and_then(|bytes| write_whole(&out, &bytes)).map_err(failed)
             }
-            Kind::Folder { partial, is_new: true } => fs::rename(&partial.0, &out).map_err(failed),
-            Kind::Folder { partial, is_new: false } => {
+            Kind::Folder { partial, is_new: true } => partial.become_(&out, |from| fs::rename(from, &out)),
+            Kind::Folder { partial, is_new: false } => partial.become_(&out, |from| {
                 let mut names = (0..written).map(|index| name(index, digits));
-                names.try_for_each(|name| fs::rename(partial.0.join(&name), out.join(&name))).map_err(failed)
-            }
+                names.try_for_each(|name| fs::rename(from.join(&name), out.join(&name)))
+            }),
             Kind::Zip { zip, partial } => {
                 let file =
                     zip.finish().map_err(Failure::fault)?.into_inner().map_err(|error| failed(error.into_error()))?;
                 file.sync_all().map_err(failed)?;
                 drop(file);
-                fs::rename(&partial.0, &out).map_err(failed)
+                partial.become_(&out, |from| fs::rename(from, &out))
             }
         }
     }
@@ -142,6 +175,10 @@ impl Kind {
         make_parent(out)?;
         // Inside a folder that exists already, because beside it may be another disk.
         let partial = if is_new { beside(out) } else { beside(&out.join("pictures")) };
+        // Left by a process that was killed and had our number: in a container they begin anew.
+        if partial.is_dir() {
+            fs::remove_dir_all(&partial)?;
+        }
         fs::create_dir(&partial)?;
         Ok(Self::Folder { partial: Partial(partial), is_new })
     }
@@ -149,6 +186,18 @@ impl Kind {
 
 fn name(index: usize, digits: usize) -> String {
     format!("{index:0digits$}.png")
+}
+
+/// The name of a picture of another drawing in the folder `out` that `count` new ones, with so many digits, would not replace.
+fn of_earlier_drawing(out: &Path, count: usize, digits: usize) -> Option<String> {
+    let names = fs::read_dir(out).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.into_iter().find(|name| {
+        let number = name
+            .strip_suffix(".png")
+            .filter(|number| number.len() >= 5 && number.bytes().all(|it| it.is_ascii_digit()));
+        number
+            .is_some_and(|number| number.len() != digits || number.parse::<usize>().is_ok_and(|number| number >= count))
+    })
 }
 
 /// A temporary name for `path`. It contains the process number, so that no other process uses it.
@@ -239,6 +288,55 @@ mod tests {
             files.add(&pictures(0, 5)).unwrap();
         }
         assert!(names(place.path()).is_empty(), "{:?}", names(place.path()));
+    }
+
+    #[test]
+    fn what_can_t_be_written_in_the_end_is_refused_before_anything_is_drawn() {
+        let place = TempDir::new().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::write(at("pictures"), b"no folder").unwrap();
+        fs::create_dir(at("x.zip")).unwrap();
+        fs::create_dir(at("x.png")).unwrap();
+        for (out, why) in [("pictures", "is a file"), ("x.zip", "is a folder"), ("x.png", "is a folder")] {
+            let Err(Failure::Input(message)) = PictureFiles::create(&at(out), 9) else { panic!("{out}") };
+            assert!(message.contains(why), "{message}");
+        }
+        assert_eq!(names(place.path()), ["pictures", "x.png", "x.zip"]);
+    }
+
+    #[test]
+    fn another_drawing_stays_apart_and_the_same_one_may_be_repeated() {
+        let place = TempDir::new().unwrap();
+        let out = place.path().join("drawn");
+        let draw = |count: usize| {
+            let mut files = PictureFiles::create(&out, count)?;
+            files.add(&pictures(0, count.min(9)))?;
+            files.finish()
+        };
+        for count in [3, 3, 5] {
+            draw(count).unwrap();
+        }
+        for fewer in [2, 100_001] {
+            let Err(Failure::Input(message)) = draw(fewer) else { panic!("{fewer}") };
+            assert!(message.contains("of an earlier drawing, which would stay among these"), "{message}");
+        }
+        assert_eq!(names(&out).len(), 5);
+    }
+
+    #[test]
+    fn finished_pictures_stay_where_their_name_was_taken_meanwhile() {
+        let place = TempDir::new().unwrap();
+        let out = place.path().join("drawn");
+        // Left by a process of the same number that was killed.
+        fs::create_dir(beside(&out)).unwrap();
+        let mut files = PictureFiles::create(&out, 1).unwrap();
+        files.add(&pictures(0, 1)).unwrap();
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join("other.txt"), b"theirs").unwrap();
+        let Err(Failure::Input(message)) = files.finish() else { panic!("it was replaced") };
+        let kept = beside(&out);
+        assert!(message.contains(&format!("The pictures are in {}", kept.display())), "{message}");
+        assert_eq!((names(&kept), names(&out)), (vec!["00000.png".to_owned()], vec!["other.txt".to_owned()]));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use whelp::device::{self, DeviceChoice, DeviceError, OpenDevice};
 use crate::failure::Failure;
 use crate::output::note;
 use crate::run_folder::RunFolder;
+use crate::serve::HANDED_ON;
 
 /// How often that is tried within [`WINDOW_SECS`]. A device that is lost more often is broken, or asked for too much.
 const MOST: usize = 2;
@@ -68,8 +69,8 @@ fn try_open(choice: &DeviceChoice, is_again: bool) -> Result<OpenDevice, DeviceE
 }
 
 /// Goes on with the run in `root`, which lost its device (`message` says so), and does not return, unless it can't.
-/// `is_resumed`: whether the command named what to resume.
-pub fn again(root: &Path, is_resumed: bool, message: &str) -> Failure {
+/// `is_resumed`: whether the command named what to resume. `served_at`: where it was shown, for those who watch.
+pub fn again(root: &Path, is_resumed: bool, served_at: Option<&str>, message: &str) -> Failure {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let told = std::env::var(VARIABLE).unwrap_or_default();
     let mut lost = recent(&told, now);
@@ -95,7 +96,10 @@ pub fn again(root: &Path, is_resumed: bool, message: &str) -> Failure {
     let arguments = arguments(std::env::args_os().skip(1), root, is_resumed);
     let lost: Vec<String> = lost.iter().map(u64::to_string).collect();
     let reason = match std::env::current_exe() {
-        Ok(program) => replace(Command::new(program).args(arguments).env(VARIABLE, lost.join(","))),
+        Ok(program) => {
+            let told = [(VARIABLE, lost.join(","))].into_iter().chain(served_at.map(|at| (HANDED_ON, at.to_owned())));
+            replace(Command::new(program).args(arguments).envs(told))
+        }
         Err(error) => error.to_string(),
     };
     Failure::Fault(format!("{message}. The program could not start itself again ({reason}). {advice}"))

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use whelp_server::{Guard, Page, Running, Server, ServerError};
+use whelp_server::{Guard, Page, Running, Server, ServerError, Token};
 
 use crate::cli::{Listen, ServeArguments, TrainArguments};
 use crate::failure::{Failure, Outcome};
@@ -12,6 +12,9 @@ use crate::watch;
 
 /// The usual port.
 const PORT: u16 = 8080;
+
+/// Port and token of the server of a program whose place this one takes: those who watch go on with them.
+pub const HANDED_ON: &str = "WHELP_SERVED_AT";
 
 /// The page that is compiled into the program. The build script lists its files.
 #[cfg(feature = "page")]
@@ -47,10 +50,13 @@ pub fn serve(arguments: &ServeArguments) -> Result<Outcome, Failure> {
 pub fn bind(arguments: &TrainArguments) -> Result<Option<Server>, Failure> {
     let Some(Listen { ip, port }) = arguments.serve.filter(|_| !arguments.dry_run) else { return Ok(None) };
     let page = page(arguments.page.as_ref())?;
-    let bound = Server::bind(page.clone(), SocketAddr::new(ip, port.unwrap_or(PORT)));
+    let handed_on = handed_on().map(|(port, _)| port);
+    let bound = Server::bind(page.clone(), SocketAddr::new(ip, handed_on.or(port).unwrap_or(PORT)));
     let bound = match bound {
         // Of another run on this machine, for example.
-        Err(ServerError::Port { .. }) if port.is_none() => Server::bind(page, SocketAddr::new(ip, 0)),
+        Err(ServerError::Port { .. }) if port.is_none() || handed_on.is_some() => {
+            Server::bind(page, SocketAddr::new(ip, 0))
+        }
         bound => bound,
     };
     bound.map(Some).map_err(|error| match error {
@@ -64,15 +70,28 @@ pub fn bind(arguments: &TrainArguments) -> Result<Option<Server>, Failure> {
 /// A run that is shown until this is dropped.
 pub struct Served {
     pub link: String,
+    /// For [`HANDED_ON`].
+    pub at: String,
     _running: Running,
 }
 
 /// Shows the run in `root`, with a token if `has_token`, or if other machines can reach the server.
 pub fn show(server: Server, root: &Path, has_token: bool) -> Result<Served, Failure> {
-    let watching = watch::of_run(server, root, guard(has_token))?;
+    let known = handed_on().and_then(|(_, token)| token);
+    let watching = watch::of_run(server, root, guard(has_token), known)?;
     let link = watching.link();
     note!("watch       {link}");
-    Ok(Served { link, _running: watching.start().map_err(Failure::fault)? })
+    let at = format!("{} {}", watching.address().port(), watching.token().map_or("", Token::as_str));
+    Ok(Served { link, at, _running: watching.start().map_err(Failure::fault)? })
+}
+
+fn handed_on() -> Option<(u16, Option<Token>)> {
+    read_handed_on(&std::env::var(HANDED_ON).ok()?)
+}
+
+fn read_handed_on(at: &str) -> Option<(u16, Option<Token>)> {
+    let (port, token) = at.split_once(' ')?;
+    Some((port.parse().ok()?, Token::given(token)))
 }
 
 fn guard(has_token: bool) -> Guard {
@@ -86,4 +105,18 @@ fn page(folder: Option<&PathBuf>) -> Result<Page, Failure> {
              with the page by `cargo xtask build`",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_on_is_a_port_and_perhaps_a_token() {
+        let digits = "0123456789abcdef".repeat(2);
+        let (port, token) = read_handed_on(&format!("8080 {digits}")).unwrap();
+        assert_eq!((port, token.unwrap().as_str()), (8080, digits.as_str()));
+        assert!(matches!(read_handed_on("8080 "), Some((8080, None))));
+        assert!(read_handed_on("").is_none() && read_handed_on("x ").is_none());
+    }
 }

@@ -53,6 +53,12 @@ impl Token {
         })))
     }
 
+    /// One that another server gave out; none if `digits` can't be one.
+    pub fn given(digits: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (digits.len() == 2 * Self::BYTES && digits.bytes().all(is_digit)).then(|| Self(digits.to_owned()))
+    }
+
     /// Its digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -198,6 +204,10 @@ mod tests {
         let token = Token::random().unwrap();
         assert_eq!(token.as_str().len(), 32);
         assert_ne!(token.as_str(), Token::random().unwrap().as_str());
+        assert_eq!(Token::given(token.as_str()).unwrap().as_str(), token.as_str());
+        for other in ["", &token.as_str()[1..], &token.as_str().replace(|_| true, "g")] {
+            assert!(Token::given(other).is_none(), "{other}");
+        }
         let access = Access::new(Some(token.clone()), Vec::new());
         let check = |name: HeaderName, value: String| access.check(&headers(&[(HOST, "10.0.0.7"), (name, &value)]));
         let token = token.as_str();

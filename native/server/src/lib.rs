@@ -21,11 +21,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, oneshot};
 
+pub use access::Token;
 pub use page::Page;
 pub use site::Invitation;
 pub use viewers::{Source, Viewer};
 
-use access::{Access, Token};
+use access::Access;
 use viewers::Viewers;
 
 /// How long a browser may take to send the head of a request.
@@ -74,7 +75,8 @@ impl Server {
         runtime.block_on(async { accept(self.listener, site).await })
     }
 
-    /// The same page with runs to watch. `names` are names of this machine.
+    /// The same page with runs to watch. `names` are names of this machine. `known`: the token that whoever watches has already, of a
+    /// server in whose place this one is.
     ///
     /// # Errors
     /// If the system gives no address or no random numbers.
@@ -84,10 +86,12 @@ impl Server {
         invitation: Invitation,
         names: Vec<String>,
         guard: Guard,
+        known: Option<Token>,
     ) -> io::Result<Watching> {
         let address = self.address()?;
         let is_guarded = guard == Guard::Always || !address.ip().is_loopback();
-        let token = is_guarded.then(Token::random).transpose().map_err(io::Error::other)?;
+        let token = || known.map_or_else(Token::random, Ok);
+        let token = is_guarded.then(token).transpose().map_err(io::Error::other)?;
         Ok(Watching { server: self, source, invitation, access: Access::new(token, names), address })
     }
 }
@@ -111,6 +115,16 @@ pub struct Watching {
 }
 
 impl Watching {
+    /// The token, if there is one.
+    pub fn token(&self) -> Option<&Token> {
+        self.access.token()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What to open in a browser, with the token if there is one.
     pub fn link(&self) -> String {
         let ip = self.address.ip();

@@ -89,7 +89,7 @@ impl Site {
         let address = (Ipv4Addr::LOCALHOST, server.address().unwrap().port()).into();
         let html = "<meta name=\"invited\">".to_owned();
         let invitation = Invitation { html, about: "watch.json", socket: "watch", protocol: "counting" };
-        let watching = server.watching(counter.clone(), invitation, vec!["node07".to_owned()], guard).unwrap();
+        let watching = server.watching(counter.clone(), invitation, vec!["node07".to_owned()], guard, None).unwrap();
         let link = watching.link();
         Self { counter, address, link, running: Some(watching.start().unwrap()) }
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use whelp::protocol::FailureKind;
 use whelp::session::{About as Subject, Problem, Reply};
 use whelp::watch::{ABOUT_PATH, About, Ask, INVITATION, SOCKET_PATH, SOCKET_PROTOCOL, Told, WatchedRun, Wish, pack};
-use whelp_server::{Guard, Invitation, Server, Source, Viewer, Watching};
+use whelp_server::{Guard, Invitation, Server, Source, Token, Viewer, Watching};
 
 use crate::control::Asked;
 use crate::failure::Failure;
@@ -36,18 +36,18 @@ const LIST_RHYTHM: Duration = Duration::from_secs(2);
 /// # Errors
 /// If there is no run, or if the system has no random numbers.
 pub fn of_folder(server: Server, root: &Path, guard: Guard) -> Result<Watching, Failure> {
-    watching(server, Runs::below(root)?, guard)
+    watching(server, Runs::below(root)?, guard, None)
 }
 
-/// A server with the run in `root` to watch, which may be about to begin.
+/// A server with the run in `root` to watch, which may be about to begin. `known`: the token that whoever watches has already.
 ///
 /// # Errors
 /// If the system has no random numbers.
-pub fn of_run(server: Server, root: &Path, guard: Guard) -> Result<Watching, Failure> {
-    watching(server, Runs::only(root), guard)
+pub fn of_run(server: Server, root: &Path, guard: Guard, known: Option<Token>) -> Result<Watching, Failure> {
+    watching(server, Runs::only(root), guard, known)
 }
 
-fn watching(server: Server, runs: Runs, guard: Guard) -> Result<Watching, Failure> {
+fn watching(server: Server, runs: Runs, guard: Guard, known: Option<Token>) -> Result<Watching, Failure> {
     let host = lock::host();
     let invitation = Invitation {
         html: format!("<meta name=\"{INVITATION}\">\n"),
@@ -58,7 +58,8 @@ fn watching(server: Server, runs: Runs, guard: Guard) -> Result<Watching, Failur
     let source = Arc::new(Watched::new(host.clone(), runs));
     // People leave out the domain.
     let short = host.split_once('.').map(|(short, _)| short.to_owned());
-    server.watching(source, invitation, [host].into_iter().chain(short).collect(), guard).map_err(Failure::fault)
+    let names = [host].into_iter().chain(short).collect();
+    server.watching(source, invitation, names, guard, known).map_err(Failure::fault)
 }
 
 /// What is watched.

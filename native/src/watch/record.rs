@@ -18,8 +18,9 @@ use super::{Message, message};
 use crate::lock::RunLock;
 use crate::run_folder::{EVENTS, samples_name};
 
-/// Whoever has missed more messages is told the newest state instead.
-const MOST_MESSAGES: usize = 64;
+/// Whoever has missed more messages is told the newest state instead, which is large. Messages are small but for the newest pictures,
+/// and a quick run has some fifty a second: this is most of a minute.
+const MOST_MESSAGES: usize = 2048;
 
 /// Scores that are kept, of as many moments. Of more, every other one goes.
 const MOST_SCORES: usize = 1000;
@@ -363,7 +364,7 @@ mod tests {
         let mut nearly = Place::default();
         all(&record, &mut slow);
         all(&record, &mut nearly);
-        for step in 2..=500u64 {
+        for step in 2..=1200u64 {
             run.tell(&tick(step..=step));
             run.samples(step, (step % 250) as u8);
             record.look();

@@ -1,6 +1,6 @@
 //! The runs of a folder, in a list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -103,12 +103,18 @@ impl Runs {
 
     fn find(&mut self) {
         let folders = if self.is_run {
-            vec![self.root.clone()]
+            vec![(id_of(&self.root), self.root.clone())]
         } else {
             let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).filter(|path| path.is_dir() && RunFolder::is_used(path)).collect()
+            let named = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+            let mut runs: Vec<_> = named.filter(|(_, path)| path.is_dir() && RunFolder::is_used(path)).collect();
+            // A link to a run that is listed already, such as `latest`, is no other run.
+            runs.sort_by_cached_key(|(id, path)| (path.is_symlink(), id.clone()));
+            let mut seen = HashSet::new();
+            runs.retain(|(_, path)| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+            runs
         };
-        self.paths = folders.into_iter().map(|path| (id_of(&path), path)).collect();
+        self.paths = folders.into_iter().collect();
         self.known.retain(|path, _| self.paths.values().any(|known| known == path));
     }
 
@@ -145,7 +151,7 @@ impl Runs {
     }
 }
 
-/// A run's folder's name.
+/// The name of a run's folder, also where it was named `.`.
 fn id_of(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned()
@@ -193,4 +199,33 @@ fn last_lines(path: &Path) -> io::Result<String> {
     file.take(END_BYTES).read_to_end(&mut bytes)?;
     // What is cut off at the front is no event, and is left out with everything else that is none.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_are_linked_into_a_folder_have_their_names_there() {
+        let place = TempDir::new().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for name in ["job1/run", "job2/run", "runs/003"] {
+            fs::create_dir_all(at(name)).unwrap();
+            fs::write(at(name).join(EVENTS), b"").unwrap();
+        }
+        symlink(at("job1/run"), at("runs/lr-high")).unwrap();
+        symlink(at("job2/run"), at("runs/lr-low")).unwrap();
+        symlink(at("runs/003"), at("runs/latest")).unwrap();
+        let runs = Runs::below(&at("runs")).unwrap_or_else(|_| panic!("there are three"));
+        let mut names: Vec<&String> = runs.paths().keys().collect();
+        names.sort();
+        assert_eq!(names, ["003", "lr-high", "lr-low"]);
+        assert_eq!(runs.paths()["lr-low"].canonicalize().unwrap(), at("job2/run").canonicalize().unwrap());
+        let one = Runs::below(&at("runs/lr-high")).unwrap_or_else(|_| panic!("there is one"));
+        assert_eq!(one.paths().keys().collect::<Vec<_>>(), ["run"]);
+    }
 }

@@ -45,6 +45,10 @@ fn train(place: &TempDir, out: &str, losses: u32, submissions: u32) -> Output {
     {
         command.args(["--set", setting]);
     }
+    let page = place.path().join("page");
+    fs::create_dir_all(&page).unwrap();
+    fs::write(page.join("index.html"), "<!doctype html><head></head>").unwrap();
+    command.args(["--serve", "127.0.0.1:0", "--token", "--page"]).arg(page);
     command.args(["--plain", "--out", out]);
     command.env("VK_LAYER_PATH", &layer).env("VK_INSTANCE_LAYERS", "VK_LAYER_WHELP_lost");
     command.env("WHELP_TEST_LOSSES", &budget).env("WHELP_TEST_SUBMISSIONS", submissions.to_string());
@@ -72,6 +76,8 @@ fn a_run_whose_device_is_lost_goes_on_with_it_opened_anew_but_not_for_ever() {
         "{said}"
     );
     assert_eq!(step(&place, "once"), 30);
+    let links: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("watch       ")).collect();
+    assert!(links.len() == 2 && links[0] == links[1], "those who watch go on: {said}");
 
     let again_and_again = train(&place, "often", 9, 40);
     let said = text(&again_and_again.stderr);
