@@ -133,7 +133,8 @@ impl PictureSpec {
 }
 
 /// The pictures of a film that begins with the first of `stops`, visits the others in their order, and comes back: `steps` from
-/// each to the next. The last frame is one step before the first, so that a repetition does not stand still.
+/// each to the next. The last frame is one step before the first, so that a repetition does not stand still. Mixes of more seeds than
+/// can be drawn are left out.
 pub fn film(stops: &[PictureSpec], steps: usize) -> Vec<PictureSpec> {
     if let [only] = stops {
         return vec![only.clone()];
@@ -143,7 +144,7 @@ pub fn film(stops: &[PictureSpec], steps: usize) -> Vec<PictureSpec> {
         let frame = |step| if step == 0 { from.clone() } else { from.towards(to, step as f64 / steps as f64) };
         (0..steps).map(frame).collect::<Vec<_>>()
     };
-    stops.iter().zip(next).flat_map(way).collect()
+    stops.iter().zip(next).flat_map(way).filter(PictureSpec::is_drawable).collect()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub struct Searched {
 }
 
 impl<T: Transport> Session<T> {
-    pub(super) fn show_real(&self, id: u32, seed: u64, count: usize, size: Resolution, held_out: HeldOut) {
+    pub(super) async fn show_real(&self, id: u32, seed: u64, count: usize, size: Resolution, held_out: HeldOut) {
         let Some(data) = self.data.borrow().clone() else { return self.fail(About::Comparing, Problem::NoPictures) };
         let [width, height] = [size.width, size.height].map(|side| side.clamp(1, 1024));
         let (count, size) = (count.clamp(1, MOST_COMPARED), Resolution { width, height });
@@ -47,9 +47,11 @@ impl<T: Transport> Session<T> {
             Ok(real) => real,
             Err(lost) => return self.fail(About::Comparing, unreadable(lost)),
         };
+        let are_trainings = self.are_trainings(&data).await;
+        let is_held_out = is_held_out && are_trainings;
         let mut grid = pictures.grid_of(1);
         let pixels = std::mem::take(&mut grid.pixels);
-        self.transport.post(&Reply::Real { id, is_held_out, grid }, Some(pixels));
+        self.transport.post(&Reply::Real { id, are_trainings, is_held_out, grid }, Some(pixels));
     }
 
     pub(super) async fn find_copies(self: Rc<Self>, id: u32, grid: Grid, held_out: HeldOut) {

@@ -15,13 +15,14 @@ impl<T: Transport> Session<T> {
             let mut course = Course::default();
             if let RunStorage::Ours(storage) = self.transport.runs().await {
                 let runs = KeptRuns::new(storage);
+                // First: what is restored of the timeline has its files.
+                runs.bound_snapshots().await;
                 if !keeper.run.id.is_empty() {
                     course = runs.course(&keeper.run.id).await.unwrap_or_default();
                     for stored in runs.snapshots(&keeper.run.id).await {
                         keeper.timeline.restore(&stored);
                     }
                 }
-                runs.bound_snapshots().await;
             }
             keeper.course = Some(course);
         }

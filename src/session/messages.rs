@@ -164,7 +164,7 @@ pub enum Request {
     /// Draw with the starter, the network that comes with Whelp. Answered by `Starter`, or not at all if the starter is
     /// missing or other pictures are on show by then.
     DrawStarter,
-    /// Train on the loaded data. Answered by a `Started` event.
+    /// Train on the loaded data. Answered by a `Started` event, by `StartEnded`, or by `Failed`.
     Start {
         /// The settings.
         config: Box<RunConfig>,
@@ -373,6 +373,8 @@ pub enum Reply {
     Real {
         /// Of the `ShowReal`.
         id: u32,
+        /// Whether the network that draws was trained on the loaded pictures. Otherwise nothing was held out from its training.
+        are_trainings: bool,
         /// Whether they were held out from the training.
         is_held_out: bool,
         /// The pictures, one below the other.
@@ -401,6 +403,8 @@ pub enum Reply {
         /// The name that was asked for, or that a shared generator's file should have.
         name: String,
     },
+    /// A start was ended by [`Command::Stop`] before there was a run.
+    StartEnded,
     /// From the run, or the answer to `Generate` or `Draw`. The event's payload goes beside the message.
     Event {
         /// The event.

@@ -18,6 +18,8 @@ mod share;
 #[cfg(feature = "engine")]
 mod starter;
 #[cfg(feature = "engine")]
+mod starting;
+#[cfg(feature = "engine")]
 mod suggest;
 #[cfg(all(test, feature = "flex"))]
 mod tests;

@@ -6,10 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
+use async_lock::Mutex;
 
 use super::compare::Searched;
 use super::keep::{Keeper, RunChange};
 use super::opened::Opened;
+use super::starting::Starting;
 use super::suggest::{self, Pace, Suggestion};
 use super::transport::{Incoming, ReadPictures, Transport, Watch};
 use super::{About, DataSource, DeviceInfo, DevicePreference, Problem, Reply, Request, SharedForm, StartFrom, starter};
@@ -54,8 +56,14 @@ pub(super) struct Session<T> {
     pub(super) scored: RefCell<Option<Found>>,
     /// The kept run that the open checkpoint is of.
     pub(super) opened_run: RefCell<Option<String>>,
+    /// Held by whoever reads what is told of a kept run and writes it back changed.
+    pub(super) records: Mutex<()>,
     /// The kept run that is under way.
     pub(super) current_run: RefCell<Option<String>>,
+    /// A start that waits.
+    pub(super) starting: RefCell<Option<Starting>>,
+    /// The fingerprint of what the run under way trains on.
+    trained_on: RefCell<Option<String>>,
     /// Sends commands to the run, while there is one.
     commands: RefCell<Option<Sender<Command>>>,
     /// Weights of frozen networks, with the files that they were in.
@@ -85,7 +93,10 @@ pub async fn serve<T: Transport>(transport: T, requests: Receiver<Incoming<T::Fi
         unshared: RefCell::default(),
         scored: RefCell::default(),
         opened_run: RefCell::default(),
+        records: Mutex::default(),
         current_run: RefCell::default(),
+        starting: RefCell::default(),
+        trained_on: RefCell::default(),
         commands: RefCell::default(),
         backbone: RefCell::default(),
         judge: RefCell::default(),
@@ -148,17 +159,23 @@ impl<T: Transport> Session<T> {
             Request::ReadRun { id } => self.read_run(id).await,
             Request::ReadCourse { id } => self.read_course(id).await,
             Request::ReadMoment { id, step } => self.read_moment(id, step).await,
-            Request::RenameRun { id, name } => self.change_runs(RunChange::Rename { id, name }).await,
-            Request::FavourInRun { id, favourites } => self.change_runs(RunChange::Favour { id, favourites }).await,
-            Request::AddRound { id, round } => self.change_runs(RunChange::AddRound { id, round }).await,
-            Request::DeleteRun { id } => self.change_runs(RunChange::Delete { id }).await,
-            Request::DeleteRuns => self.change_runs(RunChange::DeleteAll).await,
+            Request::RenameRun { id, name } => self.change_runs_later(RunChange::Rename { id, name }),
+            Request::FavourInRun { id, favourites } => self.change_runs_later(RunChange::Favour { id, favourites }),
+            Request::AddRound { id, round } => self.change_runs_later(RunChange::AddRound { id, round }),
+            Request::DeleteRun { id } => self.change_runs_later(RunChange::Delete { id }),
+            Request::DeleteRuns => self.change_runs_later(RunChange::DeleteAll),
             Request::Generate { count, seed, class, truncation_psi } => {
                 let count = count.clamp(1, MOST_DRAWN);
                 self.generate(Draw { class, truncation_psi, ..Draw::new(seed, count) }).await;
             }
-            Request::Draw { id, pictures } => self.draw(id, pictures).await,
-            Request::ShowReal { id, seed, count, size, held_out } => self.show_real(id, seed, count, size, held_out),
+            Request::Draw { id, pictures } => {
+                let session = self.clone();
+                self.once_there(async move { session.draw(id, pictures).await }).await;
+            }
+            Request::ShowReal { id, seed, count, size, held_out } => {
+                let session = self.clone();
+                self.once_there(async move { session.show_real(id, seed, count, size, held_out).await }).await;
+            }
             Request::FindCopies { id, grid, held_out } => {
                 let grid = Grid { pixels: bytes, ..grid };
                 self.transport.spawn(self.clone().find_copies(id, grid, held_out));
@@ -169,13 +186,15 @@ impl<T: Transport> Session<T> {
                 self.transport.spawn(self.clone().draw_starter());
                 self.transport.spawn(self.clone().prefetch(recipes::DEFAULT.config()));
             }
-            Request::Start { config, from } => {
-                if let Err(problem) = self.start(*config, from).await {
-                    self.fail(About::Run, problem);
-                }
-            }
+            Request::Start { config, from } => self.begin(*config, from).await,
             Request::Run { command } => self.command(command),
         }
+    }
+
+    /// Does `work`, which needs a network that draws: beside the requests that follow while that is still to be fetched.
+    async fn once_there(&self, work: impl Future<Output = ()> + 'static) {
+        let is_there = self.has_run() || self.opened.borrow().is_some() || self.starter.borrow().is_some();
+        if is_there { work.await } else { self.transport.spawn(work) }
     }
 
     // Replies.
@@ -262,6 +281,12 @@ impl<T: Transport> Session<T> {
         preparation: Preparation,
         sizing: Option<Sizing>,
     ) {
+        if let Some(data) = self.loaded_from(&source) {
+            // Its file can't be opened once more in every browser.
+            self.loading.set(None);
+            self.tell_data(id, &data);
+            return self.measure().await;
+        }
         let watch = LoadWatch { session: self.clone(), id };
         let place = source.clone();
         let loaded = match sizing {
@@ -296,6 +321,13 @@ impl<T: Transport> Session<T> {
         }
     }
 
+    /// The loaded pictures, if they are those that are kept there.
+    fn loaded_from(&self, source: &DataSource) -> Option<Arc<Dataset>> {
+        let DataSource::Kept { key, .. } = source else { return None };
+        let is_it = self.pictures.borrow().as_ref().and_then(RunPictures::key) == Some(key.as_str());
+        self.data.borrow().clone().filter(|_| is_it)
+    }
+
     fn answer_data(&self, id: u32, source: &DataSource, loaded: Result<Option<ReadPictures>, String>) {
         match loaded {
             Ok(Some(ReadPictures { data: dataset, key })) => {
@@ -306,17 +338,22 @@ impl<T: Transport> Session<T> {
                     }
                     (DataSource::Files { .. } | DataSource::Kept { .. }, None) => None,
                 };
-                let mut preview = dataset.preview(PREVIEW);
-                let pixels = std::mem::take(&mut preview.pixels);
-                let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
-                let size = PictureSize::of(&report, self.speed.get());
                 *self.searched.borrow_mut() = None;
-                *self.data.borrow_mut() = Some(Arc::new(dataset));
-                self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
+                let dataset = Arc::new(dataset);
+                *self.data.borrow_mut() = Some(dataset.clone());
+                self.tell_data(id, &dataset);
             }
             Ok(None) => self.post(Reply::DataCancelled { id }),
             Err(message) => self.fail(About::Data, failed(FailureKind::Input, message)),
         }
+    }
+
+    fn tell_data(&self, id: u32, dataset: &Dataset) {
+        let mut preview = dataset.preview(PREVIEW);
+        let pixels = std::mem::take(&mut preview.pixels);
+        let (summary, report) = (dataset.summary().clone(), Box::new(dataset.report().clone()));
+        let size = PictureSize::of(&report, self.speed.get());
+        self.transport.post(&Reply::Data { id, summary, report, preview, size }, Some(pixels));
     }
 
     // Checkpoints, and drawing with them.
@@ -418,6 +455,18 @@ impl<T: Transport> Session<T> {
             Problem::NoNetwork
         })?;
         Ok((device, opened))
+    }
+
+    /// Whether these pictures are what the network that draws was trained on, as it was.
+    pub(super) async fn are_trainings(&self, data: &Dataset) -> bool {
+        let fingerprint = &data.summary().fingerprint;
+        if self.has_run() {
+            return self.trained_on.borrow().as_ref() == Some(fingerprint);
+        }
+        match self.at_hand().await {
+            Ok((_, drawing)) => drawing.checkpoint.meta.data.fingerprint == *fingerprint,
+            Err(_) => false,
+        }
     }
 
     async fn draw(&self, id: u32, pictures: Vec<PictureSpec>) {
@@ -566,10 +615,9 @@ impl<T: Transport> Session<T> {
 
     // The run.
 
-    async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
-        if self.commands.borrow().is_some() {
-            return Err(Problem::RunUnderWay);
-        }
+    /// What it starts with is taken at its beginning: other requests are answered while it waits. The run is made without
+    /// waiting.
+    pub(super) async fn start(self: &Rc<Self>, config: RunConfig, from: StartFrom) -> Result<(), Problem> {
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
         if let Some(fault) = self.transport.take_fault() {
@@ -577,7 +625,13 @@ impl<T: Transport> Session<T> {
             self.fail(About::Device, failed(fault.kind(), fault.to_string()));
             return Ok(());
         }
-        let opened = || self.opened.borrow().clone().ok_or(Problem::NoCheckpoint);
+        let pictures = self.pictures.borrow().clone();
+        let opened = self.opened.borrow().clone();
+        let opened = || opened.clone().ok_or(Problem::NoCheckpoint);
+        let opened_run = self.opened_run.borrow().clone().filter(|_| from == StartFrom::Run);
+        // It is under way from now on, so nothing that is asked meanwhile deletes it.
+        self.current_run.borrow_mut().clone_from(&opened_run);
+        let fingerprint = data.summary().fingerprint.clone();
         self.find_typical(&config, &data, &device).await?;
         let made = match from {
             StartFrom::Nothing => {
@@ -588,7 +642,14 @@ impl<T: Transport> Session<T> {
             StartFrom::Run => {
                 let opened = opened()?;
                 let backbone = self.backbone(&opened.checkpoint.meta.config).await?;
-                resumed(&opened.checkpoint, &config, data, device, backbone.as_deref())
+                let best = self.best_of(opened_run.as_deref()).await;
+                let resumed = resumed(&opened.checkpoint, &config, data, device, backbone.as_deref());
+                resumed.map(|(mut run, commands)| {
+                    if best.is_some() {
+                        run.best_is(best.as_ref());
+                    }
+                    (run, commands)
+                })
             }
             StartFrom::Checkpoint => {
                 let opened = opened()?;
@@ -614,10 +675,9 @@ impl<T: Transport> Session<T> {
         if run.wants_scores() && self.judge.borrow().is_none() {
             self.transport.spawn(self.clone().fetch_judge());
         }
-        let opened_run = self.opened_run.take().filter(|_| from == StartFrom::Run);
-        // It is under way from now on, so nothing that is asked meanwhile deletes it.
-        self.current_run.borrow_mut().clone_from(&opened_run);
-        let keeper = Keeper::new(opened_run, self.pictures.borrow().clone());
+        *self.opened_run.borrow_mut() = None;
+        *self.trained_on.borrow_mut() = Some(fingerprint);
+        let keeper = Keeper::new(opened_run, pictures);
         self.transport.spawn(self.clone().follow(run, keeper));
         Ok(())
     }
@@ -673,6 +733,9 @@ impl<T: Transport> Session<T> {
     }
 
     pub(super) fn command(&self, command: Command) {
+        if let Some(starting) = &mut *self.starting.borrow_mut() {
+            return starting.command(command);
+        }
         match &*self.commands.borrow() {
             // The channel is only full if the run hangs, and then the command does not matter.
             Some(commands) => drop(commands.try_send(command)),

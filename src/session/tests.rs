@@ -58,6 +58,8 @@ struct Channels {
     is_slow: bool,
     /// Whether it can fetch the weights of the frozen network, and of the one that scores pictures.
     has_weights: bool,
+    /// Whether nothing comes of what is fetched, for now.
+    is_cut_off: Rc<Cell<bool>>,
 }
 
 /// Files that outlast a session.
@@ -159,6 +161,9 @@ impl Transport for Channels {
 
     async fn fetch(&self, name: &str, progress: &dyn Fn(u64)) -> Result<Vec<u8>, String> {
         progress(1000);
+        while self.is_cut_off.get() {
+            yield_now().await;
+        }
         match name {
             starter::FILE => Ok(include_bytes!("../../web/assets/starter.safetensors").to_vec()),
             name if self.has_weights && name == Cifar10::FILE.name => {
@@ -185,6 +190,8 @@ struct Client {
     replies: Receiver<Told>,
     /// What the graphics stack is going to log.
     fault: Rc<RefCell<Option<DeviceError>>>,
+    /// Whether the session can fetch nothing, for now.
+    is_cut_off: Rc<Cell<bool>>,
 }
 
 impl Client {
@@ -361,6 +368,7 @@ fn play_in<R>(place: &Place, [is_slow, has_weights]: [bool; 2], script: impl Asy
     let (told, replies) = bounded(4096);
     let tasks = Rc::new(RefCell::new(Vec::new()));
     let fault = Rc::new(RefCell::new(None));
+    let is_cut_off = Rc::new(Cell::new(false));
     let transport = Channels {
         replies: told,
         tasks: tasks.clone(),
@@ -369,9 +377,10 @@ fn play_in<R>(place: &Place, [is_slow, has_weights]: [bool; 2], script: impl Asy
         place: place.clone(),
         is_slow,
         has_weights,
+        is_cut_off: is_cut_off.clone(),
     };
     let mut running: Vec<Task> = vec![Box::pin(serve(transport, incoming))];
-    let mut script = pin!(script(Client { requests, replies, fault }));
+    let mut script = pin!(script(Client { requests, replies, fault, is_cut_off }));
     block_on(poll_fn(|context| {
         running.retain_mut(|task| task.as_mut().poll(context).is_pending());
         let new = tasks.take();
@@ -445,6 +454,52 @@ fn a_session_trains_pauses_saves_and_continues_from_what_it_saved() {
         let (config, step) = client.started().await;
         assert_eq!((*config, step), (asked, paused));
         assert_eq!(client.finished().await, (FinishReason::Completed, paused + 3));
+    });
+}
+
+#[test]
+fn a_start_that_waits_for_weights_blocks_nothing_and_can_be_ended() {
+    play_on([true, true], async |client| {
+        client.hello().await;
+        client.load(1, Files::Pictures(8));
+        client.loaded(1).await;
+        let mut config = tiny(2000);
+        let projected = recipes::find("projected").unwrap().config();
+        config.model = crate::config::ModelConfig { generator_width: 8, latent: 8, ..projected.model };
+        config.data.resolution = 32.into();
+        config.train = crate::config::TrainConfig { length: Length::Steps(2000), batch: 4, ..projected.train };
+
+        client.is_cut_off.set(true);
+        client.start(&config, StartFrom::Nothing);
+        client.ask(Request::ListRuns);
+        assert!(client.runs().await.0.is_empty());
+        client.start(&config, StartFrom::Nothing);
+        assert_eq!(client.problem().await, (About::Run, Problem::RunUnderWay));
+        client.command(Command::Stop);
+        client.command(Command::Stop);
+        let ended = |reply, _| match reply {
+            Reply::StartEnded => Some(()),
+            Reply::Event { event } => panic!("{event:?}"),
+            _ => None,
+        };
+        client.next(ended).await;
+        client.command(Command::Pause);
+        assert_eq!(client.problem().await, (About::Run, Problem::NoRun));
+
+        // What is said while it waits is said to the run.
+        client.start(&config, StartFrom::Nothing);
+        client.command(Command::Pause);
+        client.ask(Request::ListRuns);
+        client.runs().await;
+        client.is_cut_off.set(false);
+        assert_eq!(client.started().await.1, 0);
+        let paused = |event, _| match event {
+            Event::Paused { progress } => Some(progress.step),
+            _ => None,
+        };
+        assert!(client.event(paused).await < 2);
+        client.command(Command::Stop);
+        client.finished().await;
     });
 }
 
@@ -1338,7 +1393,7 @@ fn a_round_is_kept_with_its_run() {
 }
 
 #[test]
-fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
+fn real_pictures_are_shown_in_the_size_of_the_drawn_ones_and_it_is_said_whose_they_are() {
     play(async |client| {
         client.hello().await;
         let show = |id, share| {
@@ -1350,18 +1405,36 @@ fn real_pictures_are_shown_in_the_size_of_the_drawn_ones() {
         client.load(1, Files::Pictures(8));
         client.loaded(1).await;
         let shown = |reply, payload: Option<Vec<u8>>| match reply {
-            Reply::Real { id, is_held_out, grid } => Some((id, is_held_out, grid.tile, payload.unwrap())),
+            Reply::Real { id, are_trainings, is_held_out, grid } => {
+                Some((id, [are_trainings, is_held_out], grid.tile, payload.unwrap()))
+            }
             _ => None,
         };
         // Each picture of the test is of one grey, by which it is told.
         let greys = |pixels: &[u8]| pixels.chunks(16 * 16 * 3).map(|picture| picture[0]).collect::<Vec<u8>>();
+        show(9, 0.5);
+        assert_eq!(client.next(shown).await.1, [false, false], "the starter has learnt from dogs");
+        client.start(&tiny(2000), StartFrom::Nothing);
+        client.started().await;
         show(2, 0.5);
-        let (id, is_held_out, tile, pixels) = client.next(shown).await;
-        assert_eq!((id, is_held_out, tile, pixels.len()), (2, true, 16.into(), 3 * 16 * 16 * 3));
+        let (id, is_its, tile, pixels) = client.next(shown).await;
+        assert_eq!((id, is_its, tile, pixels.len()), (2, [true, true], 16.into(), 3 * 16 * 16 * 3));
         let held_out = Split::new(8, 0.5, 3).validation;
         assert!(greys(&pixels).iter().all(|grey| held_out.contains(&(u32::from(*grey) / 25))), "{:?}", greys(&pixels));
         show(3, 0.0);
-        assert!(!client.next(shown).await.1, "nothing is held out");
+        assert_eq!(client.next(shown).await.1, [true, false], "nothing is held out");
+        client.load(2, Files::Pictures(7));
+        client.loaded(2).await;
+        show(4, 0.5);
+        assert_eq!(client.next(shown).await.1, [false, false], "these are for the next run");
+        client.command(Command::Stop);
+        client.finished().await;
+        show(5, 0.5);
+        assert_eq!(client.next(shown).await.1, [false, false], "what it left was trained on the others");
+        client.load(3, Files::Pictures(8));
+        client.loaded(3).await;
+        show(6, 0.5);
+        assert_eq!(client.next(shown).await.1, [true, true]);
     });
 }
 

@@ -39,6 +39,23 @@ test("a start says when the weights of the network that judges can't be had, and
   await whelp.waitForStep(1);
 });
 
+test("a start that waits for weights can be ended, and the next one waits for nothing of it", async ({ page, whelp }) => {
+  let letGo = () => {};
+  const held = new Promise((resolve) => (letGo = resolve));
+  await page.route("**/lite0-early.safetensors", (route) => held.then(() => route.continue()).catch(() => {}));
+  await whelp.open();
+  await whelp.chooseSize(4, 4, { recipe: DEFAULT });
+  await whelp.part("train").click();
+  await whelp.shows("status", "Setting up the networks");
+  await whelp.part("stop").click();
+  await whelp.shows("status", "Ready to train");
+  await expect(whelp.part("error")).toHaveCount(0);
+  await whelp.chooseSize(4, 4);
+  await whelp.train();
+  await whelp.stop();
+  letGo();
+});
+
 test("a worker that never begins to run is replaced by another", async ({ page, whelp }) => {
   // Nothing of the script runs, and there is no error.
   let loads = 0;

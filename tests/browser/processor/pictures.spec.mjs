@@ -5,6 +5,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "../fixtures.mjs";
 import { encodedByTheBrowser, parseSafetensors, png, writeFolder, zip } from "../files.mjs";
+import { R3GAN } from "../whelp.mjs";
 
 const USABLE = 14;
 
@@ -80,6 +81,38 @@ test("a dropped folder is read with its sub-folders and trained on", async ({ pa
   await whelp.download(file);
   const { data } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
   expect(data).toMatchObject({ name: "pups", count: USABLE, channels: 3 });
+});
+
+test("pictures that are chosen while a run trains are for the next one", async ({ page, whelp }, info) => {
+  const files = new Map(Array.from({ length: 14 }, (_, seed) => [`${seed}.png`, png(100, seed)]));
+  const folder = writeFolder(info.outputPath("yard"), files);
+  /** Which pictures the networks in a saved file were trained on, and their size. */
+  const trainedOn = async (name) => {
+    const file = info.outputPath(`${name}.safetensors`);
+    await whelp.download(file);
+    const { data, config } = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
+    return [data.name, config.data.resolution];
+  };
+  await whelp.open();
+  await whelp.chooseSize(4, 4, { recipe: R3GAN });
+  await whelp.train();
+  for (const first of [true, false]) {
+    await whelp.part("pick-folder").setInputFiles(folder);
+    await whelp.shows("data-summary", "yard · 14 pictures");
+    await expect(whelp.part("size-32"), "the form is that of the run under way").toHaveAttribute("aria-pressed", "true");
+    await whelp.stop();
+    if (!first) break;
+    await whelp.part("continue").click();
+    await whelp.shows("data-summary", "Built-in dogs");
+    await expect(whelp.part("info")).toContainText("The training goes on with its own pictures.");
+    await whelp.appears("pause");
+    expect(await trainedOn("continued")).toEqual(["Built-in dogs", 32]);
+  }
+  await whelp.train();
+  await whelp.shows("data-summary", "yard · 14 pictures");
+  await expect(whelp.part("size-64")).toHaveAttribute("aria-pressed", "true");
+  expect(await trainedOn("next")).toEqual(["yard", 64]);
+  await whelp.stop();
 });
 
 test("pictures that only the browser can read are read by it, also from a zip", async ({ page, whelp }, info) => {

@@ -29,6 +29,7 @@ impl Store {
         let loading = self.loading.get_untracked();
         let is_listing = loading.as_ref().is_some_and(|it| matches!(it.stage, LoadStage::Finding { .. }));
         let unread = loading.filter(|_| !is_listing).map(|_| self.loading_source.get_value());
+        let are_others = self.loads_others.get_value().filter(|_| unread.is_some());
         self.device.set(Device::Looking);
         self.data.set(None);
         if !is_listing {
@@ -39,6 +40,10 @@ impl Store {
         self.forget_moments();
         self.play.forget_asked();
         self.play.left_open.set(None);
+        if matches!(self.phase.get_untracked(), Phase::Finished(_)) {
+            // Its networks were open in the worker before.
+            self.phase.set(Phase::Idle);
+        }
         self.notices.dismiss_with_remedies();
         self.preference.set_value(device.clone());
         self.has_trained.set_value(false);
@@ -65,6 +70,9 @@ impl Store {
             None if is_listing => {}
             None if is_first => self.load_new(self.source.get_value()),
             None => self.load(self.source.get_value()),
+        }
+        if are_others.is_some() {
+            self.loads_others.set_value(are_others);
         }
         set_timeout(move || self.lose_patience(), PATIENCE);
     }
@@ -116,8 +124,17 @@ impl Store {
         self.offer.set(None);
         self.halvings.set_value(0);
         self.ask_for_persistence();
+        let is_own = |opened: &Opened| self.is_rescue(&opened.blob);
+        let goes_on =
+            intent == Intent::Continue && self.opened.with_untracked(|opened| opened.as_ref().is_none_or(is_own));
         if run.is_some() {
+            self.leave_open();
             self.opened.set(None);
+        } else if goes_on {
+            self.return_to_own_pictures();
+        } else if self.has_others.get_untracked() {
+            // The form was that of the run before.
+            self.follow_pictures();
         }
         self.resuming.set_value(run);
         self.intent.set(intent);
@@ -225,6 +242,9 @@ impl Store {
             return self.notices.show(Tone::Error, text, &[]);
         }
         let continued = opened.filter(|_| intent == Intent::Continue);
+        self.trained_on.set_value(self.source.get_value());
+        self.has_others.set(false);
+        self.leave_open();
         self.current_run.set(continued.as_ref().and_then(Opened::continued_run));
         match &continued {
             None => self.begin_lineage(None),
@@ -278,7 +298,29 @@ impl Store {
     // Pictures.
 
     pub fn use_builtin(self) {
-        self.load_new(Source::BuiltinDogs);
+        self.choose(Source::BuiltinDogs, self.phase.get_untracked().is_active());
+    }
+
+    /// Reads what the visitor chose, perhaps for the run after the one that was under way then.
+    fn choose(self, source: Source, is_for_next: bool) {
+        self.load_new(source);
+        self.loads_others.set_value(Some(is_for_next));
+    }
+
+    /// A run that goes on keeps its pictures, also where others were chosen while it was under way.
+    pub(super) fn return_to_own_pictures(self) {
+        let has_others = self.has_others.get_untracked();
+        self.has_others.set(false);
+        let loads_others = self.loading.with_untracked(Option::is_some) && self.loads_others.get_value() == Some(true);
+        if !has_others && !loads_others {
+            return;
+        }
+        self.cancel_loading();
+        self.data.set(None);
+        self.source.set_value(self.trained_on.get_value());
+        let text =
+            "The training goes on with its own pictures. To train on the others, choose them again when it has ended.";
+        self.notices.show(Tone::Info, text, &[]);
     }
 
     /// Sets the resolution and prepares the pictures again.
@@ -297,6 +339,10 @@ impl Store {
 
     /// Takes picked files: pictures, archives, perhaps a checkpoint.
     pub fn take_files(self, found: Vec<PathAndFile>) {
+        self.take_found(found, self.phase.get_untracked().is_active());
+    }
+
+    fn take_found(self, found: Vec<PathAndFile>, is_for_next: bool) {
         let (checkpoints, pictures): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|(path, _)| files::is_checkpoint(path));
         if let Some((path, file)) = checkpoints.into_iter().next() {
@@ -304,7 +350,7 @@ impl Store {
             self.open_checkpoint(name, file.into());
         }
         if !pictures.is_empty() {
-            self.load_new(Source::Files { name: files::name_for(&pictures), files: pictures });
+            self.choose(Source::Files { name: files::name_for(&pictures), files: pictures }, is_for_next);
         }
     }
 
@@ -312,6 +358,8 @@ impl Store {
     pub fn take_drop(self, dropped: Dropped) {
         let name = dropped.folder_name().unwrap_or_else(|| "what you dropped".to_owned());
         let id = self.begin_loading(name, LoadStage::Finding { found: 0 });
+        let is_for_next = self.phase.get_untracked().is_active();
+        self.loads_others.set_value(Some(is_for_next));
         let is_current = move || self.loading.with_untracked(|l| l.as_ref().is_some_and(|l| l.id == id));
         spawn_local(async move {
             let found = dropped
@@ -331,7 +379,7 @@ impl Store {
                     let text = "There was no file in what you dropped. Drop pictures, a folder, a zip or a checkpoint.";
                     self.notices.show(Tone::Error, text, &[]);
                 }
-                Ok(found) => self.take_files(found),
+                Ok(found) => self.take_found(found, is_for_next),
                 Err(_) => {
                     let text = "The folder could not be read. Check that it still exists, or pick it with the button.";
                     self.notices.show(Tone::Error, text, &[]);
@@ -386,6 +434,7 @@ impl Store {
         self.cancel_loading();
         let id = self.next_load.get_value() + 1;
         self.next_load.set_value(id);
+        self.loads_others.set_value(None);
         self.loading.set(Some(Loading { id, name, stage }));
         id
     }
@@ -410,6 +459,7 @@ impl Store {
     pub fn remedy(self, remedy: Remedy) {
         match remedy {
             Remedy::Recover => {
+                self.return_to_own_pictures();
                 self.intent.set(Intent::Continue);
                 self.connect(DevicePreference::Auto);
             }

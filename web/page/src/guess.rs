@@ -30,6 +30,7 @@ pub enum Guessing {
 pub struct Cards {
     drawn: Arc<Drawn>,
     real: Grid,
+    are_trainings: bool,
     is_held_out: bool,
     /// Of the drawn ones and then the real ones: in which order they are shown.
     order: Vec<u32>,
@@ -100,8 +101,15 @@ impl Cards {
         self.exposure_ms.is_some()
     }
 
-    pub fn is_held_out(&self) -> bool {
-        self.is_held_out
+    /// Whose the real ones are, in a sentence.
+    pub fn origin(&self) -> &'static str {
+        match (self.are_trainings, self.is_held_out) {
+            (true, true) => "The real ones were held out from the training.",
+            (true, false) => "The real ones are among the training's pictures.",
+            (false, _) => {
+                "The real ones are of the loaded pictures, which are not known to be this network's, so the round is not counted."
+            }
+        }
     }
 }
 
@@ -135,7 +143,7 @@ impl Store {
         self.post(&Request::ShowReal { id, seed, count, size, held_out: self.held_out() }, None, None);
     }
 
-    pub(super) fn dealt_real(self, id: u32, is_held_out: bool, real: Grid) {
+    pub(super) fn dealt_real(self, id: u32, [are_trainings, is_held_out]: [bool; 2], real: Grid) {
         let is_dealing = matches!(self.play.guessing.get_untracked(), Guessing::Dealing);
         if !is_dealing || self.play.wants_real.get_value() != Some(id) {
             return;
@@ -144,7 +152,7 @@ impl Store {
         let Some(drawn) = self.play.dealt.drawn.get_untracked() else { return };
         let order = order((Math::random() * f64::from(u32::MAX)) as u64, drawn.specs.len() + real.count);
         let exposure_ms = self.play.is_brief.get_untracked().then_some(EXPOSURE_MS);
-        let cards = Cards { drawn, real, is_held_out, order, exposure_ms };
+        let cards = Cards { drawn, real, are_trainings, is_held_out, order, exposure_ms };
         self.play.guessing.set(Guessing::Asking(Arc::new(cards), Vec::new()));
     }
 
@@ -155,10 +163,12 @@ impl Store {
         if said.len() < cards.count() {
             return self.play.guessing.set(Guessing::Asking(cards, said));
         }
-        let round = cards.round(&said);
-        self.play.rounds.update(|rounds| rounds.push(round.clone()));
-        if let Generator::Run(Some(id)) = untrack(move || self.generator()) {
-            self.keep_round(id, round);
+        if cards.are_trainings {
+            let round = cards.round(&said);
+            self.play.rounds.update(|rounds| rounds.push(round.clone()));
+            if let Generator::Run(Some(id)) = untrack(move || self.generator()) {
+                self.keep_round(id, round);
+            }
         }
         self.play.guessing.set(Guessing::Done(cards, said));
         self.play.close();
@@ -194,8 +204,8 @@ mod tests {
         let grid = |pixels: Vec<u8>| Grid { tile: 1.into(), columns: 1, count: 2, channels: 1, pixels };
         let specs = (0..2).map(|index| PictureSpec::of_seed(5, index)).collect();
         let drawn = Arc::new(Drawn { specs, grid: grid(vec![10, 11]), nimg: 7 });
-        let cards =
-            Cards { drawn, real: grid(vec![20, 21]), is_held_out: true, order: vec![2, 1, 0, 3], exposure_ms: None };
+        let (real, order) = (grid(vec![20, 21]), vec![2, 1, 0, 3]);
+        let cards = Cards { drawn, real, are_trainings: true, is_held_out: true, order, exposure_ms: None };
         let shown: Vec<u8> = (0..4).map(|place| cards.picture(place).unwrap().grid.pixels[0]).collect();
         assert_eq!(shown, [20, 11, 10, 21]);
         let said = [true, false, true, false];

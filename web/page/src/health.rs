@@ -41,6 +41,7 @@ impl Store {
     pub(super) fn take_cure(self) {
         let Some(remedy) = self.cure.try_update_value(Option::take).flatten() else { return };
         let Some(config) = self.running.get_value() else { return };
+        self.return_to_own_pictures();
         self.show_with_pace(remedy.apply(&config));
         self.diagnosis.set(None);
         if let (Remedy::GoBackToBest, Some(saved)) = (remedy, self.best.get_untracked().and_then(|best| best.saved)) {

@@ -244,11 +244,20 @@ impl Store {
         match opened {
             Some((Some(run), _)) => Generator::Run(Some(run)),
             Some((None, name)) => Generator::File(name),
-            None if self.phase.get().is_active() || matches!(self.phase.get(), Phase::Finished(_)) => {
+            // A run that is being started draws nothing yet.
+            None if self.phase.get() != Phase::Starting
+                && (self.phase.get().is_active() || matches!(self.phase.get(), Phase::Finished(_))) =>
+            {
                 Generator::Run(self.current_run.get())
             }
             None => self.play.left_open.get().unwrap_or(Generator::Starter),
         }
+    }
+
+    /// Remembers what draws: the page is about to show it no longer, and the worker keeps it open until a run starts.
+    pub(super) fn leave_open(self) {
+        let left = untrack(move || self.generator());
+        self.play.left_open.set(Some(left).filter(|left| *left != Generator::Starter));
     }
 
     /// Its name, in a sentence.

@@ -14,6 +14,7 @@ use whelp::session::{About, DeviceInfo, KeptOutcome, Problem, Reply, Request};
 use super::client::Client;
 use super::compare::Side;
 use super::notices::{Remedy, Tone};
+use super::play::Generator;
 use super::scores::{ScoreHistory, best_in_words};
 use super::store::{
     Best, Data, Device, Fresh, Intent, LoadStage, Opened, Origin, Phase, Samples, Saved, Source, Store, Suggested,
@@ -56,7 +57,13 @@ impl Store {
                     preparation,
                     size,
                 }));
-                if !self.has_begun_again.try_update_value(std::mem::take).unwrap_or_default() {
+                let has_begun_again = self.has_begun_again.try_update_value(std::mem::take).unwrap_or_default();
+                if let Some(are_others) = self.loads_others.get_value() {
+                    self.has_others.set(are_others);
+                }
+                // Pictures for the next run leave the form as it is until that one is started: this one may go on.
+                let waits = self.has_others.get_untracked() && self.intent.get_untracked() == Intent::Nothing;
+                if !has_begun_again && !waits {
                     self.follow_pictures();
                 }
             }
@@ -122,10 +129,17 @@ impl Store {
                     self.samples.set(Some(Samples { step: 0, nimg, grid, origin }));
                 }
             }
-            Reply::Real { id, is_held_out, grid } => self.dealt_real(id, is_held_out, with_pixels(grid, bytes)),
+            Reply::Real { id, are_trainings, is_held_out, grid } => {
+                self.dealt_real(id, [are_trainings, is_held_out], with_pixels(grid, bytes));
+            }
             Reply::Comparing { id, done, total } => self.comparing(id, done, total),
             Reply::Copies { id, copies, grid } => self.copies_found(id, *copies, &with_pixels(grid, bytes)),
             Reply::Exported { name } => self.exported(&name, blob_of(bytes)),
+            Reply::StartEnded => {
+                self.forget_waiting();
+                self.wants_download.set(false);
+                self.phase.set(Phase::Idle);
+            }
             Reply::Event { event } => self.event(*event, bytes),
             Reply::Failed { about, problem } => self.failed(about, &problem),
         }
@@ -208,11 +222,13 @@ impl Store {
             Event::Started { config, data, progress, .. } => {
                 self.told_outcome.set_value(KeptOutcome::Kept);
                 self.warn_of_other_tab();
+                if progress.step == 0 && self.phase.get_untracked() == Phase::Starting {
+                    // As the one before it, it is not kept yet, so nothing else tells them apart.
+                    self.turn_to(None, &Generator::Run(self.current_run.get_untracked()));
+                }
                 self.losses.update(|losses| losses.truncate_after(progress.step));
                 self.scores.update(|scores| scores.truncate_after(progress.step));
-                self.snapshots.update(|snapshots| snapshots.truncate_after(progress.step));
-                let count = self.snapshots.with_untracked(|snapshots| snapshots.len());
-                self.looking_at.update(|at| *at = at.filter(|at| *at < count));
+                self.change_snapshots(|snapshots| snapshots.truncate_after(progress.step));
                 // The form shows what the run really does, such as training without an end.
                 self.show_settings((*config).clone());
                 self.take_classes(&config, data.classes);

@@ -132,6 +132,7 @@ impl Store {
         if phase.is_active() {
             self.phase.set(Phase::Idle);
             if phase != Phase::Stopping {
+                self.return_to_own_pictures();
                 self.intent.set(self.started_as.get_value());
             }
         }

@@ -13,7 +13,6 @@ use whelp::series::StepSeries;
 use whelp::session::{KeptOutcome, Request, RunAccess};
 
 use super::notices::Tone;
-use super::play::Generator;
 use super::replies::blob_of;
 use super::scores::ScoreHistory;
 use super::store::{Intent, Phase, Samples, Source, Store};
@@ -51,7 +50,7 @@ impl Store {
         self.intent.set(Intent::Nothing);
         self.resuming.set_value(None);
         self.offer.set(None);
-        self.play.left_open.set(Some(untrack(move || self.generator())).filter(|left| *left != Generator::Starter));
+        self.leave_open();
         self.opened.set(None);
         self.begin_lineage(None);
         self.show_run(&run.config, &StepSeries::default(), &run.pictures);
@@ -208,9 +207,11 @@ impl Store {
             (Source::Kept { key, .. }, RunPictures::Kept { key: wanted, .. }) => key == wanted,
             _ => false,
         });
+        let wanted = Preparation::from(&config.data);
+        let is_prepared = self.data.with_untracked(|data| data.as_ref().is_none_or(|data| data.preparation == wanted));
         // What is being read now would take their place.
         self.cancel_loading();
-        if !is_current {
+        if !is_current || !is_prepared {
             self.data.set(None);
             self.source.set_value(match pictures.clone() {
                 RunPictures::BuiltinDogs => Source::BuiltinDogs,
@@ -236,7 +237,7 @@ impl Store {
             .opened
             .with_untracked(|opened| opened.as_ref().is_some_and(|opened| opened.run.as_deref() == Some(run)));
         if is_shown || self.current_run.with_untracked(|current| current.as_deref() == Some(run)) {
-            self.snapshots.update(|snapshots| snapshots.restore(number, samples));
+            self.change_snapshots(|snapshots| snapshots.restore(number, samples));
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Store {
     /// How pictures are drawn on request.
     pub drawing: RwSignal<Drawing>,
     pub data: RwSignal<Option<Data>>,
+    /// Whether `data` was chosen while a run was under way: it is for the next one, and the form is still that of this one.
+    pub has_others: RwSignal<bool>,
     pub loading: RwSignal<Option<Loading>>,
     /// Bytes that are there, and of all, while weights are fetched that a run needs beside its own.
     pub fetching: RwSignal<Option<(u64, u64)>>,
@@ -115,6 +117,10 @@ pub struct Store {
     pub(super) has_persisted: StoredValue<bool>,
     /// What `data` was read from, and what is being read now.
     pub(super) source: StoredValue<Source, LocalStorage>,
+    /// What the current or last run trains on.
+    pub(super) trained_on: StoredValue<Source, LocalStorage>,
+    /// The value of `has_others` once what is being read is there; none if it was not chosen, but is read again.
+    pub(super) loads_others: StoredValue<Option<bool>>,
     pub(super) loading_source: StoredValue<Source, LocalStorage>,
     /// Whether the resolution of what is being read follows it.
     pub(super) loading_by_pictures: StoredValue<bool>,
@@ -425,6 +431,9 @@ impl Store {
             told_outcome: StoredValue::new(KeptOutcome::Kept),
             has_persisted: StoredValue::new(false),
             source: StoredValue::new_local(Source::BuiltinDogs),
+            trained_on: StoredValue::new_local(Source::BuiltinDogs),
+            has_others: RwSignal::new(false),
+            loads_others: StoredValue::new(None),
             loading_source: StoredValue::new_local(Source::BuiltinDogs),
             loading_by_pictures: StoredValue::new(false),
             loading_preparation: StoredValue::new(Preparation::from(&RunConfig::default().data)),

@@ -188,12 +188,15 @@ impl Watching {
 
     /// Forgets the run before.
     fn begin(self, store: Store, id: String) {
+        // Whoever missed much is told everything anew, and goes on with what is being asked.
+        if self.shown.with_untracked(|shown| shown.as_ref() != Some(&id)) {
+            self.asks_stop.set(false);
+        }
         self.shown.set(Some(id));
         self.is_live.set(false);
         self.beginning.set(None);
         self.saved.set(None);
         self.is_saving.set(false);
-        self.asks_stop.set(false);
         self.failure.set(None);
         store.losses.set(History::default());
         store.scores.set(ScoreHistory::default());

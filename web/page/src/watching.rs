@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use whelp::protocol::Progress;
 
 use super::format;
+use super::snapshots::Snapshots;
 use super::store::{Origin, Phase, Samples, Store};
 
 impl Store {
@@ -18,9 +19,18 @@ impl Store {
             // What was asked for is to be seen.
             return self.looking_at.set(None);
         }
-        self.snapshots.update(|snapshots| snapshots.push(samples.clone()));
-        let last = self.snapshots.with_untracked(|snapshots| snapshots.len() - 1);
-        self.looking_at.update(|at| *at = at.filter(|at| *at < last));
+        self.change_snapshots(|snapshots| snapshots.push(samples.clone()));
+    }
+
+    /// Changes the timeline. The pictures that are looked at stay, or give way to the next that are left.
+    pub(super) fn change_snapshots(self, change: impl FnOnce(&mut Snapshots)) {
+        let at = self.looking_at.get_untracked();
+        let step = at.and_then(|at| self.snapshots.with_untracked(|snapshots| snapshots.iter().nth(at).map(step_of)));
+        self.snapshots.update(change);
+        let now = step.and_then(|step| self.snapshots.with_untracked(|snapshots| first_from(snapshots, step)));
+        if now != at {
+            self.looking_at.set(now);
+        }
     }
 
     pub(super) fn forget_snapshots(self) {
@@ -33,6 +43,16 @@ impl Store {
         let last = self.snapshots.with_untracked(|snapshots| snapshots.len().saturating_sub(1));
         self.looking_at.update(|at| *at = Some(at.filter(|at| *at < last).map_or(0, |at| at + 1)));
     }
+}
+
+fn step_of((_, samples): (u64, &Samples)) -> u64 {
+    samples.step
+}
+
+/// The place of the first pictures of a step or later; none if those are the newest.
+fn first_from(snapshots: &Snapshots, step: u64) -> Option<usize> {
+    let place = snapshots.iter().position(|numbered| step_of(numbered) >= step)?;
+    Some(place).filter(|place| place + 1 < snapshots.len())
 }
 
 /// The title of the tab.

@@ -137,14 +137,13 @@ fn Outcome() -> impl IntoView {
     let in_words = move || {
         last().map(|(cards, said)| {
             let round = cards.round(&said);
-            let origin = match (cards.is_held_out(), store.generator()) {
-                (true, _) => "The real ones were held out from the training.",
-                (false, Generator::Run(_)) => "The real ones are among the training's pictures.",
-                (false, Generator::File(_) | Generator::Starter) => "The real ones are of the loaded pictures.",
-            };
             format!(
-                "{} of {} drawn pictures were taken for real, and {} of {} real ones for drawn. {origin}",
-                round.fooled, round.drawn, round.doubted, round.real
+                "{} of {} drawn pictures were taken for real, and {} of {} real ones for drawn. {}",
+                round.fooled,
+                round.drawn,
+                round.doubted,
+                round.real,
+                cards.origin()
             )
         })
     };

@@ -113,6 +113,7 @@ fn Sizes() -> impl IntoView {
                 .with(|opened| opened.as_ref().is_some_and(|opened| opened.config.data.resolution == chosen.get()));
             let by = if is_opened { Some("the checkpoint has them") } else { None };
             let by = by.or_else(|| store.resolution_chosen.get().then_some("you chose"));
+            let by = if store.has_others.get() { Some("the training has them") } else { by };
             store.config.with(|config| why(config, size, by))
         })
     };
