@@ -8,8 +8,14 @@ use crate::device::{DeviceError, read_values};
 use crate::latent::{Latent, PictureSpec};
 use crate::models::Generator;
 
-/// Pictures drawn at once, which limits the memory that a large count needs.
+/// Pictures of at most 64 pixels that are drawn at once, which limits the memory that a large count needs.
 const BATCH: usize = 64;
+
+/// Pictures of this size that are drawn at once: of larger ones fewer, as in a step of training, so that no tensor is larger than
+/// devices bind.
+fn batch(size: Resolution) -> usize {
+    (BATCH * 64 * 64 / size.pixels()).clamp(4, BATCH)
+}
 
 /// What to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +56,7 @@ impl Draw {
 pub struct Sampler {
     generator: Generator,
     latent: usize,
+    resolution: Resolution,
     /// Number of classes; 0 if it was trained without.
     classes: usize,
 }
@@ -58,7 +65,7 @@ impl Sampler {
     /// Wraps `generator`, which must be the one that `config` describes.
     pub fn new(generator: Generator, config: &RunConfig, kind: PictureKind) -> Self {
         let classes = if config.model.conditional { kind.classes } else { 0 };
-        Self { generator, latent: config.model.latent, classes }
+        Self { generator, latent: config.model.latent, resolution: config.data.resolution, classes }
     }
 
     /// Draws pictures of a seed.
@@ -85,8 +92,9 @@ impl Sampler {
     ) -> Result<Pictures, DeviceError> {
         let device = device.clone().inner();
         let mut pictures = Pictures { resolution: Resolution::default(), channels: 0, pixels: Vec::new() };
-        for first in (0..count).step_by(BATCH) {
-            let specs: Vec<PictureSpec> = (first..count.min(first + BATCH)).map(&spec).collect();
+        let batch = batch(self.resolution);
+        for first in (0..count).step_by(batch) {
+            let specs: Vec<PictureSpec> = (first..count.min(first + batch)).map(&spec).collect();
             let images = self.generator.forward(self.latents(&specs, &device), self.classes_of(&specs, &device));
             let [batch, channels, height, width] = images.dims();
             // [N, C, H, W] -> [N, H, W, C]

@@ -394,7 +394,7 @@ pub struct AugmentConfig {
     pub adaptive_kimg: f64,
     /// Brightness, saturation and contrast (DiffAugment: Zhao et al. 2020, arXiv:2006.10738).
     pub color: bool,
-    /// Share of those pictures whose colours change, in [0, 1]: the chance is `p` times this.
+    /// In [0, 1]: the chance of each of those three is `p` times this.
     pub color_share: f64,
     /// Translation by up to an eighth of the side (DiffAugment).
     pub translation: bool,

@@ -84,7 +84,8 @@ impl DeviceError {
     pub fn from_report(reason: String) -> Self {
         let words = reason.to_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-        if has(&["out of memory", "outofmemory", "out_of_memory", "not enough memory"]) {
+        // The last is cubecl's of a tensor that is larger than the device binds at once: it was asked for too much, too.
+        if has(&["out of memory", "outofmemory", "out_of_memory", "not enough memory", "can't allocate buffer"]) {
             Self::OutOfMemory { reason }
         } else if has(&["device was lost", "device lost", "device is lost", "devicelost", "device_lost"]) {
             Self::Lost { reason }
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(kind("In Queue::submit: Parent device is lost"), FailureKind::DeviceLost);
         assert_eq!(kind("ERROR_OUT_OF_DEVICE_MEMORY: Not enough memory left."), FailureKind::OutOfMemory);
         assert_eq!(kind("ServerError::OutOfMemory { bytes: 12 }"), FailureKind::OutOfMemory);
+        assert_eq!(kind("IoError: can't allocate buffer of size: 154140672"), FailureKind::OutOfMemory);
         assert_eq!(kind("Shader validation error"), FailureKind::Device);
     }
 

@@ -114,11 +114,17 @@ mod gpu {
     use super::TanhBackend;
     use crate::ops::gpu::{empty_like, input, output, unit_per_value};
 
-    /// A unit for each value.
+    /// Beyond this tanh is 1 in single precision.
+    const FLAT: f32 = 9.1;
+
+    /// A unit for each value. Some drivers, Metal's among them, compute `(t - 1) / (t + 1)` with `t = exp(2x)`, which is no number for
+    /// large values.
     #[cube(launch_unchecked)]
     fn forward(x: &[f32], y: &mut [f32]) {
         if ABSOLUTE_POS < x.len() {
-            y[ABSOLUTE_POS] = x[ABSOLUTE_POS].tanh();
+            let value = x[ABSOLUTE_POS];
+            let value = select(value > FLAT, FLAT, value);
+            y[ABSOLUTE_POS] = select(value < -FLAT, -FLAT, value).tanh();
         }
     }
 

@@ -29,13 +29,12 @@ pub async fn sleep(time: Duration) {
 
 /// Resident memory of this process in bytes, or `None` where the system has no cheap way to tell (it has one on Linux).
 pub fn memory_bytes() -> Option<u64> {
-    /// The place of the resident pages among the numbers of `statm`.
-    const RESIDENT: usize = 1;
-    const PAGE_BYTES: u64 = 4096;
     #[allow(clippy::disallowed_methods)] // the one place where the library asks the system
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let resident_pages: u64 = statm.split_whitespace().nth(RESIDENT)?.parse().ok()?;
-    Some(resident_pages * PAGE_BYTES)
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    // In units of 1024 bytes, whatever pages the system has.
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = resident.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// Does nothing: the system has run them already.

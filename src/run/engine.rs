@@ -38,6 +38,9 @@ use crate::weights;
 const CALIBRATION_PICTURES: usize = 256;
 const CALIBRATION_SIDE: usize = 64;
 
+/// Large ones are so many at least, as in a usual step: telephones bind no tensor beyond 128 MB.
+const LEAST_CALIBRATION: usize = 16;
+
 /// Why a run cannot start, or why it failed.
 #[derive(Debug, Error)]
 pub enum RunError {
@@ -304,7 +307,7 @@ impl Run {
     /// Scales the mixing of a new projected discriminator by the first pictures.
     fn calibrate(&mut self) -> Result<(), RunError> {
         let pixels = self.config.model.network_size(self.config.data.resolution).pixels();
-        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / pixels).max(32);
+        let count = (CALIBRATION_PICTURES * CALIBRATION_SIDE * CALIBRATION_SIDE / pixels).max(LEAST_CALIBRATION);
         self.trainer.calibrate(self.batches.first(count, &self.device.device));
         Ok(self.data.check()?)
     }

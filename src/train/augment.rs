@@ -35,13 +35,16 @@ impl Drawn {
     /// picture's own height and width; shear and zoom are the same along both, so nothing else is distorted.
     pub fn new(config: &AugmentConfig, p: f64, random: &mut Random, batch: usize, size: Resolution) -> Self {
         let Resolution { width, height } = size;
-        let mut factors_with = |p: f64, neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
+        let mut chosen_with = |p: f64, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<Option<f32>> {
             // Drawn whether they are used or not, so that a picture's alterations do not depend on those of others.
             let mut one = || {
                 let (is_altered, factor) = (random.uniform() < p, draw(random));
-                if is_altered { factor as f32 } else { neutral as f32 }
+                is_altered.then_some(factor as f32)
             };
             (0..batch).map(|_| one()).collect()
+        };
+        let mut factors_with = |p: f64, neutral: f32, draw: &mut dyn FnMut(&mut Random) -> f64| -> Vec<f32> {
+            chosen_with(p, draw).into_iter().map(|factor| factor.unwrap_or(neutral)).collect()
         };
         let uniform = |low: f64, high: f64| move |random: &mut Random| low + (high - low) * random.uniform();
         let mut drawn = Self::default();
@@ -53,7 +56,6 @@ impl Drawn {
             let colors = (0..batch).map(|at| [brightness[at], saturation[at], contrast[at]]);
             drawn.colors = Some(colors.collect());
         }
-        let mut factors = |neutral: f64, draw: &mut dyn FnMut(&mut Random) -> f64| factors_with(p, neutral, draw);
         let mut warps = vec![Warp::NONE; batch];
         let is_moved = config.translation || config.flip || config.shear > 0.0 || config.zoom > 0.0;
         if is_moved {
@@ -63,26 +65,32 @@ impl Drawn {
                     if is_on { random.below((2 * reach + 1) as usize) as f64 - reach as f64 } else { 0.0 }
                 }
             };
-            let zooms = factors(1.0, &mut uniform(1.0 - config.zoom, 1.0 + config.zoom));
+            let zooms = factors_with(p, 1.0, &mut uniform(1.0 - config.zoom, 1.0 + config.zoom));
             let mirror = |random: &mut Random| if config.flip && random.coin() { -1.0 } else { 1.0 };
-            let mirrors = factors(1.0, &mut { mirror });
-            let [columns, rows] = [width, height].map(|side| factors(0.0, &mut pixels(config.translation, side)));
-            let shears = (config.shear > 0.0).then(|| factors(0.0, &mut uniform(-config.shear, config.shear)));
+            let mirrors = factors_with(p, 1.0, &mut { mirror });
+            // One change along both axes, which the first decides on.
+            let columns = chosen_with(p, &mut pixels(config.translation, width));
+            let rows = chosen_with(1.0, &mut pixels(config.translation, height));
+            let shears = (config.shear > 0.0).then(|| {
+                let shears = chosen_with(p, &mut uniform(-config.shear, config.shear));
+                shears.into_iter().map(Option::unwrap_or_default).collect::<Vec<f32>>()
+            });
             for (at, warp) in warps.iter_mut().enumerate() {
                 (warp.x_scale, warp.y_scale) = (mirrors[at] / zooms[at], 1.0 / zooms[at]);
-                (warp.x_shift, warp.y_shift) = (columns[at], rows[at]);
+                (warp.x_shift, warp.y_shift) = columns[at].zip(rows[at]).unwrap_or_default();
                 warp.shear = shears.as_ref().map_or(0.0, |shears| shears[at]);
             }
         }
         if config.cutout {
             let half = [height, width].map(|side| (side as f64 * config.cutout_size / 2.0).round() as f32);
-            let [rows, columns] = [height, width].map(|side| {
-                // The centre of a rectangle that lies outside the picture.
-                let away = -(side as f64);
-                factors(away, &mut |random: &mut Random| random.below(side + 1) as f64)
-            });
+            let place = |side: usize| move |random: &mut Random| random.below(side + 1) as f64;
+            let rows = chosen_with(p, &mut place(height));
+            let columns = chosen_with(1.0, &mut place(width));
+            // The centre of a rectangle that lies outside the picture.
+            let away = (-(height as f32), -(width as f32));
             for (at, warp) in warps.iter_mut().enumerate() {
-                (warp.cut, warp.half) = ([rows[at], columns[at]], half);
+                let (row, column) = rows[at].zip(columns[at]).unwrap_or(away);
+                (warp.cut, warp.half) = ([row, column], half);
             }
         }
         drawn.warps = (is_moved || config.cutout).then_some(warps);
@@ -247,6 +255,24 @@ mod tests {
         let out = warped(x, Warp { shear: 1.0, ..Warp::NONE });
         let bright: Vec<usize> = out.chunks(5).map(|row| row.iter().position(|v| *v == 1.0).unwrap()).collect();
         assert_eq!(bright, [4, 3, 2, 1, 0]);
+    }
+
+    /// Each change has the same chance, also one that is drawn along both axes.
+    #[test]
+    fn pictures_are_moved_and_cut_with_the_chance_that_is_asked_for() {
+        let config = AugmentConfig { translation: true, cutout: true, ..AugmentConfig::default() };
+        let count = 20_000;
+        let size = Resolution { width: 512, height: 256 };
+        let drawn = Drawn::new(&config, 0.3, &mut Random::new(1, Stream::Augment, 0), count, size);
+        let warps = drawn.warps.unwrap();
+        let share =
+            |is_so: &dyn Fn(&Warp) -> bool| warps.iter().filter(|warp| is_so(warp)).count() as f64 / count as f64;
+        let moved = share(&|warp| warp.x_shift != 0.0 || warp.y_shift != 0.0);
+        let cut = share(&|warp| warp.cut[0] >= 0.0 && warp.cut[1] >= 0.0);
+        for found in [moved, cut] {
+            assert!((found - 0.3).abs() < 0.015, "{moved} and {cut}");
+        }
+        assert!(warps.iter().all(|warp| (warp.cut[0] >= 0.0) == (warp.cut[1] >= 0.0)));
     }
 
     #[test]

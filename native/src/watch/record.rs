@@ -364,7 +364,7 @@ mod tests {
         let mut nearly = Place::default();
         all(&record, &mut slow);
         all(&record, &mut nearly);
-        for step in 2..=1200u64 {
+        for step in 2..=1250u64 {
             run.tell(&tick(step..=step));
             run.samples(step, (step % 250) as u8);
             record.look();

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { indexedPng, parseSafetensors, writeFolder } from "../files.mjs";
 import { expect, test } from "../fixtures.mjs";
-import { DEFAULT } from "../whelp.mjs";
+import { DEFAULT, R3GAN } from "../whelp.mjs";
 
 /** The terminal program. Without it, the tests that need it are skipped. */
 const PROGRAM = process.env.WHELP_PROGRAM;
@@ -133,6 +133,8 @@ test("a run that gets no better is told so, and a button begins another one that
 test("a run that is made gentle on the way goes on, and its checkpoint says so", async ({ whelp }, info) => {
   await whelp.open();
   await whelp.chooseSize(4, 4, { seed: 7 });
+  // As people write it.
+  await whelp.trainFor("50,000");
   await whelp.train();
   await whelp.part("gentle").check();
   const asked = await whelp.step();
@@ -142,5 +144,9 @@ test("a run that is made gentle on the way goes on, and its checkpoint says so",
   await whelp.download(file);
   const meta = JSON.parse(parseSafetensors(readFileSync(file)).metadata.whelp);
   expect(meta.config.output.idle_share).toBe(0.5);
+  expect(meta.config.train.length).toEqual({ steps: 50_000 });
   expect(await whelp.part("warning").count()).toBe(0);
+  // Another recipe is as gentle.
+  await whelp.part("setting-recipe").selectOption(R3GAN);
+  await expect(whelp.part("gentle")).toBeChecked();
 });

@@ -197,12 +197,17 @@ test("reading can be cancelled, and the earlier pictures stay", async ({ page, w
   await whelp.part("pick-pictures").setInputFiles(small);
   await expect(whelp.part("data-summary")).toContainText("20 pictures");
 
-  await whelp.part("pick-pictures").setInputFiles(large);
-  await page.locator(".words").filter({ hasText: /^[1-9][\d,]* of 10,000 read/ }).waitFor();
-  await whelp.part("cancel-data").click();
-  await expect(whelp.part("cancel-data")).toHaveCount(0);
-  await expect(whelp.part("data-summary")).toContainText("20 pictures");
   await whelp.chooseSize(4, 4);
+  for (const waits of [false, true]) {
+    await whelp.part("pick-pictures").setInputFiles(large);
+    await page.locator(".words").filter({ hasText: /^[1-9][\d,]* of 10,000 read/ }).waitFor();
+    // A start that waits for them does not take the others.
+    if (waits) await whelp.part("train").click();
+    await whelp.part("cancel-data").click();
+    await expect(whelp.part("cancel-data")).toHaveCount(0);
+    await expect(whelp.part("data-summary")).toContainText("20 pictures");
+    await whelp.shows("status", "Ready to train on small.zip");
+  }
   await whelp.train();
   await whelp.stop();
 });

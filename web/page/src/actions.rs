@@ -356,6 +356,10 @@ impl Store {
 
     /// Takes dropped files and folders. Folders are listed first.
     pub fn take_drop(self, dropped: Dropped) {
+        if dropped.has_checkpoints_alone() {
+            // What is being read goes on.
+            return self.take_files(dropped.into_files());
+        }
         let name = dropped.folder_name().unwrap_or_else(|| "what you dropped".to_owned());
         let id = self.begin_loading(name, LoadStage::Finding { found: 0 });
         let is_for_next = self.phase.get_untracked().is_active();
@@ -376,6 +380,10 @@ impl Store {
             self.loading.set(None);
             match found {
                 Ok(found) if found.is_empty() => {
+                    // A start that waited would take other pictures than those that were to come.
+                    if !self.phase.get_untracked().is_active() {
+                        self.stop();
+                    }
                     let text = "There was no file in what you dropped. Drop pictures, a folder, a zip or a checkpoint.";
                     self.notices.show(Tone::Error, text, &[]);
                 }
@@ -442,6 +450,14 @@ impl Store {
     /// Deletes the prepared pictures from the browser's private file system. Those in use stay in memory.
     pub fn clear_kept(self) {
         self.post(&Request::ClearKept, None, None);
+    }
+
+    /// Cancels the reading, and a start that waits for it.
+    pub fn give_up_loading(self) {
+        if !self.phase.get_untracked().is_active() {
+            self.stop();
+        }
+        self.cancel_loading();
     }
 
     /// Cancels the reading. The pictures before it stay.

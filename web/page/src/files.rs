@@ -15,6 +15,9 @@ use super::format;
 /// A file and its path within what was dropped or picked.
 pub type PathAndFile = (String, File);
 
+/// Files after which a search tells how many it has found.
+const TOLD: usize = 100;
+
 /// What was dropped. It must be taken from the event at once, as browsers empty the event when the handler returns.
 #[derive(Default)]
 pub struct Dropped {
@@ -48,6 +51,16 @@ impl Dropped {
         }
     }
 
+    /// Whether nothing but checkpoints was dropped.
+    pub fn has_checkpoints_alone(&self) -> bool {
+        self.entries.is_empty() && !self.files.is_empty() && self.files.iter().all(|(path, _)| is_checkpoint(path))
+    }
+
+    /// The files that were dropped by themselves.
+    pub fn into_files(self) -> Vec<PathAndFile> {
+        self.files
+    }
+
     /// Finds every file in every folder. `go_on` is called with the count so far, and ends the search by returning `false`.
     ///
     /// # Errors
@@ -64,6 +77,9 @@ impl Dropped {
             } else {
                 let file = file_of(entry.unchecked_ref()).await?;
                 found.push((entry.full_path().trim_start_matches('/').to_owned(), file));
+                if found.len().is_multiple_of(TOLD) && !go_on(found.len()) {
+                    break;
+                }
             }
         }
         // Browsers list folders in any order, and the same folder must always be the same data set.

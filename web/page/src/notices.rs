@@ -64,21 +64,26 @@ impl Remedy {
 
 /// The notices on the page, oldest first.
 #[derive(Clone, Copy)]
-pub struct Notices(RwSignal<Vec<Notice>>);
+pub struct Notices {
+    shown: RwSignal<Vec<Notice>>,
+    /// The id of the next one: the page tells them apart by it, also from one that has just gone.
+    next: StoredValue<u32>,
+}
 
 impl Notices {
     /// More notices than this would cover the page; the oldest disappear.
     const SHOWN: usize = 3;
 
     pub fn new() -> Self {
-        Self(RwSignal::new(Vec::new()))
+        Self { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) }
     }
 
     /// Shows a notice. A notice with the same text is replaced.
     pub fn show(self, tone: Tone, text: impl Into<String>, remedies: &[Remedy]) {
         let text = text.into();
-        self.0.update(|notices| {
-            let id = notices.iter().map(|notice| notice.id).max().map_or(0, |id| id + 1);
+        let id = self.next.get_value();
+        self.next.set_value(id.wrapping_add(1));
+        self.shown.update(|notices| {
             notices.retain(|notice| notice.text != text);
             notices.push(Notice { id, tone, text, remedies: remedies.to_vec() });
             let extra = notices.len().saturating_sub(Self::SHOWN);
@@ -87,15 +92,15 @@ impl Notices {
     }
 
     pub fn dismiss(self, id: u32) {
-        self.0.update(|notices| notices.retain(|notice| notice.id != id));
+        self.shown.update(|notices| notices.retain(|notice| notice.id != id));
     }
 
     /// Dismisses those with buttons, which have no use once a new worker has been started.
     pub fn dismiss_with_remedies(self) {
-        self.0.update(|notices| notices.retain(|notice| notice.remedies.is_empty()));
+        self.shown.update(|notices| notices.retain(|notice| notice.remedies.is_empty()));
     }
 
     pub fn get(self) -> Vec<Notice> {
-        self.0.get()
+        self.shown.get()
     }
 }

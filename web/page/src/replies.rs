@@ -169,7 +169,7 @@ impl Store {
         // After a restart of the worker the form keeps the visitor's changes, and it keeps a checkpoint's settings.
         let is_shown = is_first && self.opened.with_untracked(Option::is_none);
         if is_shown {
-            self.show_settings(suggested.config.clone());
+            self.show_with_pace(suggested.config.clone());
         }
         // A worker that replaced another one has not measured again.
         if is_first || device.is_slow {
@@ -196,6 +196,7 @@ impl Store {
     pub(super) fn show_checkpoint(self, config: &RunConfig, history: &StepSeries) {
         self.show_settings(config.clone());
         self.resolution_chosen.set(true);
+        self.has_others.set(false);
         self.losses.update(|losses| {
             losses.truncate_after(0);
             losses.extend(history);
@@ -230,7 +231,7 @@ impl Store {
                 self.scores.update(|scores| scores.truncate_after(progress.step));
                 self.change_snapshots(|snapshots| snapshots.truncate_after(progress.step));
                 // The form shows what the run really does, such as training without an end.
-                self.show_settings((*config).clone());
+                self.show_with_pace((*config).clone());
                 self.take_classes(&config, data.classes);
                 self.running.set_value(Some(*config));
                 self.play.left_open.set(None);

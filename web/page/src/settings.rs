@@ -31,7 +31,7 @@ impl Store {
         });
         let keeps = self.resolution_chosen.get_untracked() && !recipe.fixes_resolution();
         let resolution = self.config.with_untracked(|config| config.data.resolution);
-        self.show_settings(chosen);
+        self.show_with_pace(chosen);
         if keeps {
             self.set_resolution(resolution);
         } else {

@@ -182,7 +182,7 @@ fn Choice() -> impl IntoView {
                 view! {
                     <option
                         value=run.id
-                        selected=move || is_chosen(&shown, index)
+                        prop:selected=move || is_chosen(&shown, index)
                         disabled=move || is_chosen(&other, 1 - index)
                     >
                         {run.name}

@@ -73,7 +73,9 @@ pub fn CopiesFound() -> impl IntoView {
                     "Look for copies"
                 </button>
             </div>
-            <p role="status" data-testid="copies-found">{state}</p>
+            <p role="status" aria-live=move || if is_busy.get() { "off" } else { "polite" } data-testid="copies-found">
+                {state}
+            </p>
             <figure class="pairs" style:--columns=columns hidden=move || !found.get()>
                 <canvas
                     node_ref=canvas

@@ -27,7 +27,7 @@ pub fn FreshPictures() -> impl IntoView {
     };
     let options = move || {
         let option = |(index, name): (u32, String)| {
-            view! { <option value=index.to_string() selected=move || chosen.get() == Some(index)>{name}</option> }
+            view! { <option value=index.to_string() prop:selected=move || chosen.get() == Some(index)>{name}</option> }
         };
         (0..).zip(store.classes.get()).map(option).collect_view()
     };
@@ -44,7 +44,7 @@ pub fn FreshPictures() -> impl IntoView {
                 </button>
                 <Show when=move || has_classes.get()>
                     <select data-testid="draw-class" aria-label="Class to draw" on:change=on_class>
-                        <option value="" selected=move || chosen.get().is_none()>"All classes"</option>
+                        <option value="" prop:selected=move || chosen.get().is_none()>"All classes"</option>
                         {options}
                     </select>
                 </Show>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use whelp::config::Length;
+use whelp::fields;
 
 use crate::store::Store;
 
@@ -32,6 +33,15 @@ fn shown(length: Length) -> (&'static Unit, Option<u64>) {
     (unit, length.amount().map(|amount| amount.div_ceil(unit.factor)))
 }
 
+/// The field that all of this sets.
+const FIELD: &str = "train.length";
+
+/// A count as people write it: digits, perhaps with commas or spaces between thousands.
+fn read(typed: &str) -> Option<u64> {
+    let is_between = |c: char| c == ',' || c == '\'' || c == '_' || c.is_whitespace();
+    typed.chars().filter(|c| !is_between(*c)).collect::<String>().parse().ok()
+}
+
 impl Unit {
     fn length(&self, amount: u64) -> Length {
         self.usual.with_amount(amount.saturating_mul(self.factor))
@@ -44,7 +54,12 @@ pub fn LengthField() -> impl IntoView {
     let length = Memo::new(move |_| store.config.with(|config| config.train.length));
     let unit = Memo::new(move |_| shown(length.get()).0);
     let amount = move || shown(length.get()).1;
-    let set = move |length: Length| store.config.update(|config| config.train.length = length);
+    let field = fields::find(FIELD);
+    let set = move |length: Length| {
+        if let (Some(field), Ok(json)) = (field, serde_json::to_string(&length)) {
+            store.set_field(field, &json);
+        }
+    };
     let on_unit = move |event| {
         let id = event_target_value(&event);
         if let Some(unit) = UNITS.iter().find(|unit| unit.id == id) {
@@ -52,13 +67,17 @@ pub fn LengthField() -> impl IntoView {
         }
     };
     let on_amount = move |event| {
-        if let Ok(amount) = event_target_value(&event).trim().parse() {
-            set(unit.get_untracked().length(amount));
+        let typed = event_target_value(&event);
+        match (read(&typed), field) {
+            (Some(amount), _) => set(unit.get_untracked().length(amount)),
+            (None, Some(field)) => store.refuse_typed(field, &typed),
+            (None, None) => {}
         }
     };
+    let is_refused = Memo::new(move |_| store.refused.with(|refused| refused.contains_key(FIELD)));
     let options = UNITS.map(|choice| {
         let is_chosen = move || unit.get().id == choice.id;
-        view! { <option value=choice.id selected=is_chosen>{choice.label}</option> }
+        view! { <option value=choice.id prop:selected=is_chosen>{choice.label}</option> }
     });
     view! {
         <div class="field length">
@@ -72,6 +91,7 @@ pub fn LengthField() -> impl IntoView {
                         inputmode="numeric"
                         autocomplete="off"
                         aria-label="How many"
+                        aria-invalid=move || is_refused.get().then_some("true")
                         prop:value=move || amount().unwrap_or_default().to_string()
                         on:change=on_amount
                         on:input=on_amount
@@ -99,6 +119,17 @@ mod tests {
             assert_eq!(unit.length(amount.unwrap_or_default()), length);
         }
         assert_eq!(shown(Length::Seconds(61)).1, Some(2), "whole minutes");
+    }
+
+    #[test]
+    fn thousands_may_be_apart_and_what_is_no_count_is_refused() {
+        for typed in ["50000", " 50,000 ", "50 000", "50\u{a0}000", "50\u{202f}000", "50'000"] {
+            assert_eq!(read(typed), Some(50_000), "{typed}");
+        }
+        for typed in ["", "2k", "1.5", "-3", "ten", "99999999999999999999"] {
+            assert_eq!(read(typed), None, "{typed}");
+        }
+        assert!(fields::find(FIELD).is_some());
     }
 
     #[test]

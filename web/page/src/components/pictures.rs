@@ -113,7 +113,11 @@ fn Sizes() -> impl IntoView {
                 .with(|opened| opened.as_ref().is_some_and(|opened| opened.config.data.resolution == chosen.get()));
             let by = if is_opened { Some("the checkpoint has them") } else { None };
             let by = by.or_else(|| store.resolution_chosen.get().then_some("you chose"));
-            let by = if store.has_others.get() { Some("the training has them") } else { by };
+            let trains = |config: &Option<RunConfig>| {
+                config.as_ref().is_some_and(|config| config.data.resolution == chosen.get())
+            };
+            let is_trainings = store.has_others.get() && store.running.with_value(trains);
+            let by = if is_trainings { Some("the training has them") } else { by };
             store.config.with(|config| why(config, size, by))
         })
     };
@@ -210,7 +214,7 @@ fn LoadProgress() -> impl IntoView {
                 prop:value=move || share().unwrap_or(0.0)
             ></progress>
             <span class="words">{words}</span>
-            <button type="button" class="button" data-testid="cancel-data" on:click=move |_| store.cancel_loading()>
+            <button type="button" class="button" data-testid="cancel-data" on:click=move |_| store.give_up_loading()>
                 "Cancel"
             </button>
         </div>

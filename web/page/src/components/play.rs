@@ -144,7 +144,7 @@ pub fn Play() -> impl IntoView {
     });
     let classes = move || {
         let option = |(index, name): (u32, String)| {
-            view! { <option value=index.to_string() selected=move || class.get() == Some(index)>{name}</option> }
+            view! { <option value=index.to_string() prop:selected=move || class.get() == Some(index)>{name}</option> }
         };
         (0..).zip(store.classes.get()).map(option).collect_view()
     };
@@ -190,7 +190,7 @@ pub fn Play() -> impl IntoView {
             </div>
             <Show when=move || has_classes.get()>
                 <select data-testid="play-class" aria-label="Class to draw" on:change=on_class>
-                    <option value="" selected=move || class.get().is_none()>"All classes"</option>
+                    <option value="" prop:selected=move || class.get().is_none()>"All classes"</option>
                     {classes}
                 </select>
             </Show>

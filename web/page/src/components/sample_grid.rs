@@ -81,6 +81,12 @@ fn Course() -> impl IntoView {
             clock.set_value(set_interval_with_handle(move || store.step_timeline(), SNAPSHOT).ok());
         }
     });
+    // Pictures that were asked for are to be seen, and not the film over them.
+    Effect::new(move |_| {
+        if store.samples.with(|samples| samples.as_ref().is_some_and(|it| matches!(it.origin, Origin::Fresh(_)))) {
+            plays.set(false);
+        }
+    });
     let last = move || count.get().saturating_sub(1);
     let on_input = move |event| {
         plays.set(false);

@@ -19,7 +19,7 @@ pub fn Save() -> impl IntoView {
         }
     };
     let scales = [1, 2, 3, 4, 5, 6, 7, 8].map(|scale: usize| {
-        view! { <option value=scale.to_string() selected=move || play.scale.get() == scale>{format!("{scale}x")}</option> }
+        view! { <option value=scale.to_string() prop:selected=move || play.scale.get() == scale>{format!("{scale}x")}</option> }
     });
     let save_stage = move |_| {
         let Some(drawn) = untrack(move || play.on_stage()) else { return };

@@ -140,7 +140,7 @@ fn Chosen(field: &'static Field, value: Memo<Value>, choices: Vec<(Value, String
     // The option's value is the choice as JSON, with quotes.
     let options = choices.into_iter().map(|(choice, words)| {
         let json = choice.to_string();
-        view! { <option value=json selected=move || value.get() == choice>{words}</option> }
+        view! { <option value=json prop:selected=move || value.get() == choice>{words}</option> }
     });
     view! {
         <div class="field">

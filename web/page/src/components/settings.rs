@@ -23,7 +23,7 @@ pub fn Settings() -> impl IntoView {
     };
     let groups = families().into_iter().map(|(family, recipes)| {
         let options = recipes.into_iter().map(|choice| {
-            view! { <option value=choice.name selected=move || recipe.get() == choice.name>{label(&choice)}</option> }
+            view! { <option value=choice.name prop:selected=move || recipe.get() == choice.name>{label(&choice)}</option> }
         });
         view! { <optgroup label=family>{options.collect_view()}</optgroup> }
     });

@@ -39,5 +39,8 @@ pub fn StatusLine() -> impl IntoView {
             fetched: store.fetching.get().map(|(done, total)| format::part_of(done, total)),
         })
     });
-    view! { <p class="status" role="status" aria-live="polite" data-testid="status">{status}</p> }
+    // Counts that run are not read aloud, one after the other.
+    let is_counting = Memo::new(move |_| store.judging.with(Option::is_some) || store.fetching.with(Option::is_some));
+    let live = move || if is_counting.get() { "off" } else { "polite" };
+    view! { <p class="status" role="status" aria-live=live data-testid="status">{status}</p> }
 }
