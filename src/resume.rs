@@ -113,17 +113,26 @@ impl RunConfig {
         differing.collect()
     }
 
-    /// Whether its learning rates are those of `asked` after a run with them has gone back once or twice.
-    pub fn is_slower_than(&self, asked: &RunConfig) -> bool {
+    /// Whether its learning rates are those of `asked` after a run with them has gone back once or twice. Only the rates that
+    /// `is_set` of their paths count: the others of `asked` are its own.
+    pub fn is_slower_than(&self, asked: &RunConfig, is_set: impl Fn(&str) -> bool) -> bool {
         let rates = |config: &RunConfig| {
             let (train, schedule) = (&config.train, &config.schedule);
-            (train.generator_lr, train.discriminator_lr, schedule.generator_lr, schedule.discriminator_lr)
+            let all = [
+                ("train.generator_lr", Some(train.generator_lr)),
+                ("train.discriminator_lr", Some(train.discriminator_lr)),
+                ("schedule.generator_lr", schedule.generator_lr),
+                ("schedule.discriminator_lr", schedule.discriminator_lr),
+            ];
+            all.into_iter().filter(|(path, _)| is_set(path)).map(|(_, rate)| rate).collect::<Vec<_>>()
         };
+        let own = rates(self);
         let mut slower = asked.clone();
-        (0..MOST_ROLLBACKS).any(|_| {
-            slower.scale_learning_rates(SLOWER);
-            rates(&slower) == rates(self)
-        })
+        !own.is_empty()
+            && (0..MOST_ROLLBACKS).any(|_| {
+                slower.scale_learning_rates(SLOWER);
+                rates(&slower) == own
+            })
     }
 
     /// Takes over both learning rates, and the values that they end at.
@@ -326,14 +335,21 @@ mod tests {
     fn rates_after_a_divergence_are_told_from_others() {
         let asked = recipes::find("projected").unwrap().config();
         let mut slower = asked.clone();
-        assert!(!slower.is_slower_than(&asked));
+        assert!(!slower.is_slower_than(&asked, |_| true));
         for is_slower in [true, true, false] {
             slower.scale_learning_rates(SLOWER);
-            assert_eq!(slower.is_slower_than(&asked), is_slower);
+            assert_eq!(slower.is_slower_than(&asked, |_| true), is_slower);
         }
         let mut other = asked.clone();
         other.train.generator_lr *= SLOWER;
-        assert!(!other.is_slower_than(&asked), "one rate alone was chosen");
+        assert!(!other.is_slower_than(&asked, |_| true), "one rate alone was chosen");
+        // A command that sets one rate has the others from the run.
+        let mut again = other.clone();
+        again.train.generator_lr = asked.train.generator_lr;
+        assert!(other.is_slower_than(&again, |path| path == "train.generator_lr"));
+        assert!(
+            !other.is_slower_than(&again, |_| false) && !other.is_slower_than(&again, |path| path == "train.batch")
+        );
         other.copy_learning_rates(&asked);
         assert_eq!(other, asked);
     }

@@ -285,10 +285,10 @@ fn settings(arguments: &TrainArguments, begin: &Begin) -> Result<ValidConfig, Fa
             if arguments.recipe.is_some() {
                 asked.recipe = recipe(arguments)?.recipe;
             }
-            if base.is_slower_than(&asked) {
+            if base.is_slower_than(&asked, |path| is_set(&arguments.set, path)) {
                 note!(
-                    "rates       the run went back after it had diverged or collapsed, and goes on with the lower learning rates that it \
-                     has had since: {} and {}",
+                    "rates       they stay at {} and {}, a half or a quarter of this command's, as after a run went back; to set others, say \
+                     --resume",
                     base.train.generator_lr,
                     base.train.discriminator_lr
                 );

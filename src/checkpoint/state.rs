@@ -119,8 +119,10 @@ pub fn restore_into(
         trainer.adaptive = Adaptive { p: *p, mean_signs: mean_signs.collect() };
     } else if config.augment.adaptive {
         // It is switched on here, and begins with how many pictures have been altered.
-        let before = Schedule::at(&checkpoint.meta.config, checkpoint.meta.progress.nimg);
-        trainer.adaptive = Adaptive { p: before.augment_p, mean_signs: Vec::new() };
+        let before = &checkpoint.meta.config;
+        let p = Schedule::at(before, checkpoint.meta.progress.nimg).augment_p;
+        let p = if before.augment.is_active() { p } else { 0.0 };
+        trainer.adaptive = Adaptive { p, mean_signs: Vec::new() };
     }
     let (generator_config, discriminator_config) = Trainer::adam_configs(config, trainer.nimg);
     let moments = |prefix: &str, tensors: Vec<DeviceTensor>| moments(checkpoint, prefix, tensors, &inner);

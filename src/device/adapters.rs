@@ -98,7 +98,7 @@ fn describe(adapter: &wgpu::Adapter, api: &'static str, counts: &mut [usize; 4])
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         memory_bytes: platform::graphics_memory_bytes(adapter),
         // A tensor is bound whole.
-        max_buffer_bytes: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size.into()),
+        max_buffer_bytes: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
         has_subgroups: features.contains(Features::SUBGROUP),
         has_half_floats: features.contains(Features::SHADER_F16),
         place: (backend, of_type(index)),

@@ -136,10 +136,10 @@ impl OpenDevice {
         Self { device, description, is_software: false, reason, others, has_collectives }.imitated(is_software)
     }
 
-    /// Says whether a processor imitates it, where more is known of that than its driver tells. Before it computes anything.
+    /// Says whether a processor imitates it, where more is known of that than its driver tells.
     pub fn imitated(mut self, is_software: bool) -> Self {
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if is_software {
+        if is_software && !self.is_cpu() {
             crate::ops::software_is_opened();
         }
         self.is_software = is_software;

@@ -458,7 +458,9 @@ impl Run {
         (self.signs, self.diagnosis) = (None, None);
         if let Some(judge) = &mut self.judge {
             let at = (self.trainer.nimg, self.clock.elapsed_secs());
-            judge.go_back(self.trainer.step, at, checkpoint.meta.scored.as_ref());
+            // Scores by other pictures would say nothing about these.
+            let is_of_these = checkpoint.meta.data.fingerprint == self.data.summary().fingerprint;
+            judge.go_back(self.trainer.step, at, checkpoint.meta.scored.as_ref().filter(|_| is_of_these));
         }
         self.clock.rewind(self.trainer.nimg);
         self.clock.start();

@@ -188,7 +188,8 @@ impl<T: Transport> Session<T> {
                 return made_secs;
             }
         };
-        let runs = KeptRuns::new(storage);
+        let loaded = self.pictures.borrow().as_ref().and_then(RunPictures::key).map(str::to_owned);
+        let runs = KeptRuns::new(storage).sparing(loaded.as_deref());
         let outcome = match self.save_in(&runs, keeper, checkpoint).await {
             Ok(Room::Enough) => KeptOutcome::Kept,
             Ok(Room::Made) => KeptOutcome::MadeRoom,

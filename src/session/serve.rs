@@ -44,7 +44,7 @@ pub(super) struct Session<T> {
     speed: Cell<Speed>,
     pub(super) data: RefCell<Option<Arc<Dataset>>>,
     /// Where `data` is to be found again.
-    pictures: RefCell<Option<RunPictures>>,
+    pub(super) pictures: RefCell<Option<RunPictures>>,
     pub(super) opened: RefCell<Option<Rc<Opened>>>,
     /// The starter, once it has been drawn with.
     starter: RefCell<Option<Rc<Opened>>>,
@@ -281,6 +281,9 @@ impl<T: Transport> Session<T> {
         preparation: Preparation,
         sizing: Option<Sizing>,
     ) {
+        if self.loading.get() != Some(id) {
+            return self.post(Reply::DataCancelled { id });
+        }
         if let Some(data) = self.loaded_from(&source) {
             // Its file can't be opened once more in every browser.
             self.loading.set(None);

@@ -23,7 +23,7 @@ pub struct TrainedRun {
     pub resolution: usize,
 }
 
-/// That of the starter, and one that began with it, on photographs.
+/// That of the starter, and one that began with an earlier one, on photographs.
 pub const RUNS: [TrainedRun; 2] = [
     TrainedRun { name: "starter-run.safetensors", bytes: 3_755_140, resolution: 32 },
     TrainedRun { name: "starter-64-run.safetensors", bytes: 2_066_964, resolution: 64 },

@@ -792,7 +792,7 @@ fn new_runs_begin_with_the_starter_or_with_the_open_checkpoint() {
         let (grid, starters) = client.next(starter).await;
         // The form's own networks are others; what counts is seed, pictures, length and output.
         let mut form = tiny(1);
-        form.train.batch = 8;
+        form.train.batch = 4;
         form.output.grid = grid.count;
         client.start(&form, StartFrom::Starter { halvings: 1 });
         let (config, step) = client.started().await;

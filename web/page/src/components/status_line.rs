@@ -40,7 +40,10 @@ pub fn StatusLine() -> impl IntoView {
         })
     });
     // Counts that run are not read aloud, one after the other.
-    let is_counting = Memo::new(move |_| store.judging.with(Option::is_some) || store.fetching.with(Option::is_some));
+    let is_counting = Memo::new(move |_| {
+        let counts = store.judging.with(Option::is_some) || store.fetching.with(Option::is_some);
+        counts && store.phase.get() == Phase::Starting
+    });
     let live = move || if is_counting.get() { "off" } else { "polite" };
     view! { <p class="status" role="status" aria-live=live data-testid="status">{status}</p> }
 }
