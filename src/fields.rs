@@ -548,8 +548,7 @@ pub const FIELDS: &[Field] = &[
         "augment.color_share",
         "Colour jitter share",
         Accepts::Real(Range::closed(0.0, 1.0)),
-        "Chance of a change of brightness, of saturation and of contrast, each, as a share of the chance above. Less keeps colours closer to \
-         those of your pictures.",
+        "Chance of each change of colours, as a share of the chance above. Less keeps the colours of your pictures.",
     ),
     free("augment.translation", "Translation", Accepts::Flag, "Shifts pictures by up to an eighth of their side."),
     free("augment.cutout", "Cutout", Accepts::Flag, "Blanks a rectangle that has the shape of the picture."),
