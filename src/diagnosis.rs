@@ -281,7 +281,8 @@ impl Remedy {
 fn can_augment_more(config: &RunConfig) -> bool {
     let augment = &config.augment;
     let most = config.schedule.augment_p.map_or(augment.p, |end| end.max(augment.p));
-    !augment.adaptive && !(augment.is_active() && most >= 1.0)
+    let are_all_altered = augment.is_active() && most >= 1.0;
+    !(augment.adaptive || are_all_altered)
 }
 
 /// Twice the longer side in which the frozen network sees pictures now, at most that which it learnt to see with; none if it sees
