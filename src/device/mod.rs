@@ -133,17 +133,7 @@ pub struct OpenDevice {
 impl OpenDevice {
     fn new(device: Device, description: String, is_software: bool) -> Self {
         let (reason, others, has_collectives) = (None, Vec::new(), false);
-        Self { device, description, is_software: false, reason, others, has_collectives }.imitated(is_software)
-    }
-
-    /// Says whether a processor imitates it, where more is known of that than its driver tells.
-    pub fn imitated(mut self, is_software: bool) -> Self {
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if is_software && !self.is_cpu() {
-            crate::ops::software_is_opened();
-        }
-        self.is_software = is_software;
-        self
+        Self { device, description, is_software, reason, others, has_collectives }
     }
 
     /// How many devices share a batch: 1, if it is this one alone.

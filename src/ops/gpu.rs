@@ -1,7 +1,5 @@
 //! From the tensors of graphics devices to the arguments of kernels, and what several kernels share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl;
 use burn_cubecl::kernel::{cast, into_contiguous};
@@ -98,23 +96,13 @@ pub fn channel_sizes(tensor: &CubeTensor) -> ChannelSizes {
     ChannelSizes { area, count, channels }
 }
 
-/// Whether a software device was opened.
-static HAS_SOFTWARE: AtomicBool = AtomicBool::new(false);
-
-/// To be called when one is opened.
-pub fn software_is_opened() {
-    HAS_SOFTWARE.store(true, Ordering::Relaxed);
-}
-
-/// Units of a plane if the tensor's device is a software device, which a processor imitates (lavapipe, SwiftShader). Those have
-/// smaller planes than nearly all hardware, all of one size. Some Mali graphics have planes of 4 or 8 too, so it counts what was
-/// opened.
+/// Units of a plane if the tensor's device is a software device, which a processor imitates (lavapipe, SwiftShader).
+/// Those have smaller planes than any hardware, all of one size.
 pub fn software_plane(tensor: &CubeTensor) -> Option<usize> {
     const SMALLEST_OF_HARDWARE: u32 = 16;
     let hardware = &tensor.client.properties().hardware;
     let plane = hardware.plane_size_max;
-    let is_small = plane < SMALLEST_OF_HARDWARE && plane == hardware.plane_size_min;
-    (is_small && HAS_SOFTWARE.load(Ordering::Relaxed)).then_some(plane as usize)
+    (plane < SMALLEST_OF_HARDWARE && plane == hardware.plane_size_min).then_some(plane as usize)
 }
 
 /// A cube for each channel, of [`UNITS`] units. On software devices it is a single plane: there, waiting for other

@@ -35,8 +35,6 @@ pub use convolution::{Convolution, Convolutions, conv_transpose2d, conv2d, conv2
 pub use cross_entropy::mean_cross_entropy;
 pub use dropout::Dropout;
 pub use dual::Dual;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-pub(crate) use gpu::software_is_opened;
 pub use half::{halved, has_half, in_half};
 pub use inverted_residual::{InvertedResidual, InvertedResidualSizes};
 pub use layers::{Conv, ConvTranspose, Linear};

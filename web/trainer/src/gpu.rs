@@ -69,9 +69,9 @@ async fn open_webgpu(preference: DevicePreference) -> Result<(OpenDevice, Device
         }
         DevicePreference::Auto | DevicePreference::Cpu { .. } => None,
     };
-    let opened = device::open(DeviceChoice::Wgpu).await.map_err(|error| Refusal::of_failure(&error.to_string()))?;
-    let mut opened = opened.imitated(adapter.is_software);
+    let mut opened = device::open(DeviceChoice::Wgpu).await.map_err(|error| Refusal::of_failure(&error.to_string()))?;
     opened.description = format!("{} (WebGPU)", adapter.name);
+    opened.is_software = adapter.is_software;
     let info = DeviceInfo { name: adapter.name, backend: "WebGPU".into(), is_slow: adapter.is_software, reason };
     Ok((opened, info))
 }
