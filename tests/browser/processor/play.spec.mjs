@@ -143,6 +143,8 @@ test("pictures are opened, walked around and mixed, by mouse and by keys", async
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press("ArrowRight");
   await whelp.shows("play-caption", "Picture 2 of seed 3");
+  // Until it is drawn the one before is on show.
+  await expect.poll(() => hash(whelp.part("large"))).not.toBe(opened);
   await page.keyboard.press("ArrowLeft");
   await whelp.shows("play-caption", "Picture 1 of seed 3");
   await expect.poll(() => hash(whelp.part("large"))).toBe(opened);
