@@ -1,5 +1,6 @@
 //! Collects prepared pictures and skipped files into a data set.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -247,6 +248,7 @@ impl DatasetBuilder {
         self.examined.sort_by_key(|file| file.position);
         let flags = doctor::examine(&self.examined, &self.cut);
         self.arrange(&flags)?;
+        self.drop_empty_classes();
         self.summary.fingerprint = self.fingerprint().map_err(|error| self.unstored(&error))?;
         self.summary.notes.extend(std::mem::take(&mut self.uncropped).note());
         let report = self.report(&flags);
@@ -279,6 +281,27 @@ impl DatasetBuilder {
         self.pixels.arrange(order, kept);
         self.summary.count = kept;
         Ok(())
+    }
+
+    /// Forgets the classes of which no file could be used: a generator would draw pictures of them that it has never seen.
+    fn drop_empty_classes(&mut self) {
+        let used: BTreeSet<u32> = self.labels.iter().copied().collect();
+        let all = std::mem::take(&mut self.summary.classes);
+        let is_used = |number: &usize| used.contains(&(*number as u32));
+        let (kept, empty): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(is_used);
+        if let Some(first) = empty.first() {
+            self.summary.notes.push(match empty.len() {
+                1 => format!("No picture of the class {} could be used, so it is left out.", all[*first]),
+                many => format!(
+                    "No picture of {many} classes could be used, so they are left out. The first is {}.",
+                    all[*first]
+                ),
+            });
+            for label in &mut self.labels {
+                *label = used.range(..*label).count() as u32;
+            }
+        }
+        self.summary.classes = kept.into_iter().map(|number| all[number].clone()).collect();
     }
 
     /// XXH3 with 128 bits: the same on every target, and much faster than decoding, also in wasm. It only tells data
@@ -427,6 +450,19 @@ mod tests {
         let mut builder = DatasetBuilder::new("any", 2);
         builder.push_labelled("1.png", Some(7), picture(1));
         assert_eq!(builder.finish().unwrap().label(0), None);
+    }
+
+    #[test]
+    fn a_class_without_a_usable_picture_is_left_out() {
+        let classes = ["ant", "bee", "cat"].map(str::to_owned).to_vec();
+        let mut builder = DatasetBuilder::new("any", 2).classes(classes);
+        builder.push_labelled("ant/1.png", Some(0), picture(1));
+        builder.push_labelled("bee/2.png", Some(1), Err(DecodeError::Empty));
+        builder.push_labelled("cat/3.png", Some(2), picture(2));
+        let data = builder.finish().unwrap();
+        assert_eq!(data.summary().classes, ["ant", "cat"]);
+        assert_eq!([data.label(0), data.label(1)], [Some(0), Some(1)]);
+        assert_eq!(data.summary().notes, ["No picture of the class bee could be used, so it is left out."]);
     }
 
     fn facts(content: u8) -> Facts {

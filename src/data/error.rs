@@ -7,7 +7,7 @@ pub enum DecodeError {
     #[error("The file is empty. Copy it again.")]
     Empty,
     /// The first bytes are those of no known format.
-    #[error("This isn't a picture, despite its name. Leave it out.")]
+    #[error("This isn't a picture, or is of an unknown format. Leave it out.")]
     NotAPicture,
     /// A file of a known kind that is no picture.
     #[error("This isn't a picture but {found}. {advice}.")]
@@ -65,6 +65,12 @@ pub enum DecodeError {
     #[error("The file could not be read ({reason}). Check that it exists and that you may read it.")]
     Unreadable {
         /// The message of the system or of the archive's reader.
+        reason: String,
+    },
+    /// It lies in an archive that cannot be unpacked in this place.
+    #[error("It could not be unpacked ({reason}). Unpack the archive with another program, and choose the folder.")]
+    Packed {
+        /// The message of the archive's reader.
         reason: String,
     },
     /// The folders are classes, and the picture lies in none of them.

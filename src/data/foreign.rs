@@ -143,6 +143,20 @@ pub(super) fn document(head: &[u8]) -> Option<(&'static str, &'static str)> {
     })
 }
 
+/// The same by the sorted names of all entries, where the first one says nothing.
+pub(super) fn document_of(names: &[String]) -> Option<(&'static str, &'static str)> {
+    const MARKS: [(&str, &str); 6] = [
+        ("[Content_Types].xml", "an Office document"),
+        ("mimetype", "a document or a book"),
+        ("Index/Document.iwa", "a document"),
+        ("Index.zip", "a document"),
+        ("META-INF/MANIFEST.MF", "a program"),
+        ("model.weights.h5", "a Keras file"),
+    ];
+    let has = |mark: &str| names.binary_search_by(|name| name.as_str().cmp(mark)).is_ok();
+    MARKS.iter().find(|(mark, _)| has(mark)).map(|(_, found)| (*found, LEAVE_OUT))
+}
+
 /// The beginning as text, if it is text: UTF-8 without control characters.
 fn text(head: &[u8]) -> Option<&str> {
     let text = match str::from_utf8(head) {
@@ -275,6 +289,10 @@ mod tests {
         ] {
             assert_eq!(document(&zip(first)).map(|(found, _)| found), Some(found));
         }
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let sheet = names(&["[Content_Types].xml", "docProps/app.xml", "xl/media/image1.png"]);
+        assert_eq!(document_of(&sheet).map(|(found, _)| found), Some("an Office document"));
+        assert_eq!(document_of(&names(&["dogs/1.jpg", "dogs/mimetype"])), None);
         assert_eq!(document(&zip("dogs/1.jpg")), None);
         assert_eq!(document(b"PK\x03\x04"), None);
         assert!(

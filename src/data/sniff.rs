@@ -48,6 +48,12 @@ impl Format {
         } else if at(0, b"BM") && BMP_HEADERS.iter().any(|size| at(14, &[*size, 0, 0, 0])) {
             Ok(Format::Bmp)
         } else if at(0, b"II*\0") || at(0, b"MM\0*") {
+            if is_raw(head) {
+                return Err(DecodeError::Unsupported {
+                    found: "a raw photo",
+                    advice: "Export it from your photo program as JPEG",
+                });
+            }
             Ok(Format::Tiff)
         } else if cfg!(feature = "avif") && is_avif(head) {
             Ok(Format::Avif)
@@ -70,6 +76,31 @@ impl Format {
     }
 }
 
+/// Whether a TIFF is the raw photo of a camera, of which a decoder of TIFF would find the thumbnail alone: its first directory says
+/// that its picture is a smaller version of another one (TIFF 6.0, NewSubfileType, bit 0), or it has a tag of DNG.
+fn is_raw(head: &[u8]) -> bool {
+    const NEW_SUBFILE_TYPE: u16 = 254;
+    const DNG_VERSION: u16 = 50706;
+    const CR2: &[u8] = b"CR";
+    let is_little = head.starts_with(b"II");
+    let short = |at: usize| {
+        let bytes = *head.get(at..)?.first_chunk::<2>()?;
+        Some(if is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    };
+    let long = |at: usize| {
+        let bytes = *head.get(at..)?.first_chunk::<4>()?;
+        Some(if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    };
+    let tags = || {
+        let start = long(4)? as usize;
+        let count = usize::from(short(start)?);
+        let entry = |index: usize| Some((short(start + 2 + 12 * index)?, long(start + 2 + 12 * index + 8)?));
+        Some((0..count).map_while(entry).collect::<Vec<_>>())
+    };
+    let says_raw = |(tag, value): &(u16, u32)| *tag == DNG_VERSION || *tag == NEW_SUBFILE_TYPE && value & 1 == 1;
+    head.get(8..10) == Some(CR2) || tags().unwrap_or_default().iter().any(says_raw)
+}
+
 /// Whether the first box names AVIF among the brands that the file is compatible with: pictures and sequences.
 pub(super) fn is_avif(head: &[u8]) -> bool {
     let Some((length, rest)) = head.split_first_chunk::<4>() else { return false };
@@ -85,6 +116,27 @@ const BMP_HEADERS: [u8; 7] = [12, 40, 52, 56, 64, 108, 124];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn raw_photos_are_told_from_their_thumbnails() {
+        let tiff = |entries: &[(u16, u32)]| {
+            let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+            bytes.extend((entries.len() as u16).to_le_bytes());
+            for (tag, value) in entries {
+                bytes.extend(tag.to_le_bytes());
+                bytes.extend([4, 0, 1, 0, 0, 0]);
+                bytes.extend(value.to_le_bytes());
+            }
+            bytes
+        };
+        assert_eq!(Format::of(&tiff(&[(254, 0), (256, 640)])), Ok(Format::Tiff));
+        for raw in
+            [tiff(&[(254, 1), (256, 160)]), tiff(&[(256, 640), (50706, 0x0401)]), b"II*\0\x10\0\0\0CR\x02\0".to_vec()]
+        {
+            assert!(matches!(Format::of(&raw), Err(DecodeError::Unsupported { found: "a raw photo", .. })));
+        }
+        assert_eq!(Format::of(b"II*\0\xff\xff\xff\x7f"), Ok(Format::Tiff), "its directory lies elsewhere");
+    }
 
     #[test]
     fn content_decides() {

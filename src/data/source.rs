@@ -3,7 +3,8 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::archive::Inner;
-use super::layout::{has_picture_ending, idx_candidates, without_archive_ending};
+use super::foreign::document_of;
+use super::layout::{has_picture_ending, idx_candidates, promises_labels, without_archive_ending};
 use super::{
     AnnotationError, Archive, ArchiveKind, Clues, DataError, DecodeError, Entry, FoundTable, IDX_HEAD_BYTES, IdxFile,
     IdxHead, IdxKind, MAX_TABLES, Table, is_table,
@@ -88,6 +89,13 @@ enum Place {
 enum Refusal {
     /// It cannot be opened.
     Damaged(String),
+    /// It is a document.
+    Document {
+        /// As in [`DecodeError::Foreign`].
+        found: &'static str,
+        /// As in [`DecodeError::Foreign`].
+        advice: &'static str,
+    },
     /// It lies in another one, and there is no memory for it.
     TooLarge,
 }
@@ -96,6 +104,7 @@ impl Refusal {
     fn error(&self) -> DecodeError {
         match self {
             Self::Damaged(reason) => DecodeError::Damaged { format: "archive's", reason: reason.clone() },
+            Self::Document { found, advice } => DecodeError::Foreign { found, advice },
             Self::TooLarge => DecodeError::Foreign {
                 found: "an archive in an archive",
                 advice: "Those are read up to 1 GB together: unpack the outer one, and choose the folder",
@@ -162,6 +171,11 @@ impl<F: InputFile> Source<F> {
                     source.files.push(file);
                 }
                 Some(Ok(mut archive)) => {
+                    // Pictures inside of a document are not what anyone means.
+                    if let Some((found, advice)) = document_of(archive.names()) {
+                        named.push((name, Place::Refused(Refusal::Document { found, advice })));
+                        continue;
+                    }
                     let folder = if is_alone { String::new() } else { format!("{name}/") };
                     let inner = inner_archives(&mut archive, &mut inner_bytes);
                     source.add_archive(archive, &folder, &mut named);
@@ -238,8 +252,12 @@ impl<F: InputFile> Source<F> {
             Some(IdxFile { index, kind, beginning })
         });
         let idx = idx.collect();
-        let tables: Vec<usize> = (0..self.names.len()).filter(|index| is_table(&self.names[*index])).collect();
-        let tables = tables.into_iter().take(MAX_TABLES).filter_map(|index| {
+        let mut tables: Vec<usize> = (0..self.names.len()).filter(|index| is_table(&self.names[*index])).collect();
+        // Those that say so, before there are too many.
+        tables.sort_by_key(|index| !promises_labels(&self.names[*index]));
+        tables.truncate(MAX_TABLES);
+        tables.sort_unstable();
+        let tables = tables.into_iter().filter_map(|index| {
             let name = self.names[index].clone();
             Some(FoundTable { index, table: Table::read(&name, self.reader(index).ok()?)? })
         });

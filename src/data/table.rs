@@ -99,6 +99,14 @@ impl Table {
                     let row = |row: &Value| Some(row.as_array()?.iter().map(text_of).collect());
                     Some(pairs(rows.iter().map(row).collect::<Option<_>>()?))
                 }
+                // A list of files for each class, or a class for each file.
+                Value::Object(classes) if classes.values().any(Value::is_array) => {
+                    let files = |(class, files): (&String, &Value)| {
+                        let row = |file: &Value| vec![text_of(file), class.clone()];
+                        files.as_array().into_iter().flatten().map(row).collect::<Vec<_>>()
+                    };
+                    Some(pairs(classes.iter().flat_map(files).collect()))
+                }
                 Value::Object(files) => {
                     Some(pairs(files.iter().map(|(file, label)| vec![file.clone(), text_of(label)]).collect()))
                 }
@@ -197,6 +205,8 @@ mod tests {
         let wanted = expected(&["file_name", "label"], &[&["a.png", "6"], &["b.png", "0"]]);
         assert_eq!(table("dataset.json", r#"{"labels": [["a.png", 6], ["b.png", 0]]}"#), wanted);
         assert_eq!(table("labels.json", r#"{"a.png": 6, "b.png": 0}"#), wanted);
+        let by_class = table("labels.json", r#"{"0": ["b.png"], "6": ["a.png"]}"#).unwrap().1;
+        assert_eq!(by_class, [["b.png", "0"], ["a.png", "6"]]);
         assert_eq!(
             table(
                 "metadata.jsonl",

@@ -125,7 +125,7 @@ impl<R: Read + Seek> Archive<R> {
     /// # Panics
     /// If there are not that many files.
     pub fn picture(&mut self, index: usize) -> Result<Result<Vec<u8>, DecodeError>, DataError> {
-        let picture = self.entry(index).map_err(|reason| DecodeError::Unreadable { reason });
+        let picture = self.entry(index).map_err(|reason| DecodeError::Packed { reason });
         let picture = picture.and_then(|(entry, size)| read_picture(entry, size));
         self.unpacked_bytes += picture.as_ref().map_or(0, |bytes| bytes.len() as u64);
         if self.unpacked_bytes > MAX_UNPACKED_BYTES {
@@ -232,7 +232,7 @@ fn head(reader: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
 }
 
 /// The names of all entries. Where an archive does not say which letters are meant by bytes beyond ASCII, `zip` takes them for those
-/// of DOS. They are UTF-8 in what macOS packs.
+/// of DOS. They are UTF-8 in what macOS packs, which is decided for all names together: some names in other letters look like UTF-8.
 fn zip_names<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Vec<String> {
     let mut names: Vec<(String, Option<Vec<u8>>)> = Vec::with_capacity(zip.len());
     for index in 0..zip.len() {
@@ -248,12 +248,13 @@ fn zip_names<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Vec<String> {
         (0..raw.len()).any(|at| is_separator(raw, at))
     };
     let splits_at_backslashes = names.iter().any(has_separator);
+    let is_utf8 = names.iter().filter_map(|(_, raw)| raw.as_deref()).all(|raw| str::from_utf8(raw).is_ok());
     let meant = |(name, raw): (String, Option<Vec<u8>>)| match raw.map(String::from_utf8) {
         None => name,
-        Some(Ok(name)) => name,
-        Some(Err(_)) if splits_at_backslashes => name,
+        Some(Ok(name)) if is_utf8 => name,
+        Some(_) if splits_at_backslashes => name,
         // The second byte of some letters of Japanese Windows is a backslash, and ends no folder's name.
-        Some(Err(_)) => name.replace('\\', "_"),
+        Some(_) => name.replace('\\', "_"),
     };
     names.into_iter().map(meant).collect()
 }

@@ -68,29 +68,38 @@ impl<R: Read + Seek> Tar<R> {
     pub fn open(mut reader: R, packing: Option<Packing>) -> io::Result<Self> {
         reader.rewind()?;
         let Some(packing) = packing else {
+            let bytes = reader.seek(SeekFrom::End(0))?;
+            reader.rewind()?;
             let mut archive = tar::Archive::new(&mut reader);
-            let files = archive.entries_with_seek()?.filter_map(file_of).collect::<io::Result<_>>()?;
-            return Ok(Self { stream: Stream::Plain(reader), files, kept: HashMap::new() });
+            let mut files = Files::default();
+            for entry in archive.entries_with_seek()? {
+                files.add(&entry?);
+            }
+            // Nobody has read what lies between the headers yet.
+            if files.found.iter().any(|file| file.start + file.size > bytes) {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends in the middle of a file"));
+            }
+            return Ok(Self { stream: Stream::Plain(reader), files: files.found, kept: HashMap::new() });
         };
-        let (mut files, mut kept, mut kept_bytes) = (Vec::new(), HashMap::new(), 0);
+        let (mut files, mut kept, mut kept_bytes) = (Files::default(), HashMap::new(), 0);
         let mut archive = tar::Archive::new(Unpacked::new(packing, &mut reader)?.take(MAX_UNPACKED_BYTES));
         for entry in archive.entries()? {
             let mut entry = entry?;
-            let Some(file) = described(&entry) else { continue };
+            let Some(file) = files.add(&entry) else { continue };
+            let start = file.start;
             let most = if is_table(&file.name) { MAX_TABLE_BYTES } else { MAX_ANNOTATION_BYTES };
             if (is_annotation(&file.name) || is_table(&file.name)) && file.size <= most {
                 kept_bytes += file.size;
                 if kept_bytes <= MAX_KEPT_BYTES {
                     let mut bytes = Vec::new();
                     entry.read_to_end(&mut bytes)?;
-                    kept.insert(file.start, bytes);
+                    kept.insert(start, bytes);
                 }
             }
-            files.push(file);
         }
         reader.rewind()?;
         let stream = Stream::Packed(packing, Some(Unpacked::new(packing, reader)?), 0);
-        Ok(Self { stream, files, kept })
+        Ok(Self { stream, files: files.found, kept })
     }
 
     pub fn files(&self) -> &[File] {
@@ -124,17 +133,33 @@ impl<R: Read + Seek> Tar<R> {
     }
 }
 
-fn file_of<R: Read>(entry: io::Result<tar::Entry<R>>) -> Option<io::Result<File>> {
-    entry.map(|entry| described(&entry)).transpose()
+/// The files of an archive while it is listed.
+#[derive(Default)]
+struct Files {
+    found: Vec<File>,
+    /// Where each name is in `found`.
+    places: HashMap<String, usize>,
 }
 
-/// None for folders and links.
-fn described<R: Read>(entry: &tar::Entry<R>) -> Option<File> {
-    entry.header().entry_type().is_file().then(|| File {
-        name: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
-        start: entry.raw_file_position(),
-        size: entry.size(),
-    })
+impl Files {
+    /// The file that an entry adds: its own, or for a hard link the one that it is another name of. None for folders and other links.
+    fn add<R: Read>(&mut self, entry: &tar::Entry<R>) -> Option<&File> {
+        let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let kind = entry.header().entry_type();
+        let file = if kind.is_file() {
+            File { name: name(&entry.path_bytes()), start: entry.raw_file_position(), size: entry.size() }
+        } else if kind.is_hard_link() {
+            let target = self.places.get(&name(&entry.link_name_bytes()?))?;
+            let File { start, size, .. } = self.found[*target];
+            File { name: name(&entry.path_bytes()), start, size }
+        } else {
+            return None;
+        };
+        self.places.insert(file.name.clone(), self.found.len());
+        self.found.push(file);
+        // What a link stands for has been looked at.
+        self.found.last().filter(|_| kind.is_file())
+    }
 }
 
 impl<R: Read + Seek> Stream<R> {

@@ -39,6 +39,7 @@ impl Labels {
     ) -> HashSet<usize> {
         let finder = Finder::new(names, pictures, files);
         let (mut classes, mut used, mut dealt_with) = (HashMap::new(), Vec::new(), HashSet::new());
+        let mut unrelated: Vec<&String> = Vec::new();
         for FoundTable { index, table } in tables {
             let name = &names[*index];
             match finder.ask(name, table) {
@@ -56,13 +57,19 @@ impl Labels {
                     };
                 }
                 Says::Nothing(reason) => notes.push(format!("{name} was not used for classes: {reason}.")),
-                Says::Unrelated if promises_labels(name) => {
-                    notes.push(format!("{name} was not used for classes: it doesn't name these pictures."));
-                }
+                Says::Unrelated if promises_labels(name) => unrelated.push(name),
                 Says::Unrelated => continue,
             }
             dealt_with.insert(*index);
         }
+        notes.extend(match unrelated[..] {
+            [] => None,
+            [name] => Some(format!("{name} was not used for classes: it doesn't name these pictures.")),
+            [first, ..] => Some(format!(
+                "{} tables were not used for classes, as they don't name these pictures. The first is {first}.",
+                unrelated.len()
+            )),
+        });
         if classes.is_empty() || !self.classes.is_empty() && classes.len() < pictures.len() {
             return dealt_with;
         }
@@ -116,17 +123,24 @@ struct Finder<'a> {
     paths: HashMap<String, usize>,
     files: HashMap<String, Vec<usize>>,
     stems: HashMap<String, Vec<usize>>,
+    /// By the number that is all of a name, without the zeros in front of it.
+    numbers: HashMap<String, Vec<usize>>,
 }
 
 impl<'a> Finder<'a> {
     fn new(names: &'a [String], pictures: &[usize], levels: &'a [FileLevels]) -> Self {
         let (mut files, mut stems) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        let mut numbers = HashMap::<_, Vec<_>>::new();
         for index in pictures {
             files.entry(file(&names[*index]).to_lowercase()).or_default().push(*index);
-            stems.entry(stem(&names[*index]).to_lowercase()).or_default().push(*index);
+            let stem = stem(&names[*index]).to_lowercase();
+            if let Some(number) = number(&stem) {
+                numbers.entry(number.to_owned()).or_default().push(*index);
+            }
+            stems.entry(stem).or_default().push(*index);
         }
         let paths = pictures.iter().map(|index| (names[*index].to_lowercase(), *index)).collect();
-        Self { names, levels, paths, files, stems }
+        Self { names, levels, paths, files, stems, numbers }
     }
 
     /// What a table says; `name` is that of its file.
@@ -187,6 +201,8 @@ impl<'a> Finder<'a> {
     fn find(&self, value: &str, folder: &str, split: Split) -> Option<usize> {
         let value = value.replace('\\', "/").to_lowercase();
         let value = value.trim_start_matches("./");
+        // What follows a file's name in an address.
+        let value = if value.contains("://") { value.split(['?', '#']).next().unwrap_or(value) } else { value };
         let name = file(value);
         if name.is_empty() {
             return None;
@@ -198,7 +214,8 @@ impl<'a> Finder<'a> {
         let found = self
             .files
             .get(name)
-            .or_else(|| self.stems.get(if has_picture_ending(name) { stem(name) } else { name }))?;
+            .or_else(|| self.stems.get(if has_picture_ending(name) { stem(name) } else { name }))
+            .or_else(|| self.numbers.get(number(name)?))?;
         if let [only] = found[..] {
             return Some(only);
         }
@@ -223,6 +240,12 @@ impl<'a> Finder<'a> {
 
 fn file(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
+}
+
+/// `1` of `00001`; none of anything but a number.
+fn number(stem: &str) -> Option<&str> {
+    let is_number = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| stem.trim_start_matches('0'))
 }
 
 /// Where a table has the classes.
@@ -262,6 +285,7 @@ impl ClassColumns {
         };
         match others[..] {
             [] => Err("it has no column of classes".to_owned()),
+            [only] if is_measured(table, only) => Err("its column of numbers or texts is none of classes".to_owned()),
             [only] => Ok(Self::Only(only)),
             _ if table.rows.iter().all(is_one_hot) => Ok(Self::OneHot(others)),
             _ => Err("none of its columns is known to hold classes".to_owned()),
@@ -293,6 +317,27 @@ impl ClassColumns {
     }
 }
 
+/// Whether a column holds what is measured or described and not chosen from a few: fractions, many numbers, dates, sentences.
+fn is_measured(table: &Table, column: usize) -> bool {
+    const MOST_NUMBERS: usize = 100;
+    const WORDS_OF_A_SENTENCE: usize = 5;
+    let values: BTreeSet<&str> =
+        table.rows.iter().map(|row| row[column].as_str()).filter(|value| !value.is_empty()).collect();
+    let number = |value: &&str| value.parse::<f64>().ok();
+    if values.iter().all(|value| number(value).is_some()) {
+        let has_fractions = values.iter().filter_map(number).any(|number| number.fract() != 0.0 || number < 0.0);
+        return has_fractions || values.len() > MOST_NUMBERS && 4 * values.len() > table.rows.len();
+    }
+    let is_date = |value: &&str| {
+        let date = value.split([' ', 'T']).next().unwrap_or_default();
+        date.len() >= 8
+            && date.split(['-', '/', '.']).count() == 3
+            && date.bytes().all(|byte| byte.is_ascii_digit() || b"-/.".contains(&byte))
+    };
+    let words: usize = values.iter().map(|value| value.split_whitespace().count()).sum();
+    values.iter().all(is_date) || words > WORDS_OF_A_SENTENCE * values.len()
+}
+
 /// Names of the classes, sorted, numbers by their values, and the index of each.
 fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<String, u32>) {
     let distinct: BTreeSet<&String> = classes.values().collect();
@@ -306,7 +351,7 @@ fn numbered(classes: &HashMap<usize, String>) -> (Vec<String>, BTreeMap<String, 
 }
 
 /// Whether a table's name says that it is on the pictures' classes.
-fn promises_labels(name: &str) -> bool {
+pub fn promises_labels(name: &str) -> bool {
     words(stem(name)).iter().any(|word| {
         ["label", "labels", "class", "classes", "breed", "breeds", "metadata", "dataset"]
             .contains(&word.to_lowercase().as_str())

@@ -1,9 +1,12 @@
 //! Which of the folders above the pictures are classes: those around everything, splits and numbered parts are not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::MAX_CLASSES;
-use super::words::{Split, breed, key, part_of, says_nothing, split_of, stem, without_archive_ending};
+use super::words::{
+    Split, breed, certain_split, copy_of, date_of, differ_in_one_number, key, part_of, says_nothing, split_of, stem,
+    without_archive_ending, words,
+};
 
 /// What the folders of the files say.
 pub struct Levels {
@@ -11,6 +14,8 @@ pub struct Levels {
     pub classes: Vec<String>,
     /// One for each file, in their order.
     pub files: Vec<FileLevels>,
+    /// Why folders that may have been meant as classes are none.
+    pub note: Option<String>,
 }
 
 /// What the folders of one file say.
@@ -20,7 +25,7 @@ pub struct FileLevels {
     pub class: Option<u32>,
     /// Its split, and the name of that folder.
     pub split: Option<(Split, String)>,
-    /// Whether it lies in a split without classes, beside splits with classes.
+    /// Whether it is a picture in a split without classes, or in no split, beside splits with classes.
     pub is_unlabelled: bool,
 }
 
@@ -37,41 +42,98 @@ struct File {
 impl Levels {
     /// Decides by `names`; `pictures` are the indices of those that count.
     pub fn new(names: &[String], pictures: &[usize]) -> Self {
-        let mut files: Vec<File> = names.iter().map(|name| File::new(name)).collect();
+        let tree = Tree::new(names, pictures);
+        let mut files: Vec<File> = names.iter().map(|name| File::new(tree.folders(name))).collect();
         let (labelled, unlabelled) = loop {
             let unlabelled = unlabelled(&files, pictures);
-            let labelled: Vec<usize> = pictures.iter().copied().filter(|index| !unlabelled.contains(index)).collect();
+            let is_in = |index: &usize| !unlabelled.contains(index) && !files[*index].is_elsewhere;
+            let labelled: Vec<usize> = pictures.iter().copied().filter(is_in).collect();
             match Level::of(&files, &labelled) {
                 Some(level) => files.iter_mut().for_each(|file| file.pass(&level)),
                 None => break (labelled, unlabelled),
             }
         };
         let Some(classes) = Classes::of(&files, &labelled, names) else {
+            let note = on_lost_classes(&files, &labelled, names);
             // Nothing is unlabelled where nothing is labelled.
             let files = files.into_iter().map(|file| FileLevels { split: file.split, ..FileLevels::default() });
-            return Self { classes: Vec::new(), files: files.collect() };
+            return Self { classes: Vec::new(), files: files.collect(), note };
         };
         let mut levels: Vec<FileLevels> = files
             .iter()
-            .enumerate()
-            .map(|(index, file)| FileLevels {
+            .map(|file| FileLevels {
                 class: file.folders.last().filter(|_| !file.is_elsewhere).and_then(|folder| classes.label(folder)),
                 split: file.split.clone(),
-                is_unlabelled: unlabelled.contains(&index),
+                is_unlabelled: false,
             })
             .collect();
+        for index in pictures {
+            levels[*index].is_unlabelled = unlabelled.contains(index) || files[*index].is_elsewhere;
+        }
         splits_below(&files, &labelled, &mut levels);
-        Self { classes: classes.names, files: levels }
+        Self { classes: classes.names, files: levels, note: None }
     }
 }
 
+/// The folders of pictures.
+pub struct Tree<'a> {
+    /// The folders with pictures in each folder, which is named by its path.
+    inside: HashMap<&'a str, HashSet<&'a str>>,
+}
+
+impl<'a> Tree<'a> {
+    pub fn new(names: &'a [String], pictures: &[usize]) -> Self {
+        let mut inside: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for index in pictures {
+            let (mut start, name) = (0, names[*index].as_str());
+            for (end, _) in name.match_indices('/') {
+                inside.entry(&name[..start.max(1) - 1]).or_default().insert(&name[start..end]);
+                start = end + 1;
+            }
+        }
+        Self { inside }
+    }
+
+    /// The folders around a file, the outermost first. Unpacking often puts a folder into one of the same name, where it is alone.
+    pub fn folders<'b>(&self, name: &'b str) -> Vec<&'b str> {
+        let same = |a: &str, b: &str| key(without_archive_ending(a)) == key(without_archive_ending(b));
+        let (mut folders, mut start) = (Vec::<&str>::new(), 0);
+        for (end, _) in name.match_indices('/') {
+            let folder = &name[start..end];
+            let is_alone = self.inside.get(&name[..start.max(1) - 1]).is_none_or(|inside| inside.len() <= 1);
+            if !(is_alone && folders.last().is_some_and(|outer| same(outer, folder))) {
+                folders.push(folder);
+            }
+            start = end + 1;
+        }
+        folders
+    }
+}
+
+/// Says that folders are no classes because of a few pictures beside them, or as there are too many.
+fn on_lost_classes(files: &[File], pictures: &[usize], names: &[String]) -> Option<String> {
+    let folder = |index: &usize| files[*index].folders.last().map(String::as_str);
+    let folders: BTreeSet<&str> = pictures.iter().filter_map(folder).collect();
+    let beside: Vec<&usize> = pictures.iter().filter(|index| folder(index).is_none()).collect();
+    if beside.is_empty() && folders.len() > MAX_CLASSES && !is_stored(files, pictures, names) {
+        return Some(format!(
+            "There are {} folders beside each other, and at most {MAX_CLASSES} are taken for classes.",
+            folders.len()
+        ));
+    }
+    let says_something = folders.iter().filter(|folder| !says_nothing(folder)).count() > 1;
+    let first = beside.first().filter(|_| says_something && 10 * beside.len() <= pictures.len())?;
+    let verb = if beside.len() == 1 { "1 picture lies".to_owned() } else { format!("{} pictures lie", beside.len()) };
+    Some(format!(
+        "The folders are not taken for classes, as {verb} beside them: {}. Leave out what does not belong to a class.",
+        names[**first]
+    ))
+}
+
 impl File {
-    fn new(name: &str) -> Self {
-        let mut folders: Vec<String> = name.split('/').map(|part| part.to_owned()).collect();
-        folders.pop();
-        // Unpacking often puts a folder into one of the same name.
-        folders.dedup_by(|b, a| without_archive_ending(b).eq_ignore_ascii_case(without_archive_ending(a)));
-        folders.reverse();
+    /// `folders`: the outermost first.
+    fn new(folders: Vec<&str>) -> Self {
+        let folders = folders.into_iter().rev().map(str::to_owned).collect();
         Self { folders, split: None, place: Vec::new(), is_elsewhere: false }
     }
 
@@ -89,10 +151,15 @@ impl File {
                 let next = self.folders.last();
                 self.is_elsewhere = !next.is_some_and(|next| is_initial(&folder, next));
             }
-            Level::Parts { keep_common } => match part_of(&folder) {
+            Level::Parts { common, keep_common } => match common.get(&folder) {
                 None => self.is_elsewhere = true,
-                Some(common) => self.folders.extend(keep_common.then_some(common)),
+                Some(common) => self.folders.extend(keep_common.then(|| common.clone())),
             },
+            Level::Through(through) => {
+                if !through.contains(&folder) {
+                    self.folders.push(folder);
+                }
+            }
             Level::Splits { keep_rest } => match split_of(without_archive_ending(&folder)) {
                 None => self.is_elsewhere = true,
                 Some((split, rest)) => {
@@ -111,11 +178,15 @@ enum Level {
     Around(String),
     /// First letters of the folders below.
     Initials,
-    /// Numbered parts.
+    /// Numbered parts, copies, and folders by date.
     Parts {
+        /// What each folder is a part of.
+        common: BTreeMap<String, String>,
         /// Whether they are parts of several things: then what each part is of takes the place of the folder.
         keep_common: bool,
     },
+    /// Folders around what lies beside them too.
+    Through(BTreeSet<String>),
     /// Training set and others.
     Splits {
         /// Whether what else their names say differs: then it takes the place of the folder.
@@ -137,6 +208,16 @@ impl Level {
             let rests: BTreeSet<&str> = splits.iter().map(|(_, rest)| rest.as_str()).collect();
             return Some(Self::Splits { keep_rest: rests.len() > 1 && !rests.contains("") });
         }
+        // Training and test sets are what the source is divided into, whatever lies beside them.
+        let certain: BTreeSet<Split> = folders.iter().filter_map(|folder| certain_split(folder)).collect();
+        if certain.contains(&Split::Training) && certain.len() > 1 {
+            return Some(Self::Splits { keep_rest: false });
+        }
+        let below = below(files, pictures);
+        let through = around_siblings(&folders, &below);
+        if !through.is_empty() {
+            return Some(Self::Through(through));
+        }
         let keys: BTreeSet<String> = folders.iter().map(|folder| key(without_archive_ending(folder))).collect();
         let has_one = |folders: &BTreeSet<&str>| {
             folders.iter().map(|folder| without_archive_ending(folder)).collect::<BTreeSet<_>>().len() == 1
@@ -146,6 +227,9 @@ impl Level {
         {
             return Some(Self::Around(only));
         }
+        if let Some(main) = main_folder(&folders, &below) {
+            return Some(Self::Around(key(without_archive_ending(main))));
+        }
         let is_below = |index: &usize| {
             let [.., below, folder] = &files[*index].folders[..] else { return false };
             is_initial(folder, below)
@@ -153,11 +237,124 @@ impl Level {
         if folders.len() > 1 && pictures.iter().all(is_below) {
             return Some(Self::Initials);
         }
-        let parts: Option<BTreeSet<String>> =
-            folders.iter().map(|folder| part_of(folder).map(|common| common.to_lowercase())).collect();
-        let count = parts?.len();
-        (count < folders.len()).then_some(Self::Parts { keep_common: count > 1 })
+        let common = parts(&folders, &below)?;
+        let count = common.values().map(|common| common.to_lowercase()).collect::<BTreeSet<_>>().len();
+        (count < folders.len()).then_some(Self::Parts { common, keep_common: count > 1 })
     }
+}
+
+/// The folders in each of the outermost ones; an empty name for pictures right in it.
+fn below<'a>(files: &'a [File], pictures: &[usize]) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for index in pictures {
+        if let [rest @ .., folder] = &files[*index].folders[..] {
+            below.entry(folder).or_default().insert(rest.last().map_or("", String::as_str));
+        }
+    }
+    below
+}
+
+/// The folders in which lies what lies beside them too: an archive beside what was unpacked of it, splits beside a split.
+fn around_siblings(folders: &BTreeSet<&str>, below: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeSet<String> {
+    let beside: BTreeSet<String> = folders.iter().map(|folder| key(without_archive_ending(folder))).collect();
+    let has_split = folders.iter().any(|folder| certain_split(folder).is_some());
+    let is_around = |folder: &&&str| {
+        let inside = &below[**folder];
+        let are_beside = inside.iter().all(|inside| !inside.is_empty() && beside.contains(&key(inside)));
+        let are_splits = || has_split && inside.iter().all(|inside| certain_split(inside).is_some());
+        certain_split(folder).is_none()
+            && !beside_itself(folder, inside)
+            && (are_beside && inside.len() > 1 || are_splits())
+    };
+    folders.iter().filter(is_around).map(|folder| (*folder).to_owned()).collect()
+}
+
+/// Whether a folder lies in one of the same name, beside others: a class that is called as what is around all classes.
+fn beside_itself(folder: &str, inside: &BTreeSet<&str>) -> bool {
+    inside.iter().any(|inside| key(inside) == key(without_archive_ending(folder)))
+}
+
+/// The folder of the pictures, if the others are those of a project around it: `data/cat`, `data/dog`, `assets/logo.png`.
+fn main_folder<'a>(folders: &BTreeSet<&'a str>, below: &BTreeMap<&str, BTreeSet<&str>>) -> Option<&'a str> {
+    const OTHERS: [&str; 17] = [
+        "assets",
+        "asset",
+        "docs",
+        "doc",
+        "figures",
+        "figure",
+        "figs",
+        "screenshots",
+        "static",
+        "media",
+        "results",
+        "samples",
+        "examples",
+        "demo",
+        "logo",
+        "icons",
+        "notebooks",
+    ];
+    let (main, others): (Vec<&str>, Vec<&str>) =
+        folders.iter().copied().partition(|folder| !OTHERS.contains(&key(folder).as_str()));
+    let [only] = main[..] else { return None };
+    let has_folders = below[only].len() > 1 && !below[only].contains("");
+    (!others.is_empty() && says_nothing(only) && has_folders).then_some(only)
+}
+
+/// What each folder is a part of, if they are parts: numbered, copies beside what they are copies of, or of one day, month or year.
+fn parts(folders: &BTreeSet<&str>, below: &BTreeMap<&str, BTreeSet<&str>>) -> Option<BTreeMap<String, String>> {
+    let all = folders.iter().copied().collect::<Vec<_>>();
+    let are_dates = all.iter().all(|folder| date_of(folder).is_some()) && {
+        // A year may be a class, if nothing in it says that these are dates.
+        let is_exact = |folder: &&str| date_of(folder) > Some(1);
+        let is_month = |inside: &&str| {
+            date_of(inside) > Some(1)
+                || inside.len() == 2 && inside.parse::<u32>().is_ok_and(|month| (1..=12).contains(&month))
+        };
+        all.iter().any(is_exact) || all.iter().all(|folder| below[folder].iter().all(is_month))
+    };
+    if are_dates || differ_in_one_number(&all) {
+        return Some(all.iter().map(|folder| ((*folder).to_owned(), String::new())).collect());
+    }
+    let own = |folder: &str| key(without_archive_ending(folder));
+    let numbered: BTreeMap<&str, String> = all.iter().filter_map(|folder| Some((*folder, part_of(folder)?))).collect();
+    let copies: BTreeMap<&str, String> = all.iter().filter_map(|folder| Some((*folder, copy_of(folder)?))).collect();
+    let owns: BTreeSet<String> = all.iter().map(|folder| own(folder)).collect();
+    let of_numbered: BTreeSet<String> = numbered.values().map(|common| common.to_lowercase()).collect();
+    let has_original =
+        |copy: &String| owns.contains(copy) || copies.values().filter(|other| *other == copy).count() > 1;
+    let (mut common, mut is_certain) = (BTreeMap::new(), false);
+    for folder in &all {
+        let of_copy = copies.get(folder).filter(|copy| has_original(copy));
+        is_certain |= of_copy.is_some();
+        let found = of_copy.cloned().or_else(|| numbered.get(folder).cloned());
+        // The first part has no number, where a system numbers what has the same name.
+        let is_first = || of_numbered.contains(&own(folder));
+        let found = found.or_else(|| {
+            is_first().then(|| {
+                is_certain = true;
+                words(without_archive_ending(folder)).join(" ")
+            })
+        });
+        if let Some(found) = found {
+            common.insert((*folder).to_owned(), found);
+        }
+    }
+    let others: Vec<&str> = all.iter().copied().filter(|folder| !common.contains_key(*folder)).collect();
+    if !others.is_empty() && !is_certain {
+        return None;
+    }
+    // A copy is listed under the name of what it is a copy of.
+    let spelt: BTreeMap<String, String> =
+        all.iter().map(|folder| (own(folder), without_archive_ending(folder).to_owned())).collect();
+    for common in common.values_mut() {
+        if let Some(spelt) = spelt.get(&common.to_lowercase()) {
+            common.clone_from(spelt);
+        }
+    }
+    common.extend(others.into_iter().map(|folder| (folder.to_owned(), without_archive_ending(folder).to_owned())));
+    Some(common)
 }
 
 /// Whether a folder is the first letter of one in it, as in Places365 and SUN397.
@@ -204,7 +401,7 @@ impl Classes {
         let folders: Option<BTreeSet<&str>> =
             pictures.iter().map(|index| files[*index].folders.last().map(|folder| folder.as_str())).collect();
         let folders = folders.filter(|folders| !folders.is_empty())?;
-        if is_sharded(files, pictures, names) || is_scattered(files, pictures, names) {
+        if is_stored(files, pictures, names) {
             return None;
         }
         // "Cat" of one split is "cat" of another, but beside each other they are two.
@@ -238,6 +435,11 @@ impl Classes {
 fn class_name(folder: &str) -> String {
     let folder = without_archive_ending(folder);
     breed(folder).map_or_else(|| folder.to_owned(), |breed| breed.replace('_', " "))
+}
+
+/// Whether the folders only keep a folder from having too many files.
+fn is_stored(files: &[File], pictures: &[usize], names: &[String]) -> bool {
+    is_sharded(files, pictures, names) || is_scattered(files, pictures, names)
 }
 
 /// Whether the folders only keep a folder from having too many files, as FFHQ and StyleGAN's `dataset_tool` have them:
@@ -278,7 +480,9 @@ fn is_scattered(files: &[File], pictures: &[usize], names: &[String]) -> bool {
         }
     };
     let begins = |folder: &str, file: &str| {
-        file.len() >= HASH_DIGITS && file.bytes().all(|byte| byte.is_ascii_hexdigit()) && file.starts_with(folder)
+        // With hyphens where Apple Photos names files: 1B3DB1C8-5D57-4E38-A0B7-7C4F2A9D0F11.
+        let is_of_hash = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        file.len() >= HASH_DIGITS && file.bytes().all(is_of_hash) && file.starts_with(folder)
     };
     let (mut all_end, mut all_begin) = (true, true);
     for index in pictures {
@@ -313,7 +517,7 @@ mod tests {
     /// The classes, and of each picture its class and its split.
     fn levels(names: &[&str]) -> (Vec<String>, Vec<Option<u32>>, Vec<Option<Split>>) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let Levels { classes, files } = Levels::new(&names, &(0..names.len()).collect::<Vec<_>>());
+        let Levels { classes, files, .. } = Levels::new(&names, &(0..names.len()).collect::<Vec<_>>());
         let splits = files.iter().map(|file| file.split.as_ref().map(|(split, _)| *split)).collect();
         (classes, files.iter().map(|file| file.class).collect(), splits)
     }
@@ -417,6 +621,82 @@ mod tests {
         let levels = Levels::new(&names, &[0, 1, 2]);
         assert_eq!(levels.classes, ["cat", "dog"]);
         assert_eq!(levels.files.iter().map(|file| file.is_unlabelled).collect::<Vec<_>>(), [false, false, true]);
+    }
+
+    #[test]
+    fn copies_and_parts_that_a_system_made_are_no_classes() {
+        for [a, b] in [
+            ["dogs.zip", "dogs (1).zip"],
+            ["Archive.zip", "Archive 2.zip"],
+            ["photos", "photos 2"],
+            ["images", "images2"],
+            ["dogs", "dogs - Copy"],
+            ["dogs", "Dogs copy 2"],
+            ["OneDrive_1_1-2-2026.zip", "OneDrive_2_1-2-2026.zip"],
+            ["iCloud Photos Part 1 of 3.zip", "iCloud Photos Part 3 of 3.zip"],
+            ["HAM10000_images_part_1", "HAM10000_images_part_2"],
+            ["2023-05-01", "2023-06-11"],
+            ["DCIM/202401__", "DCIM/202402__"],
+            ["originals/0/0B3DB1C8-5D57-4E38", "originals/F/FB3DB1C8-5D57-4E38"],
+            ["2023/2023-05-01", "2024/2024-01-01"],
+        ] {
+            let name = |folder: &str| match folder.split_once("B3D") {
+                Some(_) => format!("{folder}-A0B7-7C4F2A9D0F11.jpeg"),
+                None => format!("{folder}/1.jpg"),
+            };
+            let (a, b) = (name(a), name(b));
+            assert_eq!(levels(&[&a, &b]).0, [""; 0], "{a} {b}");
+        }
+        assert_eq!(levels(&["cats/1.jpg", "cats (1)/2.jpg", "dogs/3.jpg"]).0, ["cats", "dogs"]);
+        assert_eq!(levels(&["pug/1.jpg", "pug 2/2.jpg"]).0, ["pug", "pug 2"]);
+        assert_eq!(levels(&["2019/2.jpg", "2020/1.jpg"]).0, ["2019", "2020"]);
+        assert_eq!(levels(&["class1.zip/1.jpg", "class2.zip/2.jpg"]).0, ["class1", "class2"]);
+    }
+
+    #[test]
+    fn what_lies_beside_splits_is_not_a_class() {
+        let names = ["train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "Meta/0.png", "unlabeled/5.jpg"]
+            .map(str::to_owned);
+        let found = Levels::new(&names, &[0, 1, 2, 3, 4]);
+        assert_eq!(found.classes, ["cat", "dog"]);
+        assert_eq!(
+            found.files.iter().map(|file| file.is_unlabelled).collect::<Vec<_>>(),
+            [false, false, false, true, true]
+        );
+        assert!(levels(&["train_images/1.png", "test_images/2.png", "unlabeled_images/3.png"]).0.is_empty());
+        let unpacked =
+            ["archive.zip/train/cat/1.jpg", "archive.zip/test/dog/2.jpg", "train/cat/1.jpg", "test/dog/2.jpg"];
+        assert_eq!(levels(&unpacked).0, ["cat", "dog"]);
+        let plants = ["Plants/train/ash/1.jpg", "Plants/valid/oak/2.jpg", "test/test/3.jpg"].map(str::to_owned);
+        assert_eq!(Levels::new(&plants, &[0, 1, 2]).classes, ["ash", "oak"]);
+        assert_eq!(levels(&["assets/logo.png", "data/cat/1.jpg", "data/dog/2.jpg"]).0, ["cat", "dog"]);
+        let tumours = ["no/1.jpg", "yes/2.jpg", "tumours/no/1.jpg", "tumours/yes/2.jpg"];
+        assert_eq!(levels(&tumours).0, ["no", "yes"]);
+    }
+
+    #[test]
+    fn a_class_may_be_called_as_a_split() {
+        let names = ["train/bus/1.jpg", "train/car/2.jpg", "train/train/3.jpg", "test/bus/4.jpg", "test/train/5.jpg"];
+        let (classes, labels, _) = levels(&names);
+        assert_eq!(classes, ["bus", "car", "train"]);
+        assert_eq!(labels, [0, 1, 2, 0, 2].map(Some));
+    }
+
+    #[test]
+    fn lost_classes_are_told() {
+        let note = |names: Vec<String>| Levels::new(&names, &(0..names.len()).collect::<Vec<_>>()).note;
+        let mut names: Vec<String> =
+            (0..20).map(|number| format!("{}/{number}.jpg", ["cat", "dog"][number % 2])).collect();
+        assert_eq!(note(names.clone()), None);
+        names.push("sample.png".to_owned());
+        assert_eq!(
+            note(names).unwrap(),
+            "The folders are not taken for classes, as 1 picture lies beside them: sample.png. Leave out what does not belong \
+             to a class."
+        );
+        let many = (0..=MAX_CLASSES).map(|number| format!("kind{number}/a.jpg")).collect();
+        assert!(note(many).unwrap().starts_with("There are 1001 folders"));
+        assert_eq!(note(vec!["old/1.jpg".to_owned(), "2.jpg".to_owned()]), None);
     }
 
     #[test]

@@ -1,59 +1,140 @@
 //! Pictures that mark something in other pictures: masks, trimaps, segmentations.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::words::{MaskWord, has_lossless_ending, key, mask_word, masked_stem, stem, words};
+use super::words::{
+    MaskWord, has_lossless_ending, key, mask_word, masked_stem, pictured_stem, says_pictures, split_of, stem, words,
+};
 
 /// Indices of the `pictures` that are masks of others: their names say so, and the pictures that they belong to are there.
 /// Both are needed, as "mask" may be a class too.
 pub fn masks(names: &[String], pictures: &[usize]) -> HashSet<usize> {
+    let around = common_folders(names, pictures);
     let (mut in_folders, mut others) = (BTreeMap::<(&str, MaskWord), Vec<usize>>::new(), Vec::new());
     for index in pictures {
-        match mask_folder(&names[*index]) {
+        match mask_folder(&names[*index], around) {
             Some(folder) => in_folders.entry(folder).or_default().push(*index),
             None => others.push(*index),
         }
     }
-    // Whether each may be a mask itself: photographs are seldom stored without loss.
-    let mut originals: HashMap<String, bool> = HashMap::new();
-    for index in &others {
-        let name = &names[*index];
-        *originals.entry(key(stem(name))).or_default() |= has_lossless_ending(name) && !says_pictures(name);
-    }
-    let fits = |index: &usize, stem: &str, word: MaskWord| {
-        let is_doubtful = originals.get(&key(stem));
-        is_doubtful.is_some_and(|is_doubtful| word == MaskWord::Surely || !is_doubtful)
-            && has_lossless_ending(&names[*index])
-    };
+    let originals = Originals::new(names, &others);
     let mut masks = HashSet::new();
-    for ((_, word), files) in in_folders {
+    for ((folder, word), files) in in_folders {
+        let (place, own) = folder.rsplit_once('/').unwrap_or(("", folder));
+        let beside = originals.beside(place);
+        // A class among others, as `mask` beside `hat` and `glasses`, or `unmasked`.
+        let says_of_it = |name: &&str| says_pictures(name) || is_rest(own, name);
+        let related = beside.iter().copied().filter(says_of_it).collect::<Vec<_>>();
+        let is_opposite = |name: &&str| key(name).contains("mask");
+        let others_beside = beside.iter().filter(|name| split_of(name).is_none()).count();
+        let is_among_classes = word == MaskWord::Surely && others_beside > 1;
+        if related.is_empty() && (is_among_classes || beside.iter().any(is_opposite)) {
+            others.extend(files);
+            continue;
+        }
         let of_whole = |index: &&usize| {
             let stem = stem(&names[**index]);
-            fits(index, stem, word) || masked_stem(stem).is_some_and(|stem| fits(index, stem, word))
+            let is_exact = originals.fits(*index, stem, word, place, &related);
+            is_exact || masked_stem(stem).is_some_and(|stem| originals.fits(*index, stem, word, place, &related))
         };
-        if 2 * files.iter().filter(of_whole).count() >= files.len() {
+        // Beside a folder of pictures, whatever the files of masks are called.
+        let is_of_pictures = || {
+            let are_lossless = files.iter().all(|index| has_lossless_ending(&names[*index]));
+            word == MaskWord::Surely && are_lossless && beside.iter().any(|name| says_pictures(name))
+        };
+        if 2 * files.iter().filter(of_whole).count() >= files.len() || is_of_pictures() {
             masks.extend(files);
         }
     }
     masks.extend(others.into_iter().filter(|index| {
         let stem = stem(&names[*index]);
         let word = mask_word(stem).unwrap_or(MaskWord::Perhaps);
-        masked_stem(stem).is_some_and(|original| fits(index, original, word))
+        masked_stem(stem).is_some_and(|original| originals.fits(index, original, word, "", &[]))
     }));
     masks
 }
 
-/// Whether a folder is named after pictures, as the other one of `images` and `labels`.
-fn says_pictures(name: &str) -> bool {
-    let known =
-        ["image", "images", "img", "imgs", "jpegimages", "rgb", "photos", "pictures", "originals", "inputs", "frames"];
-    name.split('/').rev().skip(1).flat_map(words).any(|word| known.contains(&word.to_lowercase().as_str()))
+/// The pictures that masks may belong to.
+struct Originals<'a> {
+    names: &'a [String],
+    /// The pictures of each name.
+    by_stem: HashMap<String, Vec<usize>>,
+    /// The folders of pictures in each folder.
+    folders: HashMap<&'a str, BTreeSet<&'a str>>,
 }
 
-/// The folder of a file that is named after masks, with those around it.
-fn mask_folder(name: &str) -> Option<(&str, MaskWord)> {
-    let mut start = 0;
-    for (end, _) in name.match_indices('/') {
+impl<'a> Originals<'a> {
+    fn new(names: &'a [String], pictures: &[usize]) -> Self {
+        let (mut by_stem, mut folders) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, BTreeSet<_>>::new());
+        for index in pictures {
+            let name = &names[*index];
+            let stem = stem(name);
+            for stem in BTreeSet::from([key(stem), key(pictured_stem(stem))]) {
+                by_stem.entry(stem).or_default().push(*index);
+            }
+            let mut start = 0;
+            for (end, _) in name.match_indices('/') {
+                folders.entry(&name[..start.max(1) - 1]).or_default().insert(&name[start..end]);
+                start = end + 1;
+            }
+        }
+        Self { names, by_stem, folders }
+    }
+
+    /// The folders of pictures right in `place`.
+    fn beside(&self, place: &str) -> Vec<&'a str> {
+        self.folders.get(place).into_iter().flatten().copied().collect()
+    }
+
+    /// Whether there is a picture that the file at `index` may be a mask of. `related`: folders beside that of the masks that say
+    /// that it belongs to them.
+    fn fits(&self, index: &usize, stem: &str, word: MaskWord, place: &str, related: &[&str]) -> bool {
+        let Some(found) = self.by_stem.get(&key(stem)) else { return false };
+        let is_here = |index: &&usize| place.is_empty() || self.names[**index].starts_with(&format!("{place}/"));
+        // Those nearest to it, if there are any.
+        let here: Vec<&usize> = found.iter().filter(is_here).collect();
+        let found = if here.is_empty() { found.iter().collect() } else { here };
+        let is_related = |index: &&&usize| {
+            let inside = self.names[***index].strip_prefix(place).map(|rest| rest.trim_start_matches('/'));
+            inside.is_some_and(|rest| related.iter().any(|folder| rest.starts_with(&format!("{folder}/"))))
+        };
+        if found.iter().any(|index| is_related(&index)) {
+            return word == MaskWord::Surely || has_lossless_ending(&self.names[*index]);
+        }
+        // Whether it may be a mask itself: photographs are seldom stored without loss.
+        let is_doubtful = found.iter().any(|index| {
+            let name = &self.names[**index];
+            has_lossless_ending(name) && !name.split('/').rev().skip(1).any(says_pictures)
+        });
+        has_lossless_ending(&self.names[*index]) && (word == MaskWord::Surely || !is_doubtful)
+    }
+}
+
+/// Whether a folder of masks is named after another folder: `train_labels` after `train`.
+fn is_rest(folder: &str, other: &str) -> bool {
+    let rest: Vec<&str> = words(folder).into_iter().filter(|word| mask_word(word).is_none()).collect();
+    !rest.is_empty() && key(&rest.join(" ")) == key(other)
+}
+
+/// The path of the folders around all pictures, with its slash: their names say nothing of some of them.
+fn common_folders<'a>(names: &'a [String], pictures: &[usize]) -> &'a str {
+    let folder = |index: &usize| {
+        let name = names[*index].as_str();
+        &name[..name.rfind('/').map_or(0, |end| end + 1)]
+    };
+    let Some(mut common) = pictures.first().map(folder) else { return "" };
+    for index in pictures {
+        while !folder(index).starts_with(common) {
+            common = &common[..common[..common.len() - 1].rfind('/').map_or(0, |end| end + 1)];
+        }
+    }
+    common
+}
+
+/// The folder of a file that is named after masks, with those around it; inside of `around`.
+fn mask_folder<'a>(name: &'a str, around: &str) -> Option<(&'a str, MaskWord)> {
+    let mut start = around.len();
+    for (end, _) in name.match_indices('/').filter(|(end, _)| *end >= around.len()) {
         if let Some(word) = mask_word(&name[start..end]) {
             return Some((&name[..end], word));
         }
@@ -82,6 +163,22 @@ mod tests {
         assert_eq!(found(&["benign (1).png", "benign (1)_mask.png", "benign (1)_mask_1.png"]), [1, 2]);
         assert_eq!(found(&["input/1.jpg", "gt/1.png"]), [1]);
         assert_eq!(found(&["images/1.png", "labels/1.png"]), [1]);
+        assert_eq!(found(&["Dataset_with_GT/benign/1.png", "Dataset_with_GT/benign/1_mask.png"]), [1]);
+        assert_eq!(found(&["Lung Segmentation/CXR_png/1.png", "Lung Segmentation/masks/1_mask.png"]), [1]);
+        assert_eq!(found(&["Kvasir/images/a.jpg", "Kvasir/masks/a.jpg"]), [1], "lossy masks");
+        assert_eq!(found(&["00ae/images/00ae.png", "00ae/masks/07a9.png", "00ae/masks/0e54.png"]), [1, 2]);
+        assert_eq!(found(&["train/1_sat.jpg", "train/1_mask.png"]), [1]);
+        assert_eq!(found(&["CelebA-HQ-img/0.jpg", "CelebAMask-HQ-mask-anno/0/00000_hair.png"]), [1]);
+        let town = [
+            "leftImg8bit/a/a_0_1_leftImg8bit.png",
+            "gtFine/a/a_0_1_gtFine_labelIds.png",
+            "gtFine/a/a_0_1_gtFine_color.png",
+        ];
+        assert_eq!(found(&town), [1, 2]);
+        assert_eq!(found(&["ground_truth/cut/000_mask.png", "test/cut/000.png", "train/good/000.png"]), [0]);
+        assert_eq!(found(&["train/1.png", "train_labels/1.png", "val/2.png", "val_labels/2.png"]), [1, 3]);
+        assert_eq!(found(&["train/image/0.png", "train/label/0.png", "test/0.png"]), [1]);
+        assert_eq!(found(&["train/1.png", "trainannot/1.png"]), [1]);
     }
 
     #[test]
@@ -90,6 +187,8 @@ mod tests {
         assert!(found(&["mask/a.jpg", "face/a.jpg"]).is_empty(), "photographs");
         assert!(found(&["masks/venice.png", "hats/bowler.png"]).is_empty());
         assert!(found(&["gt/1.png", "audi/1.png"]).is_empty());
+        assert!(found(&["glasses/1.png", "hat/1.png", "mask/1.png"]).is_empty());
+        assert!(found(&["mask/1.png", "unmasked/1.png"]).is_empty());
         assert!(found(&["a_mask.png"]).is_empty());
         assert!(found(&["grey.jpg", "grey_alpha.png"]).is_empty());
     }

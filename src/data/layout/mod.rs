@@ -2,9 +2,11 @@
 //!
 //! So the same files are the same data set, whether they lie in a folder, lie in an archive or are dropped on the page.
 //! [`words`] says what names mean, [`levels`] which folders are classes, [`labels`] what a table says of classes, [`masks`]
-//! and [`boxes`] which files belong to pictures, [`splits`] what is left out, [`idx_sets`] which idx files belong together.
+//! and [`boxes`] which files belong to pictures, [`copies`] which are there more than once, [`splits`] what is left out,
+//! [`idx_sets`] which idx files belong together.
 
 mod boxes;
+mod copies;
 mod idx_sets;
 mod labels;
 mod levels;
@@ -15,11 +17,13 @@ mod words;
 use std::collections::{BTreeSet, HashSet};
 
 use self::boxes::Boxes;
+use self::copies::Spare;
 use self::idx_sets::find_idx;
 pub(super) use self::idx_sets::idx_candidates;
 pub use self::idx_sets::{IdxFile, is_idx_pair};
 pub use self::labels::FoundTable;
 use self::labels::Labels;
+pub(super) use self::labels::promises_labels;
 use self::levels::Levels;
 use self::masks::masks;
 use self::splits::{Splitting, no_split};
@@ -133,15 +137,20 @@ impl Plan {
         let masks = masks(names, &pictures);
         pictures.retain(|index| !masks.contains(index));
         plan.notes.extend(on_masks(names, &masks));
+        let spare = Spare::of(names, &pictures);
+        pictures.retain(|index| !spare.files.contains(index));
+        plan.notes.extend(spare.notes);
         let boxes = Boxes::new(names, &pictures);
-        let Levels { classes, files } = Levels::new(names, &pictures);
+        let Levels { classes, files, note } = Levels::new(names, &pictures);
         let is_known = (0..names.len()).filter(|index| !files[*index].is_unlabelled).collect();
         let mut labels = Labels { classes, of_files: files.iter().map(|file| file.class).collect(), is_known };
         let read_tables = labels.consult(names, &pictures, &files, tables, &mut plan.notes);
         let splits = Splitting::of(source, names, &pictures, &files, preparation.splits)?;
         plan.notes.extend(splits.note);
-        let companion =
-            |index: &usize| masks.contains(index) || boxes.files.contains(index) || read_tables.contains(index);
+        plan.notes.extend(note.filter(|_| labels.classes.is_empty()));
+        let companion = |index: &usize| {
+            [&masks, &spare.files, &boxes.files, &read_tables].into_iter().any(|files| files.contains(index))
+        };
         let mut unlabelled = 0;
         for index in (0..names.len()).filter(|index| !companion(index) && !splits.left_out.contains(index)) {
             if !labels.is_known.contains(&index) {
@@ -196,7 +205,8 @@ fn picture_like(names: &[String]) -> Vec<usize> {
 
 /// Whether a file has the name of a picture. This is only a hint on the layout; the content decides what is a picture.
 pub(super) fn has_picture_ending(name: &str) -> bool {
-    const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"];
+    const ENDINGS: [&str; 13] =
+        ["jpg", "jpeg", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "heic", "heif", "jxl"];
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
@@ -457,6 +467,7 @@ mod tests {
             ("train.csv", "breed;file;size\npug;1.jpg;9\nboxer;2.jpg;9\npug;train/3.jpg;9\nboxer;./train/4.JPG;9\n"),
             ("list.tsv", "1.jpg\tpug\n2.jpg\tboxer\n3.jpg\tpug\n4.jpg\tboxer\n"),
             ("names.csv", "image,class_id,class_name\n1,7,pug\n2,5,boxer\n3,7,pug\n4,5,boxer\n"),
+            ("padded.csv", "image,breed\n0001,pug\n002,boxer\nhttps://x.org/3.jpg?w=200,pug\n4,boxer\n"),
             // What pandas writes: the numbers of the rows first, which are names of other pictures.
             ("rows.csv", ",filename,label\n4,1.jpg,pug\n3,2.jpg,boxer\n2,3.jpg,pug\n1,4.jpg,boxer\n"),
             ("split.csv", "id,split,is_valid,kind\n1,train,0,pug\n2,train,0,boxer\n3,test,1,pug\n4,test,1,boxer\n"),
@@ -522,6 +533,15 @@ mod tests {
             note("submission.csv", "id,pug,boxer\n1,0.2,0.8\n2,0.1,0.9\n"),
             ["submission.csv was not used for classes: none of its columns is known to hold classes."]
         );
+        for (text, reason) in [
+            ("id,price\n1,1.5\n2,2.5\n3,1.5\n", "its column of numbers or texts is none of classes"),
+            (
+                "id,date\n1,2020-01-01\n2,2020-01-02\n3,2020-01-01\n",
+                "its column of numbers or texts is none of classes",
+            ),
+        ] {
+            assert_eq!(note("list.csv", text), [format!("list.csv was not used for classes: {reason}.")]);
+        }
         for table in
             ["image_id,partition\n1.jpg,0\n2.jpg,1\n3.jpg,1\n", "file,use\n1.jpg,train\n2.jpg,test\n3.jpg,train\n"]
         {
@@ -535,6 +555,14 @@ mod tests {
         assert!(classes.is_empty(), "the numbers of two classes are no pictures");
         let other = plan_with(&pictures, &[("prices.csv", "food,price\nbone,9\n")], Splits::All).unwrap();
         assert_eq!((other.notes.len(), other.entries.len()), (0, 4), "a file like any other");
+    }
+
+    #[test]
+    fn what_is_there_twice_is_read_once_with_its_table() {
+        let names = ["backup/images/1.jpg", "backup/images/2.jpg", "images/1.jpg", "images/2.jpg"];
+        let plan = plan_with(&names, &[("styles.csv", "id,category\n1,shoe\n2,hat\n")], Splits::All).unwrap();
+        assert_eq!((plan.classes.clone(), labels(&plan)), (owned(&["hat", "shoe"]), vec![Some(1), Some(0)]));
+        assert_eq!(plan.entries.iter().map(|entry| entry.index).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]
