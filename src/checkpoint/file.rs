@@ -83,6 +83,9 @@ pub struct Scored {
     pub stalled: u64,
     /// That score's value.
     pub stalled_at: f64,
+    /// Pictures shown by then; none in checkpoints that don't know.
+    #[serde(default)]
+    pub stalled_nimg: Option<u64>,
 }
 
 /// State of adaptive augmentation.

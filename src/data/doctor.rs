@@ -128,7 +128,7 @@ pub enum Verdict {
     /// Fewer than 100: enough to try it out.
     #[default]
     TooFew,
-    /// Fewer than 1,000: it works with adaptive augmentation.
+    /// Fewer than 1,000: it works from trained networks, or with adaptive augmentation.
     Few,
     /// Enough.
     Ready,
@@ -189,7 +189,7 @@ impl DecodeError {
             Self::TooManyBytes { .. } | Self::TooManyPixels { .. } => "too large",
             Self::TooSmall { .. } => "far too small",
             Self::Damaged { .. } => "damaged",
-            Self::Unreadable { .. } => UNREADABLE,
+            Self::Unreadable { .. } | Self::Packed { .. } => UNREADABLE,
             Self::NoClass => "without a class",
             Self::DecoderCrashed => "crashed the decoder",
         }
@@ -421,14 +421,17 @@ fn on_number(pictures: usize) -> Option<String> {
     // 20,000 pictures.
     let advice = match pictures {
         0..Verdict::FEW => {
-            "The discriminator memorises so few pictures. Add more. Until then set augment.adaptive, and expect little \
-             variety."
+            "The discriminator memorises so few pictures. Add more. Until then start from trained networks, such as the \
+             dogs', and expect little variety."
         }
         Verdict::FEW..Verdict::READY => {
-            "These are few pictures: set augment.adaptive, so that the discriminator does not memorise them."
+            "These are few pictures: start from trained networks, such as the dogs', or set augment.adaptive where the recipe \
+             is not projected, which alters every picture anyway."
         }
         Verdict::READY..20_000 => "The default recipe's augmentation suits this number of pictures.",
-        _ => "These are plenty of pictures: weak augmentation is enough, e.g. schedule.augment_p=0.1.",
+        _ => {
+            "These are plenty of pictures: for the r3gan recipes weak augmentation is enough, e.g. schedule.augment_p=0.1."
+        }
     };
     Some(advice.to_owned())
 }

@@ -221,6 +221,16 @@ async fn open_gpu(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
 
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<OpenDevice, DeviceError> {
+    // cubecl panics at a card that isn't there, on a thread of its own.
+    let cards = Device::enumerate(burn::tensor::DeviceType::Cuda).into_iter().count();
+    if index >= cards {
+        let reason = match cards {
+            0 => "this machine has no NVIDIA driver, or the driver finds no card".to_owned(),
+            1 => "this machine has one CUDA device, cuda:0".to_owned(),
+            many => format!("this machine has {many} CUDA devices, cuda:0 to cuda:{}", many - 1),
+        };
+        return Err(DeviceError::Unavailable { name: DeviceChoice::Cuda(index).to_string(), reason });
+    }
     Ok(OpenDevice::new(Device::cuda(index), format!("CUDA device {index}"), false))
 }
 

@@ -224,6 +224,7 @@ impl Run {
         } else {
             // Scores by other pictures would say nothing about these.
             run.scored.clone_from(&checkpoint.meta.scored);
+            run.go_on_after_stalling();
         }
         Ok((run, commands))
     }
@@ -242,9 +243,20 @@ impl Run {
         // The checkpoint that the run goes on from knows the scores after the best one too.
         if !self.scored.as_ref().is_some_and(is_of_it) {
             self.scored = kept;
+            self.go_on_after_stalling();
         }
         if let Some(best) = best {
             self.rollback.keep_best(&self.config, best);
+        }
+    }
+
+    /// Whoever goes on with a run that ended as its scores had stalled wants to see whether they get better now: the next score would
+    /// end it again.
+    fn go_on_after_stalling(&mut self) {
+        if let (Some(scored), Some(most)) = (&mut self.scored, self.config.train.stop_when_stalled)
+            && scored.stalled >= most
+        {
+            scored.stalled = 0;
         }
     }
 
@@ -340,6 +352,12 @@ impl Run {
         let (sender, commands) = async_channel::bounded(1024);
         let batches = Batches::new(data.clone(), &config);
         let mark = Mark { step: trainer.step, secs: elapsed_secs };
+        let mut pending = VecDeque::new();
+        // No error, which would refuse older checkpoints.
+        if config.augment.adaptive && !config.augment.is_active() {
+            let message = "augment.adaptive has nothing to adapt: turn on augment.translation, augment.color or augment.cutout too";
+            pending.push_back(Event::Warning { message: message.to_owned() });
+        }
         let run = Self {
             clock: Clock::new(elapsed_secs, trainer.nimg),
             config,
@@ -348,7 +366,7 @@ impl Run {
             trainer,
             batches,
             commands,
-            pending: VecDeque::new(),
+            pending,
             phase: Phase::New,
             unread: Vec::new(),
             history,
@@ -626,9 +644,12 @@ impl Run {
     /// Says how the run goes, if that is another condition than what was said last.
     fn diagnose(&mut self) -> Diagnosis {
         let train = &self.config.train;
-        let recent = |name| self.history.get(name).map(|(_, value)| f64::from(value));
-        let sum = |name| recent(name).rev().take(LOSS_STEPS).sum::<f64>();
-        let is_enough = self.history.steps().len() >= LOSS_STEPS;
+        let steps = self.history.steps();
+        let is_enough = steps.len() >= LOSS_STEPS;
+        // A penalty that has ended by then is no part of these losses.
+        let first = steps.get(steps.len().saturating_sub(LOSS_STEPS)).copied().unwrap_or_default();
+        let recent = |name| self.history.get(name).rev().take_while(move |(step, _)| *step >= first);
+        let sum = |name| recent(name).map(|(_, value)| f64::from(value)).sum::<f64>();
         let adversarial =
             [series::LOSS_R1, series::LOSS_R2].into_iter().fold(sum(series::LOSS_D), |loss, name| loss - sum(name));
         let mean_loss = is_enough.then_some(adversarial / LOSS_STEPS as f64);

@@ -103,7 +103,7 @@ impl Judge {
         scored: Option<Scored>,
         (nimg, elapsed_secs): (u64, f64),
     ) -> Option<Self> {
-        let Split { training, validation } = Split::new(data.len(), config.data.validation, config.seed);
+        let Split { training, validation } = Split::of(&data, &config.data, config.seed);
         let (split, from) = match validation.len() >= Scores::MIN_PICTURES {
             true => (RealSplit::Validation, validation),
             false => (RealSplit::Training, training),
@@ -184,7 +184,7 @@ impl Judge {
         self.scored = match self.scored.take().filter(|own| own.best.step <= step) {
             // That score came after the checkpoint was made.
             Some(own) if scored.is_none_or(|then| then.best.step < own.best.step) => {
-                Some(Scored { stalled: 0, stalled_at: own.best.value, ..own })
+                Some(Scored { stalled: 0, stalled_at: own.best.value, stalled_nimg: Some(at.0), ..own })
             }
             _ => scored.cloned(),
         };
@@ -283,7 +283,8 @@ impl Judge {
         };
         let estimate = scores.get(by).expect("all are computed");
         let leading = name(by);
-        let best = self.rank(leading.clone(), estimate, job.snapshot.meta.progress.step);
+        let progress = &job.snapshot.meta.progress;
+        let best = self.rank(leading.clone(), estimate, (progress.step, progress.nimg));
         let stalled = self.scored.as_ref().map_or(0, |scored| scored.stalled);
         self.most_diverse = self.most_diverse.max(job.diversity);
         let meta = &job.snapshot.meta;
@@ -293,8 +294,9 @@ impl Judge {
             best: self.scored.as_ref().map_or(estimate.value, |scored| scored.best.value),
             stalled,
             stalled_nimg: self.scored.as_ref().map_or(0, |scored| {
-                let steps = meta.progress.step.saturating_sub(scored.best.step);
-                steps * meta.config.train.batch as u64
+                let of_steps = |step: u64| step * meta.config.train.batch as u64;
+                let since = scored.stalled_nimg.unwrap_or_else(|| of_steps(scored.best.step));
+                meta.progress.nimg.saturating_sub(since)
             }),
             diversity: job.diversity,
             most_diverse: self.most_diverse,
@@ -311,20 +313,28 @@ impl Judge {
     }
 
     /// Notes a score, by which less is better. If it is the best, returns it and the one before.
-    fn rank(&mut self, name: String, estimate: &Estimate, step: u64) -> Option<(BestScore, Option<BestScore>)> {
+    fn rank(
+        &mut self,
+        name: String,
+        estimate: &Estimate,
+        (step, nimg): (u64, u64),
+    ) -> Option<(BestScore, Option<BestScore>)> {
         let (value, standard_error) = (estimate.value, estimate.standard_error());
         let new = BestScore { name, value, standard_error, step };
         // Scores of another name, after the settings were changed, say nothing about this one.
         match self.scored.as_mut().filter(|scored| scored.best.name == new.name) {
             Some(scored) => {
                 let is_progress = value < scored.stalled_at - standard_error.unwrap_or(0.0);
-                (scored.stalled, scored.stalled_at) =
-                    if is_progress { (0, value) } else { (scored.stalled + 1, scored.stalled_at) };
+                scored.stalled += 1;
+                if is_progress {
+                    (scored.stalled, scored.stalled_at, scored.stalled_nimg) = (0, value, Some(nimg));
+                }
                 let is_best = value < scored.best.value;
                 is_best.then(|| (new.clone(), Some(std::mem::replace(&mut scored.best, new))))
             }
             None => {
-                self.scored = Some(Scored { best: new.clone(), stalled: 0, stalled_at: value });
+                self.scored =
+                    Some(Scored { best: new.clone(), stalled: 0, stalled_at: value, stalled_nimg: Some(nimg) });
                 Some((new, None))
             }
         }

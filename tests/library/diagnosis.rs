@@ -131,7 +131,7 @@ fn a_resumed_run_goes_back_to_the_best_checkpoint_that_it_is_told_of() {
     // Of so few pictures the kernel distance is what counts, which may be below 0 by chance.
     let name = score_name(Score::Kid, "c10", 100, RealSplit::Training);
     let score = BestScore { name, value: -1.0, standard_error: None, step: 0 };
-    best.meta.scored = Some(Scored { best: score, stalled: 0, stalled_at: -1.0 });
+    best.meta.scored = Some(Scored { best: score, stalled: 0, stalled_at: -1.0, stalled_nimg: None });
     run.best_is(Some(&best));
     let weights = include_bytes!("../../src/features/cifar10.safetensors");
     run.judge_by(FeatureNetwork::Cifar10(Cifar10::new(weights, &cpu().device).unwrap()));

@@ -204,3 +204,19 @@ fn pictures_in_a_file_train_as_those_in_memory_do_until_the_file_is_gone() {
     let Event::Failed { kind: FailureKind::Pictures, message } = last else { panic!("{last:?}") };
     assert!(message.starts_with("test pictures: a picture can't be read any more ("), "{message}");
 }
+
+#[test]
+fn adaptive_augmentation_without_transforms_is_told_of() {
+    let warnings = |change: &dyn Fn(&mut RunConfig)| {
+        let mut config = config();
+        config.augment.adaptive = true;
+        change(&mut config);
+        let events = play(config, 0, None);
+        events
+            .iter()
+            .filter(|event| matches!(event, Event::Warning { message } if message.contains("augment.adaptive")))
+            .count()
+    };
+    assert_eq!(warnings(&|_| {}), 1);
+    assert_eq!(warnings(&|config| config.augment.flip = true), 0);
+}
