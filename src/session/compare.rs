@@ -22,6 +22,9 @@ const MOST_CALIBRATION: usize = 400;
 /// Pictures that are compared with the training's at once, so that messages and a run go on.
 const AT_ONCE: usize = 16;
 
+/// The most training pictures that are searched: each takes some kilobytes of memory.
+const MOST_TRAINING: usize = 20_000;
+
 /// The most pictures that one request compares.
 const MOST_COMPARED: usize = 1024;
 
@@ -36,6 +39,15 @@ pub struct Searched {
     /// How close real pictures are to them, and whether those were held out.
     calibration: Vec<Closeness>,
     is_by_held_out: bool,
+}
+
+/// What drawn pictures come nearest to.
+struct Compared {
+    copies: Copies,
+    /// Whether the loaded pictures are known to be those that the network was trained on.
+    are_trainings: bool,
+    /// The real ones of the closest pairs.
+    grid: Grid,
 }
 
 impl<T: Transport> Session<T> {
@@ -57,9 +69,10 @@ impl<T: Transport> Session<T> {
     pub(super) async fn find_copies(self: Rc<Self>, id: u32, grid: Grid, held_out: HeldOut) {
         self.comparing.set(Some(id));
         match self.copies(id, grid, held_out).await {
-            Ok(Some((copies, mut grid))) => {
+            Ok(Some(Compared { copies, are_trainings, mut grid })) => {
                 let pixels = std::mem::take(&mut grid.pixels);
-                self.transport.post(&Reply::Copies { id, copies: Box::new(copies), grid }, Some(pixels));
+                let reply = Reply::Copies { id, are_trainings, copies: Box::new(copies), grid };
+                self.transport.post(&reply, Some(pixels));
             }
             // A newer request took its place.
             Ok(None) => {}
@@ -67,7 +80,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    async fn copies(&self, id: u32, grid: Grid, held_out: HeldOut) -> Result<Option<(Copies, Grid)>, Problem> {
+    async fn copies(&self, id: u32, grid: Grid, held_out: HeldOut) -> Result<Option<Compared>, Problem> {
         let size = grid.tile;
         let pictures = Pictures { resolution: size, channels: grid.channels, pixels: grid.pixels };
         let has_all = grid.channels == 1 || grid.channels == 3;
@@ -78,6 +91,9 @@ impl<T: Transport> Session<T> {
         let device = self.device.borrow().clone().ok_or(Problem::NoDevice)?;
         let data = self.data.borrow().clone().ok_or(Problem::NoPictures)?;
         let network = FeatureNetwork::Cifar10(self.judge(&device).await?);
+        let are_trainings = self.are_trainings(&data).await;
+        // Of other pictures none were held out.
+        let held_out = if are_trainings { held_out } else { HeldOut { share: 0.0, ..held_out } };
         let Some(searched) = self.searched(id, data, held_out, &network, &device).await? else { return Ok(None) };
         let looks = look(&network, &pictures, &device).await?;
         let mut found = Vec::with_capacity(looks.len());
@@ -89,7 +105,7 @@ impl<T: Transport> Session<T> {
         let copies = Copies::of(&found, training.len(), calibration, *is_by_held_out);
         let originals: Vec<u32> = copies.closest.iter().map(|pair| numbers[pair.training]).collect();
         let grid = Pictures::from_dataset(data, &originals).map_err(unreadable)?.in_colour_at(size).grid_of(1);
-        Ok((self.comparing.get() == Some(id)).then_some((copies, grid)))
+        Ok((self.comparing.get() == Some(id)).then_some(Compared { copies, are_trainings, grid }))
     }
 
     /// Looks at the loaded pictures once; none if a newer request took the place of this one.
@@ -109,6 +125,7 @@ impl<T: Transport> Session<T> {
         if numbers.len() < 2 {
             return Err(failed(FailureKind::Input, "there are too few pictures to compare with".to_owned()));
         }
+        let numbers = spread(&numbers, MOST_TRAINING);
         let is_by_held_out = validation.len() >= MIN_CALIBRATION;
         let others = if is_by_held_out { spread(&validation, MOST_CALIBRATION) } else { Vec::new() };
         let total = numbers.len() + others.len();
@@ -138,7 +155,10 @@ impl<T: Transport> Session<T> {
             yield_now().await;
         }
         let searched = Rc::new(Searched { data, held_out, numbers, training, calibration, is_by_held_out });
-        *self.searched.borrow_mut() = Some(searched.clone());
+        // Others may have been loaded meanwhile, which these must not outlive.
+        if self.data.borrow().as_ref().is_some_and(|data| Arc::ptr_eq(data, &searched.data)) {
+            *self.searched.borrow_mut() = Some(searched.clone());
+        }
         Ok(Some(searched))
     }
 }

@@ -395,6 +395,8 @@ pub enum Reply {
         id: u32,
         /// What was found.
         copies: Box<Copies>,
+        /// Whether the loaded pictures are known to be those that the network was trained on.
+        are_trainings: bool,
         /// For each of the closest pairs the loaded picture, in colour, one below the other.
         grid: Grid,
     },

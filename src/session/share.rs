@@ -59,7 +59,9 @@ impl<T: Transport> Session<T> {
 
     fn share_checkpoint(&self, form: SharedForm, checkpoint: &Checkpoint) {
         let step = checkpoint.meta.progress.step;
-        let scored = self.scored.borrow().clone().filter(|found| found.step <= step);
+        // Of a run that left no checkpoint the scores are there, and the starter draws.
+        let is_scored = self.has_run() || self.opened.borrow().is_some();
+        let scored = self.scored.borrow().clone().filter(|found| is_scored && found.step <= step);
         match made(form, checkpoint, scored) {
             Ok((name, file)) => self.transport.post(&Reply::Exported { name }, Some(file)),
             Err(error) => self.fail(About::Drawing, not_made(error)),

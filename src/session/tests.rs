@@ -1457,11 +1457,14 @@ fn a_drawn_picture_finds_the_loaded_one_that_it_repeats() {
                 looked_at.push((done, total));
                 None
             }
-            Reply::Copies { id: 4, copies, grid } => Some((copies, grid, payload.unwrap())),
+            Reply::Copies { id: 4, copies, are_trainings, grid } => {
+                Some((copies, are_trainings, grid, payload.unwrap()))
+            }
             _ => None,
         };
-        let (copies, grid, originals) = client.next(found).await;
+        let (copies, are_trainings, grid, originals) = client.next(found).await;
         assert_eq!(looked_at, [(8, 8)]);
+        assert!(!are_trainings, "the starter has learnt from dogs");
         assert_eq!((copies.count, copies.of, copies.training, grid.count), (None, 2, 8, 2));
         let mut pairs: Vec<(usize, usize, u8)> = copies
             .closest
@@ -1475,6 +1478,15 @@ fn a_drawn_picture_finds_the_loaded_one_that_it_repeats() {
         find(5, vec![0; plane]);
         let (about, problem) = client.problem().await;
         assert_eq!((about, problem.to_string().as_str()), (About::Comparing, "the pictures to compare are not whole"));
+
+        client.start(&tiny(2000), StartFrom::Nothing);
+        client.started().await;
+        find(6, vec![76; 2 * plane]);
+        let of_run = |reply, _| match reply {
+            Reply::Copies { id: 6, are_trainings, .. } => Some(are_trainings),
+            _ => None,
+        };
+        assert!(client.next(of_run).await);
     });
 }
 

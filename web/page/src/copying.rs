@@ -43,6 +43,8 @@ pub struct Search {
 #[derive(Debug)]
 pub struct Pairs {
     pub copies: Copies,
+    /// Whether the network is known to have been trained on them.
+    pub are_trainings: bool,
     /// The closest pairs: in the first row drawn pictures, below each the one it comes nearest to, and so on.
     pub grid: Grid,
     pub columns: usize,
@@ -108,14 +110,14 @@ impl Store {
         }
     }
 
-    pub(super) fn copies_found(self, id: u32, copies: Copies, originals: &Grid) {
+    pub(super) fn copies_found(self, id: u32, copies: Copies, are_trainings: bool, originals: &Grid) {
         if self.play.wants_copies.get_value() != Some(id) {
             return;
         }
         let Copying::Looking(Search { drawn, among, .. }) = self.play.copying.get_untracked() else { return };
         let numbers: Vec<usize> = copies.closest.iter().map(|pair| pair.picture).collect();
         let (grid, columns) = side_by_side(&drawn.grid, &numbers, originals);
-        self.play.copying.set(Copying::Found(Arc::new(Pairs { copies, grid, columns, among })));
+        self.play.copying.set(Copying::Found(Arc::new(Pairs { copies, are_trainings, grid, columns, among })));
     }
 }
 

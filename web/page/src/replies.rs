@@ -133,7 +133,9 @@ impl Store {
                 self.dealt_real(id, [are_trainings, is_held_out], with_pixels(grid, bytes));
             }
             Reply::Comparing { id, done, total } => self.comparing(id, done, total),
-            Reply::Copies { id, copies, grid } => self.copies_found(id, *copies, &with_pixels(grid, bytes)),
+            Reply::Copies { id, copies, are_trainings, grid } => {
+                self.copies_found(id, *copies, are_trainings, &with_pixels(grid, bytes));
+            }
             Reply::Exported { name } => self.exported(&name, blob_of(bytes)),
             Reply::StartEnded => {
                 self.forget_waiting();

@@ -9,6 +9,10 @@ use crate::{draw, format};
 /// Gap between two pictures, in their own pixels.
 const GAP: usize = 1;
 
+/// Where the loaded pictures are others than the network's.
+const OTHERS: &str =
+    "This network is not known to be trained on these pictures, so nothing follows on whether it repeats its own.";
+
 #[component]
 pub fn CopiesFound() -> impl IntoView {
     let store = expect_context::<Store>();
@@ -42,12 +46,14 @@ pub fn CopiesFound() -> impl IntoView {
         }
         Copying::Found(pairs) if pairs.copies.of == 1 => {
             let verdict = match (pairs.copies.count, pairs.copies.closest.first()) {
+                _ if !pairs.are_trainings => OTHERS,
                 (Some(_), Some(pair)) if pair.is_copy => "It is so close that it counts as a copy.",
                 (Some(_), Some(_)) => "It is no closer than pictures are by chance.",
                 _ => "",
             };
             Some(format!("The open picture, and below it what it comes nearest to among {}. {verdict}", pairs.among))
         }
+        Copying::Found(pairs) if !pairs.are_trainings => Some(format!("Compared with {}. {OTHERS}", pairs.among)),
         Copying::Found(pairs) => Some(format!("Compared with {}: {}", pairs.among, pairs.copies.in_words())),
     };
     let look = move |_| {
