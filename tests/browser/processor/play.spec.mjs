@@ -139,6 +139,12 @@ test("pictures are opened, walked around and mixed, by mouse and by keys", async
   await whelp.shows("play-caption", "Picture 1 of seed 3");
   await expect(picks(whelp, "around")).toHaveCount(9);
   await whelp.appears("large");
+  // The picture that had the focus is hidden: it is not lost, nor when all pictures are back.
+  await expect(whelp.part("back")).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(picks(whelp, "play-grid").nth(1)).toBeFocused();
+  await page.keyboard.press("Enter");
+  await whelp.appears("large");
   const opened = await settled(whelp.part("large"));
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press("ArrowRight");

@@ -153,6 +153,7 @@ test("runs are renamed, downloaded, repeated with other settings and deleted, an
   await page.keyboard.type("my seed 8");
   await page.keyboard.press("Enter");
   await expect(first.getByTestId("run-name")).toHaveText("my seed 8");
+  await expect(first.getByTestId("rename-run"), "the field that had the focus is gone").toBeFocused();
   await first.getByRole("button", { name: "Rename my seed 8" }).click();
   await page.keyboard.type("not this");
   await page.keyboard.press("Escape");
@@ -168,6 +169,7 @@ test("runs are renamed, downloaded, repeated with other settings and deleted, an
   await second.getByTestId("delete-run").click();
   await expect(second.getByTestId("keep"), "the answer that changes nothing").toBeFocused();
   await second.getByTestId("keep").click();
+  await expect(second.getByTestId("delete-run"), "the answer that had the focus is gone").toBeFocused();
   expect(await names(whelp)).toEqual(["my seed 8", "pets"]);
   await second.getByTestId("delete-run").click();
   await second.getByTestId("confirm").click();

@@ -10,6 +10,7 @@ mod components;
 mod copying;
 mod draw;
 mod files;
+mod focus;
 mod format;
 mod guess;
 mod health;
@@ -42,6 +43,7 @@ fn main() {
     let root = document().get_element_by_id("app").expect("index.html has an element with the id app");
     root.set_inner_html("");
     let root = root.unchecked_into();
+    focus::keep();
     if watch::is_invited() {
         leptos::mount::mount_to(root, components::WatchedApp).forget();
     } else {

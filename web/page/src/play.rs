@@ -325,7 +325,13 @@ impl Store {
         self.play.frame.set(0);
         self.play.shown.set(Shown::Film);
         self.play.rolls.set(rolls);
-        self.want(self.play.film, film(&stops, steps));
+        let frames = film(&stops, steps);
+        if frames.len() < stops.len() * steps && stops.len() > 1 {
+            let notice =
+                "Some favourites were reached by walks that are too long to be mixed, so the film jumps between them.";
+            self.notices.show(Tone::Info, notice, &[]);
+        }
+        self.want(self.play.film, frames);
     }
 
     /// Draws again what is in sight: the network has learnt since.

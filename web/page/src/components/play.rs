@@ -2,7 +2,6 @@
 
 use leptos::{ev, html, prelude::*};
 use std::time::Duration;
-use whelp::latent::PictureSpec;
 use whelp::session::RunAccess;
 
 use super::copies::CopiesFound;
@@ -15,6 +14,13 @@ use crate::play::{FRAME_CS, Generator, MOST_PICTURES, Shown, described};
 use crate::store::{Device, Store};
 use crate::view::View;
 use crate::{draw, format, notices::Tone};
+
+/// The id of the button that leads back to all pictures.
+const BACK: &str = "back-to-pictures";
+
+/// What a picture is mixed of has a limit.
+const TOO_FAR: &str =
+    "These favourites were reached by walks that are too long to be mixed. Choose others, or shorter walks.";
 
 /// Favourites in a row.
 const COLUMNS: usize = 8;
@@ -78,7 +84,7 @@ pub fn PlayStage() -> impl IntoView {
     view! {
         <figure class="samples play-stage" hidden=move || store.view.get() != View::Play>
             <div class="frame">
-                <div class="fill" hidden=move || !is_grid.get()>
+                <div class="fill" hidden=move || !is_grid.get() data-focus-next=BACK>
                     <Tiles
                         id="play-grid"
                         name="Pictures of this seed"
@@ -240,7 +246,7 @@ fn Details() -> impl IntoView {
     view! {
         <Show when=move || is_open.get()>
             <div class="buttons">
-                <button type="button" class="button" data-testid="back" on:click=move |_| play.close()>
+                <button id=BACK type="button" class="button" data-testid="back" on:click=move |_| play.close()>
                     "← All pictures"
                 </button>
                 <button
@@ -296,7 +302,8 @@ fn Favourites() -> impl IntoView {
     let count = Memo::new(move |_| play.favourites.with(Vec::len));
     let mix = RwSignal::new(0.5);
     let pick = Callback::new(move |index: usize| {
-        let spec = play.favourites.with_untracked(|liked| liked.get(index).cloned());
+        // What is on show, which is drawn anew a moment after they change.
+        let spec = play.liked.drawn.with_untracked(|drawn| drawn.as_ref()?.specs.get(index).cloned());
         if let Some(spec) = spec {
             store.open_picture(spec);
         }
@@ -307,8 +314,10 @@ fn Favourites() -> impl IntoView {
             [.., from, to] => Some(from.towards(to, at)),
             _ => None,
         });
-        if let Some(spec) = mixed.filter(PictureSpec::is_drawable) {
-            store.open_picture(spec);
+        match mixed {
+            Some(spec) if spec.is_drawable() => store.open_picture(spec),
+            Some(_) => store.notices.show(Tone::Info, TOO_FAR, &[]),
+            None => {}
         }
     });
     let can_film = Memo::new(move |_| count.get() > 1);
