@@ -7,7 +7,7 @@ pub enum DecodeError {
     #[error("The file is empty. Copy it again.")]
     Empty,
     /// The first bytes are those of no known format.
-    #[error("This isn't a picture, or is of an unknown format. Leave it out.")]
+    #[error("This isn't a picture, despite its name. Leave it out.")]
     NotAPicture,
     /// A file of a known kind that is no picture.
     #[error("This isn't a picture but {found}. {advice}.")]

@@ -145,13 +145,12 @@ pub(super) fn document(head: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// The same by the sorted names of all entries, where the first one says nothing.
 pub(super) fn document_of(names: &[String]) -> Option<(&'static str, &'static str)> {
-    const MARKS: [(&str, &str); 6] = [
+    const MARKS: [(&str, &str); 5] = [
         ("[Content_Types].xml", "an Office document"),
         ("mimetype", "a document or a book"),
         ("Index/Document.iwa", "a document"),
         ("Index.zip", "a document"),
         ("META-INF/MANIFEST.MF", "a program"),
-        ("model.weights.h5", "a Keras file"),
     ];
     let has = |mark: &str| names.binary_search_by(|name| name.as_str().cmp(mark)).is_ok();
     MARKS.iter().find(|(mark, _)| has(mark)).map(|(_, found)| (*found, LEAVE_OUT))

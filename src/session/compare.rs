@@ -166,7 +166,9 @@ impl<T: Transport> Session<T> {
 /// At most so many of `all`, as far from each other as possible: neighbours are often of one class.
 fn spread(all: &[u32], most: usize) -> Vec<u32> {
     let count = all.len().min(most);
-    (0..count).map(|place| all[place * all.len() / count]).collect()
+    // In 64 bits also where an address has 32.
+    let at = |place: usize| (place as u64 * all.len() as u64 / count as u64) as usize;
+    (0..count).map(|place| all[at(place)]).collect()
 }
 
 fn unreadable(lost: PictureLost) -> Problem {

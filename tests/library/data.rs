@@ -137,7 +137,7 @@ fn what_cannot_be_used_is_refused_with_its_reason() {
         ("thin.png", "The picture has only 500 x 7 pixels. Each side needs at least 8"),
         ("empty.jpg", "The file is empty"),
         ("text.jpg", "This isn't a picture but a text file"),
-        ("random.png", "This isn't a picture, or is of an unknown format"),
+        ("random.png", "This isn't a picture, despite its name"),
         ("truncated.tiff", damaged),
         ("float.tiff", "This is a picture in an unusual encoding"),
         ("document.psd", "This is a Photoshop document. Only ordinary JPEG, PNG"),

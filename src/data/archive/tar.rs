@@ -76,7 +76,7 @@ impl<R: Read + Seek> Tar<R> {
                 files.add(&entry?);
             }
             // Nobody has read what lies between the headers yet.
-            if files.found.iter().any(|file| file.start + file.size > bytes) {
+            if files.found.iter().any(|file| file.start.saturating_add(file.size) > bytes) {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends in the middle of a file"));
             }
             return Ok(Self { stream: Stream::Plain(reader), files: files.found, kept: HashMap::new() });
@@ -85,7 +85,9 @@ impl<R: Read + Seek> Tar<R> {
         let mut archive = tar::Archive::new(Unpacked::new(packing, &mut reader)?.take(MAX_UNPACKED_BYTES));
         for entry in archive.entries()? {
             let mut entry = entry?;
-            let Some(file) = files.add(&entry) else { continue };
+            // A link would cost unpacking everything before its file once more.
+            let is_link = entry.header().entry_type().is_hard_link();
+            let Some(file) = (if is_link { None } else { files.add(&entry) }) else { continue };
             let start = file.start;
             let most = if is_table(&file.name) { MAX_TABLE_BYTES } else { MAX_ANNOTATION_BYTES };
             if (is_annotation(&file.name) || is_table(&file.name)) && file.size <= most {

@@ -1,6 +1,6 @@
 //! Pictures that are there more than once: a download beside what was unpacked of it, and pictures in several versions.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::levels::Tree;
@@ -29,6 +29,8 @@ struct Node {
     content_for_parent: u64,
     /// Whether pictures lie right in it.
     is_flat: bool,
+    /// Whether some of their names are more than numbers, which other pictures have too.
+    has_names: bool,
     folders: BTreeSet<String>,
 }
 
@@ -53,6 +55,7 @@ impl Spare {
                 if depth > 0 {
                     node.content_for_parent = node.content_for_parent.wrapping_add(hash(depth - 1));
                 }
+                node.has_names |= !stem(&names[*index]).bytes().all(|byte| byte.is_ascii_digit());
                 match folders.get(depth) {
                     None => node.is_flat = true,
                     Some(folder) => drop(node.folders.insert((*folder).to_owned())),
@@ -81,34 +84,42 @@ impl Spare {
 
     /// Folders right in `path` that hold again what lies beside them.
     fn copies(&mut self, path: &str, parent: &Node, nodes: &BTreeMap<String, Node>) -> Vec<String> {
+        let mut alike: HashMap<(usize, u64), Vec<&String>> = HashMap::new();
+        for folder in &parent.folders {
+            if let Some(node) = nodes.get(&inside(path, folder)) {
+                alike.entry((node.pictures.len(), node.content)).or_default().push(folder);
+            }
+        }
         let mut found: Vec<String> = Vec::new();
         for folder in &parent.folders {
             let at = inside(path, folder);
             let Some(node) = nodes.get(&at) else { continue };
             let is_archive = without_archive_ending(folder) != folder;
             let others = parent.content.wrapping_sub(node.content_for_parent);
-            // Without folders, or an archive, it may be other pictures that are numbered in the same way.
+            // Without folders, or an archive, it may be other pictures that are named in the same way.
             let is_all = 2 * node.pictures.len() == parent.pictures.len()
                 && node.content == others
-                && (!node.is_flat || is_archive);
-            let original = |other: &&String| {
-                let is_known = nodes
-                    .get(&inside(path, other))
-                    .is_some_and(|other| (other.pictures.len(), other.content) == (node.pictures.len(), node.content));
+                && (!node.is_flat || is_archive && node.has_names)
+                && certain_split(folder).is_none();
+            let own_key = key(without_archive_ending(folder));
+            let part = part_of(folder).filter(|_| is_archive && (node.has_names || !node.is_flat));
+            let copy = copy_of(folder).filter(|_| node.has_names || !node.is_flat);
+            let original = |other: &&&String| {
                 let other_key = key(without_archive_ending(other));
-                let is_same = other_key == key(without_archive_ending(folder))
+                let is_same = other_key == own_key
                     && if is_archive {
-                        without_archive_ending(other) == *other
+                        without_archive_ending(other) == **other
                     } else {
-                        !node.is_flat && *other < folder
+                        !node.is_flat && **other < folder
                     };
-                let is_numbered = || is_archive && part_of(folder).is_some_and(|of| of.to_lowercase() == other_key);
-                is_known
-                    && *other != folder
+                **other != folder
                     && !found.contains(&inside(path, other))
-                    && (is_same || copy_of(folder).as_ref() == Some(&other_key) || is_numbered())
+                    && (is_same
+                        || copy.as_ref() == Some(&other_key)
+                        || part.as_ref().is_some_and(|part| part.to_lowercase() == other_key))
             };
-            let original = parent.folders.iter().find(original);
+            let alike = &alike[&(node.pictures.len(), node.content)];
+            let original = if alike.len() > 1 { alike.iter().find(original) } else { None };
             if !is_all && original.is_none() {
                 continue;
             }
@@ -228,8 +239,8 @@ mod tests {
         for (names, kept) in [
             (["no/1.jpg", "tumours/no/1.jpg", "tumours/yes/2.jpg", "yes/2.jpg"], [0, 3]),
             (["archive.zip/train/a/1.jpg", "archive.zip/test/2.jpg", "train/a/1.jpg", "test/2.jpg"], [2, 3]),
-            (["dogs.zip/1.jpg", "dogs.zip/2.jpg", "dogs (1).zip/1.jpg", "dogs (1).zip/2.jpg"], [0, 1]),
-            (["dogs/1.jpg", "dogs/2.jpg", "dogs - Copy/1.jpg", "dogs - Copy/2.jpg"], [0, 1]),
+            (["dogs.zip/a.jpg", "dogs.zip/2.jpg", "dogs (1).zip/a.jpg", "dogs (1).zip/2.jpg"], [0, 1]),
+            (["dogs/a.jpg", "dogs/2.jpg", "dogs - Copy/a.jpg", "dogs - Copy/2.jpg"], [0, 1]),
             (["dogs/1.jpg", "dogs/2.jpg", "dogs.zip/1.jpg", "dogs.zip/2.jpg"], [0, 1]),
             (
                 [
@@ -281,6 +292,10 @@ mod tests {
             &["original/1.jpg", "resized/2.jpg"],
             &["64/1.png", "128/1.png"],
             &["dog/1.jpg", "dog (1)/2.jpg"],
+            &["download (1).zip/1.jpg", "download.zip/1.jpg"],
+            &["Photos 2019/IMG_1.jpg", "Photos 2020/IMG_1.jpg"],
+            &["fold_16/cat/a.jpg", "fold_17/cat/a.jpg"],
+            &["cat/1.jpg", "dog/2.jpg", "test/cat/1.jpg", "test/dog/2.jpg"],
         ] {
             assert_eq!(left(names).0, names, "{:?}", left(names).1);
         }

@@ -159,8 +159,11 @@ impl<'a> Finder<'a> {
         // names out is meant.
         let names = |column: &usize| {
             let values = || table.rows.iter().map(|row| row[*column].as_str());
+            let spelt: HashSet<usize> = values().filter(|value| self.is_spelt(value)).filter_map(find).collect();
             let found: HashSet<usize> = values().filter_map(find).collect();
-            (found.len(), values().filter(|value| value.contains('/') || has_picture_ending(value)).count())
+            let has_name = !table.columns[*column].is_empty();
+            let with_ending = values().filter(|value| value.contains('/') || has_picture_ending(value)).count();
+            (spelt.len(), found.len(), has_name, with_ending)
         };
         let Some(id) = (0..table.columns.len()).rev().max_by_key(names) else { return Says::Unrelated };
         let count = table.rows.iter().filter(|row| find(&row[id]).is_some()).count();
@@ -194,6 +197,14 @@ impl<'a> Finder<'a> {
             _ if distinct > MAX_CLASSES => Says::Nothing(format!("it names more than {MAX_CLASSES} classes")),
             _ => Says::Classes(classes),
         }
+    }
+
+    /// Whether pictures are called so, and not just by the same number.
+    fn is_spelt(&self, value: &str) -> bool {
+        let value = value.replace('\\', "/").to_lowercase();
+        let name = file(&value);
+        self.files.contains_key(name)
+            || self.stems.contains_key(if has_picture_ending(name) { stem(name) } else { name })
     }
 
     /// The picture that a table in `folder` calls `value`: a path, a file's name, or that without its ending. Of several, the
@@ -325,7 +336,7 @@ fn is_measured(table: &Table, column: usize) -> bool {
         table.rows.iter().map(|row| row[column].as_str()).filter(|value| !value.is_empty()).collect();
     let number = |value: &&str| value.parse::<f64>().ok();
     if values.iter().all(|value| number(value).is_some()) {
-        let has_fractions = values.iter().filter_map(number).any(|number| number.fract() != 0.0 || number < 0.0);
+        let has_fractions = values.iter().filter_map(number).any(|number| number.fract() != 0.0);
         return has_fractions || values.len() > MOST_NUMBERS && 4 * values.len() > table.rows.len();
     }
     let is_date = |value: &&str| {

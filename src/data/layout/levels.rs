@@ -165,7 +165,7 @@ impl File {
                 Some((split, rest)) => {
                     self.split.get_or_insert((split, folder.clone()));
                     self.place.push(folder);
-                    self.folders.extend(keep_rest.then_some(rest));
+                    self.folders.extend(Some(rest).filter(|rest| *keep_rest && !rest.is_empty()));
                 }
             },
         }
@@ -205,7 +205,11 @@ impl Level {
         }
         let splits: Option<Vec<_>> = folders.iter().map(|folder| split_of(without_archive_ending(folder))).collect();
         if let Some(splits) = splits {
-            let rests: BTreeSet<&str> = splits.iter().map(|(_, rest)| rest.as_str()).collect();
+            // What lies beside training and test sets, such as `extra`, has no classes.
+            let has_classes =
+                |(folder, (_, rest)): &(&&str, &(Split, String))| !rest.is_empty() || certain_split(folder).is_some();
+            let of_classes = folders.iter().zip(&splits).filter(has_classes);
+            let rests: BTreeSet<&str> = of_classes.map(|(_, (_, rest))| rest.as_str()).collect();
             return Some(Self::Splits { keep_rest: rests.len() > 1 && !rests.contains("") });
         }
         // Training and test sets are what the source is divided into, whatever lies beside them.
@@ -258,15 +262,22 @@ fn below<'a>(files: &'a [File], pictures: &[usize]) -> BTreeMap<&'a str, BTreeSe
 fn around_siblings(folders: &BTreeSet<&str>, below: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeSet<String> {
     let beside: BTreeSet<String> = folders.iter().map(|folder| key(without_archive_ending(folder))).collect();
     let has_split = folders.iter().any(|folder| certain_split(folder).is_some());
-    let is_around = |folder: &&&str| {
-        let inside = &below[**folder];
-        let are_beside = inside.iter().all(|inside| !inside.is_empty() && beside.contains(&key(inside)));
-        let are_splits = || has_split && inside.iter().all(|inside| certain_split(inside).is_some());
-        certain_split(folder).is_none()
-            && !beside_itself(folder, inside)
-            && (are_beside && inside.len() > 1 || are_splits())
+    let is_candidate = |folder: &&str| certain_split(folder).is_none() && !beside_itself(folder, &below[*folder]);
+    let candidates = || folders.iter().copied().filter(is_candidate);
+    let are_beside = |folder: &&str| {
+        let inside = &below[*folder];
+        inside.len() > 1 && inside.iter().all(|inside| !inside.is_empty() && beside.contains(&key(inside)))
     };
-    folders.iter().filter(is_around).map(|folder| (*folder).to_owned()).collect()
+    let around: BTreeSet<String> = candidates().filter(are_beside).map(str::to_owned).collect();
+    if !around.is_empty() || !has_split {
+        return around;
+    }
+    let has_splits = |folder: &&str| below[*folder].iter().all(|inside| certain_split(inside).is_some());
+    // Several of them are classes with splits in each.
+    match candidates().filter(has_splits).collect::<Vec<_>>()[..] {
+        [only] => BTreeSet::from([only.to_owned()]),
+        _ => BTreeSet::new(),
+    }
 }
 
 /// Whether a folder lies in one of the same name, beside others: a class that is called as what is around all classes.
@@ -321,7 +332,12 @@ fn parts(folders: &BTreeSet<&str>, below: &BTreeMap<&str, BTreeSet<&str>>) -> Op
     let numbered: BTreeMap<&str, String> = all.iter().filter_map(|folder| Some((*folder, part_of(folder)?))).collect();
     let copies: BTreeMap<&str, String> = all.iter().filter_map(|folder| Some((*folder, copy_of(folder)?))).collect();
     let owns: BTreeSet<String> = all.iter().map(|folder| own(folder)).collect();
-    let of_numbered: BTreeSet<String> = numbered.values().map(|common| common.to_lowercase()).collect();
+    // Those that begin with 1 or 2: `mazda 3` is no third part.
+    let begins = |folder: &str| {
+        words(without_archive_ending(folder)).iter().rev().find_map(|word| word.parse::<u32>().ok()) <= Some(2)
+    };
+    let firsts = numbered.iter().filter(|(folder, _)| begins(folder));
+    let of_numbered: BTreeSet<String> = firsts.map(|(_, common)| common.to_lowercase()).collect();
     let has_original =
         |copy: &String| owns.contains(copy) || copies.values().filter(|other| *other == copy).count() > 1;
     let (mut common, mut is_certain) = (BTreeMap::new(), false);
@@ -649,6 +665,8 @@ mod tests {
         }
         assert_eq!(levels(&["cats/1.jpg", "cats (1)/2.jpg", "dogs/3.jpg"]).0, ["cats", "dogs"]);
         assert_eq!(levels(&["pug/1.jpg", "pug 2/2.jpg"]).0, ["pug", "pug 2"]);
+        assert_eq!(levels(&["mazda.zip/1.jpg", "mazda 3.zip/2.jpg"]).0, ["mazda", "mazda 3"]);
+        assert_eq!(levels(&["Golf (2012)/a.jpg", "Golf (2015)/b.jpg"]).0, ["Golf (2012)", "Golf (2015)"]);
         assert_eq!(levels(&["2019/2.jpg", "2020/1.jpg"]).0, ["2019", "2020"]);
         assert_eq!(levels(&["class1.zip/1.jpg", "class2.zip/2.jpg"]).0, ["class1", "class2"]);
     }
@@ -669,6 +687,9 @@ mod tests {
         assert_eq!(levels(&unpacked).0, ["cat", "dog"]);
         let plants = ["Plants/train/ash/1.jpg", "Plants/valid/oak/2.jpg", "test/test/3.jpg"].map(str::to_owned);
         assert_eq!(Levels::new(&plants, &[0, 1, 2]).classes, ["ash", "oak"]);
+        let of_each = ["cats/train/1.jpg", "cats/test/2.jpg", "dogs/train/3.jpg", "dogs/test/4.jpg", "test/5.jpg"];
+        assert_eq!(levels(&of_each).0, ["cats", "dogs", "test"]);
+        assert_eq!(levels(&["cats_train/1.jpg", "dogs_train/2.jpg", "extra/3.jpg"]).0, ["cats", "dogs"]);
         assert_eq!(levels(&["assets/logo.png", "data/cat/1.jpg", "data/dog/2.jpg"]).0, ["cat", "dog"]);
         let tumours = ["no/1.jpg", "yes/2.jpg", "tumours/no/1.jpg", "tumours/yes/2.jpg"];
         assert_eq!(levels(&tumours).0, ["no", "yes"]);

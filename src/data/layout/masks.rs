@@ -26,30 +26,38 @@ pub fn masks(names: &[String], pictures: &[usize]) -> HashSet<usize> {
         let says_of_it = |name: &&str| says_pictures(name) || is_rest(own, name);
         let related = beside.iter().copied().filter(says_of_it).collect::<Vec<_>>();
         let is_opposite = |name: &&str| key(name).contains("mask");
-        let others_beside = beside.iter().filter(|name| split_of(name).is_none()).count();
-        let is_among_classes = word == MaskWord::Surely && others_beside > 1;
-        if related.is_empty() && (is_among_classes || beside.iter().any(is_opposite)) {
+        let unrelated = beside.iter().filter(|name| split_of(name).is_none() && !says_of_it(name)).count();
+        let is_weak = |name: &&str| ["photo", "photos", "picture", "pictures"].contains(&key(name).as_str());
+        let most = if related.is_empty() { 1 } else { 0 };
+        let is_among_classes =
+            ["mask", "masks"].contains(&key(own).as_str()) && unrelated > most && related.iter().all(is_weak);
+        if is_among_classes || related.is_empty() && beside.iter().any(is_opposite) {
             others.extend(files);
             continue;
         }
-        let of_whole = |index: &&usize| {
+        let mut known = HashMap::new();
+        let mut of_whole = |index: &&usize| {
             let stem = stem(&names[**index]);
-            let is_exact = originals.fits(*index, stem, word, place, &related);
-            is_exact || masked_stem(stem).is_some_and(|stem| originals.fits(*index, stem, word, place, &related))
+            let mut fits = |stem| originals.fits(**index, stem, word, place, &related, &mut known);
+            fits(stem) || masked_stem(stem).is_some_and(fits)
         };
         // Beside a folder of pictures, whatever the files of masks are called.
         let is_of_pictures = || {
             let are_lossless = files.iter().all(|index| has_lossless_ending(&names[*index]));
             word == MaskWord::Surely && are_lossless && beside.iter().any(|name| says_pictures(name))
         };
-        if 2 * files.iter().filter(of_whole).count() >= files.len() || is_of_pictures() {
+        let whole = files.iter().filter(|index| of_whole(index)).count();
+        if 2 * whole >= files.len() || is_of_pictures() {
             masks.extend(files);
         }
     }
+    let mut known: HashMap<&str, HashMap<String, Option<Original>>> = HashMap::new();
     masks.extend(others.into_iter().filter(|index| {
-        let stem = stem(&names[*index]);
+        let name = &names[*index];
+        let (place, stem) = (name.rsplit_once('/').map_or("", |(place, _)| place), stem(name));
         let word = mask_word(stem).unwrap_or(MaskWord::Perhaps);
-        masked_stem(stem).is_some_and(|original| originals.fits(index, original, word, "", &[]))
+        let known = known.entry(place).or_default();
+        masked_stem(stem).is_some_and(|original| originals.fits(*index, original, word, place, &[], known))
     }));
     masks
 }
@@ -86,28 +94,61 @@ impl<'a> Originals<'a> {
         self.folders.get(place).into_iter().flatten().copied().collect()
     }
 
-    /// Whether there is a picture that the file at `index` may be a mask of. `related`: folders beside that of the masks that say
-    /// that it belongs to them.
-    fn fits(&self, index: &usize, stem: &str, word: MaskWord, place: &str, related: &[&str]) -> bool {
-        let Some(found) = self.by_stem.get(&key(stem)) else { return false };
-        let is_here = |index: &&usize| place.is_empty() || self.names[**index].starts_with(&format!("{place}/"));
+    /// Whether there is a picture that the file at `index` may be a mask of. `known` is of masks in one `place` alone.
+    fn fits(
+        &self,
+        index: usize,
+        stem: &str,
+        word: MaskWord,
+        place: &str,
+        related: &[&str],
+        known: &mut HashMap<String, Option<Original>>,
+    ) -> bool {
+        let original = *known.entry(key(stem)).or_insert_with_key(|stem| self.original(stem, place, related));
+        let is_lossless = || has_lossless_ending(&self.names[index]);
+        match original {
+            None => false,
+            Some(Original::Related) => word == MaskWord::Surely || is_lossless(),
+            Some(Original::Photograph) => is_lossless(),
+            Some(Original::Doubtful) => word == MaskWord::Surely && is_lossless(),
+        }
+    }
+
+    /// What is called `stem`. `related`: folders right in `place` that say that masks belong to them.
+    fn original(&self, stem: &str, place: &str, related: &[&str]) -> Option<Original> {
+        let all = self.by_stem.get(stem)?;
+        let name = |index: &usize| self.names[*index].as_str();
+        // Names are sorted, so those in one place are neighbours.
+        let prefix = if place.is_empty() { String::new() } else { format!("{place}/") };
+        let here = &all[all.partition_point(|index| name(index) < prefix.as_str())..];
+        let here = &here[..here.partition_point(|index| name(index).starts_with(&prefix))];
         // Those nearest to it, if there are any.
-        let here: Vec<&usize> = found.iter().filter(is_here).collect();
-        let found = if here.is_empty() { found.iter().collect() } else { here };
-        let is_related = |index: &&&usize| {
-            let inside = self.names[***index].strip_prefix(place).map(|rest| rest.trim_start_matches('/'));
-            inside.is_some_and(|rest| related.iter().any(|folder| rest.starts_with(&format!("{folder}/"))))
+        let found = if here.is_empty() { &all[..] } else { here };
+        let is_related = |index: &usize| {
+            let folder = name(index).strip_prefix(&prefix).and_then(|rest| rest.split('/').next());
+            folder.is_some_and(|folder| related.contains(&folder))
         };
-        if found.iter().any(|index| is_related(&index)) {
-            return word == MaskWord::Surely || has_lossless_ending(&self.names[*index]);
+        if found.iter().any(is_related) {
+            return Some(Original::Related);
         }
         // Whether it may be a mask itself: photographs are seldom stored without loss.
-        let is_doubtful = found.iter().any(|index| {
-            let name = &self.names[**index];
+        let is_doubtful = |index: &usize| {
+            let name = name(index);
             has_lossless_ending(name) && !name.split('/').rev().skip(1).any(says_pictures)
-        });
-        has_lossless_ending(&self.names[*index]) && (word == MaskWord::Surely || !is_doubtful)
+        };
+        Some(if found.iter().any(is_doubtful) { Original::Doubtful } else { Original::Photograph })
     }
+}
+
+/// What a mask may belong to.
+#[derive(Clone, Copy, Debug)]
+enum Original {
+    /// A picture in a folder that belongs to that of the masks.
+    Related,
+    /// One that is no mask itself.
+    Photograph,
+    /// One that may be.
+    Doubtful,
 }
 
 /// Whether a folder of masks is named after another folder: `train_labels` after `train`.
@@ -189,6 +230,8 @@ mod tests {
         assert!(found(&["gt/1.png", "audi/1.png"]).is_empty());
         assert!(found(&["glasses/1.png", "hat/1.png", "mask/1.png"]).is_empty());
         assert!(found(&["mask/1.png", "unmasked/1.png"]).is_empty());
+        assert!(found(&["mask/1.png", "photo/1.png", "real/1.png"]).is_empty());
+        assert_eq!(found(&["benign/1.png", "malignant/2.png", "segmentations/1.png", "segmentations/2.png"]), [2, 3]);
         assert!(found(&["a_mask.png"]).is_empty());
         assert!(found(&["grey.jpg", "grey_alpha.png"]).is_empty());
     }

@@ -221,8 +221,8 @@ pub fn copy_of(folder: &str) -> Option<String> {
     const OF: [&str; 4] = ["of", "von", "de", "di"];
     let name = without_archive_ending(folder).trim_end();
     let numbered = name.strip_suffix(')').and_then(|name| name.rsplit_once('('));
-    let numbered =
-        numbered.filter(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    let numbered = numbered
+        .filter(|(_, number)| (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()));
     let name = numbered.map_or(name, |(name, _)| name);
     let mut words: Vec<String> = words(name).into_iter().map(str::to_lowercase).collect();
     let is_copy = |word: &String| COPY.contains(&word.as_str());
@@ -245,6 +245,7 @@ fn is_of_camera(folder: &str) -> bool {
     let (number, letters) = folder.as_bytes().split_at(folder.len().min(3));
     let is_letter = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
     number.iter().all(u8::is_ascii_digit)
+        && number.first().is_some_and(|digit| *digit != b'0')
         && letters.len() == 5
         && letters.iter().all(is_letter)
         && letters.iter().any(|byte| !byte.is_ascii_digit())
@@ -259,7 +260,6 @@ pub fn date_of(folder: &str) -> Option<usize> {
     };
     let (exact, is_date) = match words[..] {
         [year] if year.len() == 4 => (1, is(number(year)?, 1, 1)),
-        [month] if month.len() == 6 => (2, is(number(month)? / 100, number(month)? % 100, 1)),
         [day] if day.len() == 8 => (3, is(number(day)? / 10_000, number(day)? / 100 % 100, number(day)? % 100)),
         [year, month] if year.len() == 4 => (2, is(number(year)?, number(month)?, 1)),
         [year, month, day] if year.len() == 4 => (3, is(number(year)?, number(month)?, number(day)?)),
@@ -286,7 +286,10 @@ pub fn version_of(folder: &str) -> Option<(Version, u32)> {
         };
         version = Some(version.map_or(of_word, |version: Version| version.min(of_word)));
     }
+    // Other numbers are those of parts and years.
+    let says_size = version.is_some() || words.iter().any(|word| ["x", "px"].contains(&word.as_str()));
     let sides = words.iter().filter_map(|word| word.parse().ok()).filter(|side| (16..=16384).contains(side));
+    let sides = sides.filter(|_| says_size);
     Some((version.unwrap_or(Version::Plain), sides.max().unwrap_or(0)))
 }
 
@@ -495,9 +498,9 @@ mod tests {
         {
             assert_eq!(copy_of(name).as_deref(), Some("dogs"), "{name}");
         }
-        assert_eq!(["dogs", "dogs 2", "copy", "photocopy"].map(copy_of), [const { None }; 4]);
-        assert_eq!(["2023", "2023-05", "20230501", "2023_05_01", "202305"].map(date_of), [1, 2, 3, 3, 2].map(Some));
-        assert_eq!(["1234", "2023-13", "class 1", "12", "20231301"].map(date_of), [None; 5]);
+        assert_eq!(["dogs", "dogs 2", "copy", "photocopy", "Golf (2012)"].map(copy_of), [const { None }; 5]);
+        assert_eq!(["2023", "2023-05", "20230501", "2023_05_01"].map(date_of), [1, 2, 3, 3].map(Some));
+        assert_eq!(["1234", "2023-13", "class 1", "200001", "20231301"].map(date_of), [None; 5]);
     }
 
     #[test]
@@ -506,6 +509,7 @@ mod tests {
         let versions = best.map(|name| version_of(name).unwrap());
         assert!(versions.is_sorted(), "{versions:?}");
         assert_eq!(["cats", "grey dogs", "train"].map(version_of), [None; 3]);
+        assert_eq!(["Photos 2019", "images_20"].map(version_of), [Some((Version::Plain, 0)); 2]);
     }
 
     #[test]
