@@ -11,10 +11,13 @@ use crate::cli::CardArguments;
 use crate::failure::{Failure, Outcome};
 use crate::info::read_best;
 use crate::output::note;
-use crate::run_folder::{RunFolder, write_whole};
+use crate::run_folder::{RunFolder, check_output, write_whole};
 
 pub fn card(arguments: &CardArguments) -> Result<Outcome, Failure> {
     let CardArguments { checkpoint: path, out, evaluation } = arguments;
+    if let Some(out) = out {
+        check_output(out, path)?;
+    }
     let checkpoint = read_best(path, "describing")?;
     let evaluation = evaluation.as_deref().map(read_evaluation).transpose()?;
     let run = if path.is_dir() { Some(path.clone()) } else { RunFolder::of_checkpoint(path) };

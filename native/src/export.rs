@@ -1,6 +1,6 @@
 //! `whelp export`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use whelp::export::{Graph, OPSET, html, onnx};
 
@@ -8,10 +8,17 @@ use crate::cli::ExportArguments;
 use crate::failure::{Failure, Outcome};
 use crate::info::read_best;
 use crate::output::note;
-use crate::run_folder::write_whole;
+use crate::run_folder::{check_output, write_whole};
 
 pub fn export(arguments: &ExportArguments) -> Result<Outcome, Failure> {
     let ExportArguments { checkpoint: path, out, networks, onnx: onnx_file, html: page } = arguments;
+    let outputs: Vec<&PathBuf> = [out, networks, onnx_file, page].into_iter().flatten().collect();
+    for (index, output) in outputs.iter().enumerate() {
+        check_output(output, path)?;
+        if outputs[..index].contains(output) {
+            return Err(Failure::Input(format!("{} can hold one file alone. Name another one", output.display())));
+        }
+    }
     let whole = read_best(path, "exporting")?;
     if let Some(file) = networks {
         if whole.is_for_drawing() {

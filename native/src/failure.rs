@@ -89,8 +89,9 @@ impl Failure {
         match kind {
             FailureKind::Input => Self::Input(message.to_owned()),
             FailureKind::Diverged => Self::Input(format!(
-                "{message}. Continue from the last checkpoint with lower learning rates, such as --resume RUN --set \
-                 train.generator_lr=1e-4 --set train.discriminator_lr=1e-4"
+                "{message}. Continue from a checkpoint before that, if there is one, with learning rates that are lower than these: \
+                 --resume FILE --set train.generator_lr=… --set train.discriminator_lr=…, and likewise schedule.generator_lr and \
+                 schedule.discriminator_lr if they are set"
             )),
             FailureKind::Pictures => Self::Fault(format!(
                 "{message}. Give the same command again, which prepares the pictures anew. Checkpoints that were saved stay valid"
@@ -156,6 +157,6 @@ mod tests {
         let failure = Failure::start(RunError::Diverged { step: 3, name: "loss/d".to_owned(), value: f32::NAN });
         assert_eq!(failure.to_string(), "training diverged: loss/d is NaN at step 3");
         let failure = Failure::run(FailureKind::Diverged, &failure.to_string());
-        assert!(failure.to_string().contains("--set train.generator_lr=1e-4") && failure.status() == 2, "{failure}");
+        assert!(failure.to_string().contains("--set train.generator_lr=") && failure.status() == 2, "{failure}");
     }
 }

@@ -58,7 +58,7 @@ impl FrontEnd<'_> {
         let mut shown = self.shown();
         let mut outcome = Outcome::Done;
         while let Some(mut event) = block_on(run.next()) {
-            let waited = persist(self.signals, WriteError::is_full, || self.folder.record(&mut event))?;
+            let waited = persist(self.signals, WriteError::is_full, || false, || self.folder.record(&mut event))?;
             run.was_held(waited.as_secs_f64());
             if matches!(event, Event::Tick { .. }) {
                 memory::has_trained();
@@ -116,21 +116,19 @@ enum Shown {
     Nothing,
 }
 
-/// Prints an event as a line. A full disk is waited for; the inner result tells another failure of stdout.
+/// Prints an event as a line. A full disk is waited for, unless the run is to end: its last checkpoint may have another one. The inner
+/// result tells why stdout can't be written.
 fn print(lines: &mut Lines, event: &Event, signals: &Signals) -> Result<io::Result<()>, Failure> {
     let line = serde_json::to_string(event).map_err(Failure::fault)?;
     let mut printed = Ok(());
-    persist(
-        signals,
-        |_| true,
-        || match lines.write(&line) {
-            Err(error) if is_full(&error) => Err(format!("the output cannot be written: {error}")),
-            result => {
-                printed = result;
-                Ok(())
-            }
-        },
-    )?;
+    let write = || {
+        printed = lines.write(&line);
+        match &printed {
+            Err(error) if is_full(error) => Err(format!("the output cannot be written: {error}")),
+            _ => Ok(()),
+        }
+    };
+    persist(signals, |_| true, || signals.outcome().is_some(), write)?;
     Ok(printed)
 }
 
@@ -139,13 +137,15 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// Tries until something is written. `lasts`: whether to try for ever. Returns how long that was waited for.
+/// Tries until something is written. `lasts`: whether to try for ever. `gives_up`: whether to go on without. Returns how long that was
+/// waited for.
 ///
 /// # Errors
 /// If it can't be written for [`PATIENCE`], or if a second signal asks for an end meanwhile.
 fn persist<E: fmt::Display>(
     signals: &Signals,
     lasts: impl Fn(&E) -> bool,
+    gives_up: impl Fn() -> bool,
     mut write: impl FnMut() -> Result<(), E>,
 ) -> Result<Duration, Failure> {
     let (started, [mut wait, longest]) = (Instant::now(), WAITS);
@@ -158,6 +158,7 @@ fn persist<E: fmt::Display>(
                 }
                 return Ok(if was_told { started.elapsed() } else { Duration::ZERO });
             }
+            Err(_) if gives_up() => return Ok(started.elapsed()),
             Err(error) => error,
         };
         if !lasts(&error) && started.elapsed() > PATIENCE {

@@ -35,8 +35,16 @@ pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
 /// Reads a checkpoint file, or the checkpoint of a run's folder that draws: the one with the best score, if the run was scored. Which
 /// one that is, and how to have another, is said after `doing`, such as "drawing with".
 pub fn read_best(path: &Path, doing: &str) -> Result<Checkpoint, Failure> {
-    let best = RunFolder::best_of(path);
-    let checkpoint = read_checkpoint(best.as_deref().unwrap_or(path))?;
+    let mut best = RunFolder::best_of(path);
+    let checkpoint = match best.as_deref().map(read_checkpoint) {
+        Some(Ok(checkpoint)) => checkpoint,
+        Some(Err(error)) => {
+            note!("note        {error}");
+            best = None;
+            read_checkpoint(path)?
+        }
+        None => read_checkpoint(path)?,
+    };
     if let (Some(best), Some(Scored { best: score, .. })) = (&best, &checkpoint.meta.scored) {
         note!(
             "{doing} {}, the run's best by {} ({:.4}, step {}); name {} for the latest",

@@ -27,7 +27,7 @@ pub(crate) use {note, say};
 /// See [`say!`].
 pub fn to_stdout(words: fmt::Arguments<'_>) {
     // In one piece: a reader that takes a part has the whole line, or none of it.
-    let text = words.to_string();
+    let text = visible(&words.to_string());
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         drop(out);
@@ -45,10 +45,17 @@ pub fn to_stdout(words: fmt::Arguments<'_>) {
 
 /// See [`note!`].
 pub fn to_stderr(words: fmt::Arguments<'_>) {
+    let text = visible(&words.to_string());
     match &*screen() {
-        Some(screen) => screen.take(&words.to_string()),
-        None => drop(writeln!(io::stderr().lock(), "{words}")),
+        Some(screen) => screen.take(&text),
+        None => drop(writeln!(io::stderr().lock(), "{text}")),
     }
+}
+
+/// Without the letters by which a file's name, perhaps one out of a download, would command the terminal.
+fn visible(text: &str) -> String {
+    let is_command = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    text.replace(is_command, "\u{fffd}")
 }
 
 /// What covers the terminal, so that lines printed on it would spoil it and be lost.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use whelp::checkpoint::{Checkpoint, CheckpointError};
 use whelp::config::RunConfig;
+use whelp::diagnosis::Diagnosis;
 use whelp::protocol::Event;
 
 use crate::append::AppendFile;
@@ -45,6 +46,8 @@ pub struct RunFolder {
     open: Option<OpenFiles>,
     /// What of the present event is written already.
     written: Written,
+    /// Whether its numbers grow out of bounds: then the checkpoints from before are kept.
+    is_growing: bool,
 }
 
 /// Files that grow with the run.
@@ -116,12 +119,20 @@ impl RunFolder {
         for part in ["", "samples", "checkpoints", "tensorboard"] {
             remove_unfinished(&root.join(part));
         }
-        Ok(Self { root: root.to_owned(), _lock: lock, origin, open: None, written: Written::Nothing })
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: lock,
+            origin,
+            open: None,
+            written: Written::Nothing,
+            is_growing: false,
+        })
     }
 
     /// Whether `root` contains a run already, which a new one would mix with.
     pub fn is_used(root: &Path) -> bool {
-        root.join("events.jsonl").exists() || root.join("run.json").exists() || !Self::checkpoints(root).is_empty()
+        ["events.jsonl", "run.json", BEST].iter().any(|file| root.join(file).exists())
+            || !Self::checkpoints(root).is_empty()
     }
 
     /// Creates a new folder `runs/NNN-recipe-Npx` with the next free number.
@@ -147,7 +158,7 @@ impl RunFolder {
         }
     }
 
-    /// The checkpoints that a run can go on from, the newest first.
+    /// The numbered checkpoints and the latest one, the newest first.
     fn checkpoints(root: &Path) -> Vec<PathBuf> {
         let folder = root.join("checkpoints");
         let names = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -160,15 +171,35 @@ impl RunFolder {
         files
     }
 
-    /// The newest checkpoint that is whole. Newer ones that are damaged are named on stderr. None if there never was one.
+    /// All checkpoints that a run can go on from, the newest first and the best one last: it is older, and there if all others are damaged
+    /// or lost.
+    fn candidates(root: &Path) -> Vec<PathBuf> {
+        let (steps, latest): (Vec<_>, Vec<_>) =
+            Self::checkpoints(root).into_iter().partition(|path| numbered(path, CHECKPOINT).is_some());
+        let is_own = |path: &PathBuf| !steps.iter().any(|step| is_same(step, path));
+        let latest: Vec<_> = latest.into_iter().filter(is_own).collect();
+        let best = Self::best_of(root).filter(is_own);
+        let step = |path: &PathBuf| numbered(path, CHECKPOINT).or_else(|| step_of(path)).unwrap_or_default();
+        let mut all: Vec<(u64, PathBuf)> = steps.iter().chain(&latest).map(|path| (step(path), path.clone())).collect();
+        all.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
+        all.into_iter().map(|(_, path)| path).chain(best).collect()
+    }
+
+    /// The newest checkpoint that is whole. Newer ones that are damaged, or hold only a part, are named on stderr. None if there never
+    /// was one.
     ///
     /// # Errors
     /// If none of them is whole, or if a newer Whelp wrote one.
     pub fn newest(root: &Path) -> Result<Option<Checkpoint>, Failure> {
-        let mut damaged = None;
-        for file in Self::checkpoints(root) {
+        let (mut damaged, mut partial) = (None, None);
+        for file in Self::candidates(root) {
             let reason = match fs::read(&file).map(|bytes| Checkpoint::from_bytes(&bytes)) {
                 Ok(Ok(checkpoint)) => {
+                    if let Err(error) = checkpoint.check_complete() {
+                        note!("note        {}: {error}", file.display());
+                        partial.get_or_insert(checkpoint);
+                        continue;
+                    }
                     if damaged.is_some() {
                         note!("note        taking {} instead, the newest that is whole", file.display());
                     }
@@ -183,6 +214,10 @@ impl RunFolder {
             let reason = format!("{}: {reason}", file.display());
             note!("note        {reason}");
             damaged.get_or_insert(reason);
+        }
+        // Enough to draw with.
+        if partial.is_some() {
+            return Ok(partial);
         }
         damaged.map_or(Ok(None), |newest| {
             Err(Failure::Input(format!(
@@ -199,6 +234,10 @@ impl RunFolder {
 
     /// The run's folder that contains a checkpoint, if one does.
     pub fn of_checkpoint(file: &Path) -> Option<PathBuf> {
+        Self::around(file).or_else(|| Self::around(&std::path::absolute(file).ok()?))
+    }
+
+    fn around(file: &Path) -> Option<PathBuf> {
         let checkpoints = file.parent()?;
         let root = (checkpoints.file_name()? == "checkpoints").then(|| checkpoints.parent())??;
         Some(if root.as_os_str().is_empty() { PathBuf::from(".") } else { root.to_owned() })
@@ -289,9 +328,12 @@ impl RunFolder {
                 *path = Some(file.display().to_string());
                 Ok(())
             }
+            Event::Diagnosis { diagnosis, .. } => {
+                self.is_growing = matches!(diagnosis, Diagnosis::NearInfinity { .. });
+                Ok(())
+            }
             Event::Tick { .. }
             | Event::Values { .. }
-            | Event::Diagnosis { .. }
             | Event::Warning { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
@@ -308,6 +350,9 @@ impl RunFolder {
     /// Points `latest` at `file` and deletes the oldest step checkpoints.
     fn keep_latest(&self, file: &Path) -> io::Result<()> {
         link_as(file, &self.root.join("checkpoints/latest.safetensors"))?;
+        if self.is_growing {
+            return Ok(());
+        }
         let mut steps = Self::checkpoints(&self.root);
         steps.retain(|path| numbered(path, CHECKPOINT).is_some());
         let is_kept = |path: &PathBuf| self.origin.is_some() && numbered(path, CHECKPOINT) == self.origin;
@@ -350,6 +395,36 @@ fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Writes a file completely or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_file(path, |file| file.write_all(bytes))
+}
+
+/// Checks that a command may write to `file`, before it does the work: not onto what it reads, nor onto a run's checkpoint. The folder is
+/// made if it is missing.
+///
+/// # Errors
+/// A sentence on the file.
+pub fn check_output(file: &Path, read: &Path) -> Result<(), Failure> {
+    let is_checkpoint = RunFolder::of_checkpoint(file).is_some_and(|run| run.join(SETTINGS).exists());
+    if file.exists() && (is_checkpoint || is_same(file, read)) {
+        return Err(Failure::Input(format!(
+            "{} would be written over, and a run or this command needs it. Name another file",
+            file.display()
+        )));
+    }
+    if file.is_dir() {
+        return Err(Failure::Input(format!(
+            "{} cannot be written to: it is a folder. Name a file in it",
+            file.display()
+        )));
+    }
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::create_dir_all(folder).map_err(|error| Failure::file(folder, "created", &error)),
+        None => Ok(()),
+    }
+}
+
+/// Whether two paths lead to one file, also by hard links.
+fn is_same(a: &Path, b: &Path) -> bool {
+    same_file::is_same_file(a, b).unwrap_or(false)
 }
 
 /// The step that a checkpoint's file was made at, if it can be read.

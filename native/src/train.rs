@@ -192,6 +192,13 @@ impl Begin {
         if let (Some(root), true) = (&place.root, place.is_used)
             && let Some(checkpoint) = RunFolder::newest(root)?
         {
+            if let Some(from) = &arguments.from {
+                note!(
+                    "note        {} goes on with its own networks; --from {} counts for a new run alone",
+                    root.display(),
+                    from.display()
+                );
+            }
             let origin = step(&checkpoint);
             return Ok((Self::Repeat(checkpoint), origin));
         }
@@ -245,7 +252,12 @@ fn say_complete(arguments: &TrainArguments, checkpoint: &Checkpoint, reason: Fin
             format!("as long as it was to be. For more, give a greater length, such as --steps {}", 2 * step)
         }
     };
-    note!("done        the run was complete already, after {step} steps: {more}");
+    let data = &checkpoint.meta.data;
+    note!(
+        "done        the run was complete already, after {step} steps on {} ({} of them): {more}",
+        data.name,
+        data.count
+    );
     if arguments.json {
         let event = Event::Finished { reason, progress };
         say!("{}", serde_json::to_string(&event).map_err(Failure::fault)?);

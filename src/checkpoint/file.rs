@@ -93,6 +93,9 @@ pub struct Scored {
 pub struct AdaptiveState {
     /// Chance of an alteration.
     pub p: f64,
+    /// The same to the bit, which a number in JSON loses; none in older checkpoints.
+    #[serde(default)]
+    pub p_bits: Option<u64>,
     /// Mean sign of the real pictures' logits in each step since p was last set; `signs` in the file.
     #[serde(rename = "signs")]
     pub mean_signs: Vec<f32>,

@@ -114,9 +114,9 @@ pub fn restore_into(
     trainer.set_config(config);
     trainer.step = checkpoint.meta.progress.step;
     trainer.nimg = checkpoint.meta.progress.nimg;
-    if let Some(AdaptiveState { p, mean_signs }) = &checkpoint.meta.adaptive {
+    if let Some(AdaptiveState { p, p_bits, mean_signs }) = &checkpoint.meta.adaptive {
         let mean_signs = mean_signs.iter().map(|sign| Tensor::from_data(TensorData::new(vec![*sign], [1]), &inner));
-        trainer.adaptive = Adaptive { p: *p, mean_signs: mean_signs.collect() };
+        trainer.adaptive = Adaptive { p: p_bits.map_or(*p, f64::from_bits), mean_signs: mean_signs.collect() };
     } else if config.augment.adaptive {
         // It is switched on here, and begins with how many pictures have been altered.
         let before = &checkpoint.meta.config;

@@ -814,8 +814,9 @@ impl Run {
             return Err(RunError::Diverged { step, name: name.to_owned(), value });
         }
         let bytes = checkpoint.to_bytes();
-        // After the last one there is nothing to go back for.
-        if reason != CheckpointReason::Last {
+        // After the last one there is nothing to go back for. Numbers that grow out of bounds are gone back to if there are no others.
+        let is_growing = matches!(self.diagnosis, Some(Diagnosis::NearInfinity { .. }));
+        if reason != CheckpointReason::Last && !(is_growing && self.rollback.has_any()) {
             self.rollback.keep(&self.config, checkpoint);
         }
         self.save_secs = began.elapsed().as_secs_f64();
@@ -844,7 +845,8 @@ impl Run {
             return Ok(None);
         }
         let mean_signs = read_numbers(self.trainer.adaptive.mean_signs.clone()).await?;
-        Ok(Some(AdaptiveState { p: self.trainer.adaptive.p, mean_signs }))
+        let p = self.trainer.adaptive.p;
+        Ok(Some(AdaptiveState { p, p_bits: Some(p.to_bits()), mean_signs }))
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<(), RunError> {

@@ -24,6 +24,11 @@ impl Rollback {
         };
     }
 
+    /// Whether there is one to go back to after a divergence.
+    pub fn has_any(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+
     /// Remembers the checkpoint with the best score, if the settings want that.
     pub fn keep_best(&mut self, config: &ValidConfig, checkpoint: &Checkpoint) {
         self.best = (config.train.on_divergence == OnDivergence::Rollback).then(|| checkpoint.clone());

@@ -6,6 +6,8 @@ mod pictures;
 mod report;
 mod sheet;
 
+use std::path::Path;
+
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
 use whelp::device;
@@ -17,12 +19,17 @@ use whelp::metrics::{
 use crate::cli::EvaluateArguments;
 use crate::failure::{Failure, Outcome};
 use crate::output::{note, say};
+use crate::run_folder::check_output;
 
 use eye::{Eye, Looked};
 use pictures::{Reference, Subject};
 use report::{Evaluation, Judged, Network};
 
 pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
+    let key = arguments.sheet.as_deref().map(sheet::key);
+    for output in [&arguments.copies, &arguments.sheet, &key].into_iter().flatten() {
+        check_output(output, Path::new(&arguments.subject))?;
+    }
     let (mut subject, mut other) = Subject::open(arguments)?;
     let reference = Reference::open(arguments, &subject, other.as_ref())?;
     subject.draw_classes_of(&reference);
@@ -56,17 +63,18 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<Outcome, Failure> {
     if !reference.is_unfair {
         evaluation.compare();
     }
+    // First what the work was for: a sheet may not find room any more.
+    if arguments.json {
+        say!("{}", serde_json::to_string(&evaluation.json()).map_err(Failure::fault)?);
+    } else {
+        say!("{}", evaluation.table().trim_end());
+    }
     if let Some(path) = &arguments.copies {
         copies::write_sheet(&evaluation.copies, path, &eye, &subject, &reference)?;
     }
     if let Some(path) = &arguments.sheet {
         let key = sheet::write(path, &eye, &subject, &reference, arguments.seed)?;
         note!("sheet       {}; which picture is which: {}", path.display(), key.display());
-    }
-    if arguments.json {
-        say!("{}", serde_json::to_string(&evaluation.json()).map_err(Failure::fault)?);
-    } else {
-        say!("{}", evaluation.table().trim_end());
     }
     Ok(Outcome::Done)
 }

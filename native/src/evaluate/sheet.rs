@@ -16,6 +16,11 @@ use super::pictures::{Reference, Subject};
 const EACH: usize = 32;
 const COLUMNS: usize = 8;
 
+/// The file that tells which picture of a sheet is which.
+pub fn key(sheet: &Path) -> PathBuf {
+    sheet.with_extension("key.txt")
+}
+
 /// Writes the sheet, and beside it a file that tells which picture is which. Returns the latter's path.
 pub fn write(path: &Path, eye: &Eye, subject: &Subject, reference: &Reference, seed: u64) -> Result<PathBuf, Failure> {
     let count = EACH.min(subject.count()).min(reference.real_count());
@@ -30,7 +35,7 @@ pub fn write(path: &Path, eye: &Eye, subject: &Subject, reference: &Reference, s
         let kind = if (*index as usize) < count { "generated" } else { "real" };
         format!("row {}, column {}: {kind}\n", place / COLUMNS + 1, place % COLUMNS + 1)
     };
-    let key = path.with_extension("key.txt");
+    let key = key(path);
     let text: String = order.iter().enumerate().map(line).collect();
     write_whole(&key, text.as_bytes()).map_err(|error| Failure::file(&key, "written", &error))?;
     Ok(key)

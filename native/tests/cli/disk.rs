@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use whelp::checkpoint::Checkpoint;
@@ -128,6 +128,21 @@ fn a_run_at_its_quota_waits_until_it_is_raised() {
     assert!(child.wait().unwrap().success());
     assert_eq!(state(&run), state(&place.path().join("calm")));
     assert_tidy(&run);
+}
+
+/// The lines go to a disk that is full, the run's files to another one.
+#[test]
+fn a_run_whose_lines_find_no_space_saves_its_last_checkpoint() {
+    let place = TempDir::new().unwrap();
+    pictures(&place);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = train(&place, "run", 1_000_000);
+    command.args(["--json", "--grace", "30"]).stdout(full).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    wait_for_words(&mut child, "Training waits");
+    succeed(Command::new("kill").arg(child.id().to_string()));
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(place.path().join("run/checkpoints/latest.safetensors").exists());
 }
 
 #[test]

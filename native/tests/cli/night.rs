@@ -276,6 +276,15 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_taken() {
     assert_eq!(losses(&run).len(), 14);
     assert!(run.join("branches/001-after-step-5/checkpoints/step_00000010.safetensors").exists());
 
+    // The best one is taken where no other is whole.
+    let whole = fs::read(run.join("checkpoints/latest.safetensors")).unwrap();
+    for file in files(&run.join("checkpoints")) {
+        fs::write(file, b"").unwrap();
+    }
+    fs::write(run.join("checkpoints/best.safetensors"), whole).unwrap();
+    let said = text(&succeed(whelp(place.path()).args(["info", "run"])).stderr);
+    assert!(said.contains("taking run/checkpoints/best.safetensors instead"), "{said}");
+
     // None is left that is whole.
     for file in files(&run.join("checkpoints")) {
         fs::write(file, b"").unwrap();

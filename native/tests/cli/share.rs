@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tempfile::TempDir;
+use whelp::checkpoint::Checkpoint;
 
+use super::night::train;
 use super::{TINY, pictures, refused, succeed, text, whelp};
 
 fn starter() -> PathBuf {
@@ -64,6 +66,31 @@ fn what_cannot_be_exported_or_written_is_a_sentence() {
     ]));
     assert!(message.contains("this is not what `whelp evaluate --json` prints"), "{message}");
     assert!(!place.path().join("x.md").exists());
+}
+
+#[test]
+fn nothing_is_written_over_what_is_read_or_what_a_run_needs() {
+    let place = TempDir::new().unwrap();
+    pictures(&place);
+    succeed(&mut train(&place, "run", 5));
+    let file = "run/checkpoints/step_00000005.safetensors";
+    let before = fs::read(place.path().join(file)).unwrap();
+    for arguments in [
+        ["export", file, "--out", file],
+        ["export", "run", "--onnx", "run/checkpoints/latest.safetensors"],
+        ["card", "run", "--out", file],
+        ["evaluate", "my dogs", "--sheet", file],
+    ] {
+        let message = refused(whelp(place.path()).args(arguments));
+        assert!(message.contains("would be written over"), "{message}");
+    }
+    let message = refused(whelp(place.path()).args(["export", "run", "--onnx", "x", "--html", "x"]));
+    assert!(message.contains("x can hold one file alone"), "{message}");
+    assert_eq!(fs::read(place.path().join(file)).unwrap(), before);
+    // One that was made small in another way: the one before it goes on.
+    let small = Checkpoint::from_bytes(&before).unwrap().for_drawing().to_bytes();
+    fs::write(place.path().join("run/checkpoints/step_00000007.safetensors"), small).unwrap();
+    succeed(&mut train(&place, "run", 10));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
-use nix::sys::termios::{LocalFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use ratatui::layout::Size;
 use signal_hook::consts::{SIGCONT, SIGTSTP};
@@ -85,6 +85,8 @@ pub fn cover() -> io::Result<()> {
     let mut modes = before.clone();
     cfmakeraw(&mut modes);
     modes.local_flags |= before.local_flags & LocalFlags::ISIG;
+    // Ctrl-\ would end the program at once, without a checkpoint and with the terminal covered.
+    modes.control_chars[SpecialCharacterIndices::VQUIT as usize] = libc::_POSIX_VDISABLE;
     // Of what others print, such as a driver, lines still begin at the left.
     modes.output_flags = before.output_flags;
     tcsetattr(io::stdin(), SetArg::TCSANOW, &modes)?;
