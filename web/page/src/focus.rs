@@ -8,7 +8,7 @@ use std::rc::Rc;
 use leptos::prelude::{document, window_event_listener};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, FocusOptions, HtmlElement, IntersectionObserver};
+use web_sys::{Element, FocusOptions, HtmlElement, IntersectionObserver, Node};
 
 /// How many elements back the focus returns: a question and what it was about are two.
 const REMEMBERED: usize = 8;
@@ -39,7 +39,13 @@ pub fn keep() {
     // A click beside everything takes the focus away, and is meant to.
     let _ = window_event_listener(leptos::ev::pointerdown, {
         let observer = observer.clone();
-        move |_| observer.disconnect()
+        move |event| {
+            let target = event.target().and_then(|target| target.dyn_into::<Node>().ok());
+            let focused = document().active_element().filter(|active| active.tag_name() != "BODY");
+            if !focused.is_some_and(|focused| focused.contains(target.as_ref())) {
+                observer.disconnect();
+            }
+        }
     });
     let _ = window_event_listener(leptos::ev::focusin, move |event| {
         let Some(target) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
