@@ -423,7 +423,7 @@ pub fn check_output(file: &Path, read: &Path) -> Result<(), Failure> {
 }
 
 /// Whether two paths lead to one file, also by hard links.
-fn is_same(a: &Path, b: &Path) -> bool {
+pub fn is_same(a: &Path, b: &Path) -> bool {
     same_file::is_same_file(a, b).unwrap_or(false)
 }
 

@@ -26,7 +26,7 @@ use crate::lock::RunLock;
 use crate::memory::{check_fit, explain_exhaustion};
 use crate::output::{note, say};
 use crate::reopen;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, is_same};
 use crate::serve;
 use crate::signals::Signals;
 
@@ -147,7 +147,7 @@ impl Place {
         let Some(used) = root.as_ref().filter(|root| RunFolder::is_used(root)) else {
             return Ok(Self { root, is_used: false, lock: None });
         };
-        if resumed.is_some() && !own.is_some_and(|own| same_file(&own, used)) {
+        if resumed.is_some() && !own.is_some_and(|own| is_same(&own, used)) {
             return Err(Failure::Input(format!(
                 "{0} already holds another run; go on with that one (--out {0} without --resume) or choose another --out",
                 used.display()
@@ -454,10 +454,6 @@ pub fn assign(config: &mut RunConfig, assignments: &[String]) -> Result<(), Fail
         config.assign(assignment).map_err(|error| Failure::Input(format!("--set {assignment}: {error}")))?;
     }
     Ok(())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn load_data(arguments: &TrainArguments, begin: &Begin, preparation: Preparation) -> Result<Dataset, Failure> {
